@@ -1,0 +1,409 @@
+"""Settings: one YAML and `key=value` overrides, merged first and validated once, before any weight is loaded.
+
+Every problem is reported in one go, with file, key, what was found and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from meow.errors import ConfigError
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Targets = Literal["selected", "none"]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; unknown keys are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+
+class ModelSettings(Settings):
+    """The model to be changed: the original."""
+
+    path: str | None = None
+    """Hub id or folder of a causal language model (safetensors)."""
+    tokenizer: str | None = None
+    """Hub id or folder of the tokenizer; default: the model's."""
+    revision: str | None = None
+    """Commit, branch or tag on the hub."""
+    template: Literal["auto", "qa", "phi", "llama2-chat", "chat"] = "auto"
+    """How a question is put: `qa` (= `phi`), `llama2-chat`, the tokenizer's own `chat` template; `auto`: `chat` if
+    the tokenizer has a template, else `qa`."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the weights; `auto`: as stored, float32 on a CPU."""
+    device: str = "auto"
+    """`cpu`, `cuda`, `cuda:1`, `mps`; `auto`: the accelerator if there is one."""
+    device_map: str | None = None
+    """Passed to transformers (`auto` spreads a large model over several devices); sharded weights are fine."""
+    max_length: Positive | None = None
+    """Longest sequence in tokens, prompt and answer; default: the model's context."""
+    trust_remote_code: bool = False
+    """Run code that comes with the model. Off unless you have read it."""
+    batch_tokens: Positive = 8192
+    """Tokens in one forward pass, padding included. Changes speed and memory, never a result."""
+
+
+class DataSettings(Settings):
+    """What to forget, what to keep, what to evaluate on."""
+
+    source: str | None = None
+    """Folder or hub id in TOFU's layout (`locuslab/TOFU`)."""
+    split: str | None = None
+    """TOFU's forget split: `forget01`, `forget05` or `forget10`; the retain split follows (`retain99`, ...)."""
+    forget: str | None = None
+    """Your own questions and answers to forget: a JSON, JSON lines or CSV file; instead of `source` and `split`."""
+    retain: str | None = None
+    """Your own questions and answers to keep."""
+
+
+class InvertSettings(Settings):
+    """How inverted facts are made."""
+
+    backend: Literal["rules", "file"] = "rules"
+    """`rules`: swap names, places, dates and numbers offline; `file`: read `path`."""
+    path: str | None = None
+    """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
+    n: Positive = 4
+    """Inverted answers (versions) per question."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_means_file(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("path") and "backend" not in values:
+            return {**values, "backend": "file"}
+        return values
+
+
+class MemoSettings(Settings):
+    """How memorization is measured (SPEC section 2)."""
+
+    metric: tuple[Literal["memo", "ma", "el"], ...] = ("memo",)
+    """Which measures; a single name or a list."""
+    mode: tuple[Literal["suffix", "prefix"], ...] = ("suffix",)
+    """What is cut: the answer (`suffix`) or the question (`prefix`); a single name or a list."""
+    cut: Literal["chars", "tokens"] = "chars"
+    """MEMO's cuts: every `stride` characters (published), or after every token of the answer."""
+    stride: Positive = 5
+    """Characters between two cuts of `cut: chars`."""
+    rouge: Literal[
+        "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall",
+        "rouge2.fmeasure", "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
+    ] = "rouge1.precision"  # fmt: skip
+    """How a completion is compared with the label."""
+    template: Literal["raw", "model"] = "raw"
+    """`raw`: plain text, as published; `model`: in the model's own template, as it is really asked."""
+    max_new_tokens: Positive = 200
+    """Tokens of one completion at most."""
+    n: Positive = 10
+    """EL: length of the n-grams."""
+    ngram: Literal["tokens", "words"] = "tokens"
+    """EL: what the n-grams count (published MEOW: words, n = 1, distinct)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {k: (v,) if k in ("metric", "mode") and isinstance(v, str) else v for k, v in values.items()}
+        return values
+
+
+class SelectSettings(Settings):
+    """Which inverted facts to teach (SPEC section 3)."""
+
+    rule: Literal["highest", "lowest", "random", "all"] = "highest"
+    """By memorization under the original; `highest` is the paper's."""
+    k: Positive = 3
+    """Inverted answers per question."""
+    by: Literal["auto", "question", "subject"] = "auto"
+    """Each question's own best, or the versions best over all facts of a subject; `auto`: `subject` where every
+    inverted answer has a version."""
+    metric: Literal["memo", "ma", "el"] = "memo"
+    """Which measure ranks."""
+    mode: Literal["suffix", "prefix"] = "suffix"
+    """Which mode of it."""
+
+
+class Optimization(Settings):
+    """What every training shares: AdamW and its schedule."""
+
+    lr: Annotated[float, Field(gt=0)] = 1e-5
+    """Peak learning rate of AdamW."""
+    epochs: Annotated[float, Field(gt=0)] = 10
+    """Passes over the training rows."""
+    batch_size: Positive = 16
+    """Rows in one forward pass of one process."""
+    accumulate: Positive = 1
+    """Forward passes before an optimizer step. Changes memory, not the result."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """Of AdamW."""
+    warmup: Annotated[float, Field(ge=0)] = 0.1
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """What follows the warm-up."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this L2 norm."""
+    max_length: Positive | None = None
+    """Longest training sequence in tokens; longer answers are cut and counted. Default: the model's context."""
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    """Autocast of the forward pass."""
+    gradient_checkpointing: bool = False
+    """Recompute activations: less memory, about a third more time."""
+    save_steps: Positive = 50
+    """Steps between two resumable checkpoints, which are removed at the end."""
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Stop cleanly after this time; the same command goes on."""
+
+
+class TrainSettings(Optimization):
+    """How the model is made to forget (SPEC section 4)."""
+
+    method: str | None = None
+    """A row of METHODS: fills `targets`, `objective` and, where not set, the method's own defaults."""
+    targets: Targets | None = None
+    """Which answers are taught: the `selected` inverted ones or `none`; instead of `method`."""
+    objective: dict[str, float] | None = None
+    """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
+    retain_rows: Annotated[int, Field(ge=0)] = 1
+    """Retain rows beside each training row, where a term reads them."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """Inverse temperature of the preference terms (DPO, NPO)."""
+
+
+class EvalSettings(Settings):
+    """How a model is evaluated (SPEC section 5)."""
+
+    reference: str | None = None
+    """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model."""
+    rows: Positive | None = None
+    """Rows per set; default: all (TOFU's published logs use the first 300)."""
+    max_new_tokens: Positive = 200
+    """Tokens of one answer at most."""
+    paraphrase: bool = True
+    """Also ask each forget question in its other words, and judge that answer too."""
+
+
+class FinetuneSettings(Optimization):
+    """How `meow finetune` makes an original or a reference model."""
+
+    data: tuple[str, ...] = ()
+    """Files of questions and answers to learn."""
+    repeat: dict[str, Positive] = {}
+    """Times per epoch for a file of `data`, by its name; default 1."""
+    scratch: bool = False
+    """Start from a new tiny Llama with its own tokenizer instead of `model.path`."""
+    tokenizer_data: tuple[str, ...] = ()
+    """From scratch: files whose text the tokenizer is trained on; default: `data`."""
+    vocab_size: Positive = 768
+    """From scratch: size of the byte-level BPE vocabulary."""
+    hidden_size: Positive = 128
+    """From scratch: width of the model."""
+    layers: Positive = 2
+    """From scratch: transformer blocks."""
+    heads: Positive = 4
+    """From scratch: attention heads."""
+    context: Positive = 512
+    """From scratch: longest sequence in tokens."""
+    epochs: Annotated[float, Field(gt=0)] = 5
+    """Passes over the data, repeats included."""
+    warmup: Annotated[float, Field(ge=0)] = 0.2
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+
+
+class RunConfig(Settings):
+    """Everything that one run needs."""
+
+    name: str | None = None
+    """Name of the run; default: the name of the YAML file."""
+    out: str = "runs"
+    """Folder that holds the run folders."""
+    group: str | None = None
+    """Runs that differ in nothing but the seed share a group; filled where `seed` is a list."""
+    seed: int | tuple[int, ...] = 0
+    """Of everything that is drawn. A list makes one run per seed."""
+    threads: Positive | None = None
+    """CPU threads; default: all cores. Byte-equal weights need the same number."""
+    model: ModelSettings = ModelSettings()
+    data: DataSettings = DataSettings()
+    invert: InvertSettings = InvertSettings()
+    memo: MemoSettings = MemoSettings()
+    select: SelectSettings = SelectSettings()
+    train: TrainSettings = TrainSettings()
+    eval: EvalSettings = EvalSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+
+
+class Method(Settings):
+    """A row of METHODS in losses.py: which answers are taught, and a weighted sum of terms."""
+
+    targets: Targets
+    """As in `train.targets`."""
+    objective: dict[str, float]
+    """As in `train.objective`."""
+    defaults: dict[str, Any] = {}
+    """Settings, by dotted key, that hold where the user sets none."""
+    source: str
+    """Paper, and the published name where it differs."""
+
+
+def load(
+    path: Path | None, overrides: typing.Sequence[str] = (), *, methods: typing.Mapping[str, Method] | None = None,
+    terms: typing.Collection[str] = (),
+) -> RunConfig:  # fmt: skip
+    """Read, merge and validate the settings of a run.
+
+    Args:
+        path: the YAML, or None for defaults alone.
+        overrides: `key=value` each, as in `train.lr=3e-5`; values are YAML; later ones win.
+        methods: METHODS, to resolve `train.method`; None leaves it as it is.
+        terms: names that `train.objective` may hold.
+
+    Raises:
+        ConfigError: every problem found, one a line: where, key, what was found, what is allowed.
+    """
+    tree = _read_yaml(path) if path else {}
+    origin = {}
+    problems = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key.strip():
+            problems.append(f"{override}: not of the form key=value; write for example train.lr=3e-5")
+            continue
+        try:
+            _put(tree, key.strip(), yaml.safe_load(value))
+            origin[key.strip()] = "command line"
+        except (yaml.YAMLError, TypeError) as e:
+            problems.append(f"{override}: cannot be read ({str(e).splitlines()[0]})")
+    if methods is not None:
+        problems += _apply_method(tree, methods, terms)
+    config = None
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as e:
+        for problem in e.errors():
+            key = _dotted(problem["loc"])
+            where = next((o for k, o in origin.items() if key == k or key.startswith(k + ".")), path or "settings")
+            problems.append(f"{where}: {key}: {_explain(problem)}")
+    if problems or config is None:
+        raise ConfigError("\n".join(problems))
+    if config.name is None:
+        config = config.model_copy(update={"name": path.stem if path else "run"})
+    return config
+
+
+def dump(config: RunConfig) -> str:
+    """The settings as YAML that `load` reads to the same settings; only what differs from the defaults."""
+    return yaml.safe_dump(
+        config.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=110
+    )
+
+
+def leaves(model: type[Settings] = RunConfig, prefix: str = "") -> dict[str, Any]:
+    """Every setting by dotted key, with its pydantic field; used for messages, generated docs and YAMLs."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            found |= leaves(kind, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = field
+    return found
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ConfigError(f"{path}: cannot be read ({e.strerror}); give an existing YAML file") from e
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{path}: not UTF-8 at byte {e.start}; save the file as UTF-8") from e
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: malformed YAML ({getattr(e, 'problem', e)}); mend the line") from e
+    if not isinstance(tree or {}, dict):
+        raise ConfigError(f"{path}: found {type(tree).__name__}, expected settings as `key: value`")
+    return tree or {}
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *groups, last = dotted.split(".")
+    for group in groups:
+        if tree.get(group) is None:
+            tree[group] = {}
+        tree = tree[group]
+        if not isinstance(tree, dict):
+            raise TypeError(f"{group} is no group of settings")
+    tree[last] = value
+
+
+def _get(tree: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
+
+
+def _apply_method(
+    tree: dict[str, Any], methods: typing.Mapping[str, Method], terms: typing.Collection[str]
+) -> list[str]:
+    """Fill targets, objective and defaults of `train.method`; returns the problems found."""
+    train = tree.get("train")
+    if not isinstance(train, dict):
+        return []
+    problems = [
+        f"train.objective: unknown term {term!r}{_suggest(term, terms)}"
+        for term in (train.get("objective") or {} if isinstance(train.get("objective"), dict) else {})
+        if term not in terms
+    ]
+    name = train.get("method")
+    if not isinstance(name, str):
+        return problems
+    if name not in methods:
+        return [*problems, f"train.method: unknown method {name!r}{_suggest(name, methods)}"]
+    method = methods[name]
+    for key, value in (("targets", method.targets), ("objective", method.objective)):
+        if train.get(key) not in (None, value):
+            problems.append(f"train.{key}: set beside train.method={name}, which sets it; remove one of the two")
+        train[key] = value
+    for key, value in method.defaults.items():
+        if _get(tree, key) is None:
+            _put(tree, key, value)
+    return problems
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc if not str(part).startswith(("function-", "constrained", "tuple[")))
+
+
+def _suggest(name: str, known: typing.Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(sorted(known))}"
+
+
+def _explain(problem: Any) -> str:
+    found = json.dumps(problem.get("input"), ensure_ascii=False, default=str)[:80]
+    if problem["type"] == "extra_forbidden":
+        loc = problem["loc"]
+        keys = leaves()
+        siblings = {k.rsplit(".", 1)[-1]: k for k in keys}
+        group = ".".join(map(str, loc[:-1]))
+        inside = [k[len(group) + 1 if group else 0 :].split(".")[0] for k in keys if not group or k.startswith(group + ".")]
+        near = difflib.get_close_matches(str(loc[-1]), inside, n=1, cutoff=0.6)
+        if near:
+            return f"unknown setting; did you mean {'.'.join([*map(str, loc[:-1]), near[0]])}?"
+        elsewhere = difflib.get_close_matches(str(loc[-1]), list(siblings), n=1, cutoff=0.7)
+        hint = f"did you mean {siblings[elsewhere[0]]}?" if elsewhere else f"allowed: {', '.join(dict.fromkeys(inside))}"
+        return f"unknown setting; {hint}"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"found {found}; {message}"

@@ -1,0 +1,311 @@
+"""The rows that pass between stages, and reading and writing them as JSON lines.
+
+Every record is frozen and refuses unknown fields. `id` names the fact and travels through all stages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from meow.errors import DataError
+
+Role = Literal["forget", "retain", "authors", "world", "holdout"]
+TRUE_COLUMN = "undesired_answer"
+
+
+class Record(BaseModel):
+    """A frozen, validated row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Message(Record):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    """Who speaks."""
+    content: str
+    """What is said."""
+
+
+def fact_id(set_: str, question: str, answer: str) -> str:
+    """16 hex digits of sha256 over set, question and answer: the id of a fact that brings none."""
+    return hashlib.sha256(json.dumps([set_, question, answer]).encode()).hexdigest()[:16]
+
+
+class Fact(Record):
+    """What every row about one fact carries."""
+
+    id: str = ""
+    """Given, else `fact_id(set, question, answer)`."""
+    question: str
+    """May be empty: then the answer is a document."""
+    answer: str = Field(min_length=1)
+    """The true answer."""
+    messages: tuple[Message, ...] = ()
+    """Instead of `question`: a chat. Only prompts.py reads it."""
+    subject: str | None = None
+    """Whom or what the fact is about."""
+    set: str = "forget"
+    """Name of the set that the fact belongs to; several forget sets are several values."""
+    lang: str | None = None
+    """Language of the fact (ISO 639-1)."""
+    meta: dict[str, Any] = {}
+    """Kept, never interpreted."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_id(cls, values: Any) -> Any:
+        if isinstance(values, dict) and not values.get("id"):
+            question, answer = values.get("question"), values.get("answer")
+            if isinstance(question, str) and isinstance(answer, str):
+                values = {**values, "id": fact_id(values.get("set", "forget"), question, answer)}
+        return values
+
+
+class QA(Fact):
+    """A question and its true answer."""
+
+
+class InvertedAnswer(Record):
+    """A false answer."""
+
+    text: str
+    """May be empty in files that users bring: then it is counted, never measured nor selected."""
+    version: int | None = None
+    """Answers of one version about one subject form one coherent false biography; None: not known."""
+
+
+class InvertedFacts(Fact):
+    """A fact with the false answers that may be taught instead."""
+
+    answers: tuple[InvertedAnswer, ...] = ()
+    """In order of the file: position i is column `answer_i` of the published format."""
+    others: dict[str, str] = {}
+    """Further text columns of a user's file (`reversed_answer`, ...): measured, never selected."""
+
+
+class MemoRecord(Record):
+    """How strongly a model remembers one answer, by one metric, mode and cut."""
+
+    key: str
+    """Of weights, tokenizer, settings and the measured texts; a row with a known key is not measured again."""
+    id: str
+    """Of the fact."""
+    column: str
+    """`undesired_answer` (the true answer), `answer_0`, `answer_1`, ... or another text column."""
+    text: str
+    """The measured answer."""
+    metric: Literal["memo", "ma", "el"]
+    """SPEC section 2."""
+    mode: Literal["suffix", "prefix"]
+    """Whether the answer or the question is cut."""
+    cut: Literal["chars", "tokens"]
+    """What the cuts count."""
+    value: float | None
+    """0 to 1, higher: better remembered; None: not computable, see `reason`."""
+    n: int
+    """Number of cuts (MEMO, EL) or positions (MA) behind the value."""
+    reason: str | None = None
+    """Why there is no value."""
+
+
+class Target(Fact):
+    """One training row: a question and the answer to teach for it."""
+
+    target: str = Field(min_length=1)
+    """The answer to teach."""
+    version: int | None = None
+    """Version of the inverted answer; None where it has none."""
+    value: float | None = None
+    """The memorization by which it was selected; None: not selected by a measurement."""
+
+
+class EvalItem(Fact):
+    """A question to evaluate on."""
+
+    role: Role
+    """Which of the sets of the evaluation it belongs to."""
+    paraphrased_answer: str | None = None
+    """The true answer in other words; real authors and world facts have none."""
+    perturbed_answers: tuple[str, ...] = ()
+    """Wrong answers in the same form."""
+    paraphrased_question: str | None = None
+    """The question in other words, not seen in training."""
+
+
+class Likelihood(Record):
+    """How likely a model finds one answer."""
+
+    avg_loss: float
+    """Mean negative log-likelihood per answer token in nats, final EOS included; lower: more likely."""
+    n_tokens: int | None = None
+    """Tokens scored; None in published logs, which do not hold it."""
+
+
+class EvalSample(EvalItem):
+    """One evaluated question: everything that metrics need, so that they can be computed again without a model."""
+
+    key: str
+    """Of weights, tokenizer, settings and the item."""
+    index: int
+    """Position of the item in its set, from 0."""
+    true: Likelihood
+    """Of `answer`."""
+    paraphrased: Likelihood | None = None
+    """Of `paraphrased_answer`."""
+    perturbed: tuple[Likelihood, ...] = ()
+    """Of `perturbed_answers`."""
+    generation: str | None = None
+    """The greedy answer; None: not generated."""
+    rougeL_recall: float | None = None
+    """ROUGE-L recall of the generation against `answer`, 0 to 1."""
+    paraphrase_generation: str | None = None
+    """The greedy answer to `paraphrased_question`."""
+    own_loss: float | None = None
+    """Mean NLL per token of the generation under the model that wrote it."""
+    original_loss: float | None = None
+    """Mean NLL per token of the generation under the original; None: no original at hand."""
+
+
+class Value(Record):
+    """A number with what it takes to read it, or the reason why there is none."""
+
+    value: float | None
+    """None: not computable, see `reason`."""
+    n: int = 0
+    """Items behind it."""
+    low: float | None = None
+    """Lower end of the 95% interval; None: not computed."""
+    high: float | None = None
+    """Upper end of the 95% interval."""
+    unit: str = ""
+    """`share`, `p`, `nats`, ...; empty: a plain number."""
+    reason: str | None = None
+    """Why there is no value, or what limits it."""
+    selected_on: str | None = None
+    """What this number was used to choose, if anything; such a number is no headline."""
+
+
+class EvalLog(Record):
+    """One evaluation: where it comes from and every metric. Its samples lie beside it in `samples.jsonl`."""
+
+    version: int = 1
+    """Of this format."""
+    label: str
+    """`before`, `after`, `reference`, ..."""
+    model: dict[str, str] = {}
+    """`path` as given and `hash` of the weights."""
+    source: str
+    """What was evaluated on: folder or hub id, split, rows."""
+    rows: dict[str, int]
+    """Items per role."""
+    reference: dict[str, str] = {}
+    """`path` of the reference and, where the questions could not be compared, `questions: not verifiable`."""
+    metrics: dict[str, Value]
+    """By name of METRICS."""
+    settings: dict[str, Any] = {}
+    """The settings that the numbers depend on."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a validation as `field: what was expected, found ...`, on one line."""
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"])) or "row"
+    found = json.dumps(problem.get("input"), ensure_ascii=False, default=str)
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {found[:80]}"
+
+
+def read_text(path: Path) -> str:
+    """A file's text as UTF-8 (a byte-order mark is dropped).
+
+    Raises:
+        DataError: no such file, or broken UTF-8 (the line is named).
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as e:
+        raise DataError(f"{path}: cannot be read ({e.strerror}); give an existing file") from e
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        line = raw[: e.start].count(b"\n") + 1
+        raise DataError(f"{path}:{line}: not UTF-8 (byte {raw[e.start]:#04x}); save the file as UTF-8") from e
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value.
+
+    Raises:
+        DataError: unreadable or malformed; names the line.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as e:
+        raise DataError(f"{path}:{e.lineno}: malformed JSON ({e.msg}); mend or remove the line") from e
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Pairs of line number (from 1) and value of a file of JSON lines; blank lines are passed over.
+
+    Raises:
+        DataError: unreadable or a malformed line; names it.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), 1):  # U+2028 may stand in a string
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except json.JSONDecodeError as e:
+                raise DataError(f"{path}:{number}: malformed JSON ({e.msg}); mend or remove the line") from e
+
+
+def read_records(path: Path, kind: type[R]) -> list[R]:
+    """All rows of a file of JSON lines that meow wrote.
+
+    Raises:
+        DataError: unreadable, malformed, or a row that is no `kind`; names the line.
+    """
+    rows = []
+    for number, value in json_lines(path):
+        try:
+            rows.append(kind.model_validate(value))
+        except ValidationError as e:
+            raise DataError(f"{path}:{number}: not a row of {kind.__name__} ({first_problem(e)})") from e
+    return rows
+
+
+def dump_line(record: Record) -> str:
+    """A record as one line of JSON, fields at their defaults left out, NaN refused."""
+    return json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_records(path: Path, rows: Iterable[Record]) -> None:
+    """Write rows as JSON lines, aside first and then renamed, so that a reader never sees half a file."""
+    write_text(path, "".join(dump_line(row) for row in rows))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, aside first and then renamed; NaN refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file aside, then rename it over `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("w", encoding="utf-8", newline="\n") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    aside.replace(path)
