@@ -120,8 +120,8 @@ class MemoRecord(Record):
 class Target(Fact):
     """One training row: a question and the answer to teach for it."""
 
-    target: str = Field(min_length=1)
-    """The answer to teach."""
+    target: str | None = Field(default=None, min_length=1)
+    """The answer to teach; None for methods that teach none."""
     version: int | None = None
     """Version of the inverted answer; None where it has none."""
     value: float | None = None
@@ -169,10 +169,8 @@ class EvalSample(EvalItem):
     """ROUGE-L recall of the generation against `answer`, 0 to 1."""
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""
-    own_loss: float | None = None
-    """Mean NLL per token of the generation under the model that wrote it."""
     original_loss: float | None = None
-    """Mean NLL per token of the generation under the original; None: no original at hand."""
+    """Mean NLL per token (nats, EOS left out) of the generation under the original; None: no original at hand."""
 
 
 class Value(Record):
