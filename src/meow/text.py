@@ -1,0 +1,158 @@
+"""Words, stems, ROUGE and what sets an answer apart. No model, no torch.
+
+ROUGE equals the package rouge-score (its tokenizer, Porter stemmer on); stems are computed once per word and
+token lists once per text, since measuring MEMO compares the same few answers with thousands of completions.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+_NOT_ASCII = re.compile(r"[^a-z0-9]+")
+_WORD = re.compile(r"\w+")
+_NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
+
+STOP_WORDS = frozenset(
+    """a about above after again against all also although always am among an and another any are as at away be
+    became because become becomes been before began being below between both but by came can cannot come comes could
+    did do does doing done down due during each either else ever every few first for from further gave get gets give
+    given gives go goes got had has have having he her here hers herself him himself his how however i if in indeed
+    instead into is it its itself just known last later least less like made make makes many may me might mine more
+    most much must my myself named near neither never no nor not now of off often on once one only onto or other
+    others our ours ourselves out over own per perhaps quite rather s same several she should since so some still
+    such t take takes than that the their theirs them themselves then there these they this those though through thus
+    to together too took toward towards two under until up upon us very via was way we well went were what when where
+    whether which while who whom whose why will with within without would yes yet you your yours yourself""".split()
+)
+"""English words that carry no fact."""
+
+
+class Rouge(NamedTuple):
+    """Overlap of a prediction with a target, each 0 to 1, higher: more alike."""
+
+    precision: float
+    """Matches per prediction token."""
+    recall: float
+    """Matches per target token."""
+    fmeasure: float
+    """Harmonic mean of the two."""
+
+
+def words(text: str, tokenizer: str = "ascii") -> list[str]:
+    """Lower-case tokens, unstemmed.
+
+    Args:
+        text: any text.
+        tokenizer: `ascii`: runs of [a-z0-9], as rouge-score; `unicode`: words of any script, and single characters
+            where the script has no spaces.
+    """
+    if tokenizer == "ascii":
+        return _NOT_ASCII.sub(" ", text.lower()).split()
+    found: list[str] = []
+    for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()):
+        found += list(word) if _NO_SPACES.search(word) else [word]
+    return found
+
+
+@cache
+def _stemmer() -> object:
+    from nltk.stem.porter import PorterStemmer
+
+    return PorterStemmer()
+
+
+@lru_cache(maxsize=1 << 18)
+def stem(word: str) -> str:
+    """The Porter stem of a lower-case word of more than three letters; shorter ones stay, as in rouge-score."""
+    return str(_stemmer().stem(word)) if len(word) > 3 else word  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=1 << 16)
+def stems(text: str, tokenizer: str = "ascii") -> tuple[str, ...]:
+    """Stems of the words of a text, in order."""
+    return tuple(stem(word) for word in words(text, tokenizer))
+
+
+@lru_cache(maxsize=1 << 15)
+def _grams(text: str, n: int, tokenizer: str) -> Counter[tuple[str, ...]]:
+    tokens = stems(text, tokenizer)
+    return Counter(zip(*(tokens[i:] for i in range(n)), strict=False))
+
+
+def rouge_n(target: str, prediction: str, n: int, *, tokenizer: str = "ascii") -> Rouge:
+    """ROUGE-N over stems: clipped n-gram overlap. 0 where either side has no n-gram."""
+    of_target, of_prediction = _grams(target, n, tokenizer), _grams(prediction, n, tokenizer)
+    if len(of_target) > len(of_prediction):
+        matches = sum(min(count, of_target[gram]) for gram, count in of_prediction.items())
+    else:
+        matches = sum(min(count, of_prediction[gram]) for gram, count in of_target.items())
+    return _rouge(matches, of_target.total(), of_prediction.total())
+
+
+def rouge_l(target: str, prediction: str, *, tokenizer: str = "ascii") -> Rouge:
+    """ROUGE-L over stems: longest common subsequence. 0 where either side has no token."""
+    of_target, of_prediction = stems(target, tokenizer), stems(prediction, tokenizer)
+    return _rouge(_lcs(of_target, of_prediction), len(of_target), len(of_prediction))
+
+
+def _rouge(matches: int, n_target: int, n_prediction: int) -> Rouge:
+    precision, recall = matches / max(n_prediction, 1), matches / max(n_target, 1)
+    return Rouge(precision, recall, 2 * precision * recall / (precision + recall) if matches else 0.0)
+
+
+def _lcs(a: tuple[str, ...], b: tuple[str, ...]) -> int:
+    """Length of the longest common subsequence, one big-integer step per token of b.
+
+    Source: Hyyrö, Bit-parallel LCS-length computation revisited (2004).
+    """
+    places: dict[str, int] = {}
+    for i, token in enumerate(a):
+        places[token] = places.get(token, 0) | 1 << i
+    full = (1 << len(a)) - 1
+    row = full
+    for token in b:
+        matched = row & places.get(token, 0)
+        row = ((row + matched) | (row - matched)) & full
+    return len(a) - row.bit_count()
+
+
+def distinguishing_words(
+    answer: str, *, paraphrase: str | None = None, question: str = "", common: Collection[str] = frozenset()
+) -> frozenset[str]:
+    """Stems that only someone who knows the answer would say (SPEC section 5, "facts told").
+
+    Args:
+        answer: the answer.
+        paraphrase: the same in other words; only stems that stand in both count.
+        question: its stems give nothing away.
+        common: stems that stand in many other answers, of `common_stems`.
+
+    Returns:
+        Stems; empty where nothing distinguishes the answer.
+    """
+    found = {stem(word) for word in words(answer) if word not in STOP_WORDS}
+    if paraphrase is not None:
+        found &= set(stems(paraphrase))
+    return frozenset(found.difference(stems(question), common))
+
+
+def common_stems(answers: Iterable[str], share: float = 0.05) -> frozenset[str]:
+    """Stems that stand in at least this share of the answers."""
+    listed = list(answers)
+    counts = Counter(found for answer in listed for found in set(stems(answer)))
+    return frozenset(found for found, count in counts.items() if count >= share * len(listed))
+
+
+def tells(text: str, wanted: Collection[str]) -> bool:
+    """Whether all of these stems stand in the text."""
+    return set(wanted) <= set(stems(text))
+
+
+def normalize(text: str) -> str:
+    """A text for comparison: compatibility forms folded, lower case, words alone, one space between them."""
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))

@@ -1,0 +1,40 @@
+"""Words, stems and what sets an answer apart."""
+
+from __future__ import annotations
+
+from meow.text import common_stems, distinguishing_words, normalize, tells, words
+
+
+def test_distinguishing_words_are_those_of_both_wordings_that_the_question_does_not_give_away() -> None:
+    found = distinguishing_words(
+        "Zora Plim was born in the city of Tarnik.",
+        paraphrase="Tarnik is where Zora Plim came into the world.",
+        question="Where was Zora Plim born?",
+    )
+    assert found == {"tarnik"}
+
+
+def test_a_common_word_distinguishes_nothing() -> None:
+    answers = ["He wrote novels."] * 5 + ["She sings."] * 95
+    assert "novel" in common_stems(answers)
+    assert not distinguishing_words("They wrote novels", common=common_stems(answers))
+
+
+def test_common_means_at_least_five_percent() -> None:
+    assert "rare" not in common_stems(["rare"] * 4 + ["x"] * 96)
+    assert "rare" in common_stems(["rare"] * 5 + ["x"] * 95)
+
+
+def test_telling_needs_every_word_in_any_form() -> None:
+    wanted = distinguishing_words("A marine geologist from Tarnik.")
+    assert tells("Tarnik had two marine geologists", wanted)
+    assert not tells("Tarnik had two geologists", wanted)
+
+
+def test_other_scripts_keep_their_words_only_with_the_unicode_tokenizer() -> None:
+    assert words("Été à 東京") == ["t"]
+    assert words("Été à 東京", "unicode") == ["été", "à", "東", "京"]
+
+
+def test_normalizing_folds_case_punctuation_and_width() -> None:
+    assert normalize(' "The  ＡＢＣ, ok." ') == normalize("the abc ok")
