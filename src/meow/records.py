@@ -88,6 +88,8 @@ class InvertedFacts(Fact):
 
     answers: tuple[InvertedAnswer, ...] = ()
     """In order of the file: position i is column `answer_i` of the published format."""
+    key: str = ""
+    """Of the settings and the fact; a row with a known key is not inverted again. Empty in files from elsewhere."""
     others: dict[str, str] = {}
     """Further text columns of a user's file (`reversed_answer`, ...): measured, never selected."""
 

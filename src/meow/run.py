@@ -1,0 +1,237 @@
+"""The run folder: what is done, what is left, and going on where an interrupted run stopped.
+
+A stage has a manifest entry, written at its start and completed at its end: `finished` present means complete.
+Rows are appended as they come and carry a key; a torn last line is dropped; small files are written aside and
+renamed. One process at a time works in a folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from meow.config import RunConfig, dump
+from meow.errors import RunError
+from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
+
+VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
+"""Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
+_PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
+R = TypeVar("R", bound=Record)
+
+
+def digest(value: Any) -> str:
+    """16 hex digits that name a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+class Run:
+    """A folder that holds the settings and every stage's output."""
+
+    def __init__(self, path: Path) -> None:
+        """Args:
+            path: the folder; it need not exist yet.
+        """
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        """A path inside the folder."""
+        return self.path / name
+
+    @contextmanager
+    def locked(self, config: RunConfig | None = None) -> Iterator[None]:
+        """Work in the folder alone; with a config, write the resolved `config.yaml`.
+
+        Raises:
+            RunError: another process works in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self / ".lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as e:
+                raise RunError(f"{self.path}: another process works in this folder; wait, or take another name") from e
+            if config is not None:
+                write_text(self / "config.yaml", dump(config))
+            yield
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """Entries of the manifest, by stage."""
+        file = self / "manifest.json"
+        return dict(read_json(file)["stages"]) if file.is_file() else {}
+
+    def finished(self, stage: str) -> bool:
+        """Whether the stage is complete."""
+        return "finished" in self.stages.get(stage, {})
+
+    def current(self, stage: str, key: Mapping[str, Any], inputs: str = "") -> bool:
+        """Whether the stage is complete with this key and these inputs.
+
+        Raises:
+            RunError: it was started with another key; names the settings that changed.
+        """
+        entry = self.stages.get(stage)
+        if entry is None:
+            return False
+        if entry["key"] != digest(key):
+            raise RunError(f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
+                           "take another name, or --force to make it anew (the old output is kept aside)")  # fmt: skip
+        return "finished" in entry and entry["inputs"] == inputs
+
+    def set_aside(self, stage: str, outputs: Sequence[str]) -> None:
+        """Rename a stage's output and forget that it was made. Nothing is deleted."""
+        entries = self.stages
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        for name in outputs:
+            if (self / name).exists():
+                (self / name).rename(self / f"{name}.{stamp}")
+        if entries.pop(stage, None):
+            self._write(entries)
+
+    @contextmanager
+    def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
+        """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed."""
+        entry: dict[str, Any] = {
+            "key": digest(key), "settings": dict(key), "inputs": inputs, "world_size": int(os.environ.get("WORLD_SIZE", 1)),
+            "started": _now(),
+        }  # fmt: skip
+        self._write(self.stages | {name: entry})
+        clock = time.perf_counter()
+        yield entry
+        entry |= {
+            "finished": _now(), "seconds": round(time.perf_counter() - clock, 3), "peak_memory_mb": peak_memory_mb(),
+            "versions": versions(), "commit": commit(),
+        }  # fmt: skip
+        self._write(self.stages | {name: entry})
+
+    def adopt(self, stage: str, key: Mapping[str, Any], inputs: str, outputs: Sequence[str]) -> Path | None:
+        """Copy a finished stage with the same key and inputs from a sibling folder; returns the folder it came from."""
+        for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
+            entry = Run(sibling).stages.get(stage, {})
+            if "finished" not in entry or (entry["key"], entry["inputs"]) != (digest(key), inputs):
+                continue
+            if all((sibling / name).is_file() for name in outputs):
+                for name in outputs:
+                    write_text(self / name, (sibling / name).read_text(encoding="utf-8"))
+                self._write(self.stages | {stage: entry | {"copied_from": sibling.name}})
+                return sibling
+        return None
+
+    def append(
+        self, name: str, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]]
+    ) -> list[R]:  # fmt: skip
+        """Bring a file of keyed rows up to date, row by row; see `append_rows`."""
+        return append_rows(self / name, kind, wanted, produce)
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Append one row to `log.jsonl`."""
+        with (self / "log.jsonl").open("a", encoding="utf-8") as f:
+            f.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def settle_log(self, stage: str) -> None:
+        """Keep one row per step of a stage (the last), in order: a resumed run repeats the steps after its checkpoint."""
+        file = self / "log.jsonl"
+        if not file.is_file():
+            return
+        lines = _whole_lines(file)
+        mine = {row["step"]: line for line in lines if (row := json.loads(line)).get("stage") == stage}
+        others = [line for line in lines if json.loads(line).get("stage") != stage]
+        write_text(file, "".join(others + [mine[step] for step in sorted(mine)]))
+
+    def _write(self, stages: Mapping[str, Any]) -> None:
+        write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})
+
+
+def append_rows(
+    path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]]
+) -> list[R]:
+    """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
+
+    Args:
+        path: JSON lines; a torn last line is dropped.
+        kind: the rows' record, which has a field `key`.
+        wanted: keys of all rows wanted, in order.
+        produce: given the keys that are known, yields the missing rows.
+
+    Returns:
+        The wanted rows in order. The file holds them in that order at the end, then rows that nobody asked for now.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        lines = path.read_bytes()
+        whole = lines[: lines.rfind(b"\n") + 1]
+        if whole != lines:
+            with path.open("r+b") as f:
+                f.truncate(len(whole))
+    found = {_key(row): row for row in (read_records(path, kind) if path.exists() else [])}
+    before = list(found)
+    if not set(wanted) <= set(found):
+        with path.open("a", encoding="utf-8", newline="\n") as f:
+            for row in produce(set(found)):
+                f.write(dump_line(row))
+                f.flush()
+                found[_key(row)] = row
+    order = list(dict.fromkeys([*wanted, *before]))
+    if order != list(found) or not path.exists():
+        write_text(path, "".join(dump_line(found[key]) for key in order))
+    return [found[key] for key in wanted]
+
+
+def _key(row: Any) -> str:
+    return str(row.key)
+
+
+def _whole_lines(path: Path) -> list[str]:
+    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The parts of a key that differ, as `memo.stride: 5 -> 3`."""
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    parts = [f"{name}: {json.dumps(old.get(name))[:60]} -> {json.dumps(new.get(name))[:60]}" for name in names]
+    return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def peak_memory_mb() -> int:
+    """Largest resident memory of this process so far, in MB."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes // (1024 if sys.platform != "darwin" else 1024 * 1024)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit of the source tree that runs; None where meow is installed without one."""
+    here = Path(__file__).resolve().parent
+    done = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() or None
