@@ -89,6 +89,8 @@ class InvertSettings(Settings):
 class MemoSettings(Settings):
     """How memorization is measured (SPEC section 2)."""
 
+    path: str | None = None
+    """Memorization measured elsewhere for this very model, in the published form; instead of measuring."""
     metric: tuple[Literal["memo", "ma", "el"], ...] = ("memo",)
     """Which measures; a single name or a list."""
     mode: tuple[Literal["suffix", "prefix"], ...] = ("suffix",)

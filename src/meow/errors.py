@@ -15,3 +15,7 @@ class DataError(MeowError, ValueError):
 
 class RunError(MeowError, RuntimeError):
     """A run that cannot start or go on: locked folder, other settings, NaN loss, a time limit."""
+
+
+class OtherSettingsError(RunError):
+    """A stage was made with other settings; `--force` sets its output aside and makes it anew."""

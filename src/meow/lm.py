@@ -151,6 +151,11 @@ class LM:
         )  # fmt: skip
         return [[self._completion(ids) for ids in row] for row in rows]
 
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
     def _completion(self, ids: Sequence[int]) -> Completion:
         ended = bool(ids) and ids[-1] in self.prompter.eos_ids
         kept = tuple(ids[:-1] if ended else ids)

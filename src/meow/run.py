@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meow.config import RunConfig, dump
-from meow.errors import RunError
+from meow.errors import OtherSettingsError, RunError
 from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
@@ -82,13 +82,13 @@ class Run:
         """Whether the stage is complete with this key and these inputs.
 
         Raises:
-            RunError: it was started with another key; names the settings that changed.
+            OtherSettingsError: it was started with another key; names the settings that changed.
         """
         entry = self.stages.get(stage)
         if entry is None:
             return False
         if entry["key"] != digest(key):
-            raise RunError(f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
+            raise OtherSettingsError(f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
                            "take another name, or --force to make it anew (the old output is kept aside)")  # fmt: skip
         return "finished" in entry and entry["inputs"] == inputs
 
@@ -196,7 +196,7 @@ def _key(row: Any) -> str:
 
 
 def _whole_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return [line + "\n" for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
@@ -229,9 +229,14 @@ def versions() -> dict[str, str]:
 
 def commit() -> str | None:
     """The commit of the source tree that runs; None where meow is installed without one."""
-    here = Path(__file__).resolve().parent
-    done = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.stdout.strip() or None
+    here = Path(__file__).resolve()
+
+    def git(*args: str) -> str:
+        try:
+            done = subprocess.run(["git", "-C", str(here.parent), *args], capture_output=True, text=True, check=False)
+        except OSError:
+            return ""
+        return done.stdout.strip()
+
+    is_ours = git("log", "-1", "--format=%h", "--", here.name)  # empty where the file is not under version control
+    return git("describe", "--always", "--dirty", "--abbrev=12") or None if is_ours else None

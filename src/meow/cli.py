@@ -1,0 +1,210 @@
+"""The command line: each command loads settings, opens the run, calls one function and prints one table or line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meow.errors import MeowError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Make a language model forget facts by teaching it inverted ones, and measure what is left and what was damaged.",
+)  # fmt: skip
+
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[CONFIG] [KEY=VALUE]...", help="A YAML or a run folder, then settings, as in train.lr=3e-5.")]  # fmt: skip
+Force = Annotated[bool, typer.Option("--force", help="Redo a stage made with other settings; its output is kept aside.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count stages, rows and windows; load no model.")]
+ModelPath = Annotated[str | None, typer.Option("--model-name-or-path", "--model_name_or_path", help="= model.path")]
+TokenizerPath = Annotated[str | None, typer.Option("--tokenizer-path", "--tokenizer_path", help="= model.tokenizer")]
+DataPath = Annotated[str | None, typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout.")]  # fmt: skip
+Split = Annotated[str | None, typer.Option("--split", help="= data.split")]
+Method = Annotated[str | None, typer.Option("--method", help="= train.method")]
+SavePath = Annotated[Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")]  # fmt: skip
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
+
+
+@app.callback()
+def _options(quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False) -> None:
+    from meow import terminal
+
+    terminal.quiet = quiet
+
+
+@app.command()
+def demo(
+    arguments: Arguments = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Train the original apart from the reference.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the invented facts and of everything drawn.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
+    force: Force = False,
+) -> None:
+    """All of it, on an embedded benchmark and a tiny model, on a CPU, in minutes."""
+    from meow import showcase
+
+    showcase.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
+
+
+@app.command()
+def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
+    """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
+    from meow import pipeline, showcase
+
+    for config in pipeline.seeds(_settings(arguments)):
+        if dry_run:
+            showcase.print_plan(config)
+        else:
+            showcase.print_results([pipeline.run(config, force=force)])
+
+
+@app.command()
+def invert(arguments: Arguments = None, data_path: DataPath = None, split: Split = None, force: Force = False) -> None:
+    """Forget set -> inverted.jsonl: false versions of every answer."""
+    _until("invert", _settings(arguments, data_path=data_path, split=split), force)
+
+
+@app.command()
+def memo(
+    arguments: Arguments = None,
+    metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,
+    mode: Annotated[str | None, typer.Option(help="suffix, prefix; = memo.mode")] = None,
+    data_path: DataPath = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    save_path: SavePath = None,
+    force: Force = False,
+) -> None:
+    """How strongly a model remembers each true and inverted answer -> memo/before.jsonl."""
+    from meow import showcase
+
+    alone = save_path or data_path
+    config = _settings(
+        arguments, model=model_name_or_path, tokenizer=tokenizer_path,
+        more={"memo.metric": metric, "memo.mode": mode, "invert.path": data_path},
+    )  # fmt: skip
+    if alone:
+        showcase.memo_alone(config, save_path)
+    else:
+        showcase.print_memo(_until("memo", config, force))
+
+
+@app.command()
+def select(arguments: Arguments = None, force: Force = False) -> None:
+    """Inverted facts and their memorization -> targets.jsonl: which answers are taught."""
+    _until("select", _settings(arguments), force)
+
+
+@app.command()
+def forget(
+    arguments: Arguments = None,
+    method: Method = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    forget_file: Annotated[str | None, typer.Option("--forget", help="= data.forget")] = None,
+    retain_file: Annotated[str | None, typer.Option("--retain", help="= data.retain")] = None,
+    force: Force = False,
+) -> None:
+    """Train the model on the chosen answers -> model/."""
+    more = {"train.method": method, "data.forget": forget_file, "data.retain": retain_file}
+    _until("forget", _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, more=more), force)
+
+
+@app.command()
+def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
+    """Make an original or a reference model from questions and answers -> model/."""
+    from meow import pipeline
+
+    for config in pipeline.seeds(_settings(arguments, model=model_name_or_path)):
+        _say(pipeline.finetune(config, force=force) / "model")
+
+
+@app.command(name="eval")
+def evaluate(
+    arguments: Arguments = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    data_path: DataPath = None,
+    split: Split = None,
+    reference: Annotated[str | None, typer.Option("--reference", help="= eval.reference")] = None,
+    as_json: Json = False,
+    force: Force = False,
+) -> None:
+    """Evaluate before, after (where it is trained) and reference -> eval/."""
+    from meow import pipeline, showcase
+
+    config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
+                       more={"eval.reference": reference})  # fmt: skip
+    folder = pipeline.evaluate(config, force=force)
+    if as_json:
+        showcase.print_json(folder)
+    else:
+        showcase.print_results([folder])
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    out: Annotated[Path | None, typer.Option(help="The page; default: report.html in the first run folder.")] = None,
+    redact: Annotated[bool, typer.Option(help="Ids only: no question and no answer.")] = False,
+) -> None:
+    """Run folders -> one self-contained HTML page."""
+    from meow.report import report as write
+
+    _say(write(runs, out or runs[0] / "report.html", redact=redact))
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """What is done in a run folder and what is left."""
+    from meow import showcase
+
+    showcase.print_status(folder)
+
+
+def _until(stage: str, config: object, force: bool) -> Path:
+    from meow import pipeline
+    from meow.config import RunConfig
+
+    assert isinstance(config, RunConfig)
+    folders = [pipeline.run(c, force=force, until=stage) for c in pipeline.seeds(config)]
+    for folder in folders:
+        _say(folder.path)
+    return folders[-1].path
+
+
+def _settings(
+    arguments: list[str] | None, *, model: str | None = None, tokenizer: str | None = None,
+    data_path: str | None = None, split: str | None = None, more: dict[str, str | None] | None = None,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Settings from a YAML or a run folder, then `key=value`, then flags."""
+    from meow.pipeline import load_config
+
+    listed = list(arguments or [])
+    path = Path(listed.pop(0)) if listed and "=" not in listed[0] else None
+    if path is not None and path.is_dir():
+        path = path / "config.yaml"
+    flags = {"model.path": model, "model.tokenizer": tokenizer, "data.source": data_path, "data.split": split} | (more or {})
+    return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+
+
+def _say(what: object) -> None:
+    typer.echo(str(what))
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one line on stderr and exit code 2."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        app(prog_name="meow")
+    except MeowError as e:
+        for line in str(e).splitlines():
+            sys.stderr.write(f"meow: {line}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("meow: stopped; the same command goes on where it stopped\n")
+        sys.exit(130)

@@ -1,0 +1,389 @@
+"""What each stage does: records in a run folder in, other records out. The order stands in pipeline.py.
+
+A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from meow import data, inversion, lm, memorization, metrics, published, terminal, tofu, training
+from meow.config import ModelSettings, RunConfig
+from meow.errors import ConfigError, DataError
+from meow.lm import LM
+from meow.losses import TERMS
+from meow.records import (
+    EvalItem, EvalLog, EvalSample, Fact, InvertedFacts, MemoRecord, Target, read_records, write_json, write_records,
+)  # fmt: skip
+from meow.report import report
+from meow.run import Run, digest
+from meow.selection import select
+from meow.terminal import say
+
+
+def check_inputs(config: RunConfig) -> None:
+    """Read every file that the run needs, so that a bad one is named before a weight is loaded."""
+    data.forget_set(config.data)
+    if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
+        raise ConfigError("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
+    data.eval_items(config.data)
+    if config.invert.path:
+        data.read_inverted(Path(config.invert.path))
+    if config.memo.path:
+        data.read_memo(Path(config.memo.path))
+    if config.model.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
+    lm.check_folder(config.model.path)
+    if config.eval.reference:
+        reference_model(config) or published.read(Path(config.eval.reference))
+
+
+def invert(folder: Run, config: RunConfig) -> None:
+    """Forget set -> inverted.jsonl."""
+    facts = data.forget_set(config.data)
+    key = {"seed": config.seed} | _part(config, "invert")
+    if config.invert.path:
+        inputs = digest([_texts(f) for f in data.read_inverted(Path(config.invert.path))])
+    else:
+        inputs = ""
+    keys = {fact.id: digest([key, inputs, fact.model_dump(mode="json")]) for fact in facts}
+    inputs = digest([inputs, sorted(keys.values())])
+    if folder.current("invert", key, inputs):
+        return
+
+    def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
+        corpus = data.retain_set(config.data)
+        with terminal.progress("inverting facts", len(facts)) as advance:
+            for row in inversion.invert(facts, config.invert, seed=_seed(config), corpus=corpus):
+                advance(1)
+                if keys[row.id] not in known:
+                    yield row.model_copy(update={"key": keys[row.id]})
+
+    with folder.stage("invert", key, inputs) as entry:
+        rows = folder.append("inverted.jsonl", InvertedFacts, list(keys.values()), produce)
+        entry["rows"] = len(rows)
+        entry["candidates"] = sum(len(row.answers) for row in rows)
+
+
+def memo(folder: Run, config: RunConfig) -> None:
+    """inverted.jsonl -> memo/before.jsonl, by the original."""
+    facts = inverted(folder)
+    wanted = {"metric", "mode", "cut"}
+    key = {"weights": weights(config.model), "model.template": config.model.template}
+    key |= {k: v for k, v in _part(config, "memo").items() if k.split(".")[1] not in wanted}
+    inputs = digest([[_texts(f) for f in facts], config.memo.metric, config.memo.mode, config.memo.cut])
+    if _done(folder, "memo", key, inputs, ["memo/before.jsonl"]):
+        return
+    if config.memo.path:
+        rows = _published_memo(facts, Path(config.memo.path))
+        with folder.stage("memo", key, inputs) as entry:
+            write_records(folder / "memo/before.jsonl", rows)
+            entry["rows"] = len(rows)
+        return
+    model = original(config)
+    keys = [k for fact in facts for k in memorization.row_keys(model.weights, fact, config.memo)]
+
+    def produce(known: Collection[str]) -> Iterator[MemoRecord]:
+        with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:
+            for row in memorization.memorize(model, facts, config.memo, known=known):
+                advance(1)
+                yield row
+
+    with folder.stage("memo", key, inputs) as entry:
+        rows = folder.append("memo/before.jsonl", MemoRecord, keys, produce)
+        entry |= {"rows": len(rows), "device": str(model.device)}
+
+
+def choose(folder: Run, config: RunConfig) -> None:
+    """inverted.jsonl and memo/before.jsonl -> targets.jsonl."""
+    teaches = config.train.targets != "none"
+    facts = inverted(folder) if teaches else []
+    measured = _read_if(folder / "memo/before.jsonl", MemoRecord) if teaches else []
+    forget = data.forget_set(config.data)
+    key = {"seed": config.seed, "train.targets": config.train.targets} | (_part(config, "select") if teaches else {})
+    inputs = digest([[_texts(f) for f in facts or forget], [[m.key, m.value] for m in measured]])
+    if folder.current("select", key, inputs):
+        return
+    with folder.stage("select", key, inputs) as entry:
+        if teaches:
+            chosen = select(facts, measured, config.select, seed=_seed(config))
+            targets = chosen.targets
+            entry |= {"by": chosen.by, "short": len(chosen.short)}
+            if chosen.short:
+                say(f"select: {len(chosen.short)} questions have fewer than k={config.select.k} inverted answers; all taken")
+        else:
+            targets = [Target(**fact.model_dump()) for fact in forget]
+        write_records(folder / "targets.jsonl", targets)
+        entry["rows"] = len(targets)
+
+
+def forget(folder: Run, config: RunConfig) -> None:
+    """targets.jsonl, forget and retain set -> model/, through train/."""
+    targets = read_records(folder / "targets.jsonl", Target)
+    reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
+    retain = data.retain_set(config.data) if reads_retain else []
+    key = _training_key(config, "train") | {"targets": digest([[t.id, t.target] for t in targets])}
+    key["retain"] = digest([[q.question, q.answer] for q in retain])
+
+    def train(model: LM) -> None:
+        training.forget(
+            model, targets, retain, config.train, folder / "train", seed=_seed(config), log=_logger(folder, "forget")
+        )
+
+    _train(folder, config, "forget", key, train)
+
+
+def finetune(folder: Run, config: RunConfig) -> None:
+    """Questions and answers -> model/: an original or a reference."""
+    if not config.finetune.data:
+        raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
+    rows = [
+        qa
+        for file in config.finetune.data
+        for qa in data.read_qa(Path(file), set_="train")
+        for _ in range(config.finetune.repeat.get(Path(file).name, 1))
+    ]
+    key = _training_key(config, "finetune") | {"rows": digest([[q.question, q.answer] for q in rows])}
+
+    def train(model: LM) -> None:
+        training.finetune(
+            model, rows, config.finetune, folder / "train", seed=_seed(config), log=_logger(folder, "finetune")
+        )
+
+    _train(folder, config, "finetune", key, train)
+
+
+def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
+    """A model -> eval/<label>/: samples and metrics."""
+    stage = f"eval/{label}"
+    settings = {"before": config.model, "after": config.model.model_copy(update={"path": str(folder / "model")})}.get(label)
+    settings = settings or reference_model(config)
+    items = data.eval_items(config.data, limit=config.eval.rows)
+    names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
+    if settings is None:
+        _published_reference(folder, config, items)
+        return
+    key = {"weights": weights(settings), "model.template": config.model.template}
+    key |= {k: v for k, v in _part(config, "eval").items() if k not in ("eval.reference", "eval.rows")}
+    if label != "reference":
+        key |= {"original": weights(config.model), "reference": _reference_key(config)}
+    inputs = digest([item.model_dump(mode="json") for item in items])
+    if _done(folder, stage, key, inputs, names):
+        return
+    if label == "after":
+        release()
+    model = lm_for(settings)
+    own = {"before": model, "after": None, "reference": None}[label]
+    against = lm_for(config.model) if label == "after" else own
+    keys = tofu.row_keys(model, items, config.eval, original=against)
+
+    def produce(known: Collection[str]) -> Iterator[EvalSample]:
+        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(keys))) as advance:
+            for row in tofu.evaluate(model, items, config.eval, original=against, known=known):
+                advance(1)
+                yield row
+
+    with folder.stage(stage, key, inputs) as entry:
+        samples = folder.append(names[0], EvalSample, keys, produce)
+        write_log(folder, config, label, samples, {"path": str(settings.path), "hash": model.weights})
+        entry |= {"rows": len(samples), "device": str(model.device)}
+
+
+def write_log(folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]) -> EvalLog:
+    """Compute every metric of an evaluation and write its `log.json`."""
+    before = None if label in ("before", "reference") else _read_if(folder / "eval/before/samples.jsonl", EvalSample)
+    reference = None if label == "reference" else _read_if(folder / "eval/reference/samples.jsonl", EvalSample)
+    note = {}
+    if config.eval.reference and label != "reference":
+        note = {"path": config.eval.reference}
+    log = EvalLog(
+        label=label,
+        model=model,
+        source=config.data.forget or f"{config.data.source}, {config.data.split}",
+        rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
+        reference=note,
+        metrics=metrics.compute(samples, before=before or None, reference=reference or None),
+        settings=_part(config, "eval") | {"model.template": config.model.template},
+    )
+    write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
+    return log
+
+
+def page(folder: Run, config: RunConfig) -> None:
+    """Everything in the folder -> report.html."""
+    del config
+    report([folder.path], folder / "report.html")
+
+
+# Models.
+
+
+@lru_cache(maxsize=2)
+def lm_for(settings: ModelSettings) -> LM:
+    """A loaded model; kept until `release`, since several stages ask for the original."""
+    say(f"loading {settings.path}")
+    return lm.load(settings)
+
+
+def original(config: RunConfig) -> LM:
+    """The model before forgetting."""
+    return lm_for(config.model)
+
+
+def release() -> None:
+    """Let go of the loaded models."""
+    lm_for.cache_clear()
+    gc.collect()
+
+
+def weights(settings: ModelSettings) -> str:
+    """Hash of the weights that the settings name, without loading them."""
+    lm.check_folder(str(settings.path))
+    return lm.weights_hash(settings)
+
+
+def reference_model(config: RunConfig) -> ModelSettings | None:
+    """The settings of the reference where it is a model; None where it is a published evaluation."""
+    if config.eval.reference is None:
+        return None
+    path = Path(config.eval.reference)
+    if path.is_file() or (path / "eval_log_aggregated.json").is_file():
+        return None
+    if (path / "manifest.json").is_file() and not (path / "config.json").is_file():
+        if not (path / "model" / "config.json").is_file():
+            raise DataError(f"{path}: a run folder without a model; finish that run first")
+        path = path / "model"
+    lm.check_folder(str(path))
+    return config.model.model_copy(update={"path": str(path), "tokenizer": None, "revision": None})
+
+
+# Helpers of the stages.
+
+
+def inverted(folder: Run) -> list[InvertedFacts]:
+    """The inverted facts of a run.
+
+    Raises:
+        DataError: none yet.
+    """
+    file = folder / "inverted.jsonl"
+    if not file.is_file():
+        raise DataError(f"{file}: not there yet; run meow invert first")
+    return read_records(file, InvertedFacts)
+
+
+def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], train: Callable[[LM], None]) -> None:
+    if folder.current(stage, key):
+        return
+    release()
+    with folder.stage(stage, key) as entry:
+        model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
+        entry["device"] = str(model.device)
+        train(model)
+        aside = folder / "model.part"
+        shutil.rmtree(aside, ignore_errors=True)
+        model.save(aside)
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        aside.rename(folder / "model")
+        folder.settle_log(stage)
+        shutil.rmtree(folder / "train", ignore_errors=True)
+
+
+def _starting_model(config: RunConfig) -> LM:
+    if not config.finetune.scratch:
+        return lm.load(config.model)
+    files = config.finetune.tokenizer_data or config.finetune.data
+    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in data.read_qa(Path(file), set_="train")]
+    model, tokenizer = lm.make_tiny(texts, config.finetune, seed=_seed(config))
+    return LM(model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template)
+
+
+def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
+    key = {"seed": config.seed, "threads": config.threads, "model.template": config.model.template}
+    key |= {k: v for k, v in _part(config, section).items() if k.split(".")[1] not in ("save_steps", "max_minutes")}
+    from_scratch = section == "finetune" and config.finetune.scratch
+    return key | ({} if from_scratch else {"weights": weights(config.model)})
+
+
+def _logger(folder: Run, stage: str) -> Callable[[dict[str, Any]], None]:
+    bars: list[Any] = []
+
+    def log(row: dict[str, Any]) -> None:
+        folder.log({"stage": stage} | row)
+        if not bars:
+            bars.append(terminal.progress("forgetting" if stage == "forget" else "training", row["steps"]))
+            bars.append(bars[0].__enter__())
+            bars[1](row["step"] - 1)
+        bars[1](1)
+        if row["step"] == row["steps"]:
+            bars[0].__exit__(None, None, None)
+
+    return log
+
+
+def _done(folder: Run, stage: str, key: dict[str, Any], inputs: str, outputs: list[str]) -> bool:
+    """Finished here, or in a sibling folder, whose files are then copied."""
+    if folder.current(stage, key, inputs):
+        return True
+    source = folder.adopt(stage, key, inputs, outputs) if stage != "eval/after" else None
+    if source:
+        say(f"{stage}: taken from {source}")
+    return source is not None
+
+
+def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoRecord]:
+    texts = {(f.id, f"answer_{i}"): a.text for f in facts for i, a in enumerate(f.answers)}
+    rows = [m for m in data.read_memo(path) if m.column == "undesired_answer" or texts.get((m.id, m.column)) == m.text]
+    missing = set(texts) - {(m.id, m.column) for m in rows} - {k for k, text in texts.items() if not text}
+    if missing:
+        id_, column = min(missing)
+        raise DataError(f"{path}: {len(missing)} inverted answers have no value, the first is {column} of id {id_}; "
+                        "set invert.path to the same file, or measure with meow memo")  # fmt: skip
+    return rows
+
+
+def _published_reference(folder: Run, config: RunConfig, items: Sequence[EvalItem]) -> None:
+    path = Path(str(config.eval.reference))
+    samples = published.read(path)
+    key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
+    if folder.current("eval/reference", key, ""):
+        return
+    with folder.stage("eval/reference", key) as entry:
+        write_records(folder / "eval/reference/samples.jsonl", samples)
+        write_log(folder, config, "reference", samples, {"path": str(path), "hash": key["reference"]})
+        entry["rows"] = len(samples)
+
+
+def _reference_key(config: RunConfig) -> str | None:
+    if config.eval.reference is None:
+        return None
+    settings = reference_model(config)
+    if settings is not None:
+        return weights(settings)
+    return digest([s.model_dump(mode="json") for s in published.read(Path(config.eval.reference))])
+
+
+def _part(config: RunConfig, section: str) -> dict[str, Any]:
+    """The settings of one section, by dotted key, as JSON."""
+    return {f"{section}.{k}": v for k, v in getattr(config, section).model_dump(mode="json").items()}
+
+
+def _seed(config: RunConfig) -> int:
+    if not isinstance(config.seed, int):
+        raise ConfigError("seed: a list stands for several runs; this command takes one, as in seed=0")
+    return config.seed
+
+
+def _texts(fact: Fact) -> list[Any]:
+    """What a stage reads of a fact."""
+    more = [[a.text, a.version] for a in fact.answers] + sorted(fact.others.items()) if isinstance(fact, InvertedFacts) else []
+    return [fact.id, fact.question, fact.answer, fact.subject, [m.content for m in fact.messages], more]
+
+
+def _read_if(path: Path, kind: Any) -> list[Any]:
+    return read_records(path, kind) if path.is_file() else []
