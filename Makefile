@@ -1,0 +1,37 @@
+# Every target works alone on a fresh clone: `make demo`, `make test`.
+.PHONY: install demo test check bench study fmt docs
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	python3 -m venv .venv
+	.venv/bin/pip install -q -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+demo: install
+	.venv/bin/meow demo
+
+test: install
+	$(PY) -m pytest
+
+check: install
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(PY) docs/generate.py --check
+
+docs: install
+	$(PY) docs/generate.py
+
+bench: install
+	rm -f benchmarks/results.jsonl
+	for name in memo; do $(PY) -m benchmarks.$$name | tee -a benchmarks/results.jsonl; done
+
+study: install
+	$(PY) -m benchmarks.study
+
+fmt: install
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
