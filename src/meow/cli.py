@@ -5,64 +5,102 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meow.errors import MeowError
 
+if TYPE_CHECKING:
+    from meow.config import RunConfig
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-    help="Make a language model forget facts by teaching it inverted ones, and measure what is left and what was damaged.",
+    help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
 )  # fmt: skip
 
-Arguments = Annotated[list[str] | None, typer.Argument(metavar="[CONFIG] [KEY=VALUE]...", help="A YAML or a run folder, then settings, as in train.lr=3e-5.")]  # fmt: skip
-Force = Annotated[bool, typer.Option("--force", help="Redo a stage made with other settings; its output is kept aside.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[CONFIG] [KEY=VALUE]...", help="A YAML or a run folder, then settings, as in train.lr=3e-5."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Redo a stage made with other settings; its output is kept aside.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count stages, rows and windows; load no model.")]
 ModelPath = Annotated[str | None, typer.Option("--model-name-or-path", "--model_name_or_path", help="= model.path")]
 TokenizerPath = Annotated[str | None, typer.Option("--tokenizer-path", "--tokenizer_path", help="= model.tokenizer")]
-DataPath = Annotated[str | None, typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout.")]  # fmt: skip
+DataPath = Annotated[
+    str | None,
+    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
+]
 Split = Annotated[str | None, typer.Option("--split", help="= data.split")]
 Method = Annotated[str | None, typer.Option("--method", help="= train.method")]
-SavePath = Annotated[Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")]  # fmt: skip
+SavePath = Annotated[
+    Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
 
 
-@app.callback()
-def _options(quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False) -> None:
-    from meow import terminal
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from meow import __version__
 
-    terminal.quiet = quiet
+        _say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    del version
+    if quiet:
+        from meow import terminal
+
+        terminal.quiet = True
 
 
 @app.command()
 def demo(
     arguments: Arguments = None,
-    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Train the original apart from the reference.")] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Train the original apart from the reference.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the invented facts and of everything drawn.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
     force: Force = False,
 ) -> None:
     """All of it, on an embedded benchmark and a tiny model, on a CPU, in minutes."""
-    from meow import showcase
+    from meow import pipeline, summary
 
-    showcase.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
+    folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
+    summary.results(folders)
+    summary.facts(folders)
+    _say(f"\n{out / 'report.html'}")
 
 
 @app.command()
 def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
     """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
-    from meow import pipeline, showcase
+    from meow import pipeline, summary
 
     for config in pipeline.seeds(_settings(arguments)):
         if dry_run:
-            showcase.print_plan(config)
-        else:
-            showcase.print_results([pipeline.run(config, force=force)])
+            _say(pipeline.describe(config))
+            continue
+        folder = pipeline.run(config, force=force).path
+        summary.results([folder])
+        _say(f"\n{folder / 'report.html'}")
 
 
 @app.command()
-def invert(arguments: Arguments = None, data_path: DataPath = None, split: Split = None, force: Force = False) -> None:
+def invert(arguments: Arguments = None, data_path: DataPath = Annotated[
+    str | None,
+    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
+]
     """Forget set -> inverted.jsonl: false versions of every answer."""
     _until("invert", _settings(arguments, data_path=data_path, split=split), force)
 
@@ -72,24 +110,25 @@ def memo(
     arguments: Arguments = None,
     metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,
     mode: Annotated[str | None, typer.Option(help="suffix, prefix; = memo.mode")] = None,
-    data_path: DataPath = None,
+    data_path: DataPath = Annotated[
+    str | None,
+    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
+]
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
-    save_path: SavePath = None,
+    save_path: SavePath = Annotated[
+    Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
+]
     force: Force = False,
 ) -> None:
     """How strongly a model remembers each true and inverted answer -> memo/before.jsonl."""
-    from meow import showcase
+    from meow import pipeline, summary
 
-    alone = save_path or data_path
     config = _settings(
         arguments, model=model_name_or_path, tokenizer=tokenizer_path,
         more={"memo.metric": metric, "memo.mode": mode, "invert.path": data_path},
     )  # fmt: skip
-    if alone:
-        showcase.memo_alone(config, save_path)
-    else:
-        showcase.print_memo(_until("memo", config, force))
+    summary.memo(pipeline.memo(config, save_path, force=force))
 
 
 @app.command()
@@ -127,22 +166,25 @@ def evaluate(
     arguments: Arguments = None,
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
-    data_path: DataPath = None,
+    data_path: DataPath = Annotated[
+    str | None,
+    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
+]
     split: Split = None,
     reference: Annotated[str | None, typer.Option("--reference", help="= eval.reference")] = None,
     as_json: Json = False,
     force: Force = False,
 ) -> None:
     """Evaluate before, after (where it is trained) and reference -> eval/."""
-    from meow import pipeline, showcase
+    from meow import pipeline, summary
 
     config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
                        more={"eval.reference": reference})  # fmt: skip
-    folder = pipeline.evaluate(config, force=force)
+    folder = pipeline.evaluate(config, force=force).path
     if as_json:
-        showcase.print_json(folder)
+        summary.as_json(folder)
     else:
-        showcase.print_results([folder])
+        summary.results([folder])
 
 
 @app.command()
@@ -160,26 +202,22 @@ def report(
 @app.command()
 def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """What is done in a run folder and what is left."""
-    from meow import showcase
+    from meow import pipeline, summary
 
-    showcase.print_status(folder)
+    summary.status(folder, [stage.name for stage in pipeline.STAGES])
 
 
-def _until(stage: str, config: object, force: bool) -> Path:
+def _until(stage: str, config: RunConfig, force: bool) -> None:
     from meow import pipeline
-    from meow.config import RunConfig
 
-    assert isinstance(config, RunConfig)
-    folders = [pipeline.run(c, force=force, until=stage) for c in pipeline.seeds(config)]
-    for folder in folders:
-        _say(folder.path)
-    return folders[-1].path
+    for one in pipeline.seeds(config):
+        _say(pipeline.run(one, force=force, until=stage).path)
 
 
 def _settings(
     arguments: list[str] | None, *, model: str | None = None, tokenizer: str | None = None,
     data_path: str | None = None, split: str | None = None, more: dict[str, str | None] | None = None,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+) -> RunConfig:  # fmt: skip
     """Settings from a YAML or a run folder, then `key=value`, then flags."""
     from meow.pipeline import load_config
 
@@ -187,7 +225,12 @@ def _settings(
     path = Path(listed.pop(0)) if listed and "=" not in listed[0] else None
     if path is not None and path.is_dir():
         path = path / "config.yaml"
-    flags = {"model.path": model, "model.tokenizer": tokenizer, "data.source": data_path, "data.split": split} | (more or {})
+    flags = {
+        "model.path": model,
+        "model.tokenizer": tokenizer,
+        "data.source": data_path,
+        "data.split": split,
+    } | (more or {})
     return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
 
 

@@ -25,7 +25,11 @@ class Settings(BaseModel):
     """A frozen group of settings; unknown keys are refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=(), allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
     )
 
 
@@ -400,12 +404,16 @@ def _explain(problem: Any) -> str:
         keys = leaves()
         siblings = {k.rsplit(".", 1)[-1]: k for k in keys}
         group = ".".join(map(str, loc[:-1]))
-        inside = [k[len(group) + 1 if group else 0 :].split(".")[0] for k in keys if not group or k.startswith(group + ".")]
+        inside = [
+            k[len(group) + 1 if group else 0 :].split(".")[0] for k in keys if not group or k.startswith(group + ".")
+        ]
         near = difflib.get_close_matches(str(loc[-1]), inside, n=1, cutoff=0.6)
         if near:
             return f"unknown setting; did you mean {'.'.join([*map(str, loc[:-1]), near[0]])}?"
         elsewhere = difflib.get_close_matches(str(loc[-1]), list(siblings), n=1, cutoff=0.7)
-        hint = f"did you mean {siblings[elsewhere[0]]}?" if elsewhere else f"allowed: {', '.join(dict.fromkeys(inside))}"
+        hint = (
+            f"did you mean {siblings[elsewhere[0]]}?" if elsewhere else f"allowed: {', '.join(dict.fromkeys(inside))}"
+        )
         return f"unknown setting; {hint}"
     message = problem["msg"][0].lower() + problem["msg"][1:]
     return f"found {found}; {message}"

@@ -18,8 +18,19 @@ from pydantic import ValidationError
 from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.records import (
-    TRUE_COLUMN, EvalItem, Fact, InvertedAnswer, InvertedFacts, MemoRecord, QA, Role, first_problem, json_lines,
+    QA,
+    TRUE_COLUMN,
+    EvalItem,
+    Fact,
+    InvertedAnswer,
+    InvertedFacts,
+    MemoRecord,
+    Role,
+    first_problem,
+    json_lines,
     read_text,
+    write_json,
+    write_text,
 )  # fmt: skip
 
 RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
@@ -61,7 +72,9 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         for values in reader:
             where = f"{path}:{reader.line_num}"
             if None in values or None in values.values():
-                raise DataError(f"{where}: found another number of columns than the header's {len(values)}; mend the line")
+                raise DataError(
+                    f"{where}: found another number of columns than the header's {len(values)}; mend the line"
+                )
             yield Row(where, dict(values))
     except csv.Error as e:
         raise DataError(f"{path}:{reader.line_num}: malformed CSV ({e}); mend the line") from e
@@ -215,6 +228,31 @@ def _memo(row: Row, id_: str, column: str, text: str, value: Any) -> MemoRecord:
         key=f"published:{id_}:{column}", id=id_, column=column, text=text, metric="memo", mode="suffix", cut="chars",
         value=number, n=0,
     )  # fmt: skip
+
+
+def write_published(path: Path, facts: Sequence[InvertedFacts], measured: Sequence[MemoRecord]) -> None:
+    """Facts with their memorization in the published form (JSON or CSV): columns `answer_0`, `answer_0_rouge1`, ...
+
+    Where several measures were taken, `_rouge1` holds the first MEMO in suffix mode. A value that is not computable
+    is written as 0, as published; our own rows keep the reason.
+    """
+    kinds = list(dict.fromkeys((m.metric, m.mode) for m in measured))
+    kind = ("memo", "suffix") if ("memo", "suffix") in kinds else next(iter(kinds), None)
+    values = {(m.id, m.column): m.value or 0.0 for m in measured if (m.metric, m.mode) == kind}
+    table = []
+    for fact in facts:
+        texts = {TRUE_COLUMN: fact.answer} | {f"answer_{i}": a.text for i, a in enumerate(fact.answers)} | fact.others
+        scores = {f"{c}_rouge1": values[fact.id, c] for c in texts if (fact.id, c) in values}
+        table.append({"question": fact.question, **texts, **scores})
+    if path.suffix == ".json":
+        write_json(path, table)
+        return
+    columns = list(dict.fromkeys(column for row in table for column in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_text(path, text.getvalue())
 
 
 def tofu_file(source: str, name: str) -> Path:

@@ -82,7 +82,10 @@ class LM:
         self.weights = weights
         context = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         self.prompter = Prompter(
-            tokenizer, template, max_length=min(max_length or context, context), eos_ids=_eos_ids(model, tokenizer)
+            tokenizer,
+            template,
+            max_length=min(max_length or context, context),
+            eos_ids=_eos_ids(model, tokenizer),
         )
 
     @property
@@ -185,7 +188,7 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tens
 
 def kept_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """Logits (N, V) at the positions that `keep` (B, T) marks, row by row; the head runs on those alone."""
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
     if logits.shape[:2] == keep.shape:
         return logits[keep]
     return logits.reshape(-1, logits.shape[-1])
@@ -310,7 +313,11 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
 
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
-        texts, vocab_size=settings.vocab_size, min_frequency=2, special_tokens=["<s>", "</s>"], show_progress=False
+        texts,
+        vocab_size=settings.vocab_size,
+        min_frequency=2,
+        special_tokens=["<s>", "</s>"],
+        show_progress=False,
     )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe._tokenizer, bos_token="<s>", eos_token="</s>", model_max_length=settings.context
@@ -345,5 +352,3 @@ def _why_not_loaded(message: str) -> str:
     if "trust_remote_code" in message:
         return "needs code of its own; read it, then set model.trust_remote_code=true"
     return f"cannot be loaded ({first[:200]}); give a folder or hub id of a causal language model in safetensors"
-
-

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import torch
 
-from meow import stages
+from meow import data, stages
+from meow import demo as embedded
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import METHODS, TERMS
+from meow.records import MemoRecord, read_records
+from meow.report import report
 from meow.run import Run
 from meow.terminal import say
 
@@ -107,14 +110,123 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
         stage.function(folder, config)
 
 
+def finetune(config: RunConfig, *, force: bool = False) -> Run:
+    """Make an original or a reference model in a run folder of its own."""
+    folder = run_of(config)
+    with folder.locked(config):
+        perform(folder, config, FINETUNE, force=force)
+    return folder
+
+
+def evaluate(config: RunConfig, *, force: bool = False) -> Run:
+    """Evaluate reference, before and, where the run has trained one, after."""
+    data.eval_items(config.data)
+    folder = run_of(config)
+    with folder.locked(config):
+        for label in ("reference", "before", "after"):
+            named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
+            if named.get(label, True):
+                perform(folder, config, stage_named(f"eval/{label}"), force=force)
+    stages.release()
+    return folder
+
+
+def memo(config: RunConfig, save_path: Path | None = None, *, force: bool = False) -> list[MemoRecord]:
+    """Measure memorization, in a run folder, or stand-alone on a file of facts where no data is named.
+
+    Args:
+        config: stand-alone, `invert.path` names the facts (a file, or a folder of files).
+        save_path: stand-alone, where to write: `.jsonl` our rows, `.json` or `.csv` the published form (our rows lie
+            beside it, so that an interrupted measurement goes on). Default: `<out>/memo/<name of the facts>.jsonl`.
+        force: in a run folder, redo what was made with other settings.
+    """
+    if save_path is None and (config.data.source or config.data.forget):
+        return read_records(run(config, force=force, until="memo") / "memo/before.jsonl", MemoRecord)
+    if config.invert.path is None:
+        raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
+    source = Path(config.invert.path)
+    target = save_path or Path(config.out) / "memo" / f"{source.stem}.jsonl"
+    if target.suffix not in (".jsonl", ".json", ".csv"):
+        raise ConfigError(f"{target}: unknown form; end the name in .jsonl (our rows), .json or .csv (published form)")
+    facts = data.read_inverted(source)
+    model = stages.lm_for(config.model)
+    rows = stages.measure(model, facts, config.memo, target.with_suffix(".jsonl"))
+    if target.suffix != ".jsonl":
+        data.write_published(target, facts, rows)
+    say(f"memorization in {target}")
+    return rows
+
+
+def demo(
+    out: Path, *, seed: int = 0, from_scratch: bool = False, force: bool = False, overrides: Sequence[str] = ()
+) -> list[Path]:  # fmt: skip
+    """The whole method on the embedded benchmark: data, reference, original, two methods, one page.
+
+    Args:
+        out: folder of everything; a second call reuses what is finished.
+        seed: of the invented facts and of everything drawn.
+        from_scratch: train the original apart from the reference instead of from a shared first phase.
+        force: redo what was made with other settings.
+        overrides: `key=value` for the two forgetting runs.
+
+    Returns:
+        The folders of the two forgetting runs.
+    """
+    embedded.write(out / "data", seed=seed)
+    settings = embedded.settings(out, seed=seed, from_scratch=from_scratch)
+    for name in ("reference", "original"):
+        finetune(load_config(None, settings[name]), force=force)
+    methods = [name for name in settings if name not in ("reference", "original")]
+    folders = [run(load_config(None, [*settings[name], *overrides]), force=force).path for name in methods]
+    report(folders, out / "report.html")
+    return folders
+
+
+def describe(config: RunConfig) -> str:
+    """What a run would do, counted without loading a model."""
+    folder = run_of(config)
+    stages.check_inputs(config)
+    facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
+    answers = 1 + config.invert.n
+    lengths = [len(f.answer) for f in facts for _ in range(answers)]
+    if config.invert.path:
+        listed = data.read_inverted(Path(config.invert.path))
+        lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
+    windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
+    k = config.select.k if config.train.targets == "selected" else 1
+    steps = -(-len(facts) * k // (config.train.batch_size * config.train.accumulate)) * config.train.epochs
+    roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
+    numbers = {
+        "invert": f"{len(facts)} questions, {config.invert.n} versions each",
+        "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
+        "select": f"{config.select.rule}, k = {config.select.k}",
+        "forget": f"about {steps:.0f} steps of {config.train.batch_size * config.train.accumulate} rows",
+    }
+    lines = [f"{folder.path}, seed {config.seed}"]
+    for stage in plan(config):
+        state = "finished" if folder.finished(stage.name) else "to do"
+        lines.append(f"  {stage.name:16}{state:10}{numbers.get(stage.name, roles if 'eval' in stage.name else '')}")
+    return "\n".join(lines)
+
+
 STAGES = (
     Stage("invert", ("data", "invert.path"), ("inverted.jsonl",), stages.invert),
     Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",), stages.memo),
-    Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",), partial(stages.evaluate, label="reference")),
+    Stage(
+        "eval/reference",
+        ("data", "eval.reference"),
+        ("eval/reference",),
+        partial(stages.evaluate, label="reference"),
+    ),
     Stage("eval/before", ("data", "model"), ("eval/before",), partial(stages.evaluate, label="before")),
     Stage("select", ("inverted.jsonl", "memo/before.jsonl"), ("targets.jsonl",), stages.choose),
     Stage("forget", ("targets.jsonl", "data", "model"), ("train", "model"), stages.forget),
-    Stage("eval/after", ("model/", "eval/before", "eval/reference"), ("eval/after",), partial(stages.evaluate, label="after")),
+    Stage(
+        "eval/after",
+        ("model/", "eval/before", "eval/reference"),
+        ("eval/after",),
+        partial(stages.evaluate, label="after"),
+    ),
     Stage("report", ("everything above",), ("report.html",), stages.page),
 )
 """The pipeline, in order."""

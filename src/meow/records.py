@@ -149,7 +149,7 @@ class Likelihood(Record):
     avg_loss: float
     """Mean negative log-likelihood per answer token in nats, final EOS included; lower: more likely."""
     n_tokens: int | None = None
-    """Tokens scored; None in published logs, which do not hold it."""
+    """Tokens scored; None: the source does not hold it."""
 
 
 class EvalSample(EvalItem):
@@ -159,12 +159,18 @@ class EvalSample(EvalItem):
     """Of weights, tokenizer, settings and the item."""
     index: int
     """Position of the item in its set, from 0."""
-    true: Likelihood
-    """Of `answer`."""
+    question: str = ""
+    """Empty: a document, or a source that holds no texts."""
+    answer: str = ""
+    """Empty: the source holds no texts."""
+    true: Likelihood | None = None
+    """Of `answer`; None: the source holds none."""
     paraphrased: Likelihood | None = None
     """Of `paraphrased_answer`."""
     perturbed: tuple[Likelihood, ...] = ()
     """Of `perturbed_answers`."""
+    log_truth_ratio: float | None = None
+    """log R (geometric mean) of a source that holds the ratio alone; else it follows from the likelihoods."""
     generation: str | None = None
     """The greedy answer; None: not generated."""
     rougeL_recall: float | None = None
@@ -173,6 +179,10 @@ class EvalSample(EvalItem):
     """The greedy answer to `paraphrased_question`."""
     original_loss: float | None = None
     """Mean NLL per token (nats, EOS left out) of the generation under the original; None: no original at hand."""
+    truncated: int | None = None
+    """Answers cut to fit the context before they were scored; None: not known."""
+    unfinished: bool | None = None
+    """Whether the greedy answer was stopped by its length limit; None: not known."""
 
 
 class Value(Record):
@@ -190,6 +200,8 @@ class Value(Record):
     """`share`, `p`, `nats`, ...; empty: a plain number."""
     reason: str | None = None
     """Why there is no value, or what limits it."""
+    method: str | None = None
+    """How a p-value was computed: `exact` or `asymp`."""
     selected_on: str | None = None
     """What this number was used to choose, if anything; such a number is no headline."""
 

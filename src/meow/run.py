@@ -43,7 +43,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         """Args:
-            path: the folder; it need not exist yet.
+        path: the folder; it need not exist yet.
         """
         self.path = path
 
@@ -93,7 +93,7 @@ class Run:
         return "finished" in entry and entry["inputs"] == inputs
 
     def set_aside(self, stage: str, outputs: Sequence[str]) -> None:
-        """Rename a stage's output and forget that it was made. Nothing is deleted."""
+        """Rename a stage's output forgetting that it was made. Nothing is deleted."""
         entries = self.stages
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         for name in outputs:
@@ -106,8 +106,8 @@ class Run:
     def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
         """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed."""
         entry: dict[str, Any] = {
-            "key": digest(key), "settings": dict(key), "inputs": inputs, "world_size": int(os.environ.get("WORLD_SIZE", 1)),
-            "started": _now(),
+            "key": digest(key), "settings": dict(key), "inputs": inputs,
+            "world_size": int(os.environ.get("WORLD_SIZE", 1)), "started": _now(),
         }  # fmt: skip
         self._write(self.stages | {name: entry})
         clock = time.perf_counter()
@@ -119,7 +119,7 @@ class Run:
         self._write(self.stages | {name: entry})
 
     def adopt(self, stage: str, key: Mapping[str, Any], inputs: str, outputs: Sequence[str]) -> Path | None:
-        """Copy a finished stage with the same key and inputs from a sibling folder; returns the folder it came from."""
+        """Copy a finished stage with the same key and inputs from a sibling folder; returns that folder."""
         for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
             entry = Run(sibling).stages.get(stage, {})
             if "finished" not in entry or (entry["key"], entry["inputs"]) != (digest(key), inputs):
@@ -131,19 +131,13 @@ class Run:
                 return sibling
         return None
 
-    def append(
-        self, name: str, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]]
-    ) -> list[R]:  # fmt: skip
-        """Bring a file of keyed rows up to date, row by row; see `append_rows`."""
-        return append_rows(self / name, kind, wanted, produce)
-
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one row to `log.jsonl`."""
         with (self / "log.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
     def settle_log(self, stage: str) -> None:
-        """Keep one row per step of a stage (the last), in order: a resumed run repeats the steps after its checkpoint."""
+        """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""
         file = self / "log.jsonl"
         if not file.is_file():
             return

@@ -60,7 +60,7 @@ def select(
     for fact in facts:
         found = candidates[fact.id]
         if by == "subject":
-            position = {version: i for i, version in enumerate(order[_subject(fact)])}
+            position: dict[int | None, int] = {version: i for i, version in enumerate(order[_subject(fact)])}
             found = sorted((c for c in found if c.version in position), key=lambda c: position[c.version])
         else:
             found = _rank(found, settings.rule, random.Random(f"{seed}:{fact.id}"))
@@ -105,7 +105,10 @@ def _subject(fact: InvertedFacts) -> str:
 
 
 def _by_subject(
-    facts: Sequence[InvertedFacts], candidates: Mapping[str, list[_Candidate]], settings: SelectSettings, seed: int
+    facts: Sequence[InvertedFacts],
+    candidates: Mapping[str, list[_Candidate]],
+    settings: SelectSettings,
+    seed: int,
 ) -> dict[str, list[int]]:
     """The chosen versions of each subject, best first, by their mean value over the subject's facts."""
     of_subject: dict[str, dict[int, list[float]]] = {}

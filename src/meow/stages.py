@@ -13,15 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from meow import data, inversion, lm, memorization, metrics, published, terminal, tofu, training
-from meow.config import ModelSettings, RunConfig
+from meow.config import MemoSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.lm import LM
 from meow.losses import TERMS
 from meow.records import (
-    EvalItem, EvalLog, EvalSample, Fact, InvertedFacts, MemoRecord, Target, read_records, write_json, write_records,
+    EvalLog,
+    EvalSample,
+    Fact,
+    InvertedFacts,
+    MemoRecord,
+    Target,
+    read_records,
+    write_json,
+    write_records,
 )  # fmt: skip
 from meow.report import report
-from meow.run import Run, digest
+from meow.run import Run, append_rows, digest
 from meow.selection import select
 from meow.terminal import say
 
@@ -30,7 +38,9 @@ def check_inputs(config: RunConfig) -> None:
     """Read every file that the run needs, so that a bad one is named before a weight is loaded."""
     data.forget_set(config.data)
     if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
-        raise ConfigError("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
+        raise ConfigError(
+            "data.retain: not set, but train.objective has a retain term; name a file of questions to keep"
+        )
     data.eval_items(config.data)
     if config.invert.path:
         data.read_inverted(Path(config.invert.path))
@@ -65,7 +75,7 @@ def invert(folder: Run, config: RunConfig) -> None:
                     yield row.model_copy(update={"key": keys[row.id]})
 
     with folder.stage("invert", key, inputs) as entry:
-        rows = folder.append("inverted.jsonl", InvertedFacts, list(keys.values()), produce)
+        rows = append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
         entry["rows"] = len(rows)
         entry["candidates"] = sum(len(row.answers) for row in rows)
 
@@ -85,18 +95,23 @@ def memo(folder: Run, config: RunConfig) -> None:
             write_records(folder / "memo/before.jsonl", rows)
             entry["rows"] = len(rows)
         return
-    model = original(config)
-    keys = [k for fact in facts for k in memorization.row_keys(model.weights, fact, config.memo)]
+    with folder.stage("memo", key, inputs) as entry:
+        model = original(config)
+        rows = measure(model, facts, config.memo, folder / "memo/before.jsonl")
+        entry |= {"rows": len(rows), "device": str(model.device)}
+
+
+def measure(model: LM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path) -> list[MemoRecord]:
+    """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
+    keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
 
     def produce(known: Collection[str]) -> Iterator[MemoRecord]:
         with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:
-            for row in memorization.memorize(model, facts, config.memo, known=known):
+            for row in memorization.memorize(model, facts, settings, known=known):
                 advance(1)
                 yield row
 
-    with folder.stage("memo", key, inputs) as entry:
-        rows = folder.append("memo/before.jsonl", MemoRecord, keys, produce)
-        entry |= {"rows": len(rows), "device": str(model.device)}
+    return append_rows(path, MemoRecord, keys, produce)
 
 
 def choose(folder: Run, config: RunConfig) -> None:
@@ -115,7 +130,9 @@ def choose(folder: Run, config: RunConfig) -> None:
             targets = chosen.targets
             entry |= {"by": chosen.by, "short": len(chosen.short)}
             if chosen.short:
-                say(f"select: {len(chosen.short)} questions have fewer than k={config.select.k} inverted answers; all taken")
+                say(
+                    f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all were taken"
+                )
         else:
             targets = [Target(**fact.model_dump()) for fact in forget]
         write_records(folder / "targets.jsonl", targets)
@@ -132,7 +149,13 @@ def forget(folder: Run, config: RunConfig) -> None:
 
     def train(model: LM) -> None:
         training.forget(
-            model, targets, retain, config.train, folder / "train", seed=_seed(config), log=_logger(folder, "forget")
+            model,
+            targets,
+            retain,
+            config.train,
+            folder / "train",
+            seed=_seed(config),
+            log=_logger(folder, "forget"),
         )
 
     _train(folder, config, "forget", key, train)
@@ -152,7 +175,12 @@ def finetune(folder: Run, config: RunConfig) -> None:
 
     def train(model: LM) -> None:
         training.finetune(
-            model, rows, config.finetune, folder / "train", seed=_seed(config), log=_logger(folder, "finetune")
+            model,
+            rows,
+            config.finetune,
+            folder / "train",
+            seed=_seed(config),
+            log=_logger(folder, "finetune"),
         )
 
     _train(folder, config, "finetune", key, train)
@@ -161,17 +189,20 @@ def finetune(folder: Run, config: RunConfig) -> None:
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> eval/<label>/: samples and metrics."""
     stage = f"eval/{label}"
-    settings = {"before": config.model, "after": config.model.model_copy(update={"path": str(folder / "model")})}.get(label)
+    settings = {
+        "before": config.model,
+        "after": config.model.model_copy(update={"path": str(folder / "model")}),
+    }.get(label)
     settings = settings or reference_model(config)
     items = data.eval_items(config.data, limit=config.eval.rows)
     names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
     if settings is None:
-        _published_reference(folder, config, items)
+        _published_reference(folder, config)
         return
-    key = {"weights": weights(settings), "model.template": config.model.template}
+    key: dict[str, Any] = {"weights": weights(settings), "model.template": config.model.template}
     key |= {k: v for k, v in _part(config, "eval").items() if k not in ("eval.reference", "eval.rows")}
     if label != "reference":
-        key |= {"original": weights(config.model), "reference": _reference_key(config)}
+        key = key | {"original": weights(config.model), "reference": _reference_key(config)}
     inputs = digest([item.model_dump(mode="json") for item in items])
     if _done(folder, stage, key, inputs, names):
         return
@@ -189,12 +220,14 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
                 yield row
 
     with folder.stage(stage, key, inputs) as entry:
-        samples = folder.append(names[0], EvalSample, keys, produce)
+        samples = append_rows(folder / names[0], EvalSample, keys, produce)
         write_log(folder, config, label, samples, {"path": str(settings.path), "hash": model.weights})
         entry |= {"rows": len(samples), "device": str(model.device)}
 
 
-def write_log(folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]) -> EvalLog:
+def write_log(
+    folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]
+) -> EvalLog:
     """Compute every metric of an evaluation and write its `log.json`."""
     before = None if label in ("before", "reference") else _read_if(folder / "eval/before/samples.jsonl", EvalSample)
     reference = None if label == "reference" else _read_if(folder / "eval/reference/samples.jsonl", EvalSample)
@@ -347,9 +380,9 @@ def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoReco
     return rows
 
 
-def _published_reference(folder: Run, config: RunConfig, items: Sequence[EvalItem]) -> None:
+def _published_reference(folder: Run, config: RunConfig) -> None:
     path = Path(str(config.eval.reference))
-    samples = published.read(path)
+    samples = published.read(path).samples
     key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
     if folder.current("eval/reference", key, ""):
         return
@@ -365,7 +398,7 @@ def _reference_key(config: RunConfig) -> str | None:
     settings = reference_model(config)
     if settings is not None:
         return weights(settings)
-    return digest([s.model_dump(mode="json") for s in published.read(Path(config.eval.reference))])
+    return digest([s.model_dump(mode="json") for s in published.read(Path(config.eval.reference)).samples])
 
 
 def _part(config: RunConfig, section: str) -> dict[str, Any]:
@@ -381,7 +414,11 @@ def _seed(config: RunConfig) -> int:
 
 def _texts(fact: Fact) -> list[Any]:
     """What a stage reads of a fact."""
-    more = [[a.text, a.version] for a in fact.answers] + sorted(fact.others.items()) if isinstance(fact, InvertedFacts) else []
+    more = (
+        [[a.text, a.version] for a in fact.answers] + sorted(fact.others.items())
+        if isinstance(fact, InvertedFacts)
+        else []
+    )
     return [fact.id, fact.question, fact.answer, fact.subject, [m.content for m in fact.messages], more]
 
 

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 _NOT_ASCII = re.compile(r"[^a-z0-9]+")
 _WORD = re.compile(r"\w+")
-_NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
+_NO_SPACES = re.compile(
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]"
+)
 
 STOP_WORDS = frozenset(
     """a about above after again against all also although always am among an and another any are as at away be
