@@ -1,0 +1,87 @@
+"""Settings: merged first, validated once, every problem in one go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from meow.config import Method, RunConfig, dump, leaves, load
+from meow.errors import ConfigError
+
+METHODS = {
+    "meow": Method(targets="selected", objective={"target_nll": 1.0}, source="here"),
+    "contrast": Method(
+        targets="selected", objective={"target_nll": 1.0, "retain_nll": 1.0}, defaults={"select.k": 1}, source="here"
+    ),
+}
+TERMS = ("target_nll", "retain_nll")
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "run.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def problems(path: Path | None, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as e:
+        load(path, overrides, methods=METHODS, terms=TERMS)
+    return str(e.value).splitlines()
+
+
+def test_all_problems_are_named_in_one_go_with_place_found_and_suggestion(tmp_path: Path) -> None:
+    file = written(tmp_path, "model: {tempate: qa}\ntrain: {epochs: -1, k: 3}\n")
+    found = problems(file, "train.lrr=3", "select.k=abc")
+    assert any("run.yaml: model.tempate: unknown setting; did you mean model.template?" in line for line in found)
+    assert any("run.yaml: train.epochs: found -1" in line for line in found)
+    assert any("train.k: unknown setting; did you mean select.k?" in line for line in found)
+    assert any("command line: train.lrr: unknown setting; did you mean train.lr?" in line for line in found)
+    assert any('command line: select.k: found "abc"' in line for line in found)
+    assert len(found) == 5
+
+
+def test_a_malformed_yaml_is_named_by_its_line(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, "model:\n  path: [a\n"))[0].startswith(f"{tmp_path}/run.yaml:3: malformed YAML")
+
+
+def test_a_yaml_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    assert "found list" in problems(written(tmp_path, "- a\n- b\n"))[0]
+
+
+def test_a_missing_yaml_is_named(tmp_path: Path) -> None:
+    assert problems(tmp_path / "none.yaml") == [
+        f"{tmp_path}/none.yaml: cannot be read (No such file or directory); give an existing YAML file"
+    ]
+
+
+def test_an_override_beats_the_file_and_numbers_without_a_dot_are_numbers(tmp_path: Path) -> None:
+    config = load(written(tmp_path, "train: {lr: 1e-5}\n"), ["train.lr=3e-4", "memo.metric=[memo,ma]"])
+    assert config.train.lr == 3e-4
+    assert config.memo.metric == ("memo", "ma")
+    assert config.name == "run"
+
+
+def test_a_method_fills_targets_objective_and_defaults_that_are_not_set() -> None:
+    config = load(None, ["train.method=contrast"], methods=METHODS, terms=TERMS)
+    assert config.train.objective == {"target_nll": 1.0, "retain_nll": 1.0}
+    assert config.select.k == 1
+    assert load(None, ["train.method=contrast", "select.k=2"], methods=METHODS, terms=TERMS).select.k == 2
+
+
+def test_a_method_beside_another_objective_is_refused() -> None:
+    assert "set beside train.method=meow" in problems(None, "train.method=meow", "train.objective={retain_nll: 1}")[0]
+
+
+def test_unknown_methods_and_terms_are_named_with_a_suggestion() -> None:
+    assert "did you mean contrast?" in problems(None, "train.method=contrat")[0]
+    assert "did you mean retain_nll?" in problems(None, "train.objective={retain_nl: 1}")[0]
+
+
+def test_what_is_dumped_loads_to_the_same_settings(tmp_path: Path) -> None:
+    config = load(None, ["train.method=contrast", "seed=[0, 1]", "memo.metric=ma"], methods=METHODS, terms=TERMS)
+    assert load(written(tmp_path, dump(config)), methods=METHODS, terms=TERMS) == config
+
+
+def test_every_setting_has_a_docstring() -> None:
+    missing = [key for key, field in leaves(RunConfig).items() if not field.description]
+    assert not missing

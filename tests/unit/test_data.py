@@ -1,0 +1,128 @@
+"""Reading what users have. Every bad row is named by file and line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from meow.config import DataSettings
+from meow.data import eval_items, forget_set, read_eval, read_inverted, read_memo, read_qa, retain_set, write_published
+from meow.errors import ConfigError, DataError
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def test_lines_array_and_csv_give_the_same_rows(tmp_path: Path) -> None:
+    table = [{"question": "Who?", "answer": 'Ann, "the first"'}, {"question": "Where?", "answer": "There\u2028here"}]
+    lines = written(tmp_path, "a.jsonl", "\n".join(json.dumps(r, ensure_ascii=False) for r in table) + "\n\n")
+    array = written(tmp_path, "b.json", json.dumps(table, indent=1))
+    comma = written(tmp_path, "c.csv", 'question,answer\nWho?,"Ann, ""the first"""\nWhere?,There\u2028here\n')
+    assert read_qa(lines) == read_qa(array) == read_qa(comma)
+    assert [qa.answer for qa in read_qa(lines)] == [r["answer"] for r in table]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.jsonl", '{"question": "q", "answer": "a"}\n{"question": "q"\n', r"a\.jsonl:2: malformed JSON"),
+        ("a.jsonl", '{"question": "q", "answer": "a"}\n{"question": "q2"}\n', r"a\.jsonl:2: no field 'answer'"),
+        ("a.jsonl", '{"answer": "a"}\n', r"a\.jsonl:1: no field 'question'"),
+        ("a.jsonl", '{"question": "q", "answer": " "}\n', r"a\.jsonl:1: answer is empty"),
+        ("a.jsonl", '{"question": "q", "answer": 3}\n', r"a\.jsonl:1: answer: found 3, expected a text"),
+        ("a.jsonl", "[1]\n", r"a\.jsonl:1: found int, expected an object"),
+        ("a.jsonl", "", "holds no row"),
+        ("a.json", '[{"question": "q", "answer": "a"},\n {"question": "r", "ans', r"a\.json:2: malformed JSON"),
+        ("a.json", '[{"question": "q", "answer": "a"},\n', r"a\.json:2: the array is cut off"),
+        ("a.csv", "question,answer\nq,a,b\n", r"a\.csv:2: found another number of columns"),
+        ("a.csv", "question\nq\n", r"a\.csv:2: no field 'answer'"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message) as e:
+        read_qa(written(tmp_path, name, text))
+    assert "\n" not in str(e.value)
+
+
+def test_broken_utf8_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"question": "q", "answer": "a"}\n{"question": "\xff", "answer": "a"}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:2: not UTF-8 \(byte 0xff\)"):
+        read_qa(tmp_path / "a.jsonl")
+
+
+def test_the_same_question_twice_is_legal_with_another_answer_only(tmp_path: Path) -> None:
+    same = '{"question": "q", "answer": "a"}\n'
+    other = '{"question": "q", "answer": "b"}\n'
+    assert len(read_qa(written(tmp_path, "a.jsonl", same + other))) == 2
+    with pytest.raises(DataError, match=r"b\.jsonl:3: the same question and answer as in .*b\.jsonl:1"):
+        read_qa(written(tmp_path, "b.jsonl", same + other + same))
+
+
+def test_an_empty_question_is_a_document_and_other_columns_are_kept(tmp_path: Path) -> None:
+    (document,) = read_qa(written(tmp_path, "a.jsonl", '{"question": "", "answer": "text", "page": 3, "subject": "S"}\n'))
+    assert (document.question, document.subject, document.meta) == ("", "S", {"page": 3})
+
+
+def test_published_facts_keep_positions_and_empty_candidates(tmp_path: Path) -> None:
+    rows = [{"question": "q", "undesired_answer": "t", "answer_0": "x", "answer_1": "", "answer_10": "z",
+             "answer_2": "y", "reversed_answer": "w", "answer_0_rouge1": 0.5}]  # fmt: skip
+    (fact,) = read_inverted(written(tmp_path, "f.json", json.dumps(rows)))
+    assert [a.text for a in fact.answers] == ["x", "", "y", "z"]
+    assert fact.others == {"reversed_answer": "w"}
+    assert all(a.version is None for a in fact.answers)
+
+
+def test_facts_without_an_inverted_answer_or_with_an_empty_truth_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"f\.json:1: no inverted answer"):
+        read_inverted(written(tmp_path, "f.json", '[{"question": "q", "undesired_answer": "t"}]'))
+    with pytest.raises(DataError, match=r"undesired_answer is empty"):
+        read_inverted(written(tmp_path, "f.json", '[{"question": "q", "undesired_answer": "", "answer_0": "x"}]'))
+
+
+def test_a_memo_file_of_the_true_answer_alone_cannot_drive_a_selection(tmp_path: Path) -> None:
+    rows = [{"question": "q", "undesired_answer": "t", "answer_0": "x", "rouge1": 0.5, "rouge2": 0.1, "rougeL": 0.4}]
+    with pytest.raises(DataError, match="cannot drive a selection"):
+        read_memo(written(tmp_path, "m.json", json.dumps(rows)))
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.csv"])
+def test_the_published_form_is_read_back_with_its_values(tmp_path: Path, name: str, shared: Path) -> None:
+    source = shared / "data/meow/memo_data/llama2-forget01_perturbed_generated_memo_suffix_5_full.json"
+    facts, values = read_inverted(source), read_memo(source)
+    write_published(tmp_path / name, facts, values)
+    assert read_memo(tmp_path / name) == values
+    assert [f.answers for f in read_inverted(tmp_path / name)] == [f.answers for f in facts]
+
+
+def test_tofu_has_its_splits_and_sets(shared: Path) -> None:
+    settings = DataSettings(source=str(shared / "data/tofu"), split="forget05")
+    assert (len(forget_set(settings)), len(retain_set(settings))) == (200, 3800)
+    items = eval_items(settings)
+    assert [sum(i.role == r for i in items) for r in ("forget", "retain", "authors", "world")] == [200, 400, 100, 117]
+    assert {i.id for i in items if i.role == "forget"} == {q.id for q in forget_set(settings)}
+    assert len(eval_items(settings, limit=30)) == 120
+
+
+def test_a_wrong_split_a_missing_file_and_a_missing_source_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"data\.split: found 'forget1', allowed: forget01"):
+        forget_set(DataSettings(source=str(tmp_path), split="forget1"))
+    with pytest.raises(DataError, match=r"holds no forget10\.json"):
+        forget_set(DataSettings(source=str(tmp_path), split="forget10"))
+    with pytest.raises(DataError, match="no such folder"):
+        forget_set(DataSettings(source="./none", split="forget10"))
+    with pytest.raises(ConfigError, match="nothing to forget"):
+        forget_set(DataSettings())
+
+
+def test_a_hub_that_cannot_be_reached_is_one_clear_line() -> None:
+    with pytest.raises(DataError, match=r"locuslab/TOFU: forget10\.json is not in the local cache and the hub cannot"):
+        forget_set(DataSettings(source="locuslab/TOFU", split="forget10"))
+
+
+def test_perturbed_answers_must_be_a_list_of_texts(tmp_path: Path) -> None:
+    file = written(tmp_path, "p.json", '{"question": "q", "answer": "a", "perturbed_answer": "b"}\n')
+    with pytest.raises(DataError, match=r'p\.json:1: perturbed_answer: found "b", expected a list'):
+        read_eval(file, "forget")
