@@ -9,7 +9,9 @@ from meow.text import rouge_l, rouge_n
 from rouge_score.rouge_scorer import RougeScorer
 
 SCORER = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
-WORDS = st.sampled_from(["running", "runs", "ran", "the", "Cat's", "1956", "8th", "Al-Kuwaiti", "été", "", "日本", "generously"])
+WORDS = st.sampled_from(
+    ["running", "runs", "ran", "the", "Cat's", "1956", "8th", "Al-Kuwaiti", "été", "", "日本", "generously"]
+)
 TEXT = st.one_of(st.lists(WORDS, max_size=30).map(" ".join), st.text(max_size=60))
 
 

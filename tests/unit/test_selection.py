@@ -22,7 +22,9 @@ def memo(name: str, values: list[float | None]) -> list[MemoRecord]:
     ]  # fmt: skip
 
 
-def taught(settings: SelectSettings, facts: list[InvertedFacts], rows: list[MemoRecord], seed: int = 0) -> list[str]:
+def taught(
+    settings: SelectSettings, facts: list[InvertedFacts], rows: list[MemoRecord], seed: int = 0
+) -> list[str]:
     return [str(t.target) for t in select(facts, rows, settings, seed=seed).targets]
 
 
@@ -46,7 +48,10 @@ def test_a_value_that_is_not_computable_comes_last_by_either_rule() -> None:
 
 
 def test_by_subject_takes_whole_versions_by_their_mean() -> None:
-    facts = [fact("a", ["a0", "a1"], versions=True, subject="X"), fact("b", ["b0", "b1"], versions=True, subject="X")]
+    facts = [
+        fact("a", ["a0", "a1"], versions=True, subject="X"),
+        fact("b", ["b0", "b1"], versions=True, subject="X"),
+    ]
     rows = memo("a", [0.9, 0.5]) + memo("b", [0.1, 0.6])
     assert taught(SelectSettings(k=1), facts, rows) == ["a1", "b1"]
     assert taught(SelectSettings(k=1, by="question"), facts, rows) == ["a0", "b1"]

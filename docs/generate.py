@@ -1,0 +1,125 @@
+"""Writes the pages that are made from the code: docs/cli.md, docs/config.md, docs/metrics.md, configs/forget.yaml,
+configs/eval.yaml. With --check, says which of them are out of date and exits with 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic_core import PydanticUndefined
+
+from meow.cli import app
+from meow.config import RunConfig, Settings, leaves
+from meow.losses import METHODS, TERMS
+from meow.metrics import METRICS
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"
+FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval")
+EVAL = ("name", "out", "threads", "model", "data", "eval")
+
+
+def cli_page() -> str:
+    """Every command's help."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group) or hasattr(group, "commands")
+    context = click.Context(group, info_name="meow", terminal_width=100, max_content_width=100)
+    parts = [f"# The command line\n\n{NOTE}```\n{group.get_help(context)}\n```\n"]
+    for name, command in group.commands.items():
+        inner = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
+        parts.append(f"## meow {name}\n\n```\n{command.get_help(inner)}\n```\n")
+    return "\n".join(parts)
+
+
+def config_page() -> str:
+    """Every setting: type, default, meaning."""
+    lines = [f"# Settings\n\n{NOTE}One YAML, and `key=value` on the command line. Unknown keys are refused.\n"]
+    lines += ["| key | allowed | default | meaning |", "|---|---|---|---|"]
+    for key, field in leaves().items():
+        meaning = " ".join(str(field.description).split()).replace("|", "\\|")
+        lines.append(f"| `{key}` | {_kind(field)} | {_default(field)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def metrics_page() -> str:
+    """Every metric, method and term."""
+    lines = [f"# Metrics, methods and terms\n\n{NOTE}## Metrics\n"]
+    lines += ["| name | in tables | better | unit | source |", "|---|---|---|---|---|"]
+    lines += [f"| `{n}` | {m.label} | {m.better or '-'} | {m.unit or '-'} | {m.source} |" for n, m in METRICS.items()]
+    lines += ["\n## Methods\n", "| name | taught | objective | source |", "|---|---|---|---|"]
+    for name, method in METHODS.items():
+        terms = " + ".join(f"{weight:g} `{term}`" for term, weight in method.objective.items())
+        lines.append(f"| `{name}` | {method.targets} | {terms} | {method.source} |")
+    lines += ["\n## Terms\n", "| name | what it is |", "|---|---|"]
+    for name, term in TERMS.items():
+        first = (getattr(term.function, "__doc__", None) or "").strip().split("\n\n")[0]
+        lines.append(f"| `{name}` | {' '.join(first.split())} |")
+    return "\n".join(lines) + "\n"
+
+
+def commented_yaml(command: str, sections: tuple[str, ...]) -> str:
+    """A YAML that holds every setting of these sections at its default, each with its meaning."""
+    lines = [f"# {command}", "# Every setting at its default. Made by docs/generate.py.", ""]
+    for name in sections:
+        field = RunConfig.model_fields[name]
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            lines.append(f"{name}:")
+            for inner, inner_field in kind.model_fields.items():
+                lines += _yaml_lines(inner, inner_field, "  ")
+        else:
+            lines += _yaml_lines(name, field, "")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml_lines(name: str, field: Any, indent: str) -> list[str]:
+    text = " ".join(str(field.description).split())
+    comment = textwrap.wrap(text, 110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+    value = None if field.default is PydanticUndefined else field.default
+    return [*comment, f"{indent}{name}: {json.dumps(value)}"]
+
+
+def _kind(field: Any) -> str:
+    text = str(field.annotation)
+    for old, new in (("typing.", ""), ("<class '", ""), ("'>", ""), ("Literal", "one of "), ("|", "or"), ("NoneType", "null"), ("None", "null")):
+        text = text.replace(old, new)
+    limits = ", ".join(str(m) for m in field.metadata)
+    return f"{text}{' (' + limits + ')' if limits else ''}".replace("|", "\\|")
+
+
+def _default(field: Any) -> str:
+    return f"`{json.dumps(field.default)}`"
+
+
+PAGES = {
+    "docs/cli.md": cli_page,
+    "docs/config.md": config_page,
+    "docs/metrics.md": metrics_page,
+    "configs/forget.yaml": lambda: commented_yaml("meow run configs/forget.yaml train.method=meow", FORGET),
+    "configs/eval.yaml": lambda: commented_yaml("meow eval configs/eval.yaml", EVAL),
+}
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    stale = []
+    for name, make in PAGES.items():
+        file, text = ROOT / name, make()
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                file.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        print(f"out of date: {', '.join(stale)}; run make docs")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
