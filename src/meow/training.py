@@ -1,0 +1,350 @@
+"""Training on transformers.Trainer: one forward for all views, terms divided by the counts of the whole step.
+
+The order of all rows is drawn before the first step, so that a resumed run sees what an uninterrupted one sees.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler, SequentialSampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from meow.config import FinetuneSettings, Optimization, TrainSettings
+from meow.errors import DataError, RunError
+from meow.lm import LM, kept_logits, pad
+from meow.losses import TERMS, Scores, objective
+from meow.prompts import Encoded
+from meow.records import QA, Fact, Target
+
+Log = Callable[[dict[str, Any]], None]
+_COMPLETE = "complete"
+"""Written last into a checkpoint: one without it was cut off while it was written."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training row: its sequences by view, and what the original says of them."""
+
+    id: str
+    """Of the fact, for messages."""
+    views: Mapping[str, tuple[Encoded, ...]]
+    """One sequence for `forget` and `target`, `retain_rows` for `retain`."""
+    original: Mapping[str, float]
+    """Log-probability of the whole answer under the original, by view, where a term needs it."""
+
+
+class Rows(Dataset[Example]):
+    """All rows of all epochs in the order in which they are trained on."""
+
+    def __init__(
+        self, examples: Sequence[Example], order: Sequence[int], retain: Sequence[Encoded], per_row: int, seed: int
+    ) -> None:
+        self.examples, self.order, self.per_row = examples, order, per_row
+        self.retain = retain
+        self.drawn = draw(len(retain), per_row * len(order), seed) if per_row else []
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, position: int) -> Example:
+        example = self.examples[self.order[position]]
+        if not self.per_row:
+            return example
+        drawn = self.drawn[position * self.per_row : (position + 1) * self.per_row]
+        kept = tuple(self.retain[i] for i in drawn)
+        return Example(example.id, {**example.views, "retain": kept}, example.original)
+
+
+def draw(n: int, wanted: int, seed: int) -> list[int]:
+    """`wanted` indices below n without replacement, reshuffled when exhausted."""
+    dice = random.Random(f"retain:{seed}")
+    found: list[int] = []
+    while len(found) < wanted:
+        found += dice.sample(range(n), n)
+    return found[:wanted]
+
+
+def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *, like_lengths: bool) -> list[int]:
+    """Row indices of all epochs, each a shuffle of all rows; a last part of an epoch is its beginning.
+
+    Args:
+        lengths: tokens of each row.
+        epochs: passes, not necessarily whole.
+        batch: rows of one batch.
+        seed: of the shuffles.
+        like_lengths: put rows of like length into one batch (less padding); batches stay in random order.
+    """
+    dice = random.Random(f"order:{seed}")
+    order: list[int] = []
+    for _ in range(math.ceil(epochs)):
+        rows = dice.sample(range(len(lengths)), len(lengths))
+        if like_lengths:
+            pool = 32 * batch
+            rows = [i for at in range(0, len(rows), pool) for i in sorted(rows[at : at + pool], key=lambda i: lengths[i])]
+            batches = [rows[at : at + batch] for at in range(0, len(rows), batch)]
+            rows = [i for part in dice.sample(batches, len(batches)) for i in part]
+        order += rows
+    return order[: round(epochs * len(lengths))]
+
+
+def collate(examples: Sequence[Example]) -> dict[str, Any]:
+    """One padded batch of all views: ids and mask (S, T), and for each answer token its place, view and row."""
+    sequences: list[Encoded] = []
+    places: dict[str, tuple[int, int]] = {}
+    original: dict[str, Tensor] = {}
+    for view in examples[0].views:
+        first = len(sequences)
+        sequences += [sequence for example in examples for sequence in example.views[view]]
+        places[view] = (first, len(sequences))
+        if view in examples[0].original:
+            original[view] = torch.tensor([example.original[view] for example in examples])
+    ids, mask = pad([s.ids for s in sequences], torch.device("cpu"))
+    keep = torch.zeros_like(mask, dtype=torch.bool)
+    for i, sequence in enumerate(sequences):
+        keep[i, sequence.start - 1 : len(sequence.ids) - 1] = True
+    lengths = [len(s.ids) - s.start for s in sequences]
+    return {
+        "input_ids": ids, "attention_mask": mask, "keep": keep,
+        "labels": torch.cat([torch.tensor(s.ids[s.start :]) for s in sequences]),
+        "lengths": lengths, "places": places, "original": original, "ids": [example.id for example in examples],
+    }  # fmt: skip
+
+
+def count(term: str, batch: Mapping[str, Any]) -> int:
+    """What a term divides by in one micro-batch: answer tokens or rows of its first view."""
+    first, last = batch["places"][TERMS[term].views[0]]
+    return sum(batch["lengths"][first:last]) if TERMS[term].per == "token" else last - first
+
+
+class UnlearnTrainer(Trainer):  # type: ignore[misc]
+    """transformers' Trainer with a weighted sum of terms as its loss."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, weights: Mapping[str, float], beta: float, emit: Log, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.weights, self.beta, self.emit = weights, beta, emit
+        self.shares: dict[str, float] = {}
+        self.tokens, self.clock = 0, time.perf_counter()
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:  # type: ignore[override]
+        counts = torch.tensor([sum(count(t, b) for b in batch_samples) for t in self.weights], dtype=torch.float64)
+        if self.args.world_size > 1:
+            counts = self.accelerator.reduce(counts.to(device), "sum").cpu()
+        return dict(zip(self.weights, counts.tolist(), strict=True))
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """The micro-batch's share of the step's loss; stops at the first term that is not finite."""
+        del return_outputs
+        logits = kept_logits(model, inputs["input_ids"], inputs["attention_mask"], inputs["keep"])
+        logp = -torch.nn.functional.cross_entropy(logits.float(), inputs["labels"], reduction="none")
+        loss, shares = objective(
+            self.weights, split(logp, inputs["lengths"], inputs["places"]), inputs["original"], self.beta,
+            num_items_in_batch,
+        )  # fmt: skip
+        for term, share in shares.items():
+            if not torch.isfinite(share):
+                raise RunError(
+                    f"step {self.state.global_step + 1}: {term} is {share.item()} on the rows with ids "
+                    f"{', '.join(inputs['ids'][:8])}; lower train.lr (the last good checkpoint is kept)"
+                )
+            self.shares[term] = self.shares.get(term, 0.0) + share.item()
+        self.tokens += int(inputs["attention_mask"].sum())
+        return loss * self.args.world_size
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        norm = super()._clip_grad_norm(model)
+        if norm is not None and not math.isfinite(float(norm)):
+            raise RunError(f"step {self.state.global_step + 1}: the gradient is {float(norm)}; lower train.lr")
+        return norm
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """One row per optimizer step, for `log.jsonl`."""
+        del start_time
+        if "grad_norm" not in logs:
+            return
+        now = time.perf_counter()
+        if self.is_world_process_zero():
+            self.emit({
+                "step": self.state.global_step, "steps": self.state.max_steps,
+                "loss": sum(self.weights[t] * v for t, v in self.shares.items()),
+                "lr": logs["learning_rate"], "grad_norm": float(logs["grad_norm"]),
+                "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
+            })  # fmt: skip
+        self.shares, self.tokens, self.clock = {}, 0, now
+
+
+def split(logp: Tensor, lengths: Sequence[int], places: Mapping[str, tuple[int, int]]) -> dict[str, Scores]:
+    """Flat log-probabilities (N,) of all sequences -> Scores by view."""
+    ends = torch.tensor([0, *lengths]).cumsum(0).tolist()
+    row = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)).to(logp.device)
+    return {
+        view: Scores(logp[ends[first] : ends[last]], row[ends[first] : ends[last]] - first, last - first)
+        for view, (first, last) in places.items()
+    }
+
+
+class _Keeper(TrainerCallback):  # type: ignore[misc]
+    """Marks complete checkpoints, and stops cleanly when the time is over."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.until = time.monotonic() + 60 * minutes if minutes else math.inf
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A checkpoint is whole."""
+        del control, kwargs
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The time is over: save, then stop."""
+        del args, state, kwargs
+        if time.monotonic() > self.until:
+            control.should_save = control.should_training_stop = True
+
+
+def forget(
+    lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, folder: Path, *, seed: int, log: Log
+) -> None:
+    """Train `lm.model` in place on the objective.
+
+    Args:
+        lm: the original, freshly loaded.
+        targets: training rows: a question, its true answer and the answer to teach.
+        retain: questions and answers to keep; drawn from with the seed.
+        settings: objective, learning rate and so on.
+        folder: for checkpoints; a complete one in it is gone on from.
+        seed: of the order and of the retain rows.
+        log: gets one row per optimizer step.
+
+    Raises:
+        RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
+        DataError: a question that leaves no room for an answer.
+    """
+    weights = settings.objective or {}
+    views = {view for term in weights for view in TERMS[term].views}
+    needed = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
+    encode = _encoder(lm, settings)
+    sequences: dict[str, list[Encoded]] = {}
+    if "target" in views:
+        sequences["target"] = [encode(t, _taught(t)) for t in targets]
+    if "forget" in views:
+        sequences["forget"] = [encode(t, t.answer) for t in targets]
+    kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
+    original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(needed)}
+    examples = [
+        Example(t.id, {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
+        for i, t in enumerate(targets)
+    ]
+    order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
+    rows = Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
+    _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log)
+
+
+def finetune(
+    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log
+) -> None:  # fmt: skip
+    """Train `lm.model` in place to give these answers; the loss is on answer tokens. Arguments and errors as `forget`."""
+    encode = _encoder(lm, settings)
+    sequences = [encode(qa, qa.answer) for qa in rows]
+    lengths = [len(s.ids) for s in sequences]
+    order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
+    examples = [Example(qa.id, {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
+    _train(lm, Rows(examples, order, [], 0, seed), settings, {"target_nll": 1.0}, 1.0, folder, seed=seed, log=log)
+
+
+def _taught(target: Target) -> str:
+    if target.target is None:
+        raise DataError(f"id {target.id}: no answer to teach, but the objective reads targets; run meow select again")
+    return target.target
+
+
+def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
+    """Tokenizes each question and answer once, cut to `max_length`."""
+    limit = min(settings.max_length or lm.prompter.max_length, lm.prompter.max_length)
+    known: dict[tuple[str, str], Encoded] = {}
+
+    def encode(fact: Fact, answer: str) -> Encoded:
+        key = (fact.question + "\n".join(m.content for m in fact.messages), answer)
+        if key not in known:
+            full = lm.prompter.encode(fact, answer)
+            if full.start >= limit:
+                raise DataError(
+                    f"id {fact.id}: the question takes {full.start} tokens, max_length is {limit}, which leaves no "
+                    "room for an answer; shorten the question or raise max_length"
+                )
+            known[key] = Encoded(full.ids[:limit], full.start, full.text, full.truncated or len(full.ids) > limit)
+        return known[key]
+
+    return encode
+
+
+def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: int) -> TrainingArguments:
+    schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
+    warmup = settings.warmup if settings.warmup >= 1 else math.ceil(settings.warmup * steps)
+    arguments = TrainingArguments(
+        output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulate, learning_rate=settings.lr,
+        weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
+        warmup_steps=int(warmup), bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
+        gradient_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
+        logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
+        save_total_limit=2, report_to="none", disable_tqdm=True, remove_unused_columns=False, log_level="error",
+        dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
+    )  # fmt: skip
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def _train(
+    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float, folder: Path, *, seed: int,
+    log: Log,
+) -> None:  # fmt: skip
+    at_once = settings.batch_size * settings.accumulate * _world_size()
+    steps = max(1, math.ceil(len(rows) / at_once))
+    truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
+    if truncated:
+        log({"step": 0, "steps": steps, "truncated": len(truncated)})
+    trainer = UnlearnTrainer(
+        weights=weights, beta=beta, emit=log, model=lm.model, args=_arguments(lm, settings, folder, steps, seed),
+        train_dataset=rows, data_collator=collate, callbacks=[_Keeper(settings.max_minutes)],
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    try:
+        trainer.train(resume_from_checkpoint=_last_complete(folder))
+    finally:
+        lm.model.eval()
+    if trainer.state.global_step < steps:
+        raise RunError(
+            f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
+            "the same command goes on"
+        )
+
+
+def _last_complete(folder: Path) -> str | None:
+    """The newest whole checkpoint; those that were cut off while being written are removed."""
+    found = {int(p.name.split("-")[1]): p for p in folder.glob("checkpoint-*")}
+    for path in [p for p in found.values() if not (p / _COMPLETE).exists()]:
+        shutil.rmtree(path)
+    whole = {step: p for step, p in found.items() if p.exists()}
+    return str(whole[max(whole)]) if whole else None
+
+
+def _world_size() -> int:
+    import os
+
+    return int(os.environ.get("WORLD_SIZE", "1"))
