@@ -104,6 +104,10 @@ class Prompter:
         ids = self._without_eos(self.tokenizer(text)["input_ids"])
         return Encoded(tuple(ids), len(ids), text)
 
+    def raw_start(self, before: str, answer: str) -> int:
+        """Index of the answer's first token in `raw(before + answer)`."""
+        return self._span(before, answer, special=True)[1]
+
     def opened(self, fact: Fact, answer: str) -> Encoded:
         """The question in the template with the beginning of an answer after it, to be continued."""
         prompt, special = self._prompt(fact.messages or fact.question)
