@@ -1,0 +1,158 @@
+"""Metrics: pure functions of evaluation samples. numpy and scipy only, no model, no torch.
+
+`items` scores one question, `statistics` makes a `Value` of many scores, `aggregate` holds the metrics.
+To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
+tables, report and docs read the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal, NamedTuple, Protocol
+
+from meow.metrics.aggregate import (
+    NOT_VERIFIABLE,
+    check_questions,
+    facts_told,
+    fluency,
+    fluent_share,
+    forget_test,
+    median_truth_ratio,
+    model_utility,
+    probability,
+    rouge,
+    truncated,
+    truth_ratio,
+    unfinished,
+)
+from meow.records import EvalSample, Value
+
+__all__ = [
+    "HEADLINES",
+    "METRICS",
+    "NOT_VERIFIABLE",
+    "Metric",
+    "check_questions",
+    "compute",
+    "headlines",
+    "show",
+]
+
+
+class Function(Protocol):
+    """What every metric is."""
+
+    def __call__(
+        self, samples: Sequence[EvalSample], *, before: Sequence[EvalSample] | None = None,
+        reference: Sequence[EvalSample] | None = None,
+    ) -> Value: ...  # fmt: skip
+
+
+class Metric(NamedTuple):
+    """A row of METRICS."""
+
+    function: Function
+    """Computes it."""
+    label: str
+    """Head of a table's column."""
+    better: Literal["higher", "lower", "reference", ""]
+    """Which direction is better; `reference`: near the reference's value; empty: neither."""
+    unit: str
+    """Of the value; empty: a plain number, 0 to 1."""
+    source: str
+    """Where it is defined."""
+
+
+_TOFU, _OURS = "TOFU, arXiv 2401.06121", "meow"
+_GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121"
+
+METRICS: dict[str, Metric] = {
+    "forget_quality": Metric(partial(forget_test, what="p"), "forget quality", "higher", "p", _GM),
+    "ks_d": Metric(partial(forget_test, what="d"), "KS D", "lower", "", _GM),
+    "forget_quality_floor": Metric(partial(forget_test, what="floor"), "floor", "", "p", _OURS),
+    "model_utility_gm": Metric(partial(model_utility, form="gm"), "utility (GM)", "higher", "", _GM),
+    "model_utility_am": Metric(partial(model_utility, form="am"), "utility (AM)", "higher", "", _AM),
+    "facts_told": Metric(partial(facts_told, paraphrase=False), "facts told", "lower", "share", _OURS),
+    "facts_told_paraphrase": Metric(
+        partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
+    ),
+    "median_truth_ratio": Metric(median_truth_ratio, "median R", "reference", "ratio", _OURS),
+    "fluency": Metric(fluency, "fluency", "higher", "nats/token", _OURS),
+    "fluent_share": Metric(fluent_share, "fluent answers", "higher", "share", _OURS),
+    "forget_probability": Metric(partial(probability, role="forget"), "forget p", "lower", "", _TOFU),
+    "forget_rougeL": Metric(partial(rouge, role="forget"), "forget ROUGE-L", "lower", "", _TOFU),
+    "forget_truth_ratio_gm": Metric(
+        partial(truth_ratio, role="forget", form="gm"), "forget truth ratio (GM)", "higher", "", _GM
+    ),
+    "forget_truth_ratio_am": Metric(
+        partial(truth_ratio, role="forget", form="am"), "forget truth ratio (AM)", "higher", "", _AM
+    ),
+    "retain_probability": Metric(partial(probability, role="retain"), "retain p", "higher", "", _TOFU),
+    "retain_rougeL": Metric(partial(rouge, role="retain"), "retain ROUGE-L", "higher", "", _TOFU),
+    "retain_truth_ratio_gm": Metric(
+        partial(truth_ratio, role="retain", form="gm"), "retain truth ratio (GM)", "higher", "", _GM
+    ),
+    "retain_truth_ratio_am": Metric(
+        partial(truth_ratio, role="retain", form="am"), "retain truth ratio (AM)", "higher", "", _AM
+    ),
+    "authors_probability": Metric(partial(probability, role="authors"), "authors p", "higher", "", _TOFU),
+    "authors_rougeL": Metric(partial(rouge, role="authors"), "authors ROUGE-L", "higher", "", _TOFU),
+    "authors_truth_ratio_gm": Metric(
+        partial(truth_ratio, role="authors", form="gm"), "authors truth ratio (GM)", "higher", "", _GM
+    ),
+    "authors_truth_ratio_am": Metric(
+        partial(truth_ratio, role="authors", form="am"), "authors truth ratio (AM)", "higher", "", _AM
+    ),
+    "world_probability": Metric(partial(probability, role="world"), "world p", "higher", "", _TOFU),
+    "world_rougeL": Metric(partial(rouge, role="world"), "world ROUGE-L", "higher", "", _TOFU),
+    "world_truth_ratio_gm": Metric(
+        partial(truth_ratio, role="world", form="gm"), "world truth ratio (GM)", "higher", "", _GM
+    ),
+    "world_truth_ratio_am": Metric(
+        partial(truth_ratio, role="world", form="am"), "world truth ratio (AM)", "higher", "", _AM
+    ),
+    "truncated": Metric(truncated, "truncated answers", "", "answers", _OURS),
+    "unfinished": Metric(unfinished, "unfinished answers", "", "share", _OURS),
+}
+"""Every metric by name, in the order of tables."""
+
+HEADLINES = (
+    "forget_quality", "ks_d", "model_utility_gm", "facts_told", "facts_told_paraphrase", "median_truth_ratio",
+    "forget_rougeL", "retain_rougeL", "fluency",
+)  # fmt: skip
+"""What a short table shows."""
+
+
+def compute(
+    samples: Sequence[EvalSample], *, before: Sequence[EvalSample] | None = None,
+    reference: Sequence[EvalSample] | None = None,
+) -> dict[str, Value]:  # fmt: skip
+    """Every metric of METRICS.
+
+    Args:
+        samples: of one evaluation, all sets together.
+        before: the same items under the original; fluency needs it.
+        reference: the same forget items under the model that never saw them; forget quality needs it.
+
+    Raises:
+        DataError: the reference was evaluated on other questions.
+    """
+    found = {name: row.function(samples, before=before, reference=reference) for name, row in METRICS.items()}
+    return {name: value.model_copy(update={"unit": METRICS[name].unit}) for name, value in found.items()}
+
+
+def headlines(names: Sequence[str] = HEADLINES) -> list[tuple[str, Metric]]:
+    """Name and row (label, direction, unit) of the metrics of a short table, in its order."""
+    return [(name, METRICS[name]) for name in names]
+
+
+def show(value: Value) -> str:
+    """A value for a table: p-values unrounded, else three decimals; an empty string where there is none."""
+    if value.value is None:
+        return ""
+    if value.unit == "p":
+        return repr(value.value)
+    if value.unit == "answers":
+        return f"{value.value:.0f}"
+    return f"{value.value:.3f}"

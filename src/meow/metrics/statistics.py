@@ -1,0 +1,156 @@
+"""From the scores of single items to a `Value`: means, shares, medians, their intervals, and the KS test.
+
+Every interval is at 95% and resamples questions, so what belongs to one question stays together. The draws
+are fixed: the same scores give the same interval.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meow.records import Value
+
+RESAMPLES = 2000
+_Z = 1.959963984540054
+
+Floats = NDArray[np.float64]
+
+
+@lru_cache(maxsize=16)
+def resamples(n: int, stream: int = 0) -> NDArray[np.int64]:
+    """(RESAMPLES, n) indices below n, drawn with replacement; another stream gives independent draws."""
+    return np.random.default_rng([n, stream]).integers(0, n, (RESAMPLES, n))
+
+
+def interval(replicates: Floats, n: int) -> tuple[float, float] | None:
+    """The middle 95% of bootstrap replicates, widened for small n; None below two items.
+
+    Source: Hesterberg, What teachers should know about the bootstrap (2015), the expanded percentile.
+    """
+    replicates = replicates[np.isfinite(replicates)]
+    if n < 2 or not len(replicates):
+        return None
+    from scipy.special import ndtr, stdtrit
+
+    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.025)))
+    low, high = np.quantile(replicates, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def array(scores: Sequence[float | None]) -> Floats:
+    """Scores as numbers, NaN where there is none."""
+    return np.array([math.nan if score is None else score for score in scores], dtype=np.float64)
+
+
+def mean(scores: Sequence[float | None], *, missing: str) -> Value:
+    """The mean of the scores that exist, with a bootstrap interval.
+
+    Args:
+        scores: one per item; None where not computable.
+        missing: why a score may be missing.
+    """
+    values, reason = _present(scores, missing)
+    if not len(values):
+        return Value(value=None, reason=reason)
+    n = len(values)
+    return _value(float(values.mean()), n, interval(values[resamples(n)].mean(1), n), reason)
+
+
+def share(claims: Sequence[bool | None], *, missing: str) -> Value:
+    """The share of true claims among those that exist, with Wilson's interval.
+
+    No bootstrap here: every resample of 0 of 64 is 0 of 64, which would claim certainty.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference (1927).
+    """
+    values, reason = _present([None if claim is None else float(claim) for claim in claims], missing)
+    if not len(values):
+        return Value(value=None, reason=reason)
+    n, p = len(values), float(values.mean())
+    middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return _value(p, n, (max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))), reason)
+
+
+def median_exp(logs: Sequence[float | None], *, missing: str) -> Value:
+    """The median of exp(log), with a bootstrap interval; not computable where it exceeds a double."""
+    values, reason = _present(logs, missing)
+    if not len(values):
+        return Value(value=None, reason=reason)
+    n, middle = len(values), float(np.median(values))
+    if middle > 700:
+        return Value(value=None, n=n, reason=f"too large: its logarithm is {middle:.0f}")
+    exps = np.exp(np.minimum(values, 700))
+    return _value(float(np.median(exps)), n, interval(np.median(exps[resamples(n)], axis=1), n), reason)
+
+
+def harmonic_mean(tables: Sequence[Floats]) -> Value:
+    """The harmonic mean of all column means of several sets, with a bootstrap interval.
+
+    Args:
+        tables: one (items, columns) per set, NaN where a score is missing; no column is all NaN. The items
+            are resampled whole, each set for itself.
+    """
+    from scipy.stats import hmean
+
+    means = np.concatenate([_column_means(table[None])[0] for table in tables])
+    drawn = [_column_means(table[resamples(len(table), stream)]) for stream, table in enumerate(tables, 1)]
+    replicates = np.concatenate(drawn, axis=1)
+    replicates = hmean(replicates[np.isfinite(replicates).all(1)], axis=1)
+    ends = interval(replicates, min(map(len, tables)))
+    return _value(float(hmean(means)), sum(map(len, tables)), ends, None)
+
+
+class KS(NamedTuple):
+    """A two-sided two-sample Kolmogorov-Smirnov test."""
+
+    d: float
+    """Largest distance between the two distribution functions, 0 to 1."""
+    p: float
+    """Probability of at least this distance between samples of one distribution."""
+    method: str
+    """`exact`, or `asymp` where scipy's exact computation failed."""
+
+
+def ks_test(ours: Floats, theirs: Floats) -> KS:
+    """Whether two samples come from one distribution."""
+    from scipy.stats import ks_2samp
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = ks_2samp(ours, theirs, method="exact")
+    fell_back = any("asymp" in str(warning.message) for warning in caught)
+    return KS(float(found.statistic), float(found.pvalue), "asymp" if fell_back else "exact")
+
+
+def ks_floor(n: int, m: int) -> float:
+    """The smallest p-value that samples of n and m can reach (D = 1); 0 where that is no double."""
+    return 2 / math.comb(n + m, n)
+
+
+def _column_means(tables: Floats) -> Floats:
+    """(draws, items, columns) to (draws, columns), NaN left out; NaN where nothing is left."""
+    counts = np.isfinite(tables).sum(1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(tables, axis=1) / counts)
+
+
+def _present(scores: Sequence[float | None], missing: str) -> tuple[Floats, str | None]:
+    values = array(scores)
+    values = values[np.isfinite(values)]
+    left_out = len(scores) - len(values)
+    if not left_out:
+        return values, None
+    return values, f"{left_out} of {len(scores)} left out: {missing}" if len(values) else missing
+
+
+def _value(value: float, n: int, ends: tuple[float, float] | None, reason: str | None) -> Value:
+    low, high = ends or (None, None)
+    return Value(value=value, n=n, low=low, high=high, reason=reason)
