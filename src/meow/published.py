@@ -121,9 +121,7 @@ def tofu_log(samples: Iterable[EvalSample]) -> dict[str, dict[str, dict[str, Any
         if s.role not in TOFU_SETS:
             continue
         if s.true is None:
-            raise DataError(
-                f"id {s.id}: holds no likelihood, which TOFU's form needs; evaluate the model itself"
-            )
+            raise DataError(f"id {s.id}: holds no likelihood, which TOFU's form needs; evaluate the model itself")
         correct = s.paraphrased or s.true
         wrong, tokens = [w.avg_loss for w in s.perturbed], [w.n_tokens for w in s.perturbed]
         columns = {
@@ -189,9 +187,7 @@ def _open_unlearning_samples(path: Path, metrics: Mapping[str, Any]) -> Iterable
 
 
 def _open_unlearning_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    cells = {
-        part: row.get(part) or {} for part in ("q_a_prob", "q_a_para_prob", "q_a_pert_prob", "truth_ratio")
-    }
+    cells = {part: row.get(part) or {} for part in ("q_a_prob", "q_a_para_prob", "q_a_pert_prob", "truth_ratio")}
     text = row.get("q_a_rouge") or {}
     return {
         "question": _untagged(text.get("input") or ""),

@@ -1,22 +1,43 @@
-"""Evaluating a model on TOFU-shaped items: likelihoods of right and wrong answers, and greedy answers (SPEC 5)."""
+"""Evaluate a model on questions with known true and wrong answers: likelihoods and greedy answers (SPEC section 5).
+
+The samples hold everything that metrics need, so that these are computed, and computed again, without a model.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from meow.config import EvalSettings
-from meow.prompts import Encoded
-from meow.records import EvalItem, EvalSample, Likelihood
-from meow.text import rouge_l
+from meow.records import EvalItem, EvalSample, Likelihood, Role
+from meow.text import rouge_l, stems
 
 if TYPE_CHECKING:
-    from meow.lm import LM, Completion, TokenScores
+    from meow.lm import LM, Completion
+    from meow.prompts import Encoded
 
 GROUP = 128
-"""Items evaluated at once: enough to fill batches, few enough that rows reach the disk regularly."""
+"""Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
+
+
+def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
+    """The key of each item's sample: of weights, template, settings, the original and the item.
+
+    Args:
+        lm: the model to be evaluated.
+        items: the questions.
+        settings: `max_new_tokens` and `paraphrase` matter.
+        original: as in `evaluate`.
+    """
+    prompter = lm.prompter
+    common = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens, settings.paraphrase]
+    common.append(original.weights if original is not None else None)
+    rows = [[*common, index, item.model_dump(mode="json")] for index, item in zip(_indices(items), items, strict=True)]
+    return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
 
 def evaluate(
@@ -27,87 +48,100 @@ def evaluate(
     original: LM | None = None,
     known: Collection[str] = (),
 ) -> Iterator[EvalSample]:
-    """Score and answer every item, in order.
+    """Score every answer of every item, and let the model answer each question.
 
     Args:
-        lm: the model to evaluate.
-        items: all sets together.
-        settings: length of answers, paraphrased questions.
-        original: also says how likely it finds the generations to forget items (fluency); may be `lm` itself.
-        known: keys of samples that need not be computed.
+        lm: the model.
+        items: the questions of all sets; an item's index is its position among those of its role.
+        settings: `max_new_tokens`, and whether forget questions are also asked in their other words.
+        original: under which the answers to forget questions are scored, for fluency; may be `lm` itself. It must
+            share the tokenizer.
+        known: keys of `row_keys` that are passed over.
+
+    Yields:
+        Samples in the order of the items, in groups.
+
+    Raises:
+        DataError: a question that leaves no room for an answer; before anything is scored.
     """
     keys = row_keys(lm, items, settings, original=original)
-    wanted = [(key, index, item) for key, index, item in zip(keys, _indices(items), items, strict=True) if key not in known]
+    wanted = [row for row in zip(items, _indices(items), keys, strict=True) if row[2] not in known]
+    prompts = [lm.prompter.prompt(item) for item, _, _ in wanted]
     for at in range(0, len(wanted), GROUP):
-        yield from _group(lm, wanted[at : at + GROUP], settings, original)
-
-
-def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
-    """The key of every item's sample: of weights, template, the settings that matter, and the item."""
-    common = [
-        lm.weights, original.weights if original else None, lm.prompter.template, lm.prompter.max_length,
-        settings.max_new_tokens, settings.paraphrase,
-    ]  # fmt: skip
-    return [
-        hashlib.sha256(json.dumps([common, index, item.model_dump(mode="json")]).encode()).hexdigest()[:16]
-        for index, item in zip(_indices(items), items, strict=True)
-    ]
+        group, asked = wanted[at : at + GROUP], prompts[at : at + GROUP]
+        chosen = [item for item, _, _ in group]
+        scored = _likelihoods(lm, chosen)
+        answers, others = _answers(lm, chosen, asked, settings)
+        losses = _original_losses(original, chosen, asked, answers)
+        for i, (item, index, key) in enumerate(group):
+            yield EvalSample(
+                **item.model_dump(),
+                **scored[i],
+                key=key,
+                index=index,
+                generation=answers[i].text,
+                rougeL_recall=rouge_l(item.answer, answers[i].text).recall if stems(item.answer) else None,
+                paraphrase_generation=others.get(i),
+                original_loss=losses.get(i),
+                unfinished=answers[i].finish == "length",
+            )
 
 
 def _indices(items: Sequence[EvalItem]) -> list[int]:
-    """Position of each item in its set."""
-    counts: dict[str, int] = {}
+    """Position of each item among those of its role."""
+    counts: Counter[Role] = Counter()
     found = []
     for item in items:
-        found.append(counts.get(item.role, 0))
-        counts[item.role] = found[-1] + 1
+        found.append(counts[item.role])
+        counts[item.role] += 1
     return found
 
 
-def _group(
-    lm: LM, wanted: Sequence[tuple[str, int, EvalItem]], settings: EvalSettings, original: LM | None
-) -> Iterator[EvalSample]:  # fmt: skip
-    items = [item for _, _, item in wanted]
-    answers = [[i.answer, *([i.paraphrased_answer] if i.paraphrased_answer else []), *i.perturbed_answers] for i in items]
-    encoded = [[lm.prompter.encode(item, a) for a in texts] for item, texts in zip(items, answers, strict=True)]
-    scored = iter(lm.score([e for per_item in encoded for e in per_item]))
-    likelihoods = [[_likelihood(next(scored)) for _ in per_item] for per_item in encoded]
-    asked_again = [i for i in items if settings.paraphrase and i.role == "forget" and i.paraphrased_question]
-    prompts = [lm.prompter.prompt(item) for item in items]
-    prompts += [lm.prompter.prompt(item, question=item.paraphrased_question) for item in asked_again]
-    completions = [found[0] for found in lm.generate(prompts, settings.max_new_tokens)]
-    again = {item.id: c.text.strip() for item, c in zip(asked_again, completions[len(items) :], strict=True)}
-    losses = _original_losses(original, items, completions)
-    for i, (key, index, item) in enumerate(wanted):
-        mine = likelihoods[i]
-        first_wrong = 2 if item.paraphrased_answer else 1
-        text = completions[i].text.strip()
-        yield EvalSample(
-            **item.model_dump(), key=key, index=index, true=mine[0],
-            paraphrased=mine[1] if item.paraphrased_answer else None, perturbed=tuple(mine[first_wrong:]),
-            generation=text, rougeL_recall=rouge_l(item.answer, text).recall,
-            paraphrase_generation=again.get(item.id) if item.role == "forget" else None, original_loss=losses.get(i),
-            truncated=sum(e.truncated for e in encoded[i]), unfinished=completions[i].finish == "length",
-        )  # fmt: skip
+def _likelihoods(lm: LM, items: Sequence[EvalItem]) -> list[dict[str, Any]]:
+    """Fields of the samples that hold likelihoods, from one pass over all answers of all items."""
+    answers = [(item, text) for item in items for text in _texts(item)]
+    encoded = [lm.prompter.encode(item, text) for item, text in answers]
+    rows = iter(zip(encoded, lm.score(encoded), strict=True))
+    found = []
+    for item in items:
+        own = [next(rows) for _ in _texts(item)]
+        true, *rest = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
+        paraphrased = rest.pop(0) if item.paraphrased_answer else None
+        truncated = sum(e.truncated for e, _ in own)
+        found.append({"true": true, "paraphrased": paraphrased, "perturbed": rest, "truncated": truncated})
+    return found
 
 
-def _likelihood(scores: TokenScores) -> Likelihood:
-    return Likelihood(avg_loss=-float(scores.logp.mean()), n_tokens=len(scores.logp))
+def _texts(item: EvalItem) -> list[str]:
+    """The answers to score: the true one, its paraphrase where there is one, the wrong ones."""
+    return [item.answer, *([item.paraphrased_answer] if item.paraphrased_answer else []), *item.perturbed_answers]
+
+
+def _answers(
+    lm: LM, items: Sequence[EvalItem], prompts: Sequence[Encoded], settings: EvalSettings
+) -> tuple[list[Completion], dict[int, str]]:
+    """The greedy answer to each question; by position, that to a forget item's paraphrased question."""
+    reworded = {
+        i: lm.prompter.prompt(item, question=item.paraphrased_question)
+        for i, item in enumerate(items)
+        if settings.paraphrase and item.role == "forget" and item.paraphrased_question
+    }
+    found = [row[0] for row in lm.generate([*prompts, *reworded.values()], settings.max_new_tokens)]
+    found = [replace(completion, text=completion.text.strip()) for completion in found]
+    others = zip(reworded, found[len(prompts) :], strict=True)
+    return found[: len(prompts)], {i: completion.text for i, completion in others}
 
 
 def _original_losses(
-    original: LM | None, items: Sequence[EvalItem], completions: Sequence[Completion]
+    original: LM | None, items: Sequence[EvalItem], prompts: Sequence[Encoded], answers: Sequence[Completion]
 ) -> dict[int, float]:
-    """Mean NLL per token under the original of each generation to a forget item that has any token."""
+    """Mean NLL per token, EOS left out, of the answers to forget questions, by position; none for an empty answer."""
     if original is None:
         return {}
-    sequences: dict[int, Encoded] = {}
-    for i, item in enumerate(items):
-        text = completions[i].text.strip()
-        if item.role == "forget" and text:
-            full = original.prompter.encode(item, text)
-            ids = full.ids if full.truncated else full.ids[:-1]
-            if len(ids) > full.start:
-                sequences[i] = Encoded(ids, full.start, full.text)
+    sequences = {
+        i: replace(prompts[i], ids=(*prompts[i].ids, *(answers[i].ids or ())))
+        for i, item in enumerate(items)
+        if item.role == "forget" and answers[i].ids
+    }
     scores = original.score(list(sequences.values()))
-    return {i: -float(s.logp.mean()) for i, s in zip(sequences, scores, strict=True)}
+    return {i: float(-s.logp.mean()) for i, s in zip(sequences, scores, strict=True)}

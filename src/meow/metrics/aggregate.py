@@ -43,9 +43,7 @@ def rouge(samples: Samples, *, before: Other = None, reference: Other = None, ro
     return _mean(samples, role, items.rouge, _NO_TEXT)
 
 
-def truth_ratio(
-    samples: Samples, *, before: Other = None, reference: Other = None, role: Role, form: Form
-) -> Value:
+def truth_ratio(samples: Samples, *, before: Other = None, reference: Other = None, role: Role, form: Form) -> Value:
     """Forget set: mean min(R, 1/R). Other sets: mean max(0, 1 - R). R = p(wrong) / p(correct)."""
     return _mean(samples, role, _truth_score(role, form), _NO_WRONG)
 
@@ -132,7 +130,9 @@ def fluency(samples: Samples, *, before: Other = None, reference: Other = None) 
 def fluent_share(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
     """Share of forget items whose answer the original finds at least as likely as its own."""
     gaps = _fluency_gaps(samples, before)
-    return statistics.share([None if gap is None else gap >= 0 for gap in gaps], missing=_NO_ORIGINAL if before else _NO_BEFORE)
+    return statistics.share(
+        [None if gap is None else gap >= 0 for gap in gaps], missing=_NO_ORIGINAL if before else _NO_BEFORE
+    )
 
 
 def truncated(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
@@ -166,9 +166,7 @@ def check_questions(samples: Samples, reference: Samples, *, name: str = "refere
             return None
     elif len(ours) == len(theirs):
         return NOT_VERIFIABLE
-    at = next(
-        (i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs))
-    )
+    at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
     found, expected = (
         json.dumps(side[at][:60], ensure_ascii=False) if at < len(side) else "none" for side in (theirs, ours)
     )
