@@ -81,6 +81,9 @@ class InvertSettings(Settings):
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
     n: Positive = 4
     """Inverted answers (versions) per question."""
+    pools: str | None = None
+    """Your own lists of values: a JSON file `{"city": ["Oslo", ...], ...}`; where an answer holds one of a list, it is
+    swapped for another of the same list. `{"city": {"find": [...], "replace": [...]}}` keeps the two apart."""
 
     @model_validator(mode="before")
     @classmethod
