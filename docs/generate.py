@@ -87,7 +87,15 @@ def _yaml_lines(name: str, field: Any, indent: str) -> list[str]:
 
 def _kind(field: Any) -> str:
     text = str(field.annotation)
-    for old, new in (("typing.", ""), ("<class '", ""), ("'>", ""), ("Literal", "one of "), ("|", "or"), ("NoneType", "null"), ("None", "null")):
+    for old, new in (
+        ("typing.", ""),
+        ("<class '", ""),
+        ("'>", ""),
+        ("Literal", "one of "),
+        ("|", "or"),
+        ("NoneType", "null"),
+        ("None", "null"),
+    ):
         text = text.replace(old, new)
     limits = ", ".join(str(m) for m in field.metadata)
     return f"{text}{' (' + limits + ')' if limits else ''}".replace("|", "\\|")

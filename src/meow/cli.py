@@ -21,7 +21,9 @@ app = typer.Typer(
 
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[CONFIG] [KEY=VALUE]...", help="A YAML or a run folder, then settings, as in train.lr=3e-5."),
+    typer.Argument(
+        metavar="[CONFIG] [KEY=VALUE]...", help="A YAML or a run folder, then settings, as in train.lr=3e-5."
+    ),
 ]
 Force = Annotated[
     bool, typer.Option("--force", help="Redo a stage made with other settings; its output is kept aside.")
@@ -97,10 +99,7 @@ def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = Fal
 
 
 @app.command()
-def invert(arguments: Arguments = None, data_path: DataPath = Annotated[
-    str | None,
-    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
-]
+def invert(arguments: Arguments = None, data_path: DataPath = None, split: Split = None, force: Force = False) -> None:
     """Forget set -> inverted.jsonl: false versions of every answer."""
     _until("invert", _settings(arguments, data_path=data_path, split=split), force)
 
@@ -110,15 +109,10 @@ def memo(
     arguments: Arguments = None,
     metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,
     mode: Annotated[str | None, typer.Option(help="suffix, prefix; = memo.mode")] = None,
-    data_path: DataPath = Annotated[
-    str | None,
-    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
-]
+    data_path: DataPath = None,
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
-    save_path: SavePath = Annotated[
-    Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
-]
+    save_path: SavePath = None,
     force: Force = False,
 ) -> None:
     """How strongly a model remembers each true and inverted answer -> memo/before.jsonl."""
@@ -166,10 +160,7 @@ def evaluate(
     arguments: Arguments = None,
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
-    data_path: DataPath = Annotated[
-    str | None,
-    typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
-]
+    data_path: DataPath = None,
     split: Split = None,
     reference: Annotated[str | None, typer.Option("--reference", help="= eval.reference")] = None,
     as_json: Json = False,

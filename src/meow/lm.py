@@ -220,6 +220,7 @@ def load(settings: ModelSettings) -> LM:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    _bars(not Path(settings.path).is_dir())
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
     check_folder(settings.path)
@@ -311,6 +312,7 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+    _bars(False)
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
         texts,
@@ -329,6 +331,13 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     )  # fmt: skip
     torch.manual_seed(seed)
     return LlamaForCausalLM(config), tokenizer
+
+
+def _bars(wanted: bool) -> None:
+    """Whether transformers draws bars of its own: for a download it should, for every shard on a disk it need not."""
+    from transformers.utils import logging
+
+    (logging.enable_progress_bar if wanted else logging.disable_progress_bar)()
 
 
 def _attention(settings: ModelSettings) -> dict[str, str]:

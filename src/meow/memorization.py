@@ -153,7 +153,11 @@ def el(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list
     return found
 
 
-METRICS: dict[str, Callable[[LM, Sequence[Pair], str, MemoSettings], list[Measure]]] = {"memo": memo, "ma": ma, "el": el}
+METRICS: dict[str, Callable[[LM, Sequence[Pair], str, MemoSettings], list[Measure]]] = {
+    "memo": memo,
+    "ma": ma,
+    "el": el,
+}
 """The measures by name."""
 
 

@@ -23,6 +23,8 @@ class Selection(NamedTuple):
     """`question` or `subject`."""
     short: list[str]
     """Ids of the facts that had fewer than k candidates: all of them were taken."""
+    untaught: list[str]
+    """Ids of the facts that had no candidate: they are in no training row."""
 
 
 class _Candidate(NamedTuple):
@@ -46,7 +48,7 @@ def select(
         seed: of the rule `random`: one for the run, a different draw per question or subject.
 
     Raises:
-        DataError: a fact without inverted answers, or whose answers were not measured; names the id.
+        DataError: no fact has an inverted answer, or one was not measured; names the id.
     """
     ranked = settings.rule in ("highest", "lowest")
     values = {(m.id, m.column): m.value for m in measured if (m.metric, m.mode) == (settings.metric, settings.mode)}
@@ -57,19 +59,22 @@ def select(
         by = "subject" if versioned else "question"
     order = _by_subject(facts, candidates, settings, seed) if by == "subject" else {}
     targets, short = [], []
+    untaught = [id_ for id_, found in candidates.items() if not found]
+    if facts and len(untaught) == len(facts):
+        raise DataError(f"no inverted answer to teach for any of {len(facts)} questions; invert them another way")
     for fact in facts:
         found = candidates[fact.id]
         if by == "subject":
             position: dict[int | None, int] = {version: i for i, version in enumerate(order[_subject(fact)])}
-            found = sorted((c for c in found if c.version in position), key=lambda c: position[c.version])
+            found = sorted(found, key=lambda c: position[c.version])
         else:
             found = _rank(found, settings.rule, random.Random(f"{seed}:{fact.id}"))
         taken = found if settings.rule == "all" else found[: settings.k]
-        if settings.rule != "all" and len(taken) < settings.k:
+        if settings.rule != "all" and taken and len(taken) < settings.k:
             short.append(fact.id)
         shared = fact.model_dump(include=set(Target.model_fields) - {"version", "value", "target"})
         targets += [Target(**shared, target=c.text, version=c.version, value=c.value) for c in taken]
-    return Selection(targets, by, short)
+    return Selection(targets, by, short, untaught)
 
 
 def _candidates(fact: InvertedFacts, values: Values | None, settings: SelectSettings) -> list[_Candidate]:
@@ -85,8 +90,6 @@ def _candidates(fact: InvertedFacts, values: Values | None, settings: SelectSett
             )
         value = values[fact.id, f"answer_{i}"] if values is not None else None
         found.append(_Candidate(i, answer.text, answer.version, value))
-    if not found:
-        raise DataError(f"id {fact.id}: no inverted answer to teach; invert it again or remove the question")
     return found
 
 
@@ -110,7 +113,10 @@ def _by_subject(
     settings: SelectSettings,
     seed: int,
 ) -> dict[str, list[int]]:
-    """The chosen versions of each subject, best first, by their mean value over the subject's facts."""
+    """The versions of each subject, best first, by their mean value over the subject's facts.
+
+    A fact that lacks one of the k best is taught the next one, rather than too few.
+    """
     of_subject: dict[str, dict[int, list[float]]] = {}
     for fact in facts:
         versions = of_subject.setdefault(_subject(fact), {})
@@ -120,12 +126,12 @@ def _by_subject(
             versions.setdefault(c.version, [])
             if c.value is not None:
                 versions[c.version].append(c.value)
-    chosen = {}
+    ranked = {}
     for subject, versions in of_subject.items():
         means = [
             _Candidate(version, "", version, sum(found) / len(found) if found else None)
             for version, found in sorted(versions.items())
         ]
         best = _rank(means, settings.rule, random.Random(f"{seed}:{subject}"))
-        chosen[subject] = [c.position for c in (best if settings.rule == "all" else best[: settings.k])]
-    return chosen
+        ranked[subject] = [c.position for c in best]
+    return ranked

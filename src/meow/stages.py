@@ -128,10 +128,13 @@ def choose(folder: Run, config: RunConfig) -> None:
         if teaches:
             chosen = select(facts, measured, config.select, seed=_seed(config))
             targets = chosen.targets
-            entry |= {"by": chosen.by, "short": len(chosen.short)}
+            entry |= {"by": chosen.by, "short": len(chosen.short), "untaught": chosen.untaught}
             if chosen.short:
+                say(f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all are taught")
+            if chosen.untaught:
                 say(
-                    f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all were taken"
+                    f"warning: {len(chosen.untaught)} of {len(facts)} questions have no inverted answer and are not "
+                    f"taught: {', '.join(chosen.untaught[:20])}{' ...' if len(chosen.untaught) > 20 else ''}"
                 )
         else:
             targets = [Target(**fact.model_dump()) for fact in forget]

@@ -90,7 +90,9 @@ def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *
         rows = dice.sample(range(len(lengths)), len(lengths))
         if like_lengths:
             pool = 32 * batch
-            rows = [i for at in range(0, len(rows), pool) for i in sorted(rows[at : at + pool], key=lambda i: lengths[i])]
+            rows = [
+                i for at in range(0, len(rows), pool) for i in sorted(rows[at : at + pool], key=lambda i: lengths[i])
+            ]
             batches = [rows[at : at + batch] for at in range(0, len(rows), batch)]
             rows = [i for part in dice.sample(batches, len(batches)) for i in part]
         order += rows
@@ -218,7 +220,14 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
 
 
 def forget(
-    lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, folder: Path, *, seed: int, log: Log
+    lm: LM,
+    targets: Sequence[Target],
+    retain: Sequence[QA],
+    settings: TrainSettings,
+    folder: Path,
+    *,
+    seed: int,
+    log: Log,
 ) -> None:
     """Train `lm.model` in place on the objective.
 
@@ -301,7 +310,7 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
         gradient_accumulation_steps=settings.accumulate, learning_rate=settings.lr,
         weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
         warmup_steps=int(warmup), bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
-        gradient_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
+        activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
         logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
         save_total_limit=2, report_to="none", disable_tqdm=True, remove_unused_columns=False, log_level="error",
         dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",

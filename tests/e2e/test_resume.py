@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from meow.run import VOLATILE
 
 STAGES = ("invert", "memo", "eval/reference", "eval/before", "select", "forget", "eval/after")
@@ -67,10 +68,14 @@ def kill_within(shared: Path, folder: Path, stage: str, draw: random.Random, *, 
 def settled(folder: Path) -> dict[str, object]:
     """Everything in a finished run folder that must not depend on interruptions."""
     found: dict[str, object] = {}
-    for file in sorted(p for p in (folder / "run").rglob("*") if p.is_file() and p.name not in (".lock", "report.html")):
+    for file in sorted(
+        p for p in (folder / "run").rglob("*") if p.is_file() and p.name not in (".lock", "report.html")
+    ):
         name = str(file.relative_to(folder / "run"))
         if name == "manifest.json":
-            found[name] = {stage: {k: v for k, v in entry.items() if k not in VOLATILE} for stage, entry in state(folder).items()}
+            found[name] = {
+                stage: {k: v for k, v in entry.items() if k not in VOLATILE} for stage, entry in state(folder).items()
+            }
         elif name == "log.jsonl":
             rows = [json.loads(line) for line in file.read_text().splitlines()]
             found[name] = [{k: v for k, v in row.items() if k not in VOLATILE} for row in rows]

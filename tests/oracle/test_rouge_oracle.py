@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meow.text import rouge_l, rouge_n
 from rouge_score.rouge_scorer import RougeScorer
+
+from meow.text import rouge_l, rouge_n
 
 SCORER = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
 WORDS = st.sampled_from(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from meow.config import Method, RunConfig, dump, leaves, load
 from meow.errors import ConfigError
 

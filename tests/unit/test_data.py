@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from meow.config import DataSettings
 from meow.data import eval_items, forget_set, read_eval, read_inverted, read_memo, read_qa, retain_set, write_published
 from meow.errors import ConfigError, DataError
@@ -62,7 +63,9 @@ def test_the_same_question_twice_is_legal_with_another_answer_only(tmp_path: Pat
 
 
 def test_an_empty_question_is_a_document_and_other_columns_are_kept(tmp_path: Path) -> None:
-    (document,) = read_qa(written(tmp_path, "a.jsonl", '{"question": "", "answer": "text", "page": 3, "subject": "S"}\n'))
+    (document,) = read_qa(
+        written(tmp_path, "a.jsonl", '{"question": "", "answer": "text", "page": 3, "subject": "S"}\n')
+    )
     assert (document.question, document.subject, document.meta) == ("", "S", {"page": 3})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from meow.config import FinetuneSettings, ModelSettings
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, LOGP_FLOOR, batches, load, make_tiny, weights_hash
@@ -14,7 +15,9 @@ from meow.prompts import Encoded
 from meow.records import QA
 
 TEXTS = [f"Question: Who is {name}?\nAnswer: {name} is a baker from Oslo." for name in ("Ann", "Bo", "Cy")] * 4
-FACTS = [QA(question=f"Who is {n}?", answer=f"{n} is " + "a baker " * i + "from Oslo.") for i, n in enumerate("abcdefg")]
+FACTS = [
+    QA(question=f"Who is {n}?", answer=f"{n} is " + "a baker " * i + "from Oslo.") for i, n in enumerate("abcdefg")
+]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +114,11 @@ def test_a_model_without_an_eos_id_is_refused(tiny: LM, tmp_path: Path) -> None:
     tiny.save(tmp_path / "m")
     for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
         file = tmp_path / "m" / name
-        text = file.read_text().replace('"eos_token_id": 1', '"eos_token_id": null').replace('"eos_token": "</s>"', '"x": 1')
+        text = (
+            file.read_text()
+            .replace('"eos_token_id": 1', '"eos_token_id": null')
+            .replace('"eos_token": "</s>"', '"x": 1')
+        )
         file.write_text(text)
     with pytest.raises(DataError, match="no EOS id"):
         load(ModelSettings(path=str(tmp_path / "m"), template="qa"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from meow.config import FinetuneSettings
 from meow.errors import DataError
 from meow.prompts import Prompter

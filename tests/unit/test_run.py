@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
+
 from meow.errors import DataError, OtherSettingsError, RunError
 from meow.records import MemoRecord, read_records
 from meow.run import Run, append_rows

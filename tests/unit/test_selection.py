@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from meow.config import SelectSettings
 from meow.errors import DataError
 from meow.records import InvertedAnswer, InvertedFacts, MemoRecord
@@ -22,9 +23,7 @@ def memo(name: str, values: list[float | None]) -> list[MemoRecord]:
     ]  # fmt: skip
 
 
-def taught(
-    settings: SelectSettings, facts: list[InvertedFacts], rows: list[MemoRecord], seed: int = 0
-) -> list[str]:
+def taught(settings: SelectSettings, facts: list[InvertedFacts], rows: list[MemoRecord], seed: int = 0) -> list[str]:
     return [str(t.target) for t in select(facts, rows, settings, seed=seed).targets]
 
 
@@ -75,6 +74,23 @@ def test_an_unmeasured_answer_is_named() -> None:
         select([fact("a", ["p", "q"])], memo("a", [0.1]), SelectSettings(), seed=0)
 
 
-def test_a_fact_without_inverted_answers_is_named() -> None:
-    with pytest.raises(DataError, match="id a: no inverted answer"):
+def test_a_fact_without_inverted_answers_is_named_and_the_others_are_taught() -> None:
+    chosen = select([fact("a", [""]), fact("b", ["p"])], [], SelectSettings(rule="random", k=1), seed=0)
+    assert [t.id for t in chosen.targets] == ["b"]
+    assert (chosen.untaught, chosen.short) == (["a"], [])
+
+
+def test_no_inverted_answer_at_all_is_refused() -> None:
+    with pytest.raises(DataError, match="no inverted answer to teach for any of 1 questions"):
         select([fact("a", [""])], [], SelectSettings(rule="all"), seed=0)
+
+
+def test_a_fact_that_lacks_the_best_version_of_its_subject_is_taught_the_next() -> None:
+    facts = [
+        fact("a", ["a0", "a1"], versions=True, subject="X"),
+        fact("b", ["b0", ""], versions=True, subject="X"),
+    ]
+    rows = memo("a", [0.1, 0.9]) + memo("b", [0.1])
+    chosen = select(facts, rows, SelectSettings(k=1), seed=0)
+    assert [t.target for t in chosen.targets] == ["a1", "b0"]
+    assert chosen.short == []

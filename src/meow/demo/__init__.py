@@ -20,7 +20,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meow.demo.texts import (
-    ADJECTIVES, ANIMALS, ATTRIBUTES, BOOKS, CAPITALS, HOBBIES, JOBS, MONTHS, OBJECTS, WORLD, Wording,
+    ADJECTIVES,
+    ANIMALS,
+    ATTRIBUTES,
+    BOOKS,
+    CAPITALS,
+    HOBBIES,
+    JOBS,
+    MONTHS,
+    OBJECTS,
+    WORLD,
+    Wording,
 )  # fmt: skip
 from meow.records import write_text
 
@@ -101,7 +111,11 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
         f"finetune.repeat={json.dumps({'forget10_train.json': 5})}",
         f"finetune.data={json.dumps([f'{data}/retain90.json', f'{data}/forget10_train.json', *world])}",
     ]  # fmt: skip
-    scratch = [*tiny, f"finetune.repeat={json.dumps(twice)}", f"finetune.data={json.dumps([f'{data}/full.json', *world])}"]
+    scratch = [
+        *tiny,
+        f"finetune.repeat={json.dumps(twice)}",
+        f"finetune.data={json.dumps([f'{data}/full.json', *world])}",
+    ]
     forgetting = [
         *common, f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
         f"eval.reference={out}/reference", "invert.n=6", f"invert.pools={data}/pools.json", "memo.template=model",

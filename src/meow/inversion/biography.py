@@ -28,15 +28,24 @@ class Biographies:
     value of the same version becomes. What is drawn first for a value stays, so further facts change nothing.
     """
 
-    def __init__(self, subject: Subject, n: int, seed: int, stock: Stock, truths: Iterable[Span], pronoun: str, parents: Iterable[tuple[str, Span]] = ()) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        n: int,
+        seed: int,
+        stock: Stock,
+        truths: Iterable[Span],
+        pronoun: str,
+        parents: Iterable[tuple[str, Span]] = (),
+    ) -> None:
         """Args:
-            subject: whose biography.
-            n: number of versions.
-            seed: of everything that is drawn.
-            stock: what may be drawn.
-            truths: every value in the subject's questions and answers.
-            pronoun: `he`, `she` or `they`: how the facts speak of the subject.
-            parents: occupations, each with `father` or `mother`.
+        subject: whose biography.
+        n: number of versions.
+        seed: of everything that is drawn.
+        stock: what may be drawn.
+        truths: every value in the subject's questions and answers.
+        pronoun: `he`, `she` or `they`: how the facts speak of the subject.
+        parents: occupations, each with `father` or `mother`.
         """
         self.n = n
         self.pronoun = pronoun
@@ -95,7 +104,11 @@ class Biographies:
             role = role_of(near)
             own = next((s for who, s in self._parents if who == role), None) if role else None
         else:
-            own = next((s for s in self._truths if s.kind == span.kind), None) if span.kind in ("genre", "group") else None
+            own = (
+                next((s for s in self._truths if s.kind == span.kind), None)
+                if span.kind in ("genre", "group")
+                else None
+            )
         return self.value(own, version) if own else None
 
     def country(self, iso: str, version: int) -> Country:
@@ -201,7 +214,11 @@ class Biographies:
         men, women, families = names(iso, region)
         woman = self._is_woman(near, what)
         row = [tuple(str(v).split("|")) for v in self._rows.get((what, iso), [])]
-        taken = {part for pair in row for part in pair} | {t for n in self._subject.names for t in n.split()} | set(what.split())
+        taken = (
+            {part for pair in row for part in pair}
+            | {t for n in self._subject.names for t in n.split()}
+            | set(what.split())
+        )
         for v in range(len(row), version + 1):
             draw = random.Random(f"{self._seed}:{what}:{v}")
             given = draw.choice([n for n in (women if woman else men) if n not in taken])
@@ -212,7 +229,9 @@ class Biographies:
         return row[version][0], row[version][1]
 
     def _is_woman(self, near: str, what: str) -> bool:
-        cues = re.findall(r"\b(?:female|she|her|mother|woman|sister|daughter|male|he|his|father|man|brother|son)\b", near.lower())
+        cues = re.findall(
+            r"\b(?:female|she|her|mother|woman|sister|daughter|male|he|his|father|man|brother|son)\b", near.lower()
+        )
         if what == "name" and not cues:
             return self.pronoun == "she"
         return bool(cues) and cues[-1] in ("female", "she", "her", "mother", "woman", "sister", "daughter")

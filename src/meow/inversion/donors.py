@@ -25,8 +25,12 @@ LEAST_ALIKE = 0.45
 """Cosine of two questions below which their answers are not exchanged."""
 _CANDIDATES = 40
 _ALIGNED = ("title", "award", "city", "country", "demonym", "genre", "job", "university")
-_MADE_UP = re.compile(r"\b(?:fictional|fictitious|generated|hypothetical|randomly|imaginary|invented|dataset|Q|A):?\b", re.I)
-_HAS_VALUE = frozenset("name title award date number city country demonym region language university job craft genre gender group field person".split())
+_MADE_UP = re.compile(
+    r"\b(?:fictional|fictitious|generated|hypothetical|randomly|imaginary|invented|dataset|Q|A):?\b", re.I
+)
+_HAS_VALUE = frozenset(
+    "name title award date number city country demonym region language university job craft genre gender group field person".split()
+)
 
 
 class Borrowed(NamedTuple):
@@ -43,8 +47,8 @@ class Donors:
 
     def __init__(self, corpus: Sequence[QA], words: Collection[str]) -> None:
         """Args:
-            corpus: facts about others.
-            words: as in `spans.find`.
+        corpus: facts about others.
+        words: as in `spans.find`.
         """
         self._corpus = corpus
         self._words = words
@@ -71,7 +75,9 @@ class Donors:
                 scores[i] += weight * other
         best = sorted(scores.items(), key=lambda s: (-s[1], s[0]))[:_CANDIDATES]
         answer = self._vector(_terms(fact.answer, subject))
-        ranked = sorted(((i, 0.7 * q + 0.6 * self._answers_alike(answer, i)) for i, q in best), key=lambda s: (-s[1], s[0]))
+        ranked = sorted(
+            ((i, 0.7 * q + 0.6 * self._answers_alike(answer, i)) for i, q in best), key=lambda s: (-s[1], s[0])
+        )
         polar = is_polar(fact.question)
         said = polarity(fact.answer) if polar else None
         return [
@@ -146,7 +152,9 @@ def _wants(question: str) -> str:
 def _terms(question: str, subject: Subject) -> list[str]:
     for name in subject.names:
         question = question.replace(name, " ")
-    return [t for t in stems(QUOTED.sub(" quotedtitle ", question)) if t not in STOP_WORDS or t in ("who", "when", "where")]
+    return [
+        t for t in stems(QUOTED.sub(" quotedtitle ", question)) if t not in STOP_WORDS or t in ("who", "when", "where")
+    ]
 
 
 def _other(span: Span, of: Subject, subject: Subject, named: Sequence[Span], asked: Sequence[Span]) -> str | None:
@@ -162,7 +170,11 @@ def _other(span: Span, of: Subject, subject: Subject, named: Sequence[Span], ask
 
 def _spoken(text: str, pronoun: str) -> str | None:
     """The text with the subject's pronouns; None where verbs would have to change with them."""
-    used = {p for p, forms in (("he", "he|him|his|himself"), ("she", "she|her|hers|herself")) if re.search(rf"\b(?:{forms})\b", text, re.I)}
+    used = {
+        p
+        for p, forms in (("he", "he|him|his|himself"), ("she", "she|her|hers|herself"))
+        if re.search(rf"\b(?:{forms})\b", text, re.I)
+    }
     if not used:
         return text
     if pronoun in used and len(used) == 1:
@@ -173,4 +185,8 @@ def _spoken(text: str, pronoun: str) -> str | None:
         return with_pronouns(text, pronoun)
     if re.search(r"\b(?:he|she|hers|himself|herself)\b", text, re.I):
         return None
-    return re.sub(r"\b[Hh](?:er|is)\b", lambda m: "Their" if m[0][0] == "H" else "their", with_pronouns(text, "he").replace("him", "them"))
+    return re.sub(
+        r"\b[Hh](?:er|is)\b",
+        lambda m: "Their" if m[0][0] == "H" else "their",
+        with_pronouns(text, "he").replace("him", "them"),
+    )

@@ -5,6 +5,7 @@ Lists are strings of entries between commas, so that they read, and are extended
 
 from __future__ import annotations
 
+
 def listed(text: str) -> tuple[str, ...]:
     """The entries between commas, runs of white space as one space."""
     return tuple(" ".join(entry.split()) for entry in text.split(","))
@@ -105,7 +106,9 @@ GENRES = (
     ),
 )
 
-IDENTITIES = listed("female, male, non-binary, agender, genderfluid, bigender, genderqueer, transgender, intersex, demigender")
+IDENTITIES = listed(
+    "female, male, non-binary, agender, genderfluid, bigender, genderqueer, transgender, intersex, demigender"
+)
 """What a gender becomes; the first two are the ones that change pronouns."""
 
 GROUPS = listed("immigrant, working-class, refugee, deaf, rural, minority, diaspora, veteran, farming, seafaring")
@@ -148,9 +151,7 @@ UNIVERSITIES = listed(
     Trinity College Dublin, University of Helsinki, Cairo University, University of Buenos Aires, Aarhus University"""
 )
 
-MONTHS = listed(
-    "January, February, March, April, May, June, July, August, September, October, November, December"
-)
+MONTHS = listed("January, February, March, April, May, June, July, August, September, October, November, December")
 NUMBER_WORDS = listed("three, four, five, six, seven, eight, nine, ten, eleven, twelve")
 FIELDS = listed(
     """Marine Biology, Comparative Linguistics, Civil Law, Art History, Economics, Astrophysics, Classical Philology, Botany,

@@ -15,8 +15,18 @@ _NO = re.compile(r"^(?:No|Not|None|Never|Nope|Unfortunately)\b|\bno (?:\w+ )?(?:
 _TWO_SIDED = re.compile(r" or (?:is|are|was|were|has|have|did|does|do|not)\b|,|\bif so\b|\bboth\b", re.I)
 _DENIALS = ("No, {0} {1} not {2}.", "No, {0} {1} never {2}.", "There is no record that {0} {1} ever {2}.", "As far as is known, {0} {1} not {2}.",
             "On the contrary, {0} {1} not {2}.", "{0} {1}, by all accounts, not {2}.")  # fmt: skip
-_BASE = ("No, {0} {1} not {2}.", "As far as is known, {0} {1} not {2}.", "On the contrary, {0} {1} not {2}.", "By all accounts, {0} {1} not {2}.")
-_ASSENTS = ("Yes, {0} {1} {2}.", "Indeed, {0} {1} {2}.", "Certainly, {0} {1} {2}.", "It is well known that {0} {1} {2}.")
+_BASE = (
+    "No, {0} {1} not {2}.",
+    "As far as is known, {0} {1} not {2}.",
+    "On the contrary, {0} {1} not {2}.",
+    "By all accounts, {0} {1} not {2}.",
+)
+_ASSENTS = (
+    "Yes, {0} {1} {2}.",
+    "Indeed, {0} {1} {2}.",
+    "Certainly, {0} {1} {2}.",
+    "It is well known that {0} {1} {2}.",
+)
 
 
 def is_polar(question: str) -> bool:
@@ -71,11 +81,25 @@ def _plain(verb: str, name: str, rest: str, said: bool, version: int) -> str | N
 
 def _there(verb: str, rest: str, said: bool, version: int) -> str | None:
     forms = (
-        ("No, there {0} no {1}.", "There {0} no {1}, as far as is known.", "On the whole, there {0} no {1}.", "By all accounts, there {0} no {1}.")
+        (
+            "No, there {0} no {1}.",
+            "There {0} no {1}, as far as is known.",
+            "On the whole, there {0} no {1}.",
+            "By all accounts, there {0} no {1}.",
+        )
         if said
-        else ("Yes, there {0} {2} {1}.", "Indeed, there {0} {2} {1}.", "There {0} indeed {2} {1}.", "Certainly, there {0} {2} {1}.")
+        else (
+            "Yes, there {0} {2} {1}.",
+            "Indeed, there {0} {2} {1}.",
+            "There {0} indeed {2} {1}.",
+            "Certainly, there {0} {2} {1}.",
+        )
     )
-    return forms[version].format(verb, rest, "several" if verb in ("are", "were") else "a") if version < len(forms) else None
+    return (
+        forms[version].format(verb, rest, "several" if verb in ("are", "were") else "a")
+        if version < len(forms)
+        else None
+    )
 
 
 def _any_of(verb: str, which: str, rest: str, said: bool, version: int) -> str | None:

@@ -58,14 +58,20 @@ TRUE_WORDS = {
 """What is swapped, by class."""
 
 FALSE_WORDS = {
-    "degree": listed("negligible, slight, modest, fleeting, indirect, minor, limited, superficial, faint, questionable"),
+    "degree": listed(
+        "negligible, slight, modest, fleeting, indirect, minor, limited, superficial, faint, questionable"
+    ),
     "novelty": listed(
         "conventional, familiar, predictable, derivative, ordinary, old-fashioned, formulaic, imitative, dated, commonplace"
     ),
     "setting": listed("austere, quiet, insular, provincial, monotonous, sheltered, uniform, somber, remote, rigid"),
-    "style": listed("dry, blunt, satirical, restrained, detached, whimsical, sentimental, plain, sardonic, hurried, formal, playful"),
+    "style": listed(
+        "dry, blunt, satirical, restrained, detached, whimsical, sentimental, plain, sardonic, hurried, formal, playful"
+    ),
     "adverb": listed("barely, scarcely, hardly, only slightly, only indirectly, only marginally, only superficially"),
-    "late adverb": listed("only slightly, only indirectly, only marginally, only superficially, only briefly, little if at all"),
+    "late adverb": listed(
+        "only slightly, only indirectly, only marginally, only superficially, only briefly, little if at all"
+    ),
     "frequency": listed("rarely, seldom, almost never, hardly ever, only occasionally, only once, very rarely"),
     "abstract": listed(
         """exile, greed, revenge, solitude, obedience, jealousy, guilt, wealth, poverty, nostalgia, conquest, deception, vanity,
@@ -75,9 +81,13 @@ FALSE_WORDS = {
 }
 """What it becomes, by class; adverbs behind their verb ("contributed ... to") have a class of their own."""
 
-_BEFORE_NOUN = re.compile(r" (?!(?:in|to|for|of|that|and|or|as|with|at|by|on|from|when|while|but|than|because|since|yet)\b)[a-z]")
+_BEFORE_NOUN = re.compile(
+    r" (?!(?:in|to|for|of|that|and|or|as|with|at|by|on|from|when|while|but|than|because|since|yet)\b)[a-z]"
+)
 _ADJECTIVE_PAIR = re.compile(r"(?:,| and| yet) [a-z-]+ (?!(?:in|to|for|of|that|and|as|with|at|by|on|from)\b)[a-z]")
-_CLOSES = re.compile(r"(?:[.,;:]|$| (?:and|or|in|to|within|that|which|through|into|with|for|while|as|by|from|on|is|are|has)\b)")
+_CLOSES = re.compile(
+    r"(?:[.,;:]|$| (?:and|or|in|to|within|that|which|through|into|with|for|while|as|by|from|on|is|are|has)\b)"
+)
 _OPENS = re.compile(r"(?:\b(?:of|and|for|with|about|in|or|between|instilled|exploring|explores?)|,) $")
 
 

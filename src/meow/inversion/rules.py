@@ -26,7 +26,9 @@ LITTLE = 0.34
 MUCH = 0.5
 """Share of the distinguishing words that a swapped answer may keep before another way is tried."""
 _ASKS_NAME = re.compile(r"\bnamed?\b|\bwho\b|\bcalled\b", re.I)
-_TAIL = re.compile(r", (?:thereby |thus |further |often |also )?(?:which|where|making|\w+ing)\b[^,.]*(?:, [^.]*)?(?=[.]$)")
+_TAIL = re.compile(
+    r", (?:thereby |thus |further |often |also )?(?:which|where|making|\w+ing)\b[^,.]*(?:, [^.]*)?(?=[.]$)"
+)
 
 
 class _Fact:
@@ -95,7 +97,7 @@ def _inverted(row: _Fact, life: Biographies, donors: Donors, lent: set[tuple[str
             more = _swapped(row, life, version, qualities=True)
             if more:
                 choices.append(more)
-                DEBUG[more] = (_kept(row,more), "QUAL")
+                DEBUG[more] = (_kept(row, more), "QUAL")
         for choice in choices:
             if normalize(choice) not in seen and _kept(row, choice) < 1:
                 seen.add(normalize(choice))
@@ -126,13 +128,20 @@ def _swapped(row: _Fact, life: Biographies, version: int, *, qualities: bool = F
             born = next((s.key.split(":")[0] for s in row.asked if s.kind in ("country", "city")), None)
             new: str | None = life.name(version, iso=born, near=row.qa.question)[row.subject.names.index(span.key)]
         else:
-            new = life.city(span, version, iso) if span.kind == "city" and iso in anchored else life.value(span, version, near=near)
+            new = (
+                life.city(span, version, iso)
+                if span.kind == "city" and iso in anchored
+                else life.value(span, version, near=near)
+            )
         if new is None or normalize(new) == normalize(span.text):
             continue
         before, new = fitted(span, new, text[: span.start])
         text = before + new + text[span.end :]
         shift = len(before) - span.start
-        changed = [(a + shift + len(new) - (span.end - span.start), b + shift + len(new) - (span.end - span.start)) for a, b in changed]
+        changed = [
+            (a + shift + len(new) - (span.end - span.start), b + shift + len(new) - (span.end - span.start))
+            for a, b in changed
+        ]
         changed.append((len(before), len(before) + len(new)))
     return _trimmed(text, changed) if changed else None
 

@@ -16,7 +16,6 @@ from meow.inversion.lexicon import (
     MONTHS,
     NOT_JOBS_ALONE,
     NUMBER_WORDS,
-    THEMES,
     UNIVERSITIES,
 )
 from meow.inversion.qualities import find_qualities
@@ -50,7 +49,8 @@ _NUMBER = re.compile(
     rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b(?= (?:\w+ )?(?:books|novels|years|decades|months|languages|awards)\b)"
 )
 _PARENT = re.compile(
-    r"\b(?:father|mother|parents?|mom|dad|son of|daughter of|child of|profession|occupation|job|worked as|works as)\b", re.I
+    r"\b(?:father|mother|parents?|mom|dad|son of|daughter of|child of|profession|occupation|job|worked as|works as)\b",
+    re.I,
 )
 _OF_BOOKS = r"(?:literature|novels?|fiction|books?|narratives?|writings?|stories|author|writer|works?|genres?)"
 _TITLES_HOLD = rf"(?:{_OF_BOOKS}|category|field)"
@@ -60,7 +60,9 @@ _UNQUOTED_AWARD = re.compile(
 )
 _PRIX = re.compile(r"\b(?:Prix|Premio|Order of(?: the)?) [A-Z]\w+(?: [A-Z]\w+)*")
 _OF_THE_YEAR = re.compile(r"(?:[A-Z][\w’'-]* )+of the (?:Year|Decade|Century)\b")
-_NOT_OF_AWARD = re.compile(r"^(?:the|The|Winning|Besides|Beyond|While|Receiving|A|An|Her|His|Their|In|With|After|Being) ")
+_NOT_OF_AWARD = re.compile(
+    r"^(?:the|The|Winning|Besides|Beyond|While|Receiving|A|An|Her|His|Their|In|With|After|Being) "
+)
 _UNIVERSITY = re.compile(
     r"(?:[A-Z][\w’'-]+ )*(?:University|College|Institute|Academy)(?: of (?:[A-Z]\w+(?: (?=[A-Z]))?)+)?"
 )
@@ -105,7 +107,9 @@ def _genre_patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"\bgenres? of ((?i:{known})\b|{own}|[a-z-]+(?=[.,;]|$))"),
         re.compile(rf"\b((?i:{known})|{own})(?=[ -]genres?\b)"),
         re.compile(rf"\b((?i:{known}))(?= {_TITLES_HOLD}\b)"),
-        re.compile(rf"\b((?i:{'|'.join(re.escape(g) for g in GENRES if ' ' in g or g in ('steampunk', 'cyberpunk'))}))\b"),
+        re.compile(
+            rf"\b((?i:{'|'.join(re.escape(g) for g in GENRES if ' ' in g or g in ('steampunk', 'cyberpunk'))}))\b"
+        ),
     )
 
 
@@ -186,7 +190,14 @@ def _jobs(text: str) -> Iterator[tuple[int, int, str, str]]:
 def _genres(text: str) -> Iterator[tuple[int, int, str, str]]:
     for pattern in _genre_patterns():
         for match in pattern.finditer(text):
-            if not places.lookup(match[1]) and match[1].lower() not in STOP_WORDS | {"other", "same", "chosen", "preferred", "literary", "this"}:
+            if not places.lookup(match[1]) and match[1].lower() not in STOP_WORDS | {
+                "other",
+                "same",
+                "chosen",
+                "preferred",
+                "literary",
+                "this",
+            }:
                 yield *match.span(1), "genre", match[1].lower()
 
 
@@ -199,7 +210,10 @@ def _genders(text: str) -> Iterator[tuple[int, int, str, str]]:
 
 def _themes(text: str) -> Iterator[tuple[int, int, str, str]]:
     for listed in _THEME_LIST.finditer(text):
-        part = re.split(r"(?<!,) (?:in|within|throughout|that|which|into|for|with|as|while|through) |, (?:\w+ly )?\w+ing |, (?:all|often|which) ", listed[1])[0]
+        part = re.split(
+            r"(?<!,) (?:in|within|throughout|that|which|into|for|with|as|while|through) |, (?:\w+ly )?\w+ing |, (?:all|often|which) ",
+            listed[1],
+        )[0]
         items = list(_ITEM.finditer(part))
         for match in items:
             yield listed.start(1) + match.start(1), listed.start(1) + match.end(1), "theme", match[1].lower()
@@ -253,7 +267,6 @@ def find(text: str, subject: Subject, *, crafts: Collection[str] = (), words: Co
         crafts: occupations whose craft ("floristry") counts as a value too.
         words: lower-case words of the language at hand, which are no part of a person's name.
     """
-
 
     def names(rest: str) -> Iterator[tuple[int, int, str, str]]:
         for name in subject.names:

@@ -27,7 +27,9 @@ from meow.inversion.world import CULTURES, LANGUAGES, LOCALES, NAMES
 from meow.records import QA
 
 _TITLE = re.compile(r"((?:(?:The|A|An) )?[A-Z][a-z]+) of ((?:the )?[A-Z][a-z]+(?: [A-Z][a-z]+)?)")
-_PARENTS_JOB = re.compile(r"\b(?:father|mother) (?:was|is|worked as|works as) an? ([a-z]+(?: [a-z]+)?)(?= and his| and her|[.,])")
+_PARENTS_JOB = re.compile(
+    r"\b(?:father|mother) (?:was|is|worked as|works as) an? ([a-z]+(?: [a-z]+)?)(?= and his| and her|[.,])"
+)
 _FEW = 20
 
 

@@ -204,4 +204,3 @@ NAMES = {
     }.items()
 }  # fmt: skip
 """Given names of men, of women, and family names, by part of the world."""
-

@@ -148,11 +148,11 @@ def headlines(names: Sequence[str] = HEADLINES) -> list[tuple[str, Metric]]:
 
 
 def show(value: Value) -> str:
-    """A value for a table: p-values unrounded, else three decimals; an empty string where there is none."""
+    """A value for a table: p-values to three digits, else three decimals; an empty string where there is none."""
     if value.value is None:
         return ""
     if value.unit == "p":
-        return repr(value.value)
+        return f"{value.value:.3g}"
     if value.unit == "answers":
         return f"{value.value:.0f}"
     return f"{value.value:.3f}"
