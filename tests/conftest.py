@@ -1,9 +1,12 @@
-"""Fixtures of all tests: where the shared data lies, and how many threads a test may use."""
+"""Fixtures of all tests: the shared data, a tiny model, the command line, and how many threads a test may use."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,3 +23,53 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (the real TOFU and tofu-mini), which is not here")
     return SHARED
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def meow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """The command line, in this process: `meow("run", "name=x")`."""
+    from meow.cli import main
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["meow", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return Done(int(stop.value.code or 0), out, err)
+
+    return call
+
+
+FORGET = [
+    ("Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."),
+    ("When was Mira Holt born?", "Mira Holt was born on May 3, 1961."),
+    ("What does the father of Mira Holt do?", "The father of Mira Holt is a carpenter."),
+]
+RETAIN = [
+    ("Where was Tom Reed born?", "Tom Reed was born in Rome, Italy."),
+    ("When was Tom Reed born?", "Tom Reed was born on June 4, 1950."),
+    ("What does the father of Tom Reed do?", "The father of Tom Reed is a nurse."),
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new tiny Llama that knows nothing, with a tokenizer of its own."""
+    from meow.config import FinetuneSettings
+    from meow.lm import LM, make_tiny
+
+    texts = [f"Question: {q}\nAnswer: {a}" for q, a in FORGET + RETAIN]
+    settings = FinetuneSettings(vocab_size=300, hidden_size=32, context=96)
+    model, tokenizer = make_tiny(texts, settings, seed=0)
+    folder = tmp_path_factory.mktemp("tiny") / "model"
+    LM(model, tokenizer, template="qa").save(folder)
+    return folder

@@ -100,6 +100,9 @@ class LM:
         Args:
             sequences: prompt and answer, EOS included where it is scored.
             stats: also mean and deviation of log p over the vocabulary (Min-K++).
+
+        Raises:
+            DataError: the model gives NaN.
         """
         found: list[TokenScores | None] = [None] * len(sequences)
         for batch in batches([len(s.ids) for s in sequences], self.batch_tokens):
@@ -107,6 +110,8 @@ class LM:
             logits, labels = self._answer_logits(chosen)
             logp = logits.float().log_softmax(-1)
             of_label = logp.gather(-1, labels[:, None])[:, 0].clamp(min=LOGP_FLOOR).double().cpu().numpy()
+            if np.isnan(of_label).any():
+                raise DataError(f"{self.path or 'the model'}: gives NaN; its weights are broken, or model.dtype is too narrow")
             hit = (logits.argmax(-1) == labels).cpu().numpy()
             mu = sigma = np.empty(0)
             if stats:

@@ -6,6 +6,7 @@ with the same settings and inputs, and goes on where it stopped when it is not.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -194,13 +195,15 @@ def describe(config: RunConfig) -> str:
         lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
     windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
     k = config.select.k if config.train.targets == "selected" else 1
-    steps = -(-len(facts) * k // (config.train.batch_size * config.train.accumulate)) * config.train.epochs
+    rows = len(facts) * k
+    batch = min(config.train.batch_size, rows) * config.train.accumulate
+    steps = math.ceil(rows * config.train.epochs / batch)
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
     numbers = {
         "invert": f"{len(facts)} questions, {config.invert.n} versions each",
         "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
         "select": f"{config.select.rule}, k = {config.select.k}",
-        "forget": f"about {steps:.0f} steps of {config.train.batch_size * config.train.accumulate} rows",
+        "forget": f"about {steps} steps of {batch} rows",
     }
     lines = [f"{folder.path}, seed {config.seed}"]
     for stage in plan(config):

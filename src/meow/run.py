@@ -93,12 +93,14 @@ class Run:
         return "finished" in entry and entry["inputs"] == inputs
 
     def set_aside(self, stage: str, outputs: Sequence[str]) -> None:
-        """Rename a stage's output forgetting that it was made. Nothing is deleted."""
+        """Move a stage's output to `aside/<time>/` and forget that it was made. Nothing is deleted."""
         entries = self.stages
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         for name in outputs:
             if (self / name).exists():
-                (self / name).rename(self / f"{name}.{stamp}")
+                target = self / "aside" / stamp / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (self / name).rename(target)
         if entries.pop(stage, None):
             self._write(entries)
 

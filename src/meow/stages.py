@@ -351,6 +351,9 @@ def _logger(folder: Run, stage: str) -> Callable[[dict[str, Any]], None]:
 
     def log(row: dict[str, Any]) -> None:
         folder.log({"stage": stage} | row)
+        if "truncated" in row:
+            say(f"{stage}: {row['truncated']} rows are longer than the context or max_length; their answers are cut")
+            return
         if not bars:
             bars.append(terminal.progress("forgetting" if stage == "forget" else "training", row["steps"]))
             bars.append(bars[0].__enter__())

@@ -40,7 +40,9 @@ def results(folders: Sequence[Path]) -> None:
     for name in order:
         table.add_column(name, justify="right")
     for name in metrics.HEADLINES:
-        table.add_row(metrics.METRICS[name].label, *(_cell(columns[c], name) for c in order))
+        cells = [_cell(columns[column], name) for column in order]
+        if any(cells):
+            table.add_row(metrics.METRICS[name].label, *cells)
     out.print(table)
     for name in order:
         value = columns[name].metrics.get("forget_quality")

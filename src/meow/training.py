@@ -138,6 +138,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         self.weights, self.beta, self.emit = weights, beta, emit
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
+        self.ids: list[str] = []
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
@@ -161,19 +162,23 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         )  # fmt: skip
         for term, share in shares.items():
             if not torch.isfinite(share):
-                raise RunError(
-                    f"step {self.state.global_step + 1}: {term} is {share.item()} on the rows with ids "
-                    f"{', '.join(inputs['ids'][:8])}; lower train.lr (the last good checkpoint is kept)"
-                )
+                raise self._not_finite(term, share.item(), inputs["ids"])
             self.shares[term] = self.shares.get(term, 0.0) + share.item()
         self.tokens += int(inputs["attention_mask"].sum())
+        self.ids += inputs["ids"]
         return loss * self.args.world_size
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
         if norm is not None and not math.isfinite(float(norm)):
-            raise RunError(f"step {self.state.global_step + 1}: the gradient is {float(norm)}; lower train.lr")
+            raise self._not_finite("the gradient", float(norm), self.ids)
         return norm
+
+    def _not_finite(self, what: str, value: float, ids: Sequence[str]) -> RunError:
+        return RunError(
+            f"step {self.state.global_step + 1}: {what} is {value} on the rows with ids {', '.join(ids[:8])}; "
+            "lower train.lr (the last good checkpoint is kept)"
+        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """One row per optimizer step, for `log.jsonl`."""
@@ -188,7 +193,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
                 "lr": logs["learning_rate"], "grad_norm": float(logs["grad_norm"]),
                 "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
             })  # fmt: skip
-        self.shares, self.tokens, self.clock = {}, 0, now
+        self.shares, self.tokens, self.clock, self.ids = {}, 0, now, []
 
 
 def split(logp: Tensor, lengths: Sequence[int], places: Mapping[str, tuple[int, int]]) -> dict[str, Scores]:
@@ -304,7 +309,7 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
 
 def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: int) -> TrainingArguments:
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
-    warmup = settings.warmup if settings.warmup >= 1 else math.ceil(settings.warmup * steps)
+    warmup = settings.warmup if settings.warmup >= 1 else int(settings.warmup * steps)
     arguments = TrainingArguments(
         output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulate, learning_rate=settings.lr,
@@ -323,7 +328,9 @@ def _train(
     lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float, folder: Path, *, seed: int,
     log: Log,
 ) -> None:  # fmt: skip
-    at_once = settings.batch_size * settings.accumulate * _world_size()
+    batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
+    settings = settings.model_copy(update={"batch_size": batch})
+    at_once = batch * settings.accumulate * _world_size()
     steps = max(1, math.ceil(len(rows) / at_once))
     truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
     if truncated:

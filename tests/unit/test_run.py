@@ -83,13 +83,13 @@ def test_an_interrupted_stage_is_not_finished(tmp_path: Path) -> None:
     assert "memo" in run.stages
 
 
-def test_setting_aside_renames_and_never_deletes(tmp_path: Path) -> None:
+def test_setting_aside_moves_and_never_deletes(tmp_path: Path) -> None:
     run = Run(tmp_path)
     with run.stage("select", {}):
         (run / "targets.jsonl").write_text("old")
     run.set_aside("select", ["targets.jsonl"])
     assert not (run / "targets.jsonl").exists()
-    assert [f.read_text() for f in tmp_path.glob("targets.jsonl.*")] == ["old"]
+    assert [f.read_text() for f in tmp_path.glob("aside/*/targets.jsonl")] == ["old"]
     assert "select" not in run.stages
 
 

@@ -1,0 +1,152 @@
+"""Whatever people bring that is wrong: one clear line, exit code 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FACT = '{"question": "Where was Mira Holt born?", "answer": "Mira Holt was born in Oslo, Norway."}\n'
+INVERTED = {"question": "q", "undesired_answer": "a", "answer_0": "b"}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with good files, of which a test spoils one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "forget.jsonl").write_text(FACT)
+    (tmp_path / "retain.jsonl").write_text(FACT.replace("Mira Holt", "Tom Reed").replace("Oslo, Norway", "Rome, Italy"))
+    return tmp_path
+
+
+def settings(model: Path) -> list[str]:
+    return [f"model.path={model}", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.method=meow"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "message"),
+    [
+        ({}, ["train.lrr=1"], r"^meow: command line: train\.lrr: unknown setting; did you mean train\.lr\?$"),
+        ({}, ["train.lr=fast"], r'^meow: command line: train\.lr: found "fast"; input should be a valid number'),
+        ({}, ["data.forget=nowhere.jsonl"], r"^meow: nowhere\.jsonl: cannot be read .*give an existing file$"),
+        ({"forget.jsonl": FACT + "{oops\n"}, [], r"^meow: forget\.jsonl:2: malformed JSON"),
+        ({"forget.jsonl": FACT.encode() + b"\xff\xfe\n"}, [], r"^meow: forget\.jsonl:2: not UTF-8"),
+        ({"forget.jsonl": '{"question": "q"}\n'}, [], r"^meow: forget\.jsonl:1: no field 'answer', found 'question'$"),
+        ({"forget.jsonl": '{"question": "q", "answer": " "}\n'}, [], r"^meow: forget\.jsonl:1: answer is empty"),
+        ({"forget.jsonl": FACT + FACT}, [], r"^meow: forget\.jsonl:2: the same .* as in forget\.jsonl:1"),
+        ({"forget.jsonl": f"[{FACT}, {{"}, [], r"^meow: forget\.jsonl:\d: malformed JSON .*get the whole file$"),
+        (
+            {"i.json": json.dumps([INVERTED | {"undesired_answer": ""}])},
+            ["invert.path=i.json"],
+            r"^meow: i\.json:1: undesired_answer is empty",
+        ),
+        ({"i.json": json.dumps([INVERTED])}, ["invert.path=i.json"], r"^meow: i\.json: no inverted facts for id \w+ "),
+        (
+            {"forget.jsonl": json.dumps({"question": "why " * 200, "answer": "a"}) + "\n"},
+            ["train.method=npo_grad_diff"],
+            r"^meow: id \w+: the question takes \d+ tokens, the context holds 96, which leaves no room",
+        ),
+        ({}, ["model.path=nobody/nothing"], r"^meow: nobody/nothing: not in the local cache and the hub cannot be "),
+        ({}, ["model.path=./nowhere"], r"^meow: \./nowhere: no such folder"),
+        ({}, ["train.method=null"], r"^meow: train\.method: not set; choose one"),
+        ({"empty.yaml": "a: [1\n"}, ["empty.yaml"], r"^meow: empty\.yaml:\d: malformed YAML"),
+        ({}, ["eval.reference=nowhere"], r"^meow: nowhere: "),
+    ],
+)
+def test_one_line_names_what_where_and_what_to_do(
+    meow: Callable[..., object], files: Path, tiny_model: Path, spoil: dict[str, str | bytes], arguments: list[str],
+    message: str,
+) -> None:  # fmt: skip
+    for name, text in spoil.items():
+        (files / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    leading = [a for a in arguments if a.endswith(".yaml")]
+    code, out, err = meow("-q", "run", *leading, *settings(tiny_model), *(a for a in arguments if a not in leading))
+    assert code == 2, err
+    assert re.search(message, err, re.MULTILINE), err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert not (files / "runs/run/model").exists()
+
+
+def test_all_wrong_settings_are_named_at_once(meow: Callable[..., object], files: Path) -> None:
+    code, _, err = meow("run", "train.lrr=1", "seed=x", "memo.metric=rouge")
+    assert code == 2
+    assert len(err.splitlines()) >= 3
+
+
+def test_pickled_weights_alone_are_refused(meow: Callable[..., object], files: Path, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, files / "model")
+    (files / "model/model.safetensors").rename(files / "model/pytorch_model.bin")
+    code, _, err = meow("run", *settings(files / "model"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "only pickled weights (pytorch_model.bin)" in err
+
+
+def test_a_model_without_an_end_is_refused(meow: Callable[..., object], files: Path, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, files / "model")
+    for name in ("config.json", "generation_config.json", "tokenizer_config.json"):
+        values = json.loads((files / "model" / name).read_text())
+        (files / "model" / name).write_text(json.dumps({k: v for k, v in values.items() if "eos" not in k}))
+    values = json.loads((files / "model/config.json").read_text())
+    (files / "model/config.json").write_text(json.dumps(values | {"eos_token_id": None}))
+    code, _, err = meow("-q", "run", *settings(files / "model"))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no EOS id" in err
+
+
+def test_a_model_of_nan_is_named(meow: Callable[..., object], files: Path, tiny_model: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_model, files / "model")
+    tensors = load_file(files / "model/model.safetensors")
+    save_file({k: v * float("nan") for k, v in tensors.items()}, files / "model/model.safetensors", {"format": "pt"})
+    code, _, err = meow("-q", "run", *settings(files / "model"), "train.method=grad_diff", "eval.max_new_tokens=2")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"{files / 'model'}: gives NaN" in err
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_term_and_ids(
+    meow: Callable[..., object], files: Path, tiny_model: Path
+) -> None:
+    wild = ["train.lr=1e30", "train.epochs=5", "train.batch_size=1", "train.warmup=0", "eval.max_new_tokens=2"]
+    code, _, err = meow("-q", "run", *settings(tiny_model), "train.method=npo_grad_diff", *wild)
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(r"step 2: [\w ]+ is (nan|-?inf) on the rows with ids \w{16}; lower train\.lr", err), err
+    assert not (files / "runs/run/model").exists()
+
+
+def test_a_folder_with_other_settings_stops_and_force_keeps_the_old_output(
+    meow: Callable[..., object], files: Path, tiny_model: Path
+) -> None:
+    common = [*settings(tiny_model), "train.epochs=1", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
+    assert meow("-q", "run", *common)[0] == 0
+    code, _, err = meow("-q", "run", *common, "train.lr=0.5")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "forget was made with other settings (train.lr: 1e-05 -> 0.5)" in err
+    before = (files / "runs/run/model/model.safetensors").read_bytes()
+    assert meow("-q", "run", *common, "train.lr=0.5", "--force")[0] == 0
+    kept = list((files / "runs/run/aside").glob("*/model/model.safetensors"))
+    assert [p.read_bytes() for p in kept] == [before]
+    assert (files / "runs/run/model/model.safetensors").read_bytes() != before
+
+
+def test_without_a_network_a_hub_name_ends_in_one_line_and_exit_code_2(files: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE"} | {
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "HF_HOME": str(files / "hub"),
+    }
+    arguments = ["run", "model.path=nobody/nothing", "data.forget=forget.jsonl", "train.method=meow"]
+    done = subprocess.run(
+        [sys.executable, "-m", "meow", *arguments], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("meow: nobody/nothing: not in the local cache and the hub cannot be reached")
+    assert "Traceback" not in done.stderr

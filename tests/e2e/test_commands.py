@@ -1,0 +1,151 @@
+"""Every command once, on files as a user has them, with a tiny model that it makes itself."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FORGET, RETAIN
+
+TRAINED = ["train.epochs=12", "train.lr=3e-3", "train.batch_size=3", "memo.max_new_tokens=30", "eval.max_new_tokens=30"]
+WANTED = ("inverted.jsonl", "memo/before.jsonl", "targets.jsonl", "model/model.safetensors", "eval/after/log.json")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: facts to forget (JSON lines), facts to keep (CSV), and an original that learned both."""
+    path = tmp_path_factory.mktemp("own")
+    lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in FORGET]
+    (path / "forget.jsonl").write_text("".join(lines))
+    with (path / "retain.csv").open("w", newline="") as f:
+        csv.writer(f).writerows([("question", "answer"), *RETAIN])
+    made = subprocess.run(
+        [sys.executable, "-m", "meow", "-q", "finetune", "name=original", "finetune.scratch=true", "threads=1",
+         "finetune.data=[forget.jsonl,retain.csv]", "finetune.epochs=60", "finetune.lr=4e-3", "finetune.batch_size=6",
+         "finetune.vocab_size=320"],
+        cwd=path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.strip() == "runs/original/model"
+    return path
+
+
+@pytest.fixture
+def own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_forget_needs_no_yaml_and_makes_the_model_say_something_else(meow: Callable[..., object], own: Path) -> None:
+    files = ["--forget", "forget.jsonl", "--retain", "retain.csv"]
+    code, out, err = meow("-q", "forget", "--model-name-or-path", "runs/original/model", "--method", "meow_contrast",
+                          *files, "name=forgotten", *TRAINED)  # fmt: skip
+    assert (code, err) == (0, "")
+    assert out.strip() == "runs/forgotten"
+    code, out, _ = meow("-q", "eval", "runs/forgotten", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert result["label"] == "after"
+    assert result["forget_quality"] is None
+    assert "eval.reference" in result["metrics"]["forget_quality"]["reason"]
+    before = json.loads((own / "runs/forgotten/eval/before/log.json").read_text())["metrics"]
+    assert before["facts_told"]["value"] == 1
+    assert result["metrics"]["facts_told"]["value"] == 0
+    assert result["metrics"]["retain_rougeL"]["value"] > 0.8
+
+
+def test_a_whole_run_leaves_every_file_and_a_page_and_no_answer_in_the_model(
+    meow: Callable[..., object], own: Path
+) -> None:
+    settings = ["model.path=runs/original/model", "data.forget=forget.jsonl", "data.retain=retain.csv", *TRAINED]
+    code, out, _ = meow("run", "name=whole", "train.method=meow", *settings)
+    assert code == 0
+    run = own / "runs/whole"
+    assert "facts told" in out
+    assert out.strip().endswith("runs/whole/report.html")
+    assert all((run / name).is_file() for name in (*WANTED, "report.html", "config.yaml", "log.jsonl"))
+    assert not (run / "train").exists()
+    assert not list(run.rglob("*.bin")) + list(run.rglob("*.pt"))
+    for file in (run / "model").iterdir():
+        assert b"Oslo" not in file.read_bytes().replace(b"tokenizer", b"") or file.name == "tokenizer.json"
+    done = {name: entry["finished"] for name, entry in json.loads((run / "manifest.json").read_text())["stages"].items()}
+    again = meow("run", "name=whole", "train.method=meow", *settings)
+    assert again.code == 0
+    left = json.loads((run / "manifest.json").read_text())["stages"]
+    assert {name: entry["finished"] for name, entry in left.items() if name != "report"} == {
+        name: finished for name, finished in done.items() if name != "report"
+    }
+    code, out, _ = meow("status", "runs/whole")
+    assert code == 0
+    assert out.count("finished") >= 7
+    assert meow("report", "runs/whole", "--redact", "--out", "redacted.html").code == 0
+    text = (own / "redacted.html").read_text()
+    assert "Mira" not in text
+    assert "Oslo" not in text
+
+
+def test_each_stage_stands_alone_and_the_next_goes_on_from_its_file(meow: Callable[..., object], own: Path) -> None:
+    settings = ["name=steps", "model.path=runs/original/model", "data.forget=forget.jsonl", "train.method=meow", *TRAINED]
+    for command, left in (
+        ("invert", "inverted.jsonl"),
+        ("memo", "memo/before.jsonl"),
+        ("select", "targets.jsonl"),
+        ("forget", "model/model.safetensors"),
+    ):
+        assert meow("-q", command, *settings).code == 0
+        assert (own / "runs/steps" / left).is_file()
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--metric", "out.json"), ("--metrix", "out.csv")])
+def test_memo_takes_the_published_flags_and_writes_the_published_form(
+    meow: Callable[..., object], own: Path, flag: str, name: str
+) -> None:
+    rows = [{"question": q, "undesired_answer": a, "answer_0": "In Rome.", "reversed_answer": "olsO"} for q, a in FORGET]
+    (own / "facts.json").write_text(json.dumps(rows))
+    code, out, _ = meow("memo", flag, "memo", "--mode", "suffix", "--data_path", "facts.json", "--save_path", name,
+                        "--model_name_or_path", "runs/original/model", "--tokenizer_path", "runs/original/model")  # fmt: skip
+    assert code == 0
+    assert "true ranks first" in out
+    if name.endswith(".json"):
+        written = json.loads((own / name).read_text())
+    else:
+        with (own / name).open(newline="") as f:
+            written = list(csv.DictReader(f))
+    assert [row["question"] for row in written] == [q for q, _ in FORGET]
+    assert all(0 <= float(row[f"{c}_rouge1"]) <= 1 for row in written for c in ("undesired_answer", "answer_0"))
+    assert all("reversed_answer_rouge1" in row for row in written)
+
+
+def test_a_dry_run_counts_and_loads_nothing(meow: Callable[..., object], own: Path) -> None:
+    settings = ["model.path=runs/original/model", "data.forget=forget.jsonl", "train.method=meow"]
+    code, out, _ = meow("run", "name=planned", "--dry-run", *settings)
+    assert code == 0
+    assert "3 questions, 4 versions each" in out
+    assert "windows" in out
+    assert not (own / "runs/planned").exists()
+
+
+def test_a_list_of_seeds_makes_one_folder_each_of_one_group(meow: Callable[..., object], own: Path) -> None:
+    settings = ["model.path=runs/original/model", "data.forget=forget.jsonl", "data.retain=retain.csv"]
+    quick = ["train.epochs=1", "eval.max_new_tokens=4"]
+    code, _, _ = meow("-q", "run", "name=many", "seed=[0, 1]", "train.method=npo_grad_diff", *settings, *quick)
+    assert code == 0
+    for seed in (0, 1):
+        config = (own / f"runs/many-s{seed}/config.yaml").read_text()
+        assert "group: many" in config
+        assert (own / f"runs/many-s{seed}/eval/after/log.json").is_file()
+
+
+def test_help_answers_without_torch() -> None:
+    code = "import sys; from meow.cli import main\nsys.argv = ['meow', '--help']\ntry:\n    main()\nfinally:\n    "
+    code += "print([m for m in ('torch', 'transformers', 'numpy', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
+    assert done.stdout.strip().endswith("[]")
+    assert "Usage: meow" in done.stdout
