@@ -88,3 +88,29 @@ def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = Fals
         sample.answer, paraphrase=sample.paraphrased_answer, question=asked, common=frozenset(common)
     )
     return tells(text, wanted) if wanted else None
+
+
+Verdict = Literal["still told", "changed", "forgotten", "not computable"]
+
+
+def verdict(sample: EvalSample, taught: Sequence[str], common: Collection[str]) -> Verdict:
+    """What became of one fact.
+
+    `still told`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and all
+    distinguishing words of a taught answer are there; `forgotten`: neither.
+
+    Args:
+        sample: the question, evaluated after forgetting.
+        taught: the answers that were taught for it.
+        common: of `common_words`.
+    """
+    claims = [told(sample, common), told(sample, common, paraphrase=True)]
+    if any(claims):
+        return "still told"
+    if claims[0] is None:
+        return "not computable"
+    for answer in taught:
+        wanted = distinguishing_words(answer, question=sample.question, common=frozenset(common))
+        if wanted and tells(sample.generation or "", wanted):
+            return "changed"
+    return "forgotten"

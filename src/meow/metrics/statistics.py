@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -133,6 +134,14 @@ def ks_test(ours: Floats, theirs: Floats) -> KS:
 def ks_floor(n: int, m: int) -> float:
     """The smallest p-value that samples of n and m can reach (D = 1); 0 where that is no double."""
     return 2 / math.comb(n + m, n)
+
+
+@lru_cache(maxsize=64)
+def smallest_significant_d(n: int) -> float:
+    """The smallest distance D between two samples of n that has p < .05; 1 where none has."""
+    at = np.arange(n, dtype=np.float64)
+    k = bisect_left(range(1, n + 1), True, key=lambda k: ks_test(at, at + k).p < 0.05) + 1
+    return min(k, n) / n
 
 
 def _column_means(tables: Floats) -> Floats:

@@ -1,0 +1,262 @@
+"""The parts of the page, as plain values for the template."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from meow import metrics, plots
+from meow.metrics import items, statistics
+from meow.records import TRUE_COLUMN, EvalLog, EvalSample, Value
+from meow.report.view import Folder
+from meow.summary import RANKS_FIRST, ranks_first
+
+BROKEN = -2.0
+"""Fluency, in nats per token, below which answers are likely to be broken text."""
+Columns = Mapping[str, EvalLog]
+
+
+def columns(views: Sequence[Folder]) -> dict[str, EvalLog]:
+    """Every evaluated model once: before, after each run, the reference."""
+    found: dict[str, EvalLog] = {}
+    for label in ("before", "after", "reference"):
+        for view in views:
+            if label in view.logs:
+                name = f"after {view.name}" if label == "after" and len(views) > 1 else label
+                found.setdefault(name, view.logs[label])
+    return found
+
+
+def table(columns: Columns, *, headline: bool) -> list[dict[str, Any]]:
+    """Rows of a table of metrics; `headline`: those of a short table, else all others."""
+    rows = []
+    for name, row in metrics.METRICS.items():
+        if (name in metrics.HEADLINES) != headline:
+            continue
+        cells = [_cell(log.metrics.get(name)) for log in columns.values()]
+        rows.append({"name": name, "label": row.label, "better": row.better, "unit": row.unit, "cells": cells})
+    return rows
+
+
+def _cell(value: Value | None) -> dict[str, str]:
+    if value is None or value.value is None:
+        return {"text": "not computable", "why": (value.reason if value else None) or "not measured"}
+    notes = [f"{value.low:.3f} to {value.high:.3f}"] if value.low is not None and value.high is not None else []
+    notes += [f"n = {value.n}"] if value.n else []
+    notes += [f"used to choose: {value.selected_on}"] if value.selected_on else []
+    notes += [value.reason] if value.reason else []
+    return {"text": metrics.show(value), "why": "; ".join(notes)}
+
+
+def told(views: Sequence[Folder]) -> list[dict[str, str]]:
+    """What happened, in words with the numbers behind them: one entry per run."""
+    found = []
+    for view in views:
+        before, after = view.logs.get("before"), view.logs.get("after")
+        if before is None or after is None:
+            left = "before" if before is None else "after"
+            found.append({"run": view.name, "forgotten": f"Not evaluated yet: eval/{left} is missing.", "kept": ""})
+            continue
+        found.append({"run": view.name, "forgotten": _forgotten(before, after), "kept": _kept(before, after)})
+    return found
+
+
+def _forgotten(before: EvalLog, after: EvalLog) -> str:
+    old, new = (log.metrics["facts_told"] for log in (before, after))
+    if old.value is None or new.value is None:
+        return f"How many true facts are still told is not computable: {new.reason or old.reason}."
+    was, now = round(old.value * old.n), round(new.value * new.n)
+    text = f"True facts told: {was} of {old.n} before, {now} of {new.n} after."
+    quality = after.metrics["forget_quality"]
+    if quality.value is None:
+        return f"{text} Forget quality is not computable: {quality.reason}."
+    d = after.metrics["ks_d"].value
+    verdict = "cannot be told apart from" if quality.value >= 0.05 else "differs from"
+    return (
+        f"{text} On the forget set it {verdict} a model that never saw it "
+        f"(forget quality p = {quality.value:.2g}, D = {d:.3f}, n = {quality.n})."
+    )
+
+
+def _kept(before: EvalLog, after: EvalLog) -> str:
+    old, new = (log.metrics["model_utility_gm"] for log in (before, after))
+    if old.value and new.value is not None:
+        return f"Utility: {new.value:.3f}, {new.value / old.value:.0%} of the original's {old.value:.3f}."
+    rouge = [log.metrics["retain_rougeL"].value for log in (before, after)]
+    if rouge[0] is not None and rouge[1] is not None:
+        return f"ROUGE-L on what must stay: {rouge[0]:.2f} before, {rouge[1]:.2f} after (utility needs all four sets)."
+    return f"What was kept is not known: {new.reason or 'no retain set'}."
+
+
+def warnings(views: Sequence[Folder], columns: Columns) -> list[str]:
+    """What a reader must know before quoting a number."""
+    found = []
+    for view in views:
+        name = f"{view.name}: " if len(views) > 1 else ""
+        found += [name + text for text in _warnings_of(view)]
+    retain = any(log.rows.get("retain") for log in columns.values())
+    if retain and any("authors" in log.rows for log in columns.values()):
+        found.append("The evaluated retain questions were trained on: utility on them is a training-set number.")
+    chosen = {v.selected_on for log in columns.values() for v in log.metrics.values() if v.selected_on}
+    found += [f"Some numbers were used to choose ({what}); they are no results." for what in sorted(chosen)]
+    return found
+
+
+def _warnings_of(view: Folder) -> list[str]:
+    after, reference = view.logs.get("after"), view.logs.get("reference")
+    found = []
+    untaught = view.stages.get("select", {}).get("untaught") or []
+    if untaught:
+        found.append(f"{len(untaught)} questions have no inverted answer and were not taught: {', '.join(untaught[:12])}.")
+    share = ranks_first(view.memo)
+    if share is not None and share < RANKS_FIRST:
+        found.append(
+            f"MEMO hardly tells true from inverted answers for this model: the true one ranks first in {share:.0%}."
+        )
+    if after is None:
+        return found
+    still = [s for s in view.samples.get("after", {}).values() if verdict(view, s) == "still told"]
+    if still:
+        found.append(f"{len(still)} true facts are still told, to the question or to its paraphrase.")
+    ours, theirs = (log.metrics["median_truth_ratio"].value if log else None for log in (after, reference))
+    if ours is not None and theirs is not None and ours > 1.1 * theirs:
+        found.append(
+            f"Over-forgetting: median R is {ours:.2f}, the reference's {theirs:.2f}; the model avoids the truth more "
+            "than one that never saw it, which can be detected."
+        )
+    quality, floor = after.metrics["forget_quality"], after.metrics["forget_quality_floor"]
+    if quality.value is not None:
+        smallest = statistics.smallest_significant_d(quality.n)
+        found.append(f"With {quality.n} questions only D of {smallest:.3f} and more is significant (p < .05).")
+        if floor.value is not None and quality.value <= floor.value:
+            found.append(f"Forget quality stands at its floor of {floor.value:.3g}.")
+        if quality.reason:
+            found.append(f"Forget quality: {quality.reason}.")
+    fluency = after.metrics["fluency"].value
+    if fluency is not None and fluency < BROKEN:
+        found.append(f"Fluency is {fluency:.1f} nats per token: many answers are broken text, which is not forgetting.")
+    return found
+
+
+def tests(columns: Columns) -> list[str]:
+    """How each p-value was found."""
+    found = []
+    for name, log in columns.items():
+        quality, d, floor = (log.metrics.get(k) for k in ("forget_quality", "ks_d", "forget_quality_floor"))
+        if quality and quality.value is not None and d and d.value is not None and floor and floor.value is not None:
+            found.append(
+                f"{name}: two-sample KS test on log R, p = {quality.value:.3g}, D = {d.value:.3f}, n = {quality.n}, "
+                f"method {quality.method}, floor {floor.value:.3g}"
+            )
+    return found
+
+
+def pictures(views: Sequence[Folder], columns: Columns) -> list[dict[str, str]]:
+    """Title, SVG and a sentence each."""
+    found = []
+    points = []
+    for name, log in columns.items():
+        utility, quality = log.metrics["model_utility_gm"].value, log.metrics["forget_quality"].value
+        if utility is not None and quality is not None:
+            points.append(plots.Point(name, utility, quality))
+    if points:
+        reference = columns.get("reference")
+        kept = reference.metrics["model_utility_gm"].value if reference else None
+        more = f" The reference's utility is {kept:.3f}." if kept is not None else ""
+        found.append(_picture("Quality against utility", plots.quality_utility(points), "Up and right is better." + more))
+    for view in views[:1]:
+        true = [r.value for r in view.memo if r.column == TRUE_COLUMN and r.value is not None and r.metric == "memo"]
+        false = [r.value for r in view.memo if r.column != TRUE_COLUMN and r.value is not None and r.metric == "memo"]
+        share = ranks_first([r for r in view.memo if r.metric == "memo"])
+        if true:
+            text = f"The true answer ranks first in {share:.0%} of questions." if share is not None else ""
+            svg = plots.distributions({"true answers": true, "inverted answers": false}, "MEMO before forgetting")
+            found.append(_picture("Memorization", svg, text))
+    for view in views:
+        terms = list(dict.fromkeys(term for row in view.steps for term in row["terms"]))
+        if terms:
+            lines = {t: ([r["step"] for r in view.steps], [r["terms"][t] for r in view.steps]) for t in terms}
+            found.append(_picture(f"Training: {view.name}", plots.curves(lines, "value of the term"), ""))
+    return found
+
+
+def _picture(title: str, svg: str, text: str) -> dict[str, str]:
+    return {"title": title, "svg": svg, "text": text}
+
+
+def verdict(view: Folder, sample: EvalSample) -> str:
+    """`still told`, `changed`, `forgotten` or `not computable` for one fact after forgetting."""
+    common = items.common_words(view.retain.get("after", []))
+    return items.verdict(sample, view.targets.get(sample.id, ()), common)
+
+
+def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
+    """Every forget fact with what each model says, and counts of the verdicts."""
+    rows = []
+    counts: Counter[str] = Counter()
+    before = next((v.samples["before"] for v in views if v.samples.get("before")), {})
+    shown = before or next((v.samples["after"] for v in views if v.samples.get("after")), {})
+    reference = next((v.samples["reference"] for v in views if v.samples.get("reference")), {})
+    common = [items.common_words(v.retain.get("after", [])) for v in views]
+    for id_, fact in shown.items():
+        after = []
+        for view, words in zip(views, common, strict=True):
+            sample = view.samples.get("after", {}).get(id_)
+            if sample is not None:
+                taught = view.targets.get(id_, [])
+                after.append(_answered(view.name, fact, sample, taught, items.verdict(sample, taught, words), redact))
+        verdicts = sorted({a["verdict"] for a in after})
+        counts.update(verdicts)
+        row: dict[str, Any] = {"id": id_, "after": after, "verdicts": verdicts}
+        if not redact:
+            theirs = reference.get(id_)
+            row |= {
+                "question": fact.question, "answer": fact.answer, "subject": fact.subject or "",
+                "before": fact.generation, "reference": theirs.generation if theirs else None,
+                "reworded": fact.paraphrased_question, "before_reworded": fact.paraphrase_generation,
+            }  # fmt: skip
+        rows.append(row)
+    subjects = sorted({r.get("subject", "") for r in rows} - {""})
+    return {"rows": rows, "counts": dict(counts), "subjects": subjects}
+
+
+def _answered(
+    name: str, fact: EvalSample, after: EvalSample, taught: Sequence[str], found: str, redact: bool
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": name, "verdict": found, "rouge": after.rougeL_recall}
+    if not redact:
+        row |= {
+            "taught": list(taught), "words": marked(fact.generation or "", after.generation or ""),
+            "reworded": after.paraphrase_generation,
+        }  # fmt: skip
+    return row
+
+
+def marked(before: str, after: str) -> list[tuple[bool, str]]:
+    """The words of `after` in order, in runs, each with whether it is new against `before`."""
+    old, new = before.split(), after.split()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    return [(tag != "equal", " ".join(new[a:b])) for tag, _, _, a, b in matcher.get_opcodes() if b > a]
+
+
+def provenance(views: Sequence[Folder], *, redact: bool) -> list[dict[str, Any]]:
+    """Settings, stages and the command that repeats each run."""
+    found = []
+    for view in views:
+        stages = [
+            {
+                "name": name, "state": "finished" if "finished" in entry else "interrupted", "rows": entry.get("rows", ""),
+                "seconds": entry.get("seconds", ""), "memory": entry.get("peak_memory_mb", ""),
+                "source": entry.get("copied_from", ""),
+            }
+            for name, entry in view.stages.items()
+        ]  # fmt: skip
+        last = next((e for e in reversed(list(view.stages.values())) if "versions" in e), {})
+        found.append({
+            "name": view.name, "config": view.config, "stages": stages, "versions": last.get("versions", {}),
+            "commit": last.get("commit"), "command": f"meow run {view.path}/config.yaml",
+            "models": {label: log.model for label, log in view.logs.items()},
+        })  # fmt: skip
+    return found
