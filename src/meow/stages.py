@@ -44,6 +44,8 @@ def check_inputs(config: RunConfig) -> None:
     data.eval_items(config.data)
     if config.invert.path:
         data.read_inverted(Path(config.invert.path))
+    if config.invert.pools:
+        inversion.read_pools(Path(config.invert.pools))
     if config.memo.path:
         data.read_memo(Path(config.memo.path))
     if config.model.path is None:
@@ -57,10 +59,9 @@ def invert(folder: Run, config: RunConfig) -> None:
     """Forget set -> inverted.jsonl."""
     facts = data.forget_set(config.data)
     key = {"seed": config.seed} | _part(config, "invert")
-    if config.invert.path:
-        inputs = digest([_texts(f) for f in data.read_inverted(Path(config.invert.path))])
-    else:
-        inputs = ""
+    read = data.read_inverted(Path(config.invert.path)) if config.invert.path else []
+    pools = inversion.read_pools(Path(config.invert.pools)) if config.invert.pools else {}
+    inputs = digest([[_texts(f) for f in read], pools])
     keys = {fact.id: digest([key, inputs, fact.model_dump(mode="json")]) for fact in facts}
     inputs = digest([inputs, sorted(keys.values())])
     if folder.current("invert", key, inputs):
@@ -78,6 +79,9 @@ def invert(folder: Run, config: RunConfig) -> None:
         rows = append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
         entry["rows"] = len(rows)
         entry["candidates"] = sum(len(row.answers) for row in rows)
+        entry["empty"] = sum(not answer.text for row in rows for answer in row.answers)
+        if entry["empty"]:
+            say(f"invert: {entry['empty']} of {entry['candidates']} candidates are empty; they are never used")
 
 
 def memo(folder: Run, config: RunConfig) -> None:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from meow.config import InvertSettings
 from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
+from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.rules import invert_by_rules
-from meow.records import QA, InvertedFacts
+from meow.records import QA, InvertedAnswer, InvertedFacts
 
-__all__ = ["BACKENDS", "Job", "invert"]
+__all__ = ["BACKENDS", "Job", "invert", "read_pools"]
 
 
 class Job(NamedTuple):
@@ -29,8 +30,14 @@ class Job(NamedTuple):
 
 
 def by_rules(job: Job) -> Iterator[InvertedFacts]:
-    """Swap names, places, dates, numbers and the like offline."""
-    return invert_by_rules(job.facts, job.settings.n, seed=job.seed, corpus=job.corpus)
+    """Swap names, places, dates, numbers and the like offline; values of `invert.pools` first."""
+    pooled: list[tuple[InvertedAnswer, ...]] = [()] * len(job.facts)
+    if job.settings.pools is not None:
+        pooled = invert_by_pools(job.facts, job.settings.n, read_pools(Path(job.settings.pools)), seed=job.seed)
+    rest = [fact for fact, answers in zip(job.facts, pooled, strict=True) if not answers]
+    others = invert_by_rules(rest, job.settings.n, seed=job.seed, corpus=job.corpus)
+    for fact, answers in zip(job.facts, pooled, strict=True):
+        yield InvertedFacts(**fact.model_dump(), answers=answers) if answers else next(others)
 
 
 def from_file(job: Job) -> Iterator[InvertedFacts]:

@@ -20,7 +20,6 @@ from meow.inversion.subjects import Subject, subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
 from meow.text import common_stems, distinguishing_words, normalize, stems
 
-DEBUG: dict = {}
 LITTLE = 0.34
 """Share of the distinguishing words that a borrowed answer may hold."""
 MUCH = 0.5
@@ -67,12 +66,11 @@ def invert_by_rules(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence[
         truths = [s for r in group for s in (*r.held, *r.asked)]
         parents = [(r, s) for row in group for s in row.held if s.kind == "job" and (r := _role(row.qa.answer, s))]
         lives[key] = Biographies(group[0].subject, n, seed, stock, truths, pronoun, parents)
-    lent: set[tuple[str, int, int]] = set()
     for row in rows:
-        yield _inverted(row, lives[row.subject.key], donors, lent)
+        yield _inverted(row, lives[row.subject.key], donors)
 
 
-def _inverted(row: _Fact, life: Biographies, donors: Donors, lent: set[tuple[str, int, int]]) -> InvertedFacts:
+def _inverted(row: _Fact, life: Biographies, donors: Donors) -> InvertedFacts:
     borrowed = None
     answers: list[InvertedAnswer] = []
     seen = {normalize(row.qa.answer)}
@@ -92,12 +90,10 @@ def _inverted(row: _Fact, life: Biographies, donors: Donors, lent: set[tuple[str
                 text = donors.told(donor.source, row.subject, row.asked, life, version)
                 if text and _kept(row, text) <= LITTLE and normalize(text) not in seen:
                     choices.append(text)
-                    DEBUG[text] = (donor.alike, donors._corpus[donor.source].question)
                     break
             more = _swapped(row, life, version, qualities=True)
             if more:
                 choices.append(more)
-                DEBUG[more] = (_kept(row, more), "QUAL")
         for choice in choices:
             if normalize(choice) not in seen and _kept(row, choice) < 1:
                 seen.add(normalize(choice))

@@ -35,12 +35,14 @@ def table(columns: Columns, *, headline: bool) -> list[dict[str, Any]]:
     for name, row in metrics.METRICS.items():
         if (name in metrics.HEADLINES) != headline:
             continue
-        cells = [_cell(log.metrics.get(name)) for log in columns.values()]
+        cells = [_cell(log.metrics.get(name), is_reference=log.label == "reference") for log in columns.values()]
         rows.append({"name": name, "label": row.label, "better": row.better, "unit": row.unit, "cells": cells})
     return rows
 
 
-def _cell(value: Value | None) -> dict[str, str]:
+def _cell(value: Value | None, *, is_reference: bool) -> dict[str, str]:
+    if is_reference and (value is None or value.value is None):
+        return {"text": "–", "why": ""}
     if value is None or value.value is None:
         return {"text": "not computable", "why": (value.reason if value else None) or "not measured"}
     notes = [f"{value.low:.3f} to {value.high:.3f}"] if value.low is not None and value.high is not None else []
