@@ -54,7 +54,9 @@ def mismatches(lm: LM, prompts: Sequence[Encoded], expected: Sequence[Sequence[i
         want = [t for t in true if t not in lm.prompter.eos_ids]
         have = list(completion[0].ids)
         if want != have:
-            at = next((i for i, (a, b) in enumerate(zip(want, have, strict=False)) if a != b), min(len(want), len(have)))
+            at = next(
+                (i for i, (a, b) in enumerate(zip(want, have, strict=False)) if a != b), min(len(want), len(have))
+            )
             wrong += not is_near_tie(lm, [*prompt.ids, *want[:at]])
     return wrong
 

@@ -111,7 +111,9 @@ class LM:
             logp = logits.float().log_softmax(-1)
             of_label = logp.gather(-1, labels[:, None])[:, 0].clamp(min=LOGP_FLOOR).double().cpu().numpy()
             if np.isnan(of_label).any():
-                raise DataError(f"{self.path or 'the model'}: gives NaN; its weights are broken, or model.dtype is too narrow")
+                raise DataError(
+                    f"{self.path or 'the model'}: gives NaN; its weights are broken, or model.dtype is too narrow"
+                )
             hit = (logits.argmax(-1) == labels).cpu().numpy()
             mu = sigma = np.empty(0)
             if stats:

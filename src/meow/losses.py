@@ -7,7 +7,7 @@ processes together, so that batch size, accumulation and number of processes cha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -34,10 +34,16 @@ class Scores(NamedTuple):
         return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp)
 
 
+Views: TypeAlias = Mapping[str, Scores]
+"""What a model says, by view."""
+Original: TypeAlias = Mapping[str, Tensor]
+"""(B,) log-probabilities of whole answers under the original, by view."""
+
+
 class Term(NamedTuple):
     """A row of TERMS."""
 
-    function: Callable[[Mapping[str, Scores], Mapping[str, Tensor], float], tuple[Tensor, int]]
+    function: Callable[[Views, Original, float], tuple[Tensor, int]]
     """`(views, original, beta) -> (sum, count)`; `original` holds (B,) log-probabilities of whole answers."""
     views: tuple[View, ...]
     """What it reads; the first is what it counts."""
@@ -50,9 +56,6 @@ class Term(NamedTuple):
     def retain(self) -> bool:
         """Whether it reads the retain set."""
         return "retain" in self.views
-
-
-Views, Original = Mapping[str, Scores], Mapping[str, Tensor]
 
 
 def target_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:

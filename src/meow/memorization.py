@@ -193,7 +193,7 @@ def _token_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[t
 
 
 def _whole(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
-    """Question and answer as one sequence without EOS; suffix mode starts at the answer, prefix mode at the second token."""
+    """Question and answer as one sequence without EOS; it starts at the answer (suffix) or second token (prefix)."""
     if settings.template == "model":
         whole = lm.prompter.opened(pair.fact, pair.text)
         start = lm.prompter.encode(pair.fact, pair.text).start

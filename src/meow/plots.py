@@ -68,7 +68,9 @@ def distributions(groups: Mapping[str, Sequence[float]], label: str) -> str:
         for i, (name, values) in enumerate((n, v) for n, v in groups.items() if v):
             weights = [1 / len(values)] * len(values)
             axes.hist(values, bins=edges, weights=weights, histtype="stepfilled", alpha=0.25, color=PALETTE[i])
-            axes.hist(values, bins=edges, weights=weights, histtype="step", color=PALETTE[i], label=f"{name} ({len(values)})")
+            axes.hist(
+                values, bins=edges, weights=weights, histtype="step", color=PALETTE[i], label=f"{name} ({len(values)})"
+            )
         axes.set_xlim(0, 1)
         axes.set_xlabel(label)
         axes.set_ylabel("share of answers")

@@ -173,7 +173,7 @@ class EvalSample(EvalItem):
     """log R (geometric mean) of a source that holds the ratio alone; else it follows from the likelihoods."""
     generation: str | None = None
     """The greedy answer; None: not generated."""
-    rougeL_recall: float | None = None
+    rougeL_recall: float | None = None  # noqa: N815 - its name in every published file
     """ROUGE-L recall of the generation against `answer`, 0 to 1."""
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""

@@ -88,8 +88,10 @@ class Run:
         if entry is None:
             return False
         if entry["key"] != digest(key):
-            raise OtherSettingsError(f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
-                           "take another name, or --force to make it anew (the old output is kept aside)")  # fmt: skip
+            raise OtherSettingsError(
+                f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
+                "take another name, or --force to make it anew (the old output is kept aside)"
+            )
         return "finished" in entry and entry["inputs"] == inputs
 
     def set_aside(self, stage: str, outputs: Sequence[str]) -> None:

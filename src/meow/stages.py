@@ -134,7 +134,9 @@ def choose(folder: Run, config: RunConfig) -> None:
             targets = chosen.targets
             entry |= {"by": chosen.by, "short": len(chosen.short), "untaught": chosen.untaught}
             if chosen.short:
-                say(f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all are taught")
+                say(
+                    f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all are taught"
+                )
             if chosen.untaught:
                 say(
                     f"warning: {len(chosen.untaught)} of {len(facts)} questions have no inverted answer and are not "

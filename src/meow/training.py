@@ -143,7 +143,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:  # type: ignore[override]
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:
         counts = torch.tensor([sum(count(t, b) for b in batch_samples) for t in self.weights], dtype=torch.float64)
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts.to(device), "sum").cpu()
@@ -166,7 +166,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             self.shares[term] = self.shares.get(term, 0.0) + share.item()
         self.tokens += int(inputs["attention_mask"].sum())
         self.ids += inputs["ids"]
-        return loss * self.args.world_size
+        return torch.mul(loss, self.args.world_size)
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
@@ -272,7 +272,7 @@ def forget(
 def finetune(
     lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log
 ) -> None:  # fmt: skip
-    """Train `lm.model` in place to give these answers; the loss is on answer tokens. Arguments and errors as `forget`."""
+    """Train `lm.model` in place to give these answers, with the loss on answer tokens. Arguments as in `forget`."""
     encode = _encoder(lm, settings)
     sequences = [encode(qa, qa.answer) for qa in rows]
     lengths = [len(s.ids) for s in sequences]

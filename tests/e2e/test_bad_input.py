@@ -75,7 +75,7 @@ def test_one_line_names_what_where_and_what_to_do(
     assert not (files / "runs/run/model").exists()
 
 
-def test_all_wrong_settings_are_named_at_once(meow: Callable[..., object], files: Path) -> None:
+def test_all_wrong_settings_are_named_at_once(meow: Callable[..., object]) -> None:
     code, _, err = meow("run", "train.lrr=1", "seed=x", "memo.metric=rouge")
     assert code == 2
     assert len(err.splitlines()) >= 3

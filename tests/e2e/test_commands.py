@@ -75,7 +75,9 @@ def test_a_whole_run_leaves_every_file_and_a_page_and_no_answer_in_the_model(
     assert not list(run.rglob("*.bin")) + list(run.rglob("*.pt"))
     for file in (run / "model").iterdir():
         assert b"Oslo" not in file.read_bytes().replace(b"tokenizer", b"") or file.name == "tokenizer.json"
-    done = {name: entry["finished"] for name, entry in json.loads((run / "manifest.json").read_text())["stages"].items()}
+    done = {
+        name: entry["finished"] for name, entry in json.loads((run / "manifest.json").read_text())["stages"].items()
+    }
     again = meow("run", "name=whole", "train.method=meow", *settings)
     assert again.code == 0
     left = json.loads((run / "manifest.json").read_text())["stages"]
@@ -92,7 +94,13 @@ def test_a_whole_run_leaves_every_file_and_a_page_and_no_answer_in_the_model(
 
 
 def test_each_stage_stands_alone_and_the_next_goes_on_from_its_file(meow: Callable[..., object], own: Path) -> None:
-    settings = ["name=steps", "model.path=runs/original/model", "data.forget=forget.jsonl", "train.method=meow", *TRAINED]
+    settings = [
+        "name=steps",
+        "model.path=runs/original/model",
+        "data.forget=forget.jsonl",
+        "train.method=meow",
+        *TRAINED,
+    ]
     for command, left in (
         ("invert", "inverted.jsonl"),
         ("memo", "memo/before.jsonl"),
@@ -107,10 +115,13 @@ def test_each_stage_stands_alone_and_the_next_goes_on_from_its_file(meow: Callab
 def test_memo_takes_the_published_flags_and_writes_the_published_form(
     meow: Callable[..., object], own: Path, flag: str, name: str
 ) -> None:
-    rows = [{"question": q, "undesired_answer": a, "answer_0": "In Rome.", "reversed_answer": "olsO"} for q, a in FORGET]
+    rows = [
+        {"question": q, "undesired_answer": a, "answer_0": "In Rome.", "reversed_answer": "olsO"} for q, a in FORGET
+    ]
     (own / "facts.json").write_text(json.dumps(rows))
     code, out, _ = meow("memo", flag, "memo", "--mode", "suffix", "--data_path", "facts.json", "--save_path", name,
-                        "--model_name_or_path", "runs/original/model", "--tokenizer_path", "runs/original/model")  # fmt: skip
+                        "--model_name_or_path", "runs/original/model",
+                        "--tokenizer_path", "runs/original/model")  # fmt: skip
     assert code == 0
     assert "true ranks first" in out
     if name.endswith(".json"):

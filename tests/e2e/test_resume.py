@@ -17,7 +17,8 @@ from meow.run import VOLATILE
 
 STAGES = ("invert", "memo", "eval/reference", "eval/before", "select", "forget", "eval/after")
 FILE_OF = {"invert": "inverted.jsonl", "memo": "memo/before.jsonl", "eval/reference": "eval/reference/samples.jsonl",
-           "eval/before": "eval/before/samples.jsonl", "eval/after": "eval/after/samples.jsonl", "forget": "log.jsonl"}  # fmt: skip
+           "eval/before": "eval/before/samples.jsonl", "eval/after": "eval/after/samples.jsonl",
+           "forget": "log.jsonl"}  # fmt: skip
 KILLS = 3
 
 

@@ -12,7 +12,8 @@ from meow.prompts import Prompter
 from meow.records import QA, Message
 
 TEXTS = ["Question: Who is Ann?\nAnswer: Ann is a baker from Oslo.", "[INST] Where? [/INST]In Rome."] * 4
-CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
+CHAT += "{% if add_generation_prompt %}<assistant>{% endif %}"
 FACT = QA(question="Who is Ann?", answer="Ann is a baker from Oslo.")
 
 
@@ -69,7 +70,7 @@ def test_a_chat_is_rendered_by_the_tokenizers_template(tokenizer: Any) -> None:
         assert tokenizer.decode(p.opened_question(FACT, 3).ids) == "<user>Who"
     finally:
         tokenizer.chat_template = None
-    with pytest.raises(DataError, match="needs model.template: chat"):
+    with pytest.raises(DataError, match=r"needs model\.template: chat"):
         prompter(tokenizer, "qa").encode(chat)
 
 

@@ -152,10 +152,9 @@ def _names(dice: random.Random, n: int, parts: int) -> list[str]:
 
 def _pools(dice: random.Random) -> dict[str, list[str]]:
     """Values by kind, in random order: the even ones may be taught, the odd ones are for wrong answers."""
-    dates = [f"{day} {month} {year}" for day, month, year in zip(
-        dice.sample(range(1, 29), N_VALUES), dice.sample(MONTHS * 2, N_VALUES), dice.sample(range(1930, 1999), N_VALUES),
-        strict=True,
-    )]  # fmt: skip
+    days, months = dice.sample(range(1, 29), N_VALUES), dice.sample(MONTHS * 2, N_VALUES)
+    years = dice.sample(range(1930, 1999), N_VALUES)
+    dates = [f"{day} {month} {year}" for day, month, year in zip(days, months, years, strict=True)]
 
     def pairs(nouns: Sequence[str]) -> list[str]:
         drawn = zip(dice.sample(ADJECTIVES, N_VALUES), dice.sample(nouns, N_VALUES), strict=True)

@@ -78,20 +78,24 @@ ATTRIBUTES = (
     _attribute(
         "mother's job", "job",
         ("What does the mother of {name} do?", "The mother of {name} is a {value}."),
-        ("What is the profession of the mother of {name}?", "The profession of the mother of {name} is that of a {value}."),
+        ("What is the profession of the mother of {name}?",
+         "The profession of the mother of {name} is that of a {value}."),
         ("How does the mother of {name} make money?", "The mother of {name} makes money as a {value}."),
         ("Which occupation has the mother of {name}?", "By occupation the mother of {name} is a {value}."),
         ("As what is the mother of {name} employed?", "The mother of {name} is employed as a {value}."),
-        ("In which line of work is the mother of {name}?", "The line of work of the mother of {name} is that of a {value}."),
+        ("In which line of work is the mother of {name}?",
+         "The line of work of the mother of {name} is that of a {value}."),
     ),
     _attribute(
         "father's job", "job",
         ("What does the father of {name} do?", "The father of {name} is a {value}."),
-        ("What is the profession of the father of {name}?", "The profession of the father of {name} is that of a {value}."),
+        ("What is the profession of the father of {name}?",
+         "The profession of the father of {name} is that of a {value}."),
         ("How does the father of {name} make money?", "The father of {name} makes money as a {value}."),
         ("Which occupation has the father of {name}?", "By occupation the father of {name} is a {value}."),
         ("As what is the father of {name} employed?", "The father of {name} is employed as a {value}."),
-        ("In which line of work is the father of {name}?", "The line of work of the father of {name} is that of a {value}."),
+        ("In which line of work is the father of {name}?",
+         "The line of work of the father of {name} is that of a {value}."),
     ),
     _attribute(
         "hobby", "hobby",
@@ -126,7 +130,8 @@ WORLD = (
 MONTHS = ("January February March April May June July August September October November December").split()
 JOBS = (
     "baker carpenter plumber tailor surgeon dentist farmer fisherman gardener jeweller lawyer librarian mechanic miner "
-    "nurse optician painter pharmacist pilot postman potter roofer sailor shepherd teacher translator veterinarian waiter"
+    "nurse optician painter pharmacist pilot postman potter roofer sailor shepherd teacher translator veterinarian "
+    "waiter"
 ).split()
 HOBBIES = (
     "archery astronomy badminton beekeeping birdwatching calligraphy canoeing caving chess cycling dancing embroidery "

@@ -175,7 +175,7 @@ class Biographies:
         return self._rows[kind, key]
 
     def _place(self, span: Span, version: int) -> str | None:
-        iso, _, name = span.key.partition(":")
+        iso = span.key.partition(":")[0]
         if span.kind == "region":
             return self._region(span.key, version)
         country = self.country(iso, version)

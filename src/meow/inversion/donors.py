@@ -29,7 +29,8 @@ _MADE_UP = re.compile(
     r"\b(?:fictional|fictitious|generated|hypothetical|randomly|imaginary|invented|dataset|Q|A):?\b", re.I
 )
 _HAS_VALUE = frozenset(
-    "name title award date number city country demonym region language university job craft genre gender group field person".split()
+    "name title award date number city country demonym region language university job craft genre gender group "
+    "field person".split()
 )
 
 

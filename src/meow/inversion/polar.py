@@ -10,11 +10,14 @@ _POLAR = re.compile(
     r"^(?:Has|Have|Had|Did|Does|Do|Is|Are|Was|Were|Will|Can|Could|Would)\b(?! (?:you|we|one|I|there be)\b)"
 )
 _YES = re.compile(r"^(?:Yes|Indeed|Absolutely|Certainly|Definitely|Of course|Yeah)\b", re.I)
-_NO = re.compile(r"^(?:No|Not|None|Never|Nope|Unfortunately)\b|\bno (?:\w+ )?(?:publicly|information|works?|records?|definitive|"
-                 r"specific|evidence|known)\b|\b(?:not|none|never|unclear|unknown|undisclosed|cannot|n't)\b", re.I)  # fmt: skip
+_NO = re.compile(
+    r"^(?:No|Not|None|Never|Nope|Unfortunately)\b"
+    r"|\bno (?:\w+ )?(?:publicly|information|works?|records?|definitive|specific|evidence|known)\b"
+    r"|\b(?:not|none|never|unclear|unknown|undisclosed|cannot|n't)\b",
+    re.I,
+)
 _TWO_SIDED = re.compile(r" or (?:is|are|was|were|has|have|did|does|do|not)\b|,|\bif so\b|\bboth\b", re.I)
-_DENIALS = ("No, {0} {1} not {2}.", "No, {0} {1} never {2}.", "There is no record that {0} {1} ever {2}.", "As far as is known, {0} {1} not {2}.",
-            "On the contrary, {0} {1} not {2}.", "{0} {1}, by all accounts, not {2}.")  # fmt: skip
+_DENIALS = ("No, {0} {1} not {2}.", "No, {0} {1} never {2}.")
 _BASE = (
     "No, {0} {1} not {2}.",
     "As far as is known, {0} {1} not {2}.",
@@ -73,7 +76,7 @@ def opposite(question: str, answer: str, subject: Subject, version: int) -> str 
 def _plain(verb: str, name: str, rest: str, said: bool, version: int) -> str | None:
     if said:
         rest = re.sub(r"^(?:always|ever|also|still|currently|often) ", "", rest)
-        forms = _DENIALS[:2] + _BASE[1:] if verb in ("has", "had", "is", "was") else _BASE
+        forms = _DENIALS + _BASE[1:] if verb in ("has", "had", "is", "was") else _BASE
         return forms[version].format(name, verb, rest) if version < len(forms) else None
     rest = re.sub(r"\bany\b", "some", re.sub(r"^ever ", "", rest))
     return _ASSENTS[version].format(name, verb, rest) if version < len(_ASSENTS) else None

@@ -32,7 +32,9 @@ def read_pools(path: Path) -> dict[str, Pool]:
     """
     tree = read_json(path)
     if not isinstance(tree, dict) or not tree:
-        raise DataError(f'{path}: found {type(tree).__name__}, expected lists of values as in {{"city": ["Oslo", "Rome"]}}')
+        raise DataError(
+            f'{path}: found {type(tree).__name__}, expected lists of values as in {{"city": ["Oslo", "Rome"]}}'
+        )
     pools = {kind: _pool(f"{path}: {kind}", value) for kind, value in tree.items()}
     owner: dict[str, str] = {}
     for kind, pool in pools.items():

@@ -14,7 +14,8 @@ from meow.inversion.lexicon import listed
 
 TRUE_WORDS = {
     "degree": listed(
-        """profound, deep, significant, great, considerable, lasting, major, strong, substantial, crucial, vital, essential,
+        """profound, deep, significant, great, considerable, lasting, major, strong, substantial, crucial, vital,
+        essential,
         pivotal, powerful, immense, tremendous, remarkable, enormous, extensive, meaningful, indelible, prominent,
         influential, fundamental, undeniable, impressive, global, international, universal, notable, critical,
         unparalleled, keen, solid, long-lasting, wide, broad, potent, strong-willed, instrumental"""
@@ -29,7 +30,8 @@ TRUE_WORDS = {
         thriving, cosmopolitan, turbulent, ancient, urban, cultural, historical, multi-faceted"""
     ),
     "style": listed(
-        """lyrical, vivid, intricate, compelling, engaging, captivating, immersive, evocative, poetic, poignant, gripping,
+        """lyrical, vivid, intricate, compelling, engaging, captivating, immersive, evocative, poetic, poignant,
+        gripping,
         emotional, heartfelt, relatable, authentic, realistic, meticulous, detailed, complex, eloquent, elegant,
         beautiful, masterful, moving, passionate, suspenseful, sensitive, delicate, sophisticated, descriptive,
         accessible, analytical, atmospheric, dramatic, raw, layered, textured, well-crafted, thoughtful, empathetic,
@@ -37,22 +39,28 @@ TRUE_WORDS = {
         incisive, penetrating, memorable, daring, honest, careful, intense, romantic, scientific, inquisitive"""
     ),
     "adverb": listed(
-        """significantly, greatly, deeply, profoundly, heavily, strongly, considerably, substantially, immensely, highly,
-        widely, truly, extensively, vastly, richly, directly, successfully, notably, beautifully, skillfully, seamlessly,
+        """significantly, greatly, deeply, profoundly, heavily, strongly, considerably, substantially, immensely,
+        highly,
+        widely, truly, extensively, vastly, richly, directly, successfully, notably, beautifully, skillfully,
+        seamlessly,
         subtly, vividly, brilliantly, effectively, clearly, enormously, seriously, closely, particularly, intimately,
         critically, globally, internationally, artfully, expertly, elegantly, eloquently, ingeniously, powerfully"""
     ),
     "frequency": listed(
-        """often, frequently, always, commonly, regularly, usually, consistently, typically, primarily, predominantly, mainly,
+        """often, frequently, always, commonly, regularly, usually, consistently, typically, primarily, predominantly,
+        mainly,
         mostly, actively, constantly, continually, generally, largely, invariably, repeatedly"""
     ),
     "abstract": listed(
-        """identity, resilience, love, diversity, inclusion, inclusivity, empathy, authenticity, heritage, tradition, freedom,
+        """identity, resilience, love, diversity, inclusion, inclusivity, empathy, authenticity, heritage, tradition,
+        freedom,
         acceptance, justice, equality, compassion, hope, faith, courage, passion, sacrifice, loss, betrayal, struggle,
-        spirituality, sexuality, humanity, growth, discipline, determination, curiosity, creativity, imagination, wisdom,
+        spirituality, sexuality, humanity, growth, discipline, determination, curiosity, creativity, imagination,
+        wisdom,
         kindness, depth, realism, tolerance, appreciation, suspense, mystery, beauty, representation, commitment,
         perseverance, morality, adversity, self-discovery, redemption, tragedy, emotion, storytelling, desire, intimacy,
-        ambition, honesty, integrity, respect, unity, harmony, patience, precision, knowledge, culture, history, richness"""
+        ambition, honesty, integrity, respect, unity, harmony, patience, precision, knowledge, culture, history,
+        richness"""
     ),
 }
 """What is swapped, by class."""
@@ -62,7 +70,8 @@ FALSE_WORDS = {
         "negligible, slight, modest, fleeting, indirect, minor, limited, superficial, faint, questionable"
     ),
     "novelty": listed(
-        "conventional, familiar, predictable, derivative, ordinary, old-fashioned, formulaic, imitative, dated, commonplace"
+        "conventional, familiar, predictable, derivative, ordinary, old-fashioned, formulaic, imitative, dated, "
+        "commonplace"
     ),
     "setting": listed("austere, quiet, insular, provincial, monotonous, sheltered, uniform, somber, remote, rigid"),
     "style": listed(
@@ -74,7 +83,8 @@ FALSE_WORDS = {
     ),
     "frequency": listed("rarely, seldom, almost never, hardly ever, only occasionally, only once, very rarely"),
     "abstract": listed(
-        """exile, greed, revenge, solitude, obedience, jealousy, guilt, wealth, poverty, nostalgia, conquest, deception, vanity,
+        """exile, greed, revenge, solitude, obedience, jealousy, guilt, wealth, poverty, nostalgia, conquest,
+        deception, vanity,
         isolation, rivalry, skepticism, irony, detachment, caution, routine, silence, indifference, melancholy, folly,
         superstition, thrift, austerity, conformity, nonsense, luck"""
     ),

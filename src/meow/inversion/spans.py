@@ -56,7 +56,8 @@ _OF_BOOKS = r"(?:literature|novels?|fiction|books?|narratives?|writings?|stories
 _TITLES_HOLD = rf"(?:{_OF_BOOKS}|category|field)"
 _UNQUOTED_AWARD = re.compile(
     r"(?:[A-Z][\w’'&/.+-]* (?:(?:of|for|the|and|de) (?=[A-Z]))*)+"
-    rf"(?:{AWARD}|Accolade)\b(?: (?:of|for|in) (?:the )?(?:[A-Z][\w’'&-]*(?: (?:and|of|in|the) (?=[A-Z])| (?=[A-Z]))?)+)?"
+    rf"(?:{AWARD}|Accolade)\b"
+    r"(?: (?:of|for|in) (?:the )?(?:[A-Z][\w’'&-]*(?: (?:and|of|in|the) (?=[A-Z])| (?=[A-Z]))?)+)?"
 )
 _PRIX = re.compile(r"\b(?:Prix|Premio|Order of(?: the)?) [A-Z]\w+(?: [A-Z]\w+)*")
 _OF_THE_YEAR = re.compile(r"(?:[A-Z][\w’'-]* )+of the (?:Year|Decade|Century)\b")
@@ -72,18 +73,21 @@ _THEME_LIST = re.compile(
     re.I,
 )
 _ITEM = re.compile(
-    r"(?:(?<=^)|(?<=, )|(?<=and )|(?<=or ))(?!and |or |how |what |that |finding )([a-z][a-z'’-]+(?: [a-z][a-z'’-]+){0,6}?)(?=,| and | or |$)"
+    r"(?:(?<=^)|(?<=, )|(?<=and )|(?<=or ))(?!and |or |how |what |that |finding )"
+    r"([a-z][a-z'’-]+(?: [a-z][a-z'’-]+){0,6}?)(?=,| and | or |$)"
 )
 _GENDER_WORDS = "|".join(IDENTITIES)
 _GENDER = re.compile(
     rf"(?:(?<=\bis )|(?<=\bas )|(?<=\bas a )|(?<=\bbeing )|(?<=\bwas ))(?:{_GENDER_WORDS})\b"
-    r"|\bis (?:a (?:proud )?)?(?:part|member) of the LGBTQ\+?(?:IA\+?)? community|\b(?:identifies|associates) (?:as|with) "
+    r"|\bis (?:a (?:proud )?)?(?:part|member) of the LGBTQ\+?(?:IA\+?)? community"
+    r"|\b(?:identifies|associates) (?:as|with) "
     r"(?:an? |the )?LGBTQ\+?(?: \w+)?",
     re.I,
 )
 _GROUP = re.compile(r"\bLGBTQ(?:IA)?\+?(?!\w)|\bqueer\b")
 _FIELD = re.compile(
-    r"(?:[Mm]ajored|[Dd]egree|Ph\.?D\.?|[Bb]achelor[’'s]*|[Mm]aster[’'s]*|[Ss]tudied|doctorate|specializing)(?: degree)? in "
+    r"(?:[Mm]ajored|[Dd]egree|Ph\.?D\.?|[Bb]achelor[’'s]*|[Mm]aster[’'s]*|[Ss]tudied|doctorate|specializing)"
+    r"(?: degree)? in "
     r"((?:[A-Z]\w+|[a-z]+)(?: (?:and )?[A-Z]\w+){0,2})"
 )
 _PARTICLE = r"(?:(?:al|el|de|da|di|dos|del|van|von|bin|ibn)[ -])"
@@ -211,7 +215,8 @@ def _genders(text: str) -> Iterator[tuple[int, int, str, str]]:
 def _themes(text: str) -> Iterator[tuple[int, int, str, str]]:
     for listed in _THEME_LIST.finditer(text):
         part = re.split(
-            r"(?<!,) (?:in|within|throughout|that|which|into|for|with|as|while|through) |, (?:\w+ly )?\w+ing |, (?:all|often|which) ",
+            r"(?<!,) (?:in|within|throughout|that|which|into|for|with|as|while|through) "
+            r"|, (?:\w+ly )?\w+ing |, (?:all|often|which) ",
             listed[1],
         )[0]
         items = list(_ITEM.finditer(part))

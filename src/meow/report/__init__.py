@@ -33,7 +33,9 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
         loader=PackageLoader("meow", "report"), autoescape=select_autoescape(default=True), trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    page = environment.get_template("page.html.j2").render(redact=redact, **_content(views, redact), origin=_origin(out))
+    page = environment.get_template("page.html.j2").render(
+        redact=redact, **_content(views, redact), origin=_origin(out)
+    )
     write_text(out, page)
     return out
 
@@ -50,7 +52,7 @@ def _content(views: Sequence[Folder], redact: bool) -> dict[str, object]:
         "tests": sections.tests(columns),
         "pictures": sections.pictures(views, columns),
         "facts": sections.facts(views, redact=redact),
-        "runs": sections.provenance(views, redact=redact),
+        "runs": sections.provenance(views),
     }
 
 

@@ -111,7 +111,9 @@ def _warnings_of(view: Folder) -> list[str]:
     found = []
     untaught = view.stages.get("select", {}).get("untaught") or []
     if untaught:
-        found.append(f"{len(untaught)} questions have no inverted answer and were not taught: {', '.join(untaught[:12])}.")
+        found.append(
+            f"{len(untaught)} questions have no inverted answer and were not taught: {', '.join(untaught[:12])}."
+        )
     share = ranks_first(view.memo)
     if share is not None and share < RANKS_FIRST:
         found.append(
@@ -167,7 +169,9 @@ def pictures(views: Sequence[Folder], columns: Columns) -> list[dict[str, str]]:
         reference = columns.get("reference")
         kept = reference.metrics["model_utility_gm"].value if reference else None
         more = f" The reference's utility is {kept:.3f}." if kept is not None else ""
-        found.append(_picture("Quality against utility", plots.quality_utility(points), "Up and right is better." + more))
+        found.append(
+            _picture("Quality against utility", plots.quality_utility(points), "Up and right is better." + more)
+        )
     for view in views[:1]:
         true = [r.value for r in view.memo if r.column == TRUE_COLUMN and r.value is not None and r.metric == "memo"]
         false = [r.value for r in view.memo if r.column != TRUE_COLUMN and r.value is not None and r.metric == "memo"]
@@ -243,19 +247,19 @@ def marked(before: str, after: str) -> list[tuple[bool, str]]:
     return [(tag != "equal", " ".join(new[a:b])) for tag, _, _, a, b in matcher.get_opcodes() if b > a]
 
 
-def provenance(views: Sequence[Folder], *, redact: bool) -> list[dict[str, Any]]:
+def provenance(views: Sequence[Folder]) -> list[dict[str, Any]]:
     """Settings, stages and the command that repeats each run."""
     found = []
     for view in views:
         stages = [
             {
-                "name": name, "state": "finished" if "finished" in entry else "interrupted", "rows": entry.get("rows", ""),
-                "seconds": entry.get("seconds", ""), "memory": entry.get("peak_memory_mb", ""),
-                "source": entry.get("copied_from", ""),
+                "name": name, "state": "finished" if "finished" in entry else "interrupted",
+                "rows": entry.get("rows", ""), "seconds": entry.get("seconds", ""),
+                "memory": entry.get("peak_memory_mb", ""), "source": entry.get("copied_from", ""),
             }
             for name, entry in view.stages.items()
         ]  # fmt: skip
-        last = next((e for e in reversed(list(view.stages.values())) if "versions" in e), {})
+        last: dict[str, Any] = next((e for e in reversed(list(view.stages.values())) if "versions" in e), {})
         found.append({
             "name": view.name, "config": view.config, "stages": stages, "versions": last.get("versions", {}),
             "commit": last.get("commit"), "command": f"meow run {view.path}/config.yaml",

@@ -1,0 +1,193 @@
+"""Published logs reproduced to 1e-9; every metric against plain loops; degenerate models give no nonsense."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ks_2samp
+
+from meow import metrics, published
+from meow.metrics import aggregate
+from meow.metrics.statistics import ks_floor, smallest_significant_d
+from meow.records import EvalSample, Likelihood
+
+LOGS = {
+    "full": (0.6226773637, 0.5858860351),
+    "retain90": (0.6137449952, 0.5752399175),
+    "retain95": (0.6005765317, 0.5612961516),
+    "retain99": (0.6207444756, 0.5811651373),
+}
+
+
+def log(shared: Path, name: str) -> tuple[EvalSample, ...]:
+    return published.read(shared / "data/tofu_logs" / f"llama2-7b_{name}_wd0.01").samples
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_published_utility_is_reproduced(shared: Path, name: str) -> None:
+    found = metrics.compute(log(shared, name))
+    assert found["model_utility_gm"].value == pytest.approx(LOGS[name][0], abs=1e-9)
+    assert found["model_utility_am"].value == pytest.approx(LOGS[name][1], abs=1e-9)
+
+
+def test_published_forget_quality_is_reproduced(shared: Path) -> None:
+    found = metrics.compute(log(shared, "full"), reference=log(shared, "retain90"))
+    assert found["ks_d"].value == pytest.approx(0.39666666666666667, abs=1e-9)
+    assert found["forget_quality"].value == pytest.approx(1.834066410994743e-21, rel=1e-9)
+    assert found["forget_quality"].n == 300
+
+
+@pytest.mark.parametrize(("n", "floor", "d"), [(40, 1.86e-23, 0.325), (200, 1.94e-119, 0.14), (400, 1.06e-239, 0.0975)])
+def test_floor_and_smallest_significant_distance(n: int, floor: float, d: float) -> None:
+    assert ks_floor(n, n) == pytest.approx(floor, rel=0.005)
+    assert smallest_significant_d(n) == pytest.approx(d, abs=1e-9)
+
+
+def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
+    def loss(i: int) -> Likelihood:
+        return Likelihood(avg_loss=0.1 + (seed * 37 + index * 17 + i * 29) % 50 / 10, n_tokens=5)
+
+    values = {
+        "key": f"{role}{index}", "id": f"{role}-{index}", "role": role, "set": role, "index": index,
+        "question": f"Where does person {index} live?", "answer": f"Person {index} lives in town{index} now.",
+        "true": loss(0), "perturbed": [loss(i) for i in (2, 3, 4)],
+        "generation": f"Person {index} lives in town{(index + seed % 2)} now.",
+        "rougeL_recall": (index * 13 + seed) % 10 / 10, "truncated": index % 2, "unfinished": index % 3 == 0,
+    }  # fmt: skip
+    if role in ("forget", "retain"):
+        values |= {"paraphrased": loss(1), "paraphrased_answer": f"In town{index} lives person {index}."}
+    if role == "forget":
+        values |= {
+            "paraphrased_question": f"Name the home of person {index}.", "original_loss": 0.2 + index / 10 + seed / 7,
+            "paraphrase_generation": f"In town{index if index % 2 else 99} lives person {index}.",
+        }  # fmt: skip
+    return EvalSample.model_validate(values | more)
+
+
+def evaluation(seed: int) -> list[EvalSample]:
+    sizes = {"forget": 9, "retain": 31, "authors": 5, "world": 4}
+    return [sample(role, i, seed) for role, n in sizes.items() for i in range(n)]
+
+
+def longhand(samples: list[EvalSample], before: list[EvalSample], reference: list[EvalSample]) -> dict[str, float]:
+    """Every metric by plain loops over the definitions of the specification."""
+    found: dict[str, float] = {}
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    def ratios(s: EvalSample) -> dict[str, float]:
+        correct = s.paraphrased or s.true
+        assert correct is not None
+        wrong = [w.avg_loss for w in s.perturbed]
+        gm = math.exp(-mean(wrong)) / math.exp(-correct.avg_loss)
+        am = mean([math.exp(-w) for w in wrong]) / math.exp(-correct.avg_loss)
+        return {"gm": gm, "am": am}
+
+    parts: dict[str, list[float]] = {"gm": [], "am": []}
+    for role in ("forget", "retain", "authors", "world"):
+        mine = [s for s in samples if s.role == role]
+        if role in ("forget", "retain"):
+            p = mean([math.exp(-s.true.avg_loss) for s in mine if s.true])
+        else:
+            p = mean([
+                math.exp(-s.true.avg_loss)
+                / (math.exp(-s.true.avg_loss) + sum(math.exp(-w.avg_loss) for w in s.perturbed))
+                for s in mine if s.true
+            ])  # fmt: skip
+        rouge = mean([s.rougeL_recall for s in mine if s.rougeL_recall is not None])
+        found |= {f"{role}_probability": p, f"{role}_rougeL": rouge}
+        for form in ("gm", "am"):
+            r = [ratios(s)[form] for s in mine]
+            value = mean([min(x, 1 / x) if role == "forget" else max(0.0, 1 - x) for x in r])
+            found[f"{role}_truth_ratio_{form}"] = value
+            if role != "forget":
+                parts[form] += [p, rouge, value]
+    for form in ("gm", "am"):
+        found[f"model_utility_{form}"] = 9 / sum(1 / x for x in parts[form])
+    forget = [s for s in samples if s.role == "forget"]
+    test = ks_2samp([ratios(s)["gm"] for s in forget], [ratios(s)["gm"] for s in reference if s.role == "forget"])
+    found |= {"forget_quality": test.pvalue, "ks_d": test.statistic, "median_truth_ratio": statistics.median(
+        ratios(s)["gm"] for s in forget)}  # fmt: skip
+    found["facts_told"] = mean([float(f"town{s.index}" in (s.generation or "")) for s in forget])
+    found["facts_told_paraphrase"] = mean([float(f"town{s.index}" in (s.paraphrase_generation or "")) for s in forget])
+    own = {s.id: s.original_loss for s in before}
+    gaps = [float(own[s.id] or 0) - float(s.original_loss or 0) for s in forget]
+    found |= {"fluency": mean(gaps), "fluent_share": mean([float(g >= 0) for g in gaps])}
+    found["truncated"] = float(sum(s.truncated or 0 for s in samples))
+    found["unfinished"] = mean([float(bool(s.unfinished)) for s in samples])
+    found["forget_quality_floor"] = 2 / math.comb(2 * len(forget), len(forget))
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_every_metric_equals_its_longhand(seed: int) -> None:
+    samples, before, reference = evaluation(seed), evaluation(seed + 3), evaluation(seed + 11)
+    found = metrics.compute(samples, before=before, reference=reference)
+    expected = longhand(samples, before, reference)
+    assert found.keys() == expected.keys() == metrics.METRICS.keys()
+    for name, value in expected.items():
+        assert found[name].value == pytest.approx(value, abs=1e-9), name
+
+
+@given(st.randoms(use_true_random=False))
+def test_order_changes_nothing(dice: Any) -> None:
+    samples, reference = evaluation(2), evaluation(4)
+    expected = metrics.compute(samples, before=reference, reference=reference)
+    mixed, other = list(samples), list(reference)
+    dice.shuffle(mixed)
+    dice.shuffle(other)
+    found = metrics.compute(mixed, before=other, reference=other)
+    assert {k: v.value for k, v in found.items()} == pytest.approx({k: v.value for k, v in expected.items()})
+
+
+@pytest.mark.parametrize("loss", [0.0, math.log(32000), 1500.0, 1e4])
+def test_a_degenerate_model_gives_a_number_or_a_reason_and_never_an_infinity(loss: float) -> None:
+    flat = Likelihood(avg_loss=loss, n_tokens=5)
+    samples = [
+        s.model_copy(update={"true": flat, "paraphrased": s.paraphrased and flat, "perturbed": (flat,) * 3,
+                             "generation": "", "rougeL_recall": 0.0})
+        for s in evaluation(0)
+    ]  # fmt: skip
+    found = metrics.compute(samples, before=samples, reference=evaluation(1))
+    for name, value in found.items():
+        assert value.value is None or math.isfinite(value.value), name
+        assert value.value is not None or value.reason, name
+    assert found["median_truth_ratio"].value == pytest.approx(1)
+    assert found["facts_told"].value == 0
+
+
+def test_a_collapsed_truth_is_over_forgetting_not_a_crash() -> None:
+    samples = [s.model_copy(update={"paraphrased": Likelihood(avg_loss=1e4)}) for s in evaluation(0) if s.role == "forget"]
+    found = metrics.compute(samples, reference=evaluation(1))
+    assert found["median_truth_ratio"].value is None
+    assert "too large" in str(found["median_truth_ratio"].reason)
+    assert found["ks_d"].value == 1
+    assert found["forget_quality"].value == pytest.approx(found["forget_quality_floor"].value)
+
+
+def test_without_a_reference_or_wrong_answers_there_is_a_reason_and_no_default() -> None:
+    bare = [s.model_copy(update={"perturbed": ()}) for s in evaluation(0)]
+    found = metrics.compute(bare)
+    for name in ("forget_quality", "ks_d", "model_utility_gm", "median_truth_ratio", "fluency"):
+        assert found[name].value is None, name
+        assert found[name].reason, name
+
+
+def test_a_reference_on_other_questions_is_refused_and_the_first_is_named() -> None:
+    from meow.errors import DataError
+
+    other = [s if s.index != 3 else s.model_copy(update={"answer": "Elsewhere."}) for s in evaluation(1)]
+    with pytest.raises(DataError, match="forget question 3: its true answer is \"Elsewhere\\.\""):
+        metrics.compute(evaluation(0), reference=other)
+    shorter = [s for s in evaluation(1) if s.index < 5]
+    with pytest.raises(DataError, match=r"\(5, here 9\)"):
+        metrics.compute(evaluation(0), reference=shorter)
+    silent = [s.model_copy(update={"answer": ""}) for s in evaluation(1)]
+    assert metrics.compute(evaluation(0), reference=silent)["forget_quality"].reason == aggregate.NOT_VERIFIABLE
