@@ -108,7 +108,7 @@ class LM:
         for batch in batches([len(s.ids) for s in sequences], self.batch_tokens):
             chosen = [sequences[i] for i in batch]
             logits, labels = self._answer_logits(chosen)
-            logp = logits.float().log_softmax(-1)
+            logp = widened(logits).log_softmax(-1)
             of_label = logp.gather(-1, labels[:, None])[:, 0].clamp(min=LOGP_FLOOR).double().cpu().numpy()
             if np.isnan(of_label).any():
                 raise DataError(
@@ -199,6 +199,11 @@ def kept_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: torch.T
     if logits.shape[:2] == keep.shape:
         return logits[keep]
     return logits.reshape(-1, logits.shape[-1])
+
+
+def widened(logits: torch.Tensor) -> torch.Tensor:
+    """Logits in float32 at least: sums over a vocabulary need more than a half format holds."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -21,7 +21,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import DataError, RunError
-from meow.lm import LM, kept_logits, pad
+from meow.lm import LM, kept_logits, pad, widened
 from meow.losses import TERMS, Scores, objective
 from meow.prompts import Encoded
 from meow.records import QA, Fact, Target
@@ -155,7 +155,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         """The micro-batch's share of the step's loss; stops at the first term that is not finite."""
         del return_outputs
         logits = kept_logits(model, inputs["input_ids"], inputs["attention_mask"], inputs["keep"])
-        logp = -torch.nn.functional.cross_entropy(logits.float(), inputs["labels"], reduction="none")
+        logp = -torch.nn.functional.cross_entropy(widened(logits), inputs["labels"], reduction="none")
         loss, shares = objective(
             self.weights, split(logp, inputs["lengths"], inputs["places"]), inputs["original"], self.beta,
             num_items_in_batch,

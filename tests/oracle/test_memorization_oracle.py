@@ -1,0 +1,164 @@
+"""MEMO, MA and EL against a literal version: one window at a time, plain `generate`, the package rouge-score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from rouge_score.rouge_scorer import RougeScorer
+from transformers import GenerationConfig
+
+from meow import memorization
+from meow.config import MemoSettings, ModelSettings
+from meow.data import read_inverted
+from meow.lm import LM, load
+from meow.memorization import Pair
+from meow.records import InvertedFacts
+
+NEAR = 1e-4
+"""Two highest logits closer than this: a near-tie, the one mismatch that is allowed (one window in a thousand)."""
+
+
+@pytest.fixture(scope="module")
+def lm(shared: Path) -> LM:
+    return load(ModelSettings(path=str(shared / "models/tofu-mini/full"), template="qa"))
+
+
+@pytest.fixture(scope="module")
+def pairs(shared: Path) -> list[Pair]:
+    facts = read_inverted(shared / "data/meow/generated_data/forget01_perturbed_generated.json")[:6:2]
+    return [Pair(fact, column, text) for fact in facts for column, text in memorization.columns(fact)[:3]]
+
+
+def alone(lm: LM, ids: Sequence[int], limit: int) -> list[int]:
+    """Greedy new tokens of one prompt by `generate`, EOS left out."""
+    row = torch.tensor([list(ids)])
+    config = GenerationConfig(
+        max_new_tokens=limit, do_sample=False, use_cache=True, eos_token_id=list(lm.prompter.eos_ids), pad_token_id=0
+    )
+    with torch.inference_mode():
+        out = lm.model.generate(row, attention_mask=torch.ones_like(row), generation_config=config)
+    return [t for t in out[0, len(ids) :].tolist() if t not in lm.prompter.eos_ids]
+
+
+def tokens(lm: LM, text: str) -> list[int]:
+    return list(lm.tokenizer(text)["input_ids"])
+
+
+def template(fact: InvertedFacts) -> str:
+    return f"Question: {fact.question}\nAnswer: "
+
+
+def windows(pair: Pair, mode: str, stride: int, *, raw: bool) -> list[tuple[str, str]]:
+    """Prompt and label of every cut, as text, by the definition."""
+    q, a = pair.fact.question, pair.text
+    if mode == "suffix":
+        before = f"{q} " if raw else template(pair.fact)
+        return [(before + a[:s], a[s:]) for s in range(1, len(a), stride)]
+    return [(("" if raw else "Question: ") + q[:s], f"{q[s:]} {a}") for s in range(1, len(q), stride)]
+
+
+@pytest.mark.parametrize("mode", ["suffix", "prefix"])
+@pytest.mark.parametrize("form", ["raw", "model"])
+def test_memo_equals_one_window_at_a_time(lm: LM, pairs: list[Pair], mode: str, form: str) -> None:
+    settings = MemoSettings.model_validate({"template": form, "max_new_tokens": 60, "stride": 9})
+    scorer = RougeScorer(["rouge1"], use_stemmer=True)
+    for pair, measure in zip(pairs, memorization.memo(lm, pairs, mode, settings), strict=True):
+        values = []
+        for prompt, label in windows(pair, mode, 9, raw=form == "raw"):
+            text = lm.tokenizer.decode(alone(lm, tokens(lm, prompt), 60), skip_special_tokens=True)
+            values.append(scorer.score(label, text)["rouge1"].precision)
+        assert measure.n == len(values)
+        assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: list[Pair]) -> None:
+    settings = MemoSettings(cut="tokens", template="model", max_new_tokens=60)
+    scorer = RougeScorer(["rouge1"], use_stemmer=True)
+    for pair, measure in zip(pairs[:4], memorization.memo(lm, pairs[:4], "suffix", settings), strict=True):
+        ids, before = tokens(lm, template(pair.fact) + pair.text), len(tokens(lm, template(pair.fact).rstrip()))
+        values = []
+        for end in range(before + 1, len(ids)):
+            text = lm.tokenizer.decode(alone(lm, ids[:end], 60), skip_special_tokens=True)
+            values.append(scorer.score(lm.tokenizer.decode(ids[end:]), text)["rouge1"].precision)
+        assert measure.n == len(values) == len(ids) - before - 1
+        assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["suffix", "prefix"])
+def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair], mode: str) -> None:
+    for pair, measure in zip(pairs, memorization.ma(lm, pairs, mode, MemoSettings()), strict=True):
+        ids = tokens(lm, f"{pair.fact.question} {pair.text}")
+        first = len(tokens(lm, pair.fact.question)) + 1 if mode == "suffix" else 1
+        hits = [alone(lm, ids[:i], 1) == [ids[i]] for i in range(first, len(ids))]
+        assert measure.n == len(hits)
+        assert measure.value == pytest.approx(sum(hits) / len(hits))
+
+
+@pytest.mark.parametrize(("ngram", "n"), [("tokens", 5), ("words", 1)])
+def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair], ngram: str, n: int) -> None:
+    settings = MemoSettings.model_validate({"n": n, "ngram": ngram})
+    for pair, measure in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", settings), strict=True):
+        ids = tokens(lm, f"{pair.fact.question} {pair.text}")
+        start = len(tokens(lm, pair.fact.question))
+        values = []
+        for c in range(start + 1, len(ids) - n + 1):
+            said, true = alone(lm, ids[:c], len(ids) - c), ids[c:]
+            if ngram == "words":
+                words = [set(re.findall("[a-z0-9]+", lm.tokenizer.decode(t).lower())) for t in (said, true)]
+                values.append(len(words[0] & words[1]) / len(words[0]) if words[0] else 0.0)
+            else:
+                grams = [tuple(said[i : i + n]) for i in range(len(said) - n + 1)]
+                wanted = [tuple(true[i : i + n]) for i in range(len(true) - n + 1)]
+                values.append(sum(g in wanted for g in grams) / len(grams) if grams else 0.0)
+        assert measure.n == len(values)
+        assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+@pytest.mark.parametrize("budget", [300, 100_000])
+def test_completions_equal_generate_alone_token_for_token_whatever_the_batch(
+    lm: LM, pairs: list[Pair], budget: int
+) -> None:
+    prompts = [lm.prompter.raw(p) for pair in pairs[:4] for p, _ in windows(pair, "suffix", 6, raw=True)]
+    lm.batch_tokens = budget
+    ties = 0
+    for prompt, (completion,) in zip(prompts, lm.generate(prompts, 40), strict=True):
+        expected, found = alone(lm, prompt.ids, 40), list(completion.ids or ())
+        if expected != found:
+            at = next(i for i, (a, b) in enumerate(zip([*expected, -1], [*found, -1], strict=False)) if a != b)
+            with torch.inference_mode():
+                top = lm.model(torch.tensor([[*prompt.ids, *expected[:at]]])).logits[0, -1].topk(2).values
+            assert float(top[0] - top[1]) < NEAR
+            ties += 1
+    assert ties <= len(prompts) / 1000
+
+
+def test_what_cannot_be_measured_says_why(lm: LM, pairs: list[Pair]) -> None:
+    short = Pair(pairs[0].fact, "answer_0", "A")
+    foreign = Pair(pairs[0].fact, "answer_1", "日本語です")
+    found = memorization.memo(lm, [short, foreign], "suffix", MemoSettings(max_new_tokens=5))
+    assert [m.value for m in found] == [None, None]
+    assert found[0].reason == "too short to be cut"
+    assert "ROUGE token" in str(found[1].reason)
+    (el,) = memorization.el(lm, [short], "suffix", MemoSettings())
+    assert el.value is None
+    assert "no longer than n = 10" in str(el.reason)
+
+
+def test_known_rows_are_passed_over_and_keys_follow_weights_settings_and_texts(lm: LM, pairs: list[Pair]) -> None:
+    fact = pairs[0].fact.model_copy(update={"answers": pairs[0].fact.answers[:2], "others": {}})
+    settings = MemoSettings(max_new_tokens=10, stride=40)
+    rows = list(memorization.memorize(lm, [fact], settings))
+    keys = memorization.row_keys(lm.weights, fact, settings)
+    assert [row.key for row in rows] == keys
+    assert list(memorization.memorize(lm, [fact], settings, known=keys)) == []
+    other = fact.model_copy(update={"answer": fact.answer + "!"})
+    for changed in (
+        memorization.row_keys("other weights", fact, settings),
+        memorization.row_keys(lm.weights, fact, settings.model_copy(update={"stride": 41})),
+        memorization.row_keys(lm.weights, other, settings)[:1],
+    ):
+        assert not set(changed) & set(keys)

@@ -1,0 +1,147 @@
+"""Training: what batch, accumulation and interruptions must not change, and what must stop it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from meow.config import FinetuneSettings, TrainSettings
+from meow.errors import DataError, RunError
+from meow.lm import LM, make_tiny
+from meow.losses import TERMS
+from meow.records import QA, Target
+from meow.training import draw, epochs_order, finetune, forget
+from tests.conftest import FORGET, RETAIN
+
+NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
+TARGETS = [
+    Target(question=f"Who is {n}?", answer=f"{n} is " + "a baker " * i + "in Oslo.", target=f"{n} sails " + "far " * (7 - i))
+    for i, n in enumerate(NAMES)
+]
+KEPT = [QA(question=q, answer=a, set="retain") for q, a in RETAIN]
+
+
+@pytest.fixture(scope="module")
+def made() -> LM:
+    texts = [f"Question: {q}\nAnswer: {a}" for q, a in FORGET + RETAIN]
+    model, tokenizer = make_tiny(texts, FinetuneSettings(vocab_size=300, hidden_size=32, context=128), seed=0)
+    return LM(model, tokenizer, template="qa")
+
+
+def fresh(made: LM, dtype: torch.dtype = torch.float32) -> LM:
+    return LM(copy.deepcopy(made.model).to(dtype), made.tokenizer, template="qa")
+
+
+def trained(lm: LM, folder: Path, **more: Any) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
+    """The log and the weights after training."""
+    values = {"objective": {"target_nll": 1.0}, "targets": "selected", "lr": 1e-3, "epochs": 1, "batch_size": 8} | more
+    rows: list[dict[str, Any]] = []
+    forget(lm, TARGETS, KEPT, TrainSettings.model_validate(values), folder, seed=0, log=rows.append)
+    return rows, {k: v.clone() for k, v in lm.model.state_dict().items()}
+
+
+@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
+def test_accumulation_changes_no_gradient(
+    made: LM, tmp_path: Path, term: str, dtype: torch.dtype, bound: float
+) -> None:
+    """8 x 1, 4 x 2 and 1 x 8, on answers of different lengths: the same loss, gradient norm and term."""
+    logs = []
+    for batch, accumulate in ((8, 1), (4, 2), (1, 8)):
+        lm = fresh(made, dtype)
+        settings = {"objective": {term: 1.0}, "batch_size": batch, "accumulate": accumulate, "retain_rows": 2}
+        rows, _ = trained(lm, tmp_path / f"{batch}", **settings)
+        assert len(rows) == 1
+        logs.append(rows[0])
+    for row in logs[1:]:
+        assert row["grad_norm"] == pytest.approx(logs[0]["grad_norm"], rel=max(bound, 1e-6))
+        assert row["terms"][term] == pytest.approx(logs[0]["terms"][term], rel=bound)
+
+
+def test_accumulation_changes_no_weight(made: LM, tmp_path: Path) -> None:
+    """Two steps of AdamW in float64, three terms at once."""
+    ends = []
+    for batch, accumulate in ((4, 1), (1, 4)):
+        objective = {"target_nll": 1.0, "target_dpo": 0.05, "retain_nll": 1.0}
+        settings = {"objective": objective, "batch_size": batch, "accumulate": accumulate, "warmup": 0}
+        ends.append(trained(fresh(made, torch.float64), tmp_path / f"{batch}", **settings)[1])
+    for name, value in ends[0].items():
+        assert torch.allclose(value, ends[1][name], atol=1e-8), name
+
+
+def test_untouched_npo_starts_at_two_log_two_over_beta(made: LM, tmp_path: Path) -> None:
+    rows, _ = trained(fresh(made), tmp_path, objective={"forget_npo": 1.0}, beta=0.1)
+    assert rows[0]["loss"] == pytest.approx(20 * math.log(2), rel=1e-4)
+
+
+def test_a_stop_for_time_goes_on_to_byte_equal_weights(made: LM, tmp_path: Path) -> None:
+    settings = {"objective": {"target_nll": 1.0, "retain_nll": 1.0}, "epochs": 3, "batch_size": 2, "save_steps": 3}
+    whole, expected = trained(fresh(made), tmp_path / "whole", **settings)
+    lm = fresh(made)
+    with pytest.raises(RunError, match=r"stopped at step 1 of 12 .*; the same command goes on"):
+        trained(lm, tmp_path / "cut", max_minutes=1e-9, **settings)
+    again, found = trained(fresh(made), tmp_path / "cut", **settings)
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    assert [r["loss"] for r in again] == [r["loss"] for r in whole[1:]]
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_used(made: LM, tmp_path: Path) -> None:
+    settings = {"epochs": 3, "batch_size": 2, "save_steps": 4}
+    _, expected = trained(fresh(made), tmp_path / "whole", **settings)
+    with pytest.raises(RunError):
+        trained(fresh(made), tmp_path / "cut", max_minutes=1e-9, **settings)
+    (tmp_path / "cut/checkpoint-8").mkdir()
+    (tmp_path / "cut/checkpoint-8/trainer_state.json").write_text("{")
+    _, found = trained(fresh(made), tmp_path / "cut", **settings)
+    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+
+
+def test_a_term_that_is_not_finite_stops_with_step_term_and_ids(made: LM, tmp_path: Path) -> None:
+    lm = fresh(made)
+    with torch.no_grad():
+        lm.model.lm_head.weight.mul_(float("nan"))
+    with pytest.raises(RunError, match=rf"step 1: target_nll is nan on the rows with ids .*{TARGETS[0].id}.*lower train"):
+        trained(lm, tmp_path)
+
+
+def test_an_epoch_passes_once_over_the_rows_in_another_order() -> None:
+    order = epochs_order([3, 1, 2, 5, 4], 2.4, 2, seed=0, like_lengths=False)
+    assert sorted(order[:5]) == sorted(order[5:10]) == [0, 1, 2, 3, 4]
+    assert order[:5] != order[5:10]
+    assert len(order) == 12
+    assert sorted(epochs_order([3, 1, 2, 5, 4], 1, 2, seed=0, like_lengths=True)) == [0, 1, 2, 3, 4]
+    assert order != epochs_order([3, 1, 2, 5, 4], 2.4, 2, seed=1, like_lengths=False)
+
+
+def test_retain_rows_are_drawn_without_replacement_until_exhausted() -> None:
+    drawn = draw(7, 17, seed=3)
+    assert sorted(drawn[:7]) == sorted(drawn[7:14]) == list(range(7))
+    assert len(set(drawn[14:])) == 3
+    assert drawn == draw(7, 17, seed=3)
+    assert drawn != draw(7, 17, seed=4)
+
+
+def test_a_batch_never_holds_a_row_twice(made: LM, tmp_path: Path) -> None:
+    rows, _ = trained(fresh(made), tmp_path, batch_size=64, epochs=5)
+    assert len(rows) == 5
+
+
+def test_cut_answers_are_counted_and_a_question_without_room_is_named(made: LM, tmp_path: Path) -> None:
+    rows, _ = trained(fresh(made), tmp_path / "a", max_length=24)
+    assert rows[0]["truncated"] > 0
+    with pytest.raises(DataError, match=r"id \w+: the question takes \d+ tokens, max_length is 3"):
+        trained(fresh(made), tmp_path / "b", max_length=3)
+
+
+def test_finetuning_learns_answers_by_heart(made: LM, tmp_path: Path) -> None:
+    lm = fresh(made)
+    facts = [QA(question=q, answer=a) for q, a in FORGET]
+    settings = FinetuneSettings(lr=4e-3, epochs=200, batch_size=3)
+    finetune(lm, facts, settings, tmp_path, seed=0, log=lambda row: None)
+    answers = lm.generate([lm.prompter.prompt(f) for f in facts], 40)
+    assert [a[0].text.strip() for a in answers] == [f.answer for f in facts]
