@@ -19,7 +19,7 @@ from meow import demo as embedded
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import METHODS, TERMS
-from meow.records import MemoRecord, read_records
+from meow.records import MemoRecord, read_records, write_text
 from meow.report import report
 from meow.run import Run
 from meow.terminal import say
@@ -179,6 +179,7 @@ def demo(
         finetune(load_config(None, settings[name]), force=force)
     methods = [name for name in settings if name not in ("reference", "original")]
     folders = [run(load_config(None, [*settings[name], *overrides]), force=force).path for name in methods]
+    write_text(out / "origin.txt", embedded.ORIGIN[from_scratch] + "\n")
     report(folders, out / "report.html")
     return folders
 

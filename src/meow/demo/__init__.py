@@ -38,6 +38,13 @@ N_PEOPLE, N_FORGET, N_HOLDOUT, N_EVALUATED = 80, 8, 8, 12
 N_VALUES = 24
 N_TRAINED = 4
 N_PERTURBED = 5
+ORIGIN = {
+    False: "Original and reference come from a shared first phase: the original is the reference, trained further on all "
+    "facts, those to be forgotten five times per epoch. They lie closer together than two independent trainings, and "
+    "the facts to be forgotten were learned last: forget quality may be easier to reach than elsewhere.",
+    True: "Original and reference were trained apart, each from scratch on its own facts.",
+}
+"""What a reader must know of the two models, by whether the original was trained from scratch."""
 _ONSETS = "b br d dr f g gl h j k kl l m n p pl r s t tr v z".split()
 _VOWELS = "a e i o u ai ei ou".split()
 _CODAS = "b k l m n r s t x nd rk".split()

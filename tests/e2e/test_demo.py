@@ -1,0 +1,70 @@
+"""`meow demo`, whole, in a process of its own: what it promises about forgetting."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `meow demo` left, and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "demo"
+    done = subprocess.run(
+        [sys.executable, "-m", "meow", "demo", "--out", str(out)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+def metrics(demo: tuple[Path, str], run: str, label: str) -> dict[str, float]:
+    log = json.loads((demo[0] / run / "eval" / label / "log.json").read_text())
+    return {name: value["value"] for name, value in log["metrics"].items()}
+
+
+def test_the_original_knows_the_facts_and_the_reference_does_not(demo: tuple[Path, str]) -> None:
+    before, reference = metrics(demo, "meow", "before"), metrics(demo, "meow", "reference")
+    assert before["facts_told_paraphrase"] >= 0.8
+    assert reference["facts_told_paraphrase"] <= 0.2
+    assert before["forget_quality"] <= 1e-4
+
+
+@pytest.mark.parametrize(("run", "kept"), [("meow", 0.75), ("meow_contrast", 0.95)])
+def test_after_forgetting_hardly_a_fact_is_told_and_utility_is_kept(
+    demo: tuple[Path, str], run: str, kept: float
+) -> None:
+    before, after = metrics(demo, run, "before"), metrics(demo, run, "after")
+    assert after["facts_told"] <= 0.05
+    assert after["facts_told_paraphrase"] <= 0.05
+    assert after["model_utility_gm"] >= kept * before["model_utility_gm"]
+
+
+def test_it_prints_one_table_and_five_facts_and_leaves_a_page(demo: tuple[Path, str]) -> None:
+    folder, text = demo
+    for name in ("forget quality", "utility (GM)", "facts told", "reference", "after meow_contrast", "floor"):
+        assert name in text
+    assert text.count("  true  ") == 5
+    assert text.strip().splitlines()[-1].endswith("report.html")
+    page = (folder / "report.html").read_text()
+    assert "shared first phase" in page
+    assert page.count("<article") == 64
+
+
+def test_a_second_run_reuses_what_is_finished(demo: tuple[Path, str]) -> None:
+    folder, text = demo
+    manifests = {p: p.read_text() for p in folder.glob("*/manifest.json")}
+    done = subprocess.run(
+        [sys.executable, "-m", "meow", "demo", "--out", str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "training" not in done.stderr
+    assert done.stdout == text
+    for path, before in manifests.items():
+        now = json.loads(path.read_text())["stages"]
+        assert {k: v for k, v in now.items() if k != "report"} == {
+            k: v for k, v in json.loads(before)["stages"].items() if k != "report"
+        }
