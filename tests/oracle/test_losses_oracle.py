@@ -19,7 +19,9 @@ def scores(*rows: list[float]) -> Scores:
     return Scores(logp, row, len(rows))
 
 
-def gradient(name: str, views: dict[str, Scores], original: dict[str, torch.Tensor], beta: float) -> dict[str, list[float]]:
+def gradient(
+    name: str, views: dict[str, Scores], original: dict[str, torch.Tensor], beta: float
+) -> dict[str, list[float]]:
     total, _ = TERMS[name].function(views, original, beta)
     found = torch.autograd.grad(total, [v.logp for v in views.values()])
     return {view: g.tolist() for view, g in zip(views, found, strict=True)}

@@ -164,7 +164,9 @@ def test_a_degenerate_model_gives_a_number_or_a_reason_and_never_an_infinity(los
 
 
 def test_a_collapsed_truth_is_over_forgetting_not_a_crash() -> None:
-    samples = [s.model_copy(update={"paraphrased": Likelihood(avg_loss=1e4)}) for s in evaluation(0) if s.role == "forget"]
+    samples = [
+        s.model_copy(update={"paraphrased": Likelihood(avg_loss=1e4)}) for s in evaluation(0) if s.role == "forget"
+    ]
     found = metrics.compute(samples, reference=evaluation(1))
     assert found["median_truth_ratio"].value is None
     assert "too large" in str(found["median_truth_ratio"].reason)
@@ -184,7 +186,7 @@ def test_a_reference_on_other_questions_is_refused_and_the_first_is_named() -> N
     from meow.errors import DataError
 
     other = [s if s.index != 3 else s.model_copy(update={"answer": "Elsewhere."}) for s in evaluation(1)]
-    with pytest.raises(DataError, match="forget question 3: its true answer is \"Elsewhere\\.\""):
+    with pytest.raises(DataError, match='forget question 3: its true answer is "Elsewhere\\."'):
         metrics.compute(evaluation(0), reference=other)
     shorter = [s for s in evaluation(1) if s.index < 5]
     with pytest.raises(DataError, match=r"\(5, here 9\)"):

@@ -55,7 +55,9 @@ def test_the_paraphrase_that_is_asked_was_never_trained_on(folder: Path) -> None
 
 
 def test_no_forget_person_is_in_the_retain_set_and_no_holdout_person_anywhere(folder: Path) -> None:
-    people = {name: {r["subject"] for r in rows(folder, name)} for name in ("forget10", "retain90", "holdout10", "full")}
+    people = {
+        name: {r["subject"] for r in rows(folder, name)} for name in ("forget10", "retain90", "holdout10", "full")
+    }
     assert not people["forget10"] & people["retain90"]
     assert not people["holdout10"] & people["full"]
     assert (len(people["forget10"]), len(people["retain90"])) == (8, 72)

@@ -57,7 +57,9 @@ def test_training_never_imports_evaluation() -> None:
     assert not imported()["training"] & {"tofu", "metrics", "memorization"}
 
 
-@pytest.mark.parametrize("module", ["cli", "report", "summary", "published", "selection", "data", "run", "plots", "demo"])
+@pytest.mark.parametrize(
+    "module", ["cli", "report", "summary", "published", "selection", "data", "run", "plots", "demo"]
+)
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
     code = f"import sys, meow.{module}; print([m for m in ('torch', 'transformers') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

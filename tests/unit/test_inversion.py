@@ -89,14 +89,22 @@ def test_a_file_is_matched_by_question_and_answer_and_a_missing_fact_is_named(tm
     assert texts(found[0]) == ["No.", ""]
     with pytest.raises(DataError, match=f"no inverted facts for id {MIRA[2].id}"):
         inverted(MIRA, path=str(tmp_path / "f.json"))
-    with pytest.raises(ConfigError, match="invert.path: not set"):
+    with pytest.raises(ConfigError, match=r"invert\.path: not set"):
         inverted(MIRA, backend="file")
 
 
 def test_lists_of_the_user_come_first_and_never_give_a_value_that_is_true_elsewhere(tmp_path: Path) -> None:
     facts = [
-        QA(question="What does the mother of Ann Low do?", answer="The mother of Ann Low is a baker.", subject="Ann Low"),
-        QA(question="What does the father of Ann Low do?", answer="The father of Ann Low is a nurse.", subject="Ann Low"),
+        QA(
+            question="What does the mother of Ann Low do?",
+            answer="The mother of Ann Low is a baker.",
+            subject="Ann Low",
+        ),
+        QA(
+            question="What does the father of Ann Low do?",
+            answer="The father of Ann Low is a nurse.",
+            subject="Ann Low",
+        ),
         MIRA[1],
     ]
     (tmp_path / "p.json").write_text(json.dumps({"job": ["baker", "nurse", "optician", "roofer", "potter"]}))
@@ -125,7 +133,7 @@ def test_broken_lists_are_named(tmp_path: Path, value: str, message: str) -> Non
 
 
 WORDS = st.sampled_from(
-    "Oslo Norway 1961 seven Mira Holt novel award “The Lamp” yes no engineer he she fantasy the a in of was 3rd May".split()
+    "Oslo Norway 1961 seven Mira Holt novel award “The Lamp” yes no engineer he she fantasy the a in of was May".split()
 )
 
 

@@ -25,7 +25,9 @@ def test_a_tofu_log_is_written_back_with_the_same_numbers(shared: Path, tmp_path
 
 def test_an_open_unlearning_file_gives_ratios_and_aggregates(tmp_path: Path) -> None:
     by_index = {str(i): {"score": 0.5 + i} for i in range(3)}
-    text = {"0": {"input": "Question: Who?\nAnswer:", "ground_truth": " Ann. ", "generation": "Bo.", "rougeL_recall": 0.0}}
+    text = {
+        "0": {"input": "Question: Who?\nAnswer:", "ground_truth": " Ann. ", "generation": "Bo.", "rougeL_recall": 0.0}
+    }
     value = {
         "forget_truth_ratio": {"agg_value": 0.4, "value_by_index": by_index},
         "forget_Q_A_ROUGE": {"agg_value": 0.0, "value_by_index": text},
@@ -59,7 +61,7 @@ def test_a_broken_file_is_one_line_with_file_set_and_index(tmp_path: Path, text:
 
 def test_a_folder_without_an_evaluation_says_what_was_expected(tmp_path: Path) -> None:
     assert find(tmp_path) is None
-    with pytest.raises(DataError, match="holds no evaluation; expected eval_log_aggregated.json"):
+    with pytest.raises(DataError, match=r"holds no evaluation; expected eval_log_aggregated\.json"):
         read(tmp_path)
 
 

@@ -28,9 +28,10 @@ def lm(shared: Path) -> LM:
 @pytest.fixture(scope="module")
 def items(shared: Path) -> list[EvalItem]:
     folder = shared / "data/tofu"
-    return read_eval(folder / "forget01_perturbed.json", "forget")[:3] + read_eval(
-        folder / "world_facts_perturbed.json", "world"
-    )[:2]
+    return (
+        read_eval(folder / "forget01_perturbed.json", "forget")[:3]
+        + read_eval(folder / "world_facts_perturbed.json", "world")[:2]
+    )
 
 
 def loss(lm: LM, question: str, answer: str) -> float:

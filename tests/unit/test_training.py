@@ -20,7 +20,11 @@ from tests.conftest import FORGET, RETAIN
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
 TARGETS = [
-    Target(question=f"Who is {n}?", answer=f"{n} is " + "a baker " * i + "in Oslo.", target=f"{n} sails " + "far " * (7 - i))
+    Target(
+        question=f"Who is {n}?",
+        answer=f"{n} is " + "a baker " * i + "in Oslo.",
+        target=f"{n} sails " + "far " * (7 - i),
+    )
     for i, n in enumerate(NAMES)
 ]
 KEPT = [QA(question=q, answer=a, set="retain") for q, a in RETAIN]
@@ -105,7 +109,9 @@ def test_a_term_that_is_not_finite_stops_with_step_term_and_ids(made: LM, tmp_pa
     lm = fresh(made)
     with torch.no_grad():
         lm.model.lm_head.weight.mul_(float("nan"))
-    with pytest.raises(RunError, match=rf"step 1: target_nll is nan on the rows with ids .*{TARGETS[0].id}.*lower train"):
+    with pytest.raises(
+        RunError, match=rf"step 1: target_nll is nan on the rows with ids .*{TARGETS[0].id}.*lower train"
+    ):
         trained(lm, tmp_path)
 
 
@@ -142,6 +148,6 @@ def test_finetuning_learns_answers_by_heart(made: LM, tmp_path: Path) -> None:
     lm = fresh(made)
     facts = [QA(question=q, answer=a) for q, a in FORGET]
     settings = FinetuneSettings(lr=4e-3, epochs=200, batch_size=3)
-    finetune(lm, facts, settings, tmp_path, seed=0, log=lambda row: None)
+    finetune(lm, facts, settings, tmp_path, seed=0, log=lambda _: None)
     answers = lm.generate([lm.prompter.prompt(f) for f in facts], 40)
     assert [a[0].text.strip() for a in answers] == [f.answer for f in facts]

@@ -39,9 +39,9 @@ N_VALUES = 24
 N_TRAINED = 4
 N_PERTURBED = 5
 ORIGIN = {
-    False: "Original and reference come from a shared first phase: the original is the reference, trained further on all "
-    "facts, those to be forgotten five times per epoch. They lie closer together than two independent trainings, and "
-    "the facts to be forgotten were learned last: forget quality may be easier to reach than elsewhere.",
+    False: "Original and reference come from a shared first phase: the original is the reference, trained further on "
+    "all facts, those to be forgotten five times per epoch. They lie closer together than two independent trainings, "
+    "and the facts to be forgotten were learned last: forget quality may be easier to reach than elsewhere.",
     True: "Original and reference were trained apart, each from scratch on its own facts.",
 }
 """What a reader must know of the two models, by whether the original was trained from scratch."""
