@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from meow.config import FinetuneSettings, ModelSettings
+from meow.data import check_hub
 from meow.decode import decode
 from meow.errors import ConfigError, DataError
 from meow.prompts import Encoded, Prompter
@@ -235,7 +236,7 @@ def load(settings: ModelSettings) -> LM:
     _bars(not Path(settings.path).is_dir())
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
-    check_folder(settings.path)
+    check_folder(settings.path, revision=settings.revision)
     common = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
     where = {"device_map": settings.device_map} if settings.device_map else {}
     try:
@@ -263,8 +264,8 @@ def pick_device(name: str) -> torch.device:
         raise ConfigError(f"model.device: found {name!r}, expected cpu, cuda, cuda:1, mps or auto") from e
 
 
-def check_folder(path: str) -> None:
-    """Refuse a folder that holds no safetensors before anything is loaded.
+def check_folder(path: str, *, revision: str | None = None) -> None:
+    """Refuse a folder that holds no safetensors, or a hub that is not there, before anything is loaded.
 
     Raises:
         DataError: no config.json, or pickled weights only.
@@ -273,6 +274,7 @@ def check_folder(path: str) -> None:
     if not folder.is_dir():
         if path.startswith((".", "/", "~")) or path.count("/") > 1:
             raise DataError(f"{path}: no such folder; give a folder with a model, or a hub id")
+        check_hub(path, "config.json", repo_type="model", revision=revision, otherwise="give a folder")
         return
     if not (folder / "config.json").is_file():
         raise DataError(f"{path}: holds no config.json; give the folder that save_pretrained wrote")

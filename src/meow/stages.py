@@ -257,9 +257,10 @@ def write_log(
 
 
 def page(folder: Run, config: RunConfig) -> None:
-    """Everything in the folder -> report.html."""
+    """Everything in the folder -> report.html; made anew each time."""
     del config
-    report([folder.path], folder / "report.html")
+    with folder.stage("report", {}):
+        report([folder.path], folder / "report.html")
 
 
 # Models.

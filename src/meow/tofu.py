@@ -56,7 +56,8 @@ def evaluate(
         settings: `max_new_tokens`, and whether forget questions are also asked in their other words.
         original: under which the answers to forget questions are scored, for fluency; may be `lm` itself. It must
             share the tokenizer.
-        known: keys of `row_keys` that are passed over.
+        known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
+            a resumed evaluation batches, and rounds, as an uninterrupted one.
 
     Yields:
         Samples in the order of the items, in groups.
@@ -65,15 +66,19 @@ def evaluate(
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
     keys = row_keys(lm, items, settings, original=original)
-    wanted = [row for row in zip(items, _indices(items), keys, strict=True) if row[2] not in known]
-    prompts = [lm.prompter.prompt(item) for item, _, _ in wanted]
-    for at in range(0, len(wanted), GROUP):
-        group, asked = wanted[at : at + GROUP], prompts[at : at + GROUP]
+    rows = list(zip(items, _indices(items), keys, strict=True))
+    prompts = [lm.prompter.prompt(item) for item in items]
+    for at in range(0, len(rows), GROUP):
+        group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
+        if all(key in known for _, _, key in group):
+            continue
         chosen = [item for item, _, _ in group]
         scored = _likelihoods(lm, chosen)
         answers, others = _answers(lm, chosen, asked, settings)
         losses = _original_losses(original, chosen, asked, answers)
         for i, (item, index, key) in enumerate(group):
+            if key in known:
+                continue
             yield EvalSample(
                 **item.model_dump(),
                 **scored[i],

@@ -258,6 +258,7 @@ def provenance(views: Sequence[Folder]) -> list[dict[str, Any]]:
                 "memory": entry.get("peak_memory_mb", ""), "source": entry.get("copied_from", ""),
             }
             for name, entry in view.stages.items()
+            if name != "report"
         ]  # fmt: skip
         last: dict[str, Any] = next((e for e in reversed(list(view.stages.values())) if "versions" in e), {})
         found.append({
