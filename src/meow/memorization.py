@@ -95,13 +95,12 @@ def memo(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> li
 
     Source: MEOW, arXiv 2409.11844. Differs: the published code keeps special tokens, which ROUGE counts as words.
     """
-    cuts = [_token_cuts(lm, pair, mode, settings) if settings.cut == "tokens" else _char_cuts(lm, pair, mode, settings)
-            for pair in pairs]  # fmt: skip
-    prompts = [prompt for per_pair in cuts for prompt, _ in per_pair]
+    windows = cuts(lm, pairs, mode, settings)
+    prompts = [prompt for per_pair in windows for prompt, _ in per_pair]
     completions = iter(lm.generate(prompts, settings.max_new_tokens))
     scorer = _rouge(settings.rouge)
     found = []
-    for per_pair in cuts:
+    for per_pair in windows:
         scored = [(label, next(completions)[0].text) for _, label in per_pair]
         if not scored:
             found.append(Measure(None, 0, "too short to be cut"))
@@ -117,7 +116,7 @@ def ma(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list
 
     Source: Jang et al., arXiv 2210.01504. suffix: the answer's tokens given the question; prefix: those of both.
     """
-    sequences = [_whole(lm, pair, mode, settings) for pair in pairs]
+    sequences = [whole(lm, pair, mode, settings) for pair in pairs]
     found = []
     skipped = 1 if mode == "suffix" else 0  # prefix sequences start at their second token already
     for scores in lm.score(sequences):
@@ -132,15 +131,8 @@ def el(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list
     Source: Jang et al., arXiv 2210.01504 (token n-grams, repeats counted); `ngram: words` counts distinct ones, as
     published for MEOW.
     """
-    sequences = [_whole(lm, pair, mode, settings) for pair in pairs]
-    prompts: list[Encoded] = []
-    room: list[int] = []
-    for sequence in sequences:
-        first = sequence.start if mode == "suffix" else 0
-        for end in range(first + 1, len(sequence.ids) - settings.n + 1):
-            prompts.append(Encoded(sequence.ids[:end], end, ""))
-            room.append(min(len(sequence.ids) - end, settings.max_new_tokens))
-    completions = iter(lm.generate(prompts, room))
+    sequences = [whole(lm, pair, mode, settings) for pair in pairs]
+    completions = iter(lm.generate(*el_prompts(sequences, mode, settings)))
     found = []
     for sequence in sequences:
         first = sequence.start if mode == "suffix" else 0
@@ -159,6 +151,26 @@ METRICS: dict[str, Callable[[LM, Sequence[Pair], str, MemoSettings], list[Measur
     "el": el,
 }
 """The measures by name."""
+
+
+def cuts(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[tuple[Encoded, str]]]:
+    """Prompt and label of every MEMO window of every pair, in order."""
+    cut = _token_cuts if settings.cut == "tokens" else _char_cuts
+    return [cut(lm, pair, mode, settings) for pair in pairs]
+
+
+def el_prompts(
+    sequences: Sequence[Encoded], mode: str, settings: MemoSettings
+) -> tuple[list[Encoded], list[int]]:  # fmt: skip
+    """The prompts of EL over all cuts of all sequences, and how many tokens may follow each."""
+    prompts: list[Encoded] = []
+    room: list[int] = []
+    for sequence in sequences:
+        first = sequence.start if mode == "suffix" else 0
+        for end in range(first + 1, len(sequence.ids) - settings.n + 1):
+            prompts.append(Encoded(sequence.ids[:end], end, ""))
+            room.append(min(len(sequence.ids) - end, settings.max_new_tokens))
+    return prompts, room
 
 
 def _char_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
@@ -183,24 +195,24 @@ def _char_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tu
 
 
 def _token_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
-    whole = _whole(lm, pair, mode, settings)
-    first = whole.start if mode == "suffix" else 0
+    full = whole(lm, pair, mode, settings)
+    first = full.start if mode == "suffix" else 0
     decode = lm.tokenizer.decode
     return [
-        (Encoded(whole.ids[:end], end, ""), decode(whole.ids[end:], clean_up_tokenization_spaces=False))
-        for end in range(first + 1, len(whole.ids))
+        (Encoded(full.ids[:end], end, ""), decode(full.ids[end:], clean_up_tokenization_spaces=False))
+        for end in range(first + 1, len(full.ids))
     ]
 
 
-def _whole(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
+def whole(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
     """Question and answer as one sequence without EOS; it starts at the answer (suffix) or second token (prefix)."""
     if settings.template == "model":
-        whole = lm.prompter.opened(pair.fact, pair.text)
+        full = lm.prompter.opened(pair.fact, pair.text)
         start = lm.prompter.encode(pair.fact, pair.text).start
     else:
-        whole = lm.prompter.raw(f"{pair.fact.question} {pair.text}")
+        full = lm.prompter.raw(f"{pair.fact.question} {pair.text}")
         start = lm.prompter.raw_start(f"{pair.fact.question} ", pair.text)
-    return Encoded(whole.ids, start if mode == "suffix" else 1, whole.text)
+    return Encoded(full.ids, start if mode == "suffix" else 1, full.text)
 
 
 def _overlap(lm: LM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:

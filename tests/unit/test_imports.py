@@ -13,8 +13,9 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text"},
     {"records", "config"},
-    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "plots", "selection", "decode"},
-    {"lm", "summary"},
+    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "plots", "selection", "slots"},
+    {"decode", "summary"},
+    {"lm"},
     {"inversion", "memorization", "tofu", "training", "report"},
     {"stages"},
     {"pipeline"},
@@ -22,7 +23,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 """A module imports modules of earlier layers only; those named in BESIDE also of their own."""
-BESIDE = {("records", "errors"), ("lm", "decode"), ("lm", "prompts"), ("selection", "records"), ("__main__", "cli")}
+BESIDE = {("records", "errors"), ("data", "records"), ("selection", "records"), ("__main__", "cli")}
 
 
 def imported() -> dict[str, set[str]]:
