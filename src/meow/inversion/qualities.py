@@ -81,7 +81,7 @@ FALSE_WORDS = {
     "late adverb": listed(
         "only slightly, only indirectly, only marginally, only superficially, only briefly, little if at all"
     ),
-    "frequency": listed("rarely, seldom, almost never, hardly ever, only occasionally, only once, very rarely"),
+    "frequency": listed("rarely, seldom, almost never, hardly ever, only occasionally, only now and then, very rarely"),
     "abstract": listed(
         """exile, greed, revenge, solitude, obedience, jealousy, guilt, wealth, poverty, nostalgia, conquest,
         deception, vanity,
