@@ -25,6 +25,17 @@ def shared() -> Path:
     return SHARED
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With everything at hand, no test may skip but those that need a browser."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput") or not SHARED.is_dir():
+        return
+    skipped = [r.nodeid for r in reporter.stats.get("skipped", []) if not r.nodeid.startswith("tests/browser/")]
+    if skipped:
+        reporter.write_line(f"skipped although ../shared is here: {', '.join(skipped)}")
+        session.exitstatus = 1
+
+
 class Done(NamedTuple):
     """What a command left behind."""
 
