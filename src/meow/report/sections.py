@@ -35,13 +35,18 @@ def table(columns: Columns, *, headline: bool) -> list[dict[str, Any]]:
     for name, row in metrics.METRICS.items():
         if (name in metrics.HEADLINES) != headline:
             continue
-        cells = [_cell(log.metrics.get(name), is_reference=log.label == "reference") for log in columns.values()]
+        cells = [_cell(log.metrics.get(name), asked=_is_asked(name, log.label)) for log in columns.values()]
         rows.append({"name": name, "label": row.label, "better": row.better, "unit": row.unit, "cells": cells})
     return rows
 
 
-def _cell(value: Value | None, *, is_reference: bool) -> dict[str, str]:
-    if is_reference and (value is None or value.value is None):
+def _is_asked(metric: str, label: str) -> bool:
+    """Whether a metric means anything for a label: the reference has nothing to be compared with."""
+    return not (label == "reference" or (label == "before" and metric.startswith("fluen")))
+
+
+def _cell(value: Value | None, *, asked: bool) -> dict[str, str]:
+    if not asked and (value is None or value.value is None):
         return {"text": "–", "why": ""}
     if value is None or value.value is None:
         return {"text": "not computable", "why": (value.reason if value else None) or "not measured"}
@@ -94,10 +99,9 @@ def _kept(before: EvalLog, after: EvalLog) -> str:
 
 def warnings(views: Sequence[Folder], columns: Columns) -> list[str]:
     """What a reader must know before quoting a number."""
-    found = []
-    for view in views:
-        name = f"{view.name}: " if len(views) > 1 else ""
-        found += [name + text for text in _warnings_of(view)]
+    per_run = {view.name: _warnings_of(view) for view in views}
+    shared = [text for text in next(iter(per_run.values()), []) if all(text in texts for texts in per_run.values())]
+    found = [*shared, *(f"{name}: {text}" for name, texts in per_run.items() for text in texts if text not in shared)]
     retain = any(log.rows.get("retain") for log in columns.values())
     if retain and any("authors" in log.rows for log in columns.values()):
         found.append("The evaluated retain questions were trained on: utility on them is a training-set number.")
@@ -201,7 +205,7 @@ def verdict(view: Folder, sample: EvalSample) -> str:
 def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
     """Every forget fact with what each model says, and counts of the verdicts."""
     rows = []
-    counts: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {view.name: Counter() for view in views}
     before = next((v.samples["before"] for v in views if v.samples.get("before")), {})
     shown = before or next((v.samples["after"] for v in views if v.samples.get("after")), {})
     reference = next((v.samples["reference"] for v in views if v.samples.get("reference")), {})
@@ -213,8 +217,8 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
             if sample is not None:
                 taught = view.targets.get(id_, [])
                 after.append(_answered(view.name, fact, sample, taught, items.verdict(sample, taught, words), redact))
+                counts[view.name][after[-1]["verdict"]] += 1
         verdicts = sorted({a["verdict"] for a in after})
-        counts.update(verdicts)
         row: dict[str, Any] = {"id": id_, "after": after, "verdicts": verdicts}
         if not redact:
             theirs = reference.get(id_)
@@ -225,7 +229,8 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
             }  # fmt: skip
         rows.append(row)
     subjects = sorted({r.get("subject", "") for r in rows} - {""})
-    return {"rows": rows, "counts": dict(counts), "subjects": subjects}
+    verdicts = sorted({verdict for counted in counts.values() for verdict in counted})
+    return {"rows": rows, "counts": counts, "verdicts": verdicts, "subjects": subjects}
 
 
 def _answered(
