@@ -14,7 +14,7 @@ from meow.report.view import Folder
 from meow.summary import RANKS_FIRST, ranks_first
 
 BROKEN = -2.0
-"""Fluency, in nats per token, below which answers are likely to be broken text."""
+"""Fluency, in nats per token, below which answers may be broken text, or sentences that the original never learned."""
 Columns = Mapping[str, EvalLog]
 
 
@@ -144,7 +144,10 @@ def _warnings_of(view: Folder) -> list[str]:
             found.append(f"Forget quality: {quality.reason}.")
     fluency = after.metrics["fluency"].value
     if fluency is not None and fluency < BROKEN:
-        found.append(f"Fluency is {fluency:.1f} nats per token: many answers are broken text, which is not forgetting.")
+        found.append(
+            f"Fluency is {fluency:.1f} nats per token: the original finds these answers very unlikely. "
+            "Read some below: broken text is not forgetting, sentences that it never learned may be."
+        )
     return found
 
 
