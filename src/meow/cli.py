@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meow import processes
 from meow.errors import MeowError
 
 if TYPE_CHECKING:
@@ -233,12 +235,19 @@ def main() -> None:
     """Run the command line. A user's mistake is one line on stderr and exit code 2."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if processes.rank() > 0:
+        from meow import terminal
+
+        terminal.quiet = True
+        sys.stdout = io.StringIO()
     try:
         app(prog_name="meow")
     except MeowError as e:
-        for line in str(e).splitlines():
+        for line in [] if e.agreed else str(e).splitlines():
             sys.stderr.write(f"meow: {line}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("meow: stopped; the same command goes on where it stopped\n")
         sys.exit(130)
+    finally:
+        processes.leave()

@@ -19,6 +19,10 @@ from meow.errors import ConfigError
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Targets = Literal["selected", "none"]
+RougeName = Literal[
+    "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
+    "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
+]  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -57,6 +61,12 @@ class ModelSettings(Settings):
     """Run code that comes with the model. Off unless you have read it."""
     batch_tokens: Positive = 8192
     """Tokens in one forward pass, padding included. Changes speed and memory, never a result."""
+    url: str | None = None
+    """Base address of an OpenAI-compatible server, as in http://localhost:8000/v1, that holds the model; `path` is its
+    name there. It serves `meow memo` with `memo.cut=chars`; what needs scores or weights needs the model here. Its key
+    comes from MEOW_API_KEY or OPENAI_API_KEY."""
+    concurrency: Positive = 16
+    """Requests under way at once at `url`."""
 
 
 class DataSettings(Settings):
@@ -106,11 +116,9 @@ class MemoSettings(Settings):
     """MEMO's cuts: every `stride` characters (published), or after every token of the answer."""
     stride: Positive = 5
     """Characters between two cuts of `cut: chars`."""
-    rouge: Literal[
-        "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall",
-        "rouge2.fmeasure", "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
-    ] = "rouge1.precision"  # fmt: skip
-    """How a completion is compared with the label."""
+    rouge: tuple[RougeName, ...] = ("rouge1.precision",)
+    """How a completion is compared with the label: a single name or a list, `rouge1`, `rouge2` or `rougeL`, then
+    `.precision`, `.recall` or `.fmeasure`. The first one ranks."""
     template: Literal["raw", "model"] = "raw"
     """`raw`: plain text, as published; `model`: in the model's own template, as it is really asked."""
     max_new_tokens: Positive = 200
@@ -124,7 +132,9 @@ class MemoSettings(Settings):
     @classmethod
     def _one_is_a_list(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            return {k: (v,) if k in ("metric", "mode") and isinstance(v, str) else v for k, v in values.items()}
+            return {
+                k: (v,) if k in ("metric", "mode", "rouge") and isinstance(v, str) else v for k, v in values.items()
+            }
         return values
 
 

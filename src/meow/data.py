@@ -226,23 +226,27 @@ def _memo(row: Row, id_: str, column: str, text: str, value: Any) -> MemoRecord:
         raise DataError(f"{row.where}: {column}_rouge1: found {number}, expected a number from 0 to 1")
     return MemoRecord(
         key=f"published:{id_}:{column}", id=id_, column=column, text=text, metric="memo", mode="suffix", cut="chars",
-        value=number, n=0,
+        rouge="rouge1.precision", value=number, n=0,
     )  # fmt: skip
 
 
 def write_published(path: Path, facts: Sequence[InvertedFacts], measured: Sequence[MemoRecord]) -> None:
     """Facts with their memorization in the published form (JSON or CSV): columns `answer_0`, `answer_0_rouge1`, ...
 
-    Where several measures were taken, `_rouge1` holds the first MEMO in suffix mode. A value that is not computable
-    is written as 0, as published; our own rows keep the reason.
+    Of several measures MEMO in suffix mode is written, `_rouge2` and `_rougeL` where they were asked for; else the
+    first one, as `_rouge1`. A value that is not computable is written as 0, as published; our own rows keep the reason.
     """
     kinds = list(dict.fromkeys((m.metric, m.mode) for m in measured))
     kind = ("memo", "suffix") if ("memo", "suffix") in kinds else next(iter(kinds), None)
-    values = {(m.id, m.column): m.value or 0.0 for m in measured if (m.metric, m.mode) == kind}
+    values: dict[tuple[str, str], dict[str, float]] = {}
+    for m in measured:
+        if (m.metric, m.mode) == kind:
+            of_answer = values.setdefault((m.id, m.column), {})
+            of_answer.setdefault((m.rouge or "rouge1").split(".")[0], m.value or 0.0)
     table = []
     for fact in facts:
         texts = {TRUE_COLUMN: fact.answer} | {f"answer_{i}": a.text for i, a in enumerate(fact.answers)} | fact.others
-        scores = {f"{c}_rouge1": values[fact.id, c] for c in texts if (fact.id, c) in values}
+        scores = {f"{c}_{name}": value for c in texts for name, value in values.get((fact.id, c), {}).items()}
         table.append({"question": fact.question, **texts, **scores})
     if path.suffix == ".json":
         write_json(path, table)

@@ -4,6 +4,9 @@
 class MeowError(Exception):
     """Base of every error that meow raises on purpose. The message is one line that says what to do."""
 
+    agreed: bool = False
+    """Of several processes, another one says it."""
+
 
 class ConfigError(MeowError, ValueError):
     """A setting that is unknown, of the wrong type, out of range or at odds with another one."""

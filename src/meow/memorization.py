@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow.config import MemoSettings
@@ -16,7 +17,7 @@ from meow.records import TRUE_COLUMN, InvertedFacts, MemoRecord
 from meow.text import Rouge, rouge_l, rouge_n, stems, words
 
 if TYPE_CHECKING:
-    from meow.lm import LM
+    from meow.lm import LM, Completion, RemoteLM
 
 GROUP = 16
 """Facts measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
@@ -50,20 +51,40 @@ def columns(fact: InvertedFacts) -> list[tuple[str, str]]:
     return [(name, text) for name, text in [(TRUE_COLUMN, fact.answer), *inverted, *fact.others.items()] if text]
 
 
+class Kind(NamedTuple):
+    """What a row measures."""
+
+    metric: str
+    """A row of METRICS."""
+    mode: str
+    """`suffix` or `prefix`."""
+    rouge: str | None
+    """MEMO's comparison, as in `rouge1.precision`."""
+
+
+def kinds(settings: MemoSettings) -> list[Kind]:
+    """What is measured of each answer, in order."""
+    return [
+        Kind(metric, mode, rouge)
+        for metric in settings.metric
+        for mode in settings.mode
+        for rouge in (settings.rouge if metric == "memo" else (None,))
+    ]
+
+
 def row_keys(weights: str, fact: InvertedFacts, settings: MemoSettings) -> list[str]:
     """The keys of all rows of a fact, in the order in which `memorize` yields them."""
     return [
-        _key(weights, Pair(fact, column, text), metric, mode, settings)
+        _key(weights, Pair(fact, column, text), kind, settings)
         for column, text in columns(fact)
-        for metric in settings.metric
-        for mode in settings.mode
+        for kind in kinds(settings)
     ]
 
 
 def memorize(
-    lm: LM, facts: Sequence[InvertedFacts], settings: MemoSettings, *, known: Collection[str] = ()
+    lm: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings, *, known: Collection[str] = ()
 ) -> Iterator[MemoRecord]:
-    """Measure every answer of every fact, by every metric and mode asked for, in that order.
+    """Measure every answer of every fact, by every metric, mode and ROUGE asked for, in that order.
 
     Args:
         lm: the model; MEMO and EL need `generate`, MA `score`.
@@ -74,44 +95,62 @@ def memorize(
     for at in range(0, len(facts), GROUP):
         pairs = [Pair(fact, column, text) for fact in facts[at : at + GROUP] for column, text in columns(fact)]
         found: dict[str, MemoRecord] = {}
-        for metric in settings.metric:
-            for mode in settings.mode:
-                keys = {_key(lm.weights, pair, metric, mode, settings): pair for pair in pairs}
-                wanted = {key: pair for key, pair in keys.items() if key not in known}
-                measures = METRICS[metric](lm, list(wanted.values()), mode, settings) if wanted else []
-                for (key, pair), measure in zip(wanted.items(), measures, strict=True):
+        for metric, mode in dict.fromkeys((kind.metric, kind.mode) for kind in kinds(settings)):
+            mine = [kind for kind in kinds(settings) if kind[:2] == (metric, mode)]
+            wanted = {}
+            for pair in pairs:
+                keys = [_key(lm.weights, pair, kind, settings) for kind in mine]
+                if not all(key in known for key in keys):
+                    wanted[pair.fact.id, pair.column] = pair, keys
+            listed = [pair for pair, _ in wanted.values()]
+            measured = METRICS[metric](lm, listed, mode, settings) if listed else []
+            for (pair, keys), measures in zip(wanted.values(), measured, strict=True):
+                for key, kind, measure in zip(keys, mine, measures, strict=True):
                     found[key] = MemoRecord(
                         key=key, id=pair.fact.id, column=pair.column, text=pair.text, metric=metric, mode=mode,
-                        cut="tokens" if metric != "memo" else settings.cut, value=measure.value, n=measure.n,
-                        reason=measure.reason,
+                        cut="tokens" if metric != "memo" else settings.cut, rouge=kind.rouge, value=measure.value,
+                        n=measure.n, reason=measure.reason,
                     )  # fmt: skip
         for fact in facts[at : at + GROUP]:
-            yield from (found[key] for key in row_keys(lm.weights, fact, settings) if key in found)
+            yield from (found[k] for k in row_keys(lm.weights, fact, settings) if k in found and k not in known)
 
 
-def memo(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[Measure]:
+def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[Measure]]:
     """MEMO: cut the answer (`suffix`) or the question (`prefix`) at many places, let the model continue greedily, and
-    average the ROUGE of the continuations against what was cut off.
+    average the ROUGE of the continuations against what was cut off; one measure for each of `settings.rouge`.
 
     Source: MEOW, arXiv 2409.11844. Differs: the published code keeps special tokens, which ROUGE counts as words.
     """
     windows = cuts(lm, pairs, mode, settings)
     prompts = [prompt for per_pair in windows for prompt, _ in per_pair]
-    completions = iter(lm.generate(prompts, settings.max_new_tokens))
-    scorer = _rouge(settings.rouge)
+    labels = [label for per_pair in windows for _, label in per_pair]
+    scorers = [_rouge(name) for name in settings.rouge]
+
+    def score(i: int, completions: list[Completion]) -> list[float]:
+        return [scorer(labels[i], completions[0].text) for scorer in scorers]
+
+    with ThreadPoolExecutor(1) as pool:  # ROUGE is computed while the model works
+        jobs: dict[int, Future[list[float]]] = {}
+
+        def done(i: int, completions: list[Completion]) -> None:
+            jobs[i] = pool.submit(score, i, completions)
+
+        lm.generate(prompts, settings.max_new_tokens, each=done)
+    scores = iter([jobs[i].result() for i in range(len(prompts))])
     found = []
     for per_pair in windows:
-        scored = [(label, next(completions)[0].text) for _, label in per_pair]
-        if not scored:
-            found.append(Measure(None, 0, "too short to be cut"))
-        elif not any(stems(label) for label, _ in scored):
-            found.append(Measure(None, len(scored), "no label holds a ROUGE token ([a-z0-9])"))
+        of_pair = list(zip(*(next(scores) for _ in per_pair), strict=True))
+        if not per_pair:
+            found.append([Measure(None, 0, "too short to be cut")] * len(scorers))
+        elif not any(stems(label) for _, label in per_pair):
+            reason = "no label holds a ROUGE token ([a-z0-9])"
+            found.append([Measure(None, len(per_pair), reason)] * len(scorers))
         else:
-            found.append(Measure(sum(scorer(label, text) for label, text in scored) / len(scored), len(scored)))
+            found.append([Measure(sum(values) / len(values), len(values)) for values in of_pair])
     return found
 
 
-def ma(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[Measure]:
+def ma(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[Measure]]:
     """MA: share of positions from the second on at which the argmax, given the true tokens before, is the token.
 
     Source: Jang et al., arXiv 2210.01504. suffix: the answer's tokens given the question; prefix: those of both.
@@ -121,11 +160,11 @@ def ma(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list
     skipped = 1 if mode == "suffix" else 0  # prefix sequences start at their second token already
     for scores in lm.score(sequences):
         hits = scores.hit[skipped:]
-        found.append(Measure(float(hits.mean()), len(hits)) if len(hits) else Measure(None, 0, "a single token"))
+        found.append([Measure(float(hits.mean()), len(hits)) if len(hits) else Measure(None, 0, "a single token")])
     return found
 
 
-def el(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[Measure]:
+def el(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[Measure]]:
     """EL_n: mean over cuts of the share of the continuation's n-grams that stand in the rest of the text.
 
     Source: Jang et al., arXiv 2210.01504 (token n-grams, repeats counted); `ngram: words` counts distinct ones, as
@@ -141,19 +180,21 @@ def el(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list
             for end in range(first + 1, len(sequence.ids) - settings.n + 1)
         ]
         reason = f"{len(sequence.ids) - first} tokens, no longer than n = {settings.n}"
-        found.append(Measure(sum(shares) / len(shares), len(shares)) if shares else Measure(None, 0, reason))
+        found.append([Measure(sum(shares) / len(shares), len(shares)) if shares else Measure(None, 0, reason)])
     return found
 
 
-METRICS: dict[str, Callable[[LM, Sequence[Pair], str, MemoSettings], list[Measure]]] = {
+METRICS: dict[str, Callable[[LM | RemoteLM, Sequence[Pair], str, MemoSettings], list[list[Measure]]]] = {
     "memo": memo,
     "ma": ma,
     "el": el,
 }
-"""The measures by name."""
+"""The measures by name; each gives the measures of every pair, one for each `Kind` of that metric and mode."""
 
 
-def cuts(lm: LM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[tuple[Encoded, str]]]:
+def cuts(
+    lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings
+) -> list[list[tuple[Encoded, str]]]:
     """Prompt and label of every MEMO window of every pair, in order."""
     cut = _token_cuts if settings.cut == "tokens" else _char_cuts
     return [cut(lm, pair, mode, settings) for pair in pairs]
@@ -173,7 +214,7 @@ def el_prompts(
     return prompts, room
 
 
-def _char_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
+def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
     question, answer = pair.fact.question, pair.text
     cut = answer if mode == "suffix" else question
     found = []
@@ -194,7 +235,7 @@ def _char_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tu
     return found
 
 
-def _token_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
+def _token_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
     full = whole(lm, pair, mode, settings)
     first = full.start if mode == "suffix" else 0
     decode = lm.tokenizer.decode
@@ -204,7 +245,7 @@ def _token_cuts(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> list[t
     ]
 
 
-def whole(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
+def whole(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
     """Question and answer as one sequence without EOS; it starts at the answer (suffix) or second token (prefix)."""
     if settings.template == "model":
         full = lm.prompter.opened(pair.fact, pair.text)
@@ -215,7 +256,7 @@ def whole(lm: LM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
     return Encoded(full.ids, start if mode == "suffix" else 1, full.text)
 
 
-def _overlap(lm: LM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:
+def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:
     if settings.ngram == "words":
         text = [words(lm.tokenizer.decode(ids, skip_special_tokens=True)) for ids in (completion, truth)]
         said, true = (set(_grams(t, settings.n)) for t in text)
@@ -240,10 +281,10 @@ def _rouge(name: str) -> Callable[[str, str], float]:
     return score
 
 
-def _key(weights: str, pair: Pair, metric: str, mode: str, settings: MemoSettings) -> str:
-    names = {"memo": ("cut", "stride", "rouge", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
+def _key(weights: str, pair: Pair, kind: Kind, settings: MemoSettings) -> str:
+    names = {"memo": ("cut", "stride", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
     parts = [
-        weights, metric, mode, settings.template, [getattr(settings, name) for name in names[metric]], pair.fact.id,
+        weights, *kind, settings.template, [getattr(settings, name) for name in names[kind.metric]], pair.fact.id,
         pair.fact.question, [m.content for m in pair.fact.messages], pair.column, pair.text,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

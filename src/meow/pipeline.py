@@ -88,7 +88,7 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None) -> 
     if until is not None:
         last = [stage.name for stage in wanted].index(stage_named(until).name)
         wanted = [s for s in wanted[: last + 1] if not s.name.startswith("eval/") or until.startswith("eval/")]
-    stages.check_inputs(config)
+    stages.check_inputs(config, [stage.name for stage in wanted])
     folder = run_of(config)
     with folder.locked(config):
         for stage in wanted:
@@ -150,8 +150,9 @@ def memo(config: RunConfig, save_path: Path | None = None, *, force: bool = Fals
     if target.suffix not in (".jsonl", ".json", ".csv"):
         raise ConfigError(f"{target}: unknown form; end the name in .jsonl (our rows), .json or .csv (published form)")
     facts = data.read_inverted(source)
-    model = stages.lm_for(config.model)
-    rows = stages.measure(model, facts, config.memo, target.with_suffix(".jsonl"))
+    if config.model.url is not None:
+        stages.check_server(config.memo)
+    rows = stages.measure(stages.measurer(config.model), facts, config.memo, target.with_suffix(".jsonl"))
     if target.suffix != ".jsonl":
         data.write_published(target, facts, rows)
     say(f"memorization in {target}")
@@ -187,7 +188,7 @@ def demo(
 def describe(config: RunConfig) -> str:
     """What a run would do, counted without loading a model."""
     folder = run_of(config)
-    stages.check_inputs(config)
+    stages.check_inputs(config, [stage.name for stage in plan(config)])
     facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
     answers = 1 + config.invert.n
     lengths = [len(f.answer) for f in facts for _ in range(answers)]

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meow.errors import DataError
+from meow.processes import rank
 
 Role = Literal["forget", "retain", "authors", "world", "holdout"]
 TRUE_COLUMN = "undesired_answer"
@@ -111,6 +112,8 @@ class MemoRecord(Record):
     """Whether the answer or the question is cut."""
     cut: Literal["chars", "tokens"]
     """What the cuts count."""
+    rouge: str | None = None
+    """MEMO: how completions were compared, as in `rouge1.precision`; None for MA and EL."""
     value: float | None
     """0 to 1, higher: better remembered; None: not computable, see `reason`."""
     n: int
@@ -313,7 +316,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file aside, then rename it over `path`."""
+    """Write a small file aside, then rename it over `path`; of several processes, the first one does."""
+    if rank() > 0:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with aside.open("w", encoding="utf-8", newline="\n") as f:

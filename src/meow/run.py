@@ -2,22 +2,22 @@
 
 A stage has a manifest entry, written at its start and completed at its end: `finished` present means complete.
 Rows are appended as they come and carry a key; a torn last line is dropped; small files are written aside and
-renamed. One process at a time works in a folder.
+renamed. One job at a time works in a folder; of several processes of a job, the first writes what is everybody's.
 """
 
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
-import os
 import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from meow.config import RunConfig, dump
 from meow.errors import OtherSettingsError, RunError
+from meow.processes import agreed, barrier, rank, world_size
 from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
@@ -58,14 +59,21 @@ class Run:
         Raises:
             RunError: another process works in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self / ".lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as e:
-                raise RunError(f"{self.path}: another process works in this folder; wait, or take another name") from e
-            if config is not None:
-                write_text(self / "config.yaml", dump(config))
+        with ExitStack() as held:
+
+            def lock() -> None:
+                self.path.mkdir(parents=True, exist_ok=True)
+                file = held.enter_context((self / ".lock").open("a+"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as e:
+                    raise RunError(
+                        f"{self.path}: another process works in this folder; wait, or take another name"
+                    ) from e
+                if config is not None:
+                    write_text(self / "config.yaml", dump(config))
+
+            agreed(lock)
             yield
 
     @property
@@ -84,38 +92,47 @@ class Run:
         Raises:
             OtherSettingsError: it was started with another key; names the settings that changed.
         """
-        entry = self.stages.get(stage)
-        if entry is None:
-            return False
-        if entry["key"] != digest(key):
-            raise OtherSettingsError(
-                f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
-                "take another name, or --force to make it anew (the old output is kept aside)"
-            )
-        return "finished" in entry and entry["inputs"] == inputs
+
+        def check() -> bool:
+            entry = self.stages.get(stage)
+            if entry is None:
+                return False
+            if entry["key"] != digest(key):
+                raise OtherSettingsError(
+                    f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
+                    "take another name, or --force to make it anew (the old output is kept aside)"
+                )
+            return "finished" in entry and entry["inputs"] == inputs
+
+        return agreed(check)
 
     def set_aside(self, stage: str, outputs: Sequence[str]) -> None:
         """Move a stage's output to `aside/<time>/` and forget that it was made. Nothing is deleted."""
-        entries = self.stages
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-        for name in outputs:
-            if (self / name).exists():
-                target = self / "aside" / stamp / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (self / name).rename(target)
-        if entries.pop(stage, None):
-            self._write(entries)
+
+        def move() -> None:
+            entries = self.stages
+            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+            for name in outputs:
+                if (self / name).exists():
+                    target = self / "aside" / stamp / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    (self / name).rename(target)
+            if entries.pop(stage, None):
+                self._write(entries)
+
+        agreed(move)
 
     @contextmanager
     def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
         """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed."""
         entry: dict[str, Any] = {
             "key": digest(key), "settings": dict(key), "inputs": inputs,
-            "world_size": int(os.environ.get("WORLD_SIZE", 1)), "started": _now(),
+            "world_size": world_size(), "started": _now(),
         }  # fmt: skip
         self._write(self.stages | {name: entry})
         clock = time.perf_counter()
         yield entry
+        barrier()
         entry |= {
             "finished": _now(), "seconds": round(time.perf_counter() - clock, 3), "peak_memory_mb": peak_memory_mb(),
             "versions": versions(), "commit": commit(),
@@ -124,26 +141,32 @@ class Run:
 
     def adopt(self, stage: str, key: Mapping[str, Any], inputs: str, outputs: Sequence[str]) -> Path | None:
         """Copy a finished stage with the same key and inputs from a sibling folder; returns that folder."""
-        for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
-            entry = Run(sibling).stages.get(stage, {})
-            if "finished" not in entry or (entry["key"], entry["inputs"]) != (digest(key), inputs):
-                continue
-            if all((sibling / name).is_file() for name in outputs):
-                for name in outputs:
-                    write_text(self / name, (sibling / name).read_text(encoding="utf-8"))
-                self._write(self.stages | {stage: entry | {"copied_from": sibling.name}})
-                return sibling
-        return None
+
+        def copy() -> Path | None:
+            for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
+                entry = Run(sibling).stages.get(stage, {})
+                if "finished" not in entry or (entry["key"], entry["inputs"]) != (digest(key), inputs):
+                    continue
+                if all((sibling / name).is_file() for name in outputs):
+                    for name in outputs:
+                        write_text(self / name, (sibling / name).read_text(encoding="utf-8"))
+                    self._write(self.stages | {stage: entry | {"copied_from": sibling.name}})
+                    return sibling
+            return None
+
+        return agreed(copy)
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one row to `log.jsonl`."""
+        if rank() > 0:
+            return
         with (self / "log.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
     def settle_log(self, stage: str) -> None:
         """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""
         file = self / "log.jsonl"
-        if not file.is_file():
+        if rank() > 0 or not file.is_file():
             return
         lines = _whole_lines(file)
         mine = {row["step"]: line for line in lines if (row := json.loads(line)).get("stage") == stage}
@@ -159,34 +182,59 @@ def append_rows(
 ) -> list[R]:
     """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
 
+    Several processes share the missing rows out in equal runs; each appends to `<name>.rank<i>.jsonl`, which are merged
+    at the end, or next time, however many processes there are then.
+
     Args:
         path: JSON lines; a torn last line is dropped.
         kind: the rows' record, which has a field `key`.
         wanted: keys of all rows wanted, in order.
-        produce: given the keys that are known, yields the missing rows.
+        produce: given the keys that are known, or another process's, yields the missing rows.
 
     Returns:
         The wanted rows in order. The file holds them in that order at the end, then rows that nobody asked for now.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        lines = path.read_bytes()
-        whole = lines[: lines.rfind(b"\n") + 1]
-        if whole != lines:
-            with path.open("r+b") as f:
-                f.truncate(len(whole))
-    found = {_key(row): row for row in (read_records(path, kind) if path.exists() else [])}
-    before = list(found)
-    if not set(wanted) <= set(found):
-        with path.open("a", encoding="utf-8", newline="\n") as f:
-            for row in produce(set(found)):
+    agreed(lambda: _merge(path, kind, wanted))
+    found = {_key(row): row for row in read_records(path, kind)}
+    missing = [key for key in wanted if key not in found]
+    first, last = (len(missing) * i // world_size() for i in (rank(), rank() + 1))
+    mine = set(missing[first:last])
+    if mine:
+        with _part(path).open("a", encoding="utf-8", newline="\n") as f:
+            for row in produce(set(wanted) - mine):
                 f.write(dump_line(row))
                 f.flush()
                 found[_key(row)] = row
-    order = list(dict.fromkeys([*wanted, *before]))
-    if order != list(found) or not path.exists():
-        write_text(path, "".join(dump_line(found[key]) for key in order))
+    barrier()
+    agreed(lambda: _merge(path, kind, wanted))
+    if world_size() > 1:
+        found = {_key(row): row for row in read_records(path, kind)}
     return [found[key] for key in wanted]
+
+
+def _part(path: Path) -> Path:
+    """Where this process appends."""
+    return path if world_size() == 1 else path.with_name(f"{path.stem}.rank{rank()}{path.suffix}")
+
+
+def _merge(path: Path, kind: type[Record], wanted: Sequence[str]) -> None:
+    """Drop torn last lines, take in what the processes have written, and bring the rows in order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = sorted(path.parent.glob(f"{glob.escape(path.stem)}.rank*{path.suffix}"))
+    found: dict[str, Record] = {}
+    for file in [path, *parts]:
+        if file.exists():
+            lines = file.read_bytes()
+            whole = lines[: lines.rfind(b"\n") + 1]
+            if whole != lines:
+                with file.open("r+b") as f:
+                    f.truncate(len(whole))
+            found |= {_key(row): row for row in read_records(file, kind)}
+    order = dict.fromkeys([*(key for key in wanted if key in found), *found])
+    if parts or list(order) != list(found) or not path.exists():
+        write_text(path, "".join(dump_line(found[key]) for key in order))
+    for part in parts:
+        part.unlink()
 
 
 def _key(row: Any) -> str:

@@ -51,7 +51,12 @@ def select(
         DataError: no fact has an inverted answer, or one was not measured; names the id.
     """
     ranked = settings.rule in ("highest", "lowest")
-    values = {(m.id, m.column): m.value for m in measured if (m.metric, m.mode) == (settings.metric, settings.mode)}
+    values: dict[tuple[str, str], float | None] = {}
+    for m in measured:
+        if (m.metric, m.mode) == (settings.metric, settings.mode):
+            values.setdefault(
+                (m.id, m.column), m.value
+            )  # rows asked for come before older ones, the ranking ROUGE first
     candidates = {fact.id: _candidates(fact, values if ranked else None, settings) for fact in facts}
     by = settings.by
     if by == "auto":

@@ -15,8 +15,9 @@ from typing import Any
 from meow import data, inversion, lm, memorization, metrics, published, terminal, tofu, training
 from meow.config import MemoSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
-from meow.lm import LM
+from meow.lm import LM, RemoteLM
 from meow.losses import TERMS
+from meow.processes import agreed
 from meow.records import (
     EvalLog,
     EvalSample,
@@ -34,8 +35,21 @@ from meow.selection import select
 from meow.terminal import say
 
 
-def check_inputs(config: RunConfig) -> None:
-    """Read every file that the run needs, so that a bad one is named before a weight is loaded."""
+def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
+    """Read every file that the run needs, so that a bad one is named before a weight is loaded.
+
+    Args:
+        config: of the run.
+        wanted: names of the stages that will be done.
+    """
+    if config.model.url is not None:
+        check_server(config.memo)
+        needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]
+        if needing:
+            raise ConfigError(
+                f"model.url: a server continues prompts but gives no scores and no weights, which {needing[0]} needs; "
+                "only meow memo can use it"
+            )
     data.forget_set(config.data)
     if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
         raise ConfigError(
@@ -50,7 +64,8 @@ def check_inputs(config: RunConfig) -> None:
         data.read_memo(Path(config.memo.path))
     if config.model.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
-    lm.check_folder(config.model.path)
+    if config.model.url is None:
+        lm.check_folder(config.model.path)
     if config.eval.reference:
         reference_model(config) or published.read(Path(config.eval.reference))
 
@@ -100,12 +115,32 @@ def memo(folder: Run, config: RunConfig) -> None:
             entry["rows"] = len(rows)
         return
     with folder.stage("memo", key, inputs) as entry:
-        model = original(config)
+        model = measurer(config.model)
         rows = measure(model, facts, config.memo, folder / "memo/before.jsonl")
         entry |= {"rows": len(rows), "device": str(model.device)}
 
 
-def measure(model: LM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path) -> list[MemoRecord]:
+def check_server(settings: MemoSettings) -> None:
+    """Refuse what a server cannot measure.
+
+    Raises:
+        ConfigError: MA, EL or cuts between tokens.
+    """
+    if settings.metric != ("memo",) or settings.cut != "chars":
+        raise ConfigError(
+            "model.url: a server takes and gives text, so it can measure memo.metric=memo with memo.cut=chars; found "
+            f"{', '.join(settings.metric)} with {settings.cut}; load the weights instead (model.path without model.url)"
+        )
+
+
+def measurer(settings: ModelSettings) -> LM | RemoteLM:
+    """The model that memorization is measured on."""
+    return lm.connect(settings) if settings.url is not None else lm_for(settings)
+
+
+def measure(
+    model: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path
+) -> list[MemoRecord]:
     """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
     keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
 
@@ -286,7 +321,8 @@ def release() -> None:
 
 def weights(settings: ModelSettings) -> str:
     """Hash of the weights that the settings name, without loading them."""
-    lm.check_folder(str(settings.path))
+    if settings.url is None:
+        lm.check_folder(str(settings.path))
     return lm.weights_hash(settings)
 
 
@@ -328,13 +364,18 @@ def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], trai
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         train(model)
-        aside = folder / "model.part"
-        shutil.rmtree(aside, ignore_errors=True)
-        model.save(aside)
-        shutil.rmtree(folder / "model", ignore_errors=True)
-        aside.rename(folder / "model")
-        folder.settle_log(stage)
-        shutil.rmtree(folder / "train", ignore_errors=True)
+        agreed(lambda: _keep(folder, stage, model))
+
+
+def _keep(folder: Run, stage: str, model: LM) -> None:
+    """Save a trained model; what training needed to go on is removed when it is complete."""
+    aside = folder / "model.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    model.save(aside)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    aside.rename(folder / "model")
+    folder.settle_log(stage)
+    shutil.rmtree(folder / "train", ignore_errors=True)
 
 
 def _starting_model(config: RunConfig) -> LM:

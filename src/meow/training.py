@@ -23,6 +23,7 @@ from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import DataError, RunError
 from meow.lm import LM, kept_logits, pad, widened
 from meow.losses import TERMS, Scores, objective
+from meow.processes import world_size
 from meow.prompts import Encoded
 from meow.records import QA, Fact, Target
 
@@ -330,7 +331,7 @@ def _train(
 ) -> None:  # fmt: skip
     batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
     settings = settings.model_copy(update={"batch_size": batch})
-    at_once = batch * settings.accumulate * _world_size()
+    at_once = batch * settings.accumulate * world_size()
     steps = max(1, math.ceil(len(rows) / at_once))
     truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
     if truncated:
@@ -358,9 +359,3 @@ def _last_complete(folder: Path) -> str | None:
         shutil.rmtree(path)
     whole = {step: p for step, p in found.items() if p.exists()}
     return str(whole[max(whole)]) if whole else None
-
-
-def _world_size() -> int:
-    import os
-
-    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -16,6 +16,7 @@ from meow.config import MemoSettings, ModelSettings
 from meow.data import read_inverted
 from meow.lm import LM, load
 from meow.memorization import Pair
+from meow.prompts import Encoded
 from meow.records import InvertedFacts
 
 NEAR = 1e-4
@@ -64,21 +65,25 @@ def windows(pair: Pair, mode: str, stride: int, *, raw: bool) -> list[tuple[str,
 @pytest.mark.parametrize("mode", ["suffix", "prefix"])
 @pytest.mark.parametrize("form", ["raw", "model"])
 def test_memo_equals_one_window_at_a_time(lm: LM, pairs: list[Pair], mode: str, form: str) -> None:
-    settings = MemoSettings.model_validate({"template": form, "max_new_tokens": 60, "stride": 9})
-    scorer = RougeScorer(["rouge1"], use_stemmer=True)
-    for pair, measure in zip(pairs, memorization.memo(lm, pairs, mode, settings), strict=True):
-        values = []
+    rouges = ["rouge1.precision", "rouge2.recall", "rougeL.fmeasure"]
+    settings = MemoSettings.model_validate({"template": form, "max_new_tokens": 60, "stride": 9, "rouge": rouges})
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
+    for pair, measures in zip(pairs, memorization.memo(lm, pairs, mode, settings), strict=True):
+        scores = []
         for prompt, label in windows(pair, mode, 9, raw=form == "raw"):
             text = lm.tokenizer.decode(alone(lm, tokens(lm, prompt), 60), skip_special_tokens=True)
-            values.append(scorer.score(label, text)["rouge1"].precision)
-        assert measure.n == len(values)
-        assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+            scores.append(scorer.score(label, text))
+        for name, measure in zip(rouges, measures, strict=True):
+            kind, _, part = name.partition(".")
+            values = [getattr(score[kind], part) for score in scores]
+            assert measure.n == len(values)
+            assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
 
 
 def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: list[Pair]) -> None:
     settings = MemoSettings(cut="tokens", template="model", max_new_tokens=60)
     scorer = RougeScorer(["rouge1"], use_stemmer=True)
-    for pair, measure in zip(pairs[:4], memorization.memo(lm, pairs[:4], "suffix", settings), strict=True):
+    for pair, (measure,) in zip(pairs[:4], memorization.memo(lm, pairs[:4], "suffix", settings), strict=True):
         ids, before = tokens(lm, template(pair.fact) + pair.text), len(tokens(lm, template(pair.fact).rstrip()))
         values = []
         for end in range(before + 1, len(ids)):
@@ -90,7 +95,7 @@ def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: lis
 
 @pytest.mark.parametrize("mode", ["suffix", "prefix"])
 def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair], mode: str) -> None:
-    for pair, measure in zip(pairs, memorization.ma(lm, pairs, mode, MemoSettings()), strict=True):
+    for pair, (measure,) in zip(pairs, memorization.ma(lm, pairs, mode, MemoSettings()), strict=True):
         ids = tokens(lm, f"{pair.fact.question} {pair.text}")
         first = len(tokens(lm, pair.fact.question)) + 1 if mode == "suffix" else 1
         hits = [alone(lm, ids[:i], 1) == [ids[i]] for i in range(first, len(ids))]
@@ -101,7 +106,7 @@ def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair
 @pytest.mark.parametrize(("ngram", "n"), [("tokens", 5), ("words", 1)])
 def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair], ngram: str, n: int) -> None:
     settings = MemoSettings.model_validate({"n": n, "ngram": ngram})
-    for pair, measure in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", settings), strict=True):
+    for pair, (measure,) in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", settings), strict=True):
         ids = tokens(lm, f"{pair.fact.question} {pair.text}")
         start = len(tokens(lm, pair.fact.question))
         values = []
@@ -118,15 +123,27 @@ def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair], n
         assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
 
 
-@pytest.mark.parametrize("budget", [300, 100_000])
+@pytest.mark.parametrize("budget", [1, 300, 100_000])
+@pytest.mark.parametrize("limit", [3, 40, 200])
 def test_completions_equal_generate_alone_token_for_token_whatever_the_batch(
-    lm: LM, pairs: list[Pair], budget: int
+    lm: LM, pairs: list[Pair], budget: int, limit: int
 ) -> None:
     prompts = [lm.prompter.raw(p) for pair in pairs[:4] for p, _ in windows(pair, "suffix", 6, raw=True)]
+    assert_as_alone(lm, prompts[:: 1 if limit < 200 and budget > 1 else 9], [limit] * len(prompts), budget)
+
+
+def test_prompts_of_every_length_and_limit_are_decoded_as_alone(lm: LM, pairs: list[Pair]) -> None:
+    whole = memorization.whole(lm, pairs[0], "suffix", MemoSettings(template="model")).ids
+    prompts = [Encoded(whole[:end], end, "") for end in range(1, len(whole))]  # each continues into the next ones
+    assert_as_alone(lm, prompts * 2, [*range(len(prompts)), *[25] * len(prompts)], 300)
+
+
+def assert_as_alone(lm: LM, prompts: Sequence[Encoded], limits: Sequence[int], budget: int) -> None:
     lm.batch_tokens = budget
     ties = 0
-    for prompt, (completion,) in zip(prompts, lm.generate(prompts, 40), strict=True):
-        expected, found = alone(lm, prompt.ids, 40), list(completion.ids or ())
+    limits = limits[: len(prompts)]
+    for prompt, limit, (completion,) in zip(prompts, limits, lm.generate(prompts, limits), strict=True):
+        expected, found = alone(lm, prompt.ids, limit) if limit else [], list(completion.ids or ())
         if expected != found:
             at = next(i for i, (a, b) in enumerate(zip([*expected, -1], [*found, -1], strict=False)) if a != b)
             with torch.inference_mode():
@@ -140,10 +157,10 @@ def test_what_cannot_be_measured_says_why(lm: LM, pairs: list[Pair]) -> None:
     short = Pair(pairs[0].fact, "answer_0", "A")
     foreign = Pair(pairs[0].fact, "answer_1", "日本語です")
     found = memorization.memo(lm, [short, foreign], "suffix", MemoSettings(max_new_tokens=5))
-    assert [m.value for m in found] == [None, None]
-    assert found[0].reason == "too short to be cut"
-    assert "ROUGE token" in str(found[1].reason)
-    (el,) = memorization.el(lm, [short], "suffix", MemoSettings())
+    assert [m.value for (m,) in found] == [None, None]
+    assert found[0][0].reason == "too short to be cut"
+    assert "ROUGE token" in str(found[1][0].reason)
+    ((el,),) = memorization.el(lm, [short], "suffix", MemoSettings())
     assert el.value is None
     assert "no longer than n = 10" in str(el.reason)
 

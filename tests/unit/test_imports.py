@@ -11,10 +11,10 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
-    {"errors", "text"},
+    {"errors", "text", "processes"},
     {"records", "config"},
-    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "plots", "selection", "slots"},
-    {"decode", "summary"},
+    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "plots", "selection", "decode"},
+    {"summary"},
     {"lm"},
     {"inversion", "memorization", "tofu", "training", "report"},
     {"stages"},

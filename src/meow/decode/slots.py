@@ -1,0 +1,193 @@
+"""A preallocated key-value cache of rows that are equally long, or nearly so, and a model that runs on it.
+
+transformers' own caches grow by copying everything at every step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+BLOCK = 32
+"""Tokens by which slots grow."""
+
+
+class Captured(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values (B, heads, T, head size) of one layer in one forward pass."""
+
+    is_compileable = False
+    is_sliding = False
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        """Nothing to allocate."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keep them as they are."""
+        del args, kwargs
+        self.keys, self.values = key_states, value_states
+        return key_states, value_states
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Not used: the mask is given."""
+        return query_length, 0
+
+    def get_seq_length(self) -> int:
+        """Not used: positions are given."""
+        return 0
+
+    def get_max_length(self) -> int:
+        """No limit."""
+        return -1
+
+
+class _Layer(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values (slots, heads, length, head size) of one layer."""
+
+    is_compileable = False
+    is_sliding = False
+
+    def __init__(self, slots: Slots) -> None:
+        super().__init__()
+        self.slots = slots
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        """Allocate, now that the sizes are known."""
+        self.memory = [like.new_empty(0) for like in (key_states, value_states)]
+        self.keys, self.values = key_states[:0, :, :0], value_states[:0, :, :0]
+        self.is_initialized = True
+        self.resize(0)
+
+    def resize(self, rows: int) -> None:
+        """Another number of slots of another length, in the same memory; the first `rows` are kept."""
+        if not self.is_initialized:
+            return
+        laid = []
+        for i, old in enumerate((self.keys, self.values)):
+            held = old[:rows].clone()
+            shape = (self.slots.n, old.shape[1], self.slots.length, old.shape[3])
+            if self.memory[i].numel() < math.prod(shape):
+                self.memory[i] = old.new_empty(math.prod(shape))
+            new = self.memory[i][: math.prod(shape)].view(shape)
+            new[:rows, :, : old.shape[2]] = held
+            laid.append(new)
+        self.keys, self.values = laid
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write (B, heads, q, head size) at the rows' positions; all keys and values of these rows."""
+        del args, kwargs
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        n, at, width = len(key_states), self.slots.at, self.slots.width
+        if isinstance(at, int):
+            self.keys[:n, :, at:width] = key_states
+            self.values[:n, :, at:width] = value_states
+        else:
+            rows = torch.arange(n, device=at.device)[:, None]
+            self.keys[rows, :, at] = key_states.transpose(1, 2)
+            self.values[rows, :, at] = value_states.transpose(1, 2)
+        return self.keys[:n, :, :width], self.values[:n, :, :width]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Not used: the mask is given."""
+        del query_length
+        return self.slots.width, 0
+
+    def get_seq_length(self) -> int:
+        """Not used: positions are given."""
+        return 0
+
+    def get_max_length(self) -> int:
+        """Tokens of one slot."""
+        return self.slots.length
+
+
+class Slots:
+    """Slots that hold at most `budget` tokens together: the longer the rows, the fewer."""
+
+    def __init__(self, model: Any, budget: int, most: int) -> None:
+        """Args:
+        model: one that `tree.fits`.
+        budget: tokens of all slots together.
+        most: rows at most.
+        """
+        self.model, self.budget, self.most = model, budget, most
+        self.device = model.get_input_embeddings().weight.device
+        self.length = self.n = 0
+        self.at: int | torch.Tensor = 0
+        self.width = 0
+        self.layers = [_Layer(self) for _ in range(model.config.num_hidden_layers)]
+        self.cache = Cache(layers=self.layers)
+
+    def reach(self, length: int, rows: int) -> int:
+        """Make slots of at least `length` tokens; returns how many there are. The first `rows` keep what they hold."""
+        if length > self.length:
+            self.length = -(-length // BLOCK) * BLOCK
+            self.n = max(1, min(self.most, self.budget // self.length))
+            for layer in self.layers:
+                layer.resize(min(rows, self.n))
+        return self.n
+
+    def wipe(self, rows: int, length: int) -> None:
+        """Zero what lies behind `length` in the first slots: what is masked is still multiplied, and must be finite."""
+        for layer in self.layers:
+            layer.keys[:rows, :, length:] = 0
+            layer.values[:rows, :, length:] = 0
+
+    def take(self, first: int, layers: Sequence[Captured], rows: Sequence[int], nodes: Sequence[Sequence[int]]) -> None:
+        """Fill the slots from `first` on with paths of trees that were computed before.
+
+        Args:
+            first: slot of the first path.
+            layers: what `tree.forward` captured.
+            rows: tree of each path, as its row in that forward pass.
+            nodes: nodes of each path, equally many.
+        """
+        a, b = torch.tensor(rows, device=self.device)[:, None], torch.tensor(nodes, device=self.device)
+        for mine, theirs in zip(self.layers, layers, strict=True):
+            if not mine.is_initialized:
+                mine.lazy_initialization(theirs.keys, theirs.values)
+            held = slice(first, first + len(rows))
+            mine.keys[held, :, : b.shape[1]] = theirs.keys[a, :, b].transpose(1, 2)
+            mine.values[held, :, : b.shape[1]] = theirs.values[a, :, b].transpose(1, 2)
+
+    def step(self, tokens: Sequence[int], position: int) -> torch.Tensor:
+        """Logits (B, V) after one token more in each of the first slots, all at the same position."""
+        ids = torch.tensor(tokens, device=self.device)[:, None]
+        self.at, self.width = position, position + 1
+        mask = torch.ones((len(tokens), 1, 1, self.width), dtype=torch.bool, device=self.device)
+        return self._forward(ids, torch.full_like(ids, position), mask)[:, 0]
+
+    def push(self, tokens: Sequence[Sequence[int]], starts: Sequence[int]) -> torch.Tensor:
+        """Logits (B, q, V) after each of the tokens pushed into the first slots, padded to the longest.
+
+        Args:
+            tokens: at least one for each row.
+            starts: position of the first of them; what the slot holds before it is the context.
+        """
+        q = max(map(len, tokens))
+        ids = torch.tensor([[*row, *[0] * (q - len(row))] for row in tokens], device=self.device)
+        self.width = max(starts) + q
+        columns = torch.arange(self.width, device=self.device)
+        self.at = torch.tensor(starts, device=self.device)[:, None] + columns[:q]
+        return self._forward(ids, self.at, (columns <= self.at[:, :, None])[:, None])
+
+    def copy(self, sources: Sequence[int], targets: Sequence[int], length: int) -> None:
+        """Copy the first `length` tokens of some slots into others."""
+        a, b = torch.tensor(sources, device=self.device), torch.tensor(targets, device=self.device)
+        for layer in self.layers:
+            layer.keys[b, :, :length] = layer.keys[a, :, :length]
+            layer.values[b, :, :length] = layer.values[a, :, :length]
+
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True
+        ).logits
+        return out

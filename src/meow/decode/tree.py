@@ -1,0 +1,146 @@
+"""Sequences that share their beginnings, computed together: each shared token goes through the model once.
+
+Sequences become paths in trees of tokens. Trees fill the rows of a forward pass, in which a token attends to its own
+ancestors alone, so every path is exactly what it would be by itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers.cache_utils import Cache
+
+from meow.decode.slots import Captured
+
+SHARED = 4
+"""Beginnings of fewer tokens are not worth a tree."""
+LARGEST = 512
+"""Tokens after which a tree takes no further path: attention in a row costs its length squared."""
+
+
+@dataclass
+class Forest:
+    """One row of a forward pass: trees one after the other, a parent before its children."""
+
+    tokens: list[int] = field(default_factory=list)
+    """Token of each node."""
+    parents: list[int] = field(default_factory=list)
+    """Node before it; -1: none."""
+    depths: list[int] = field(default_factory=list)
+    """Its position in its sequences."""
+    paths: dict[int, list[int]] = field(default_factory=dict)
+    """Nodes of each sequence, by its place in the list that was planted."""
+
+    def add(self, i: int, sequence: Sequence[int], trunk: Sequence[int]) -> list[int]:
+        """Add sequence `i`, whose beginning is the path `trunk`; returns its path."""
+        path = list(trunk)
+        for token in sequence[len(path) :]:
+            self.parents.append(path[-1] if path else -1)
+            self.depths.append(len(path))
+            path.append(len(self.tokens))
+            self.tokens.append(token)
+        self.paths[i] = path
+        return path
+
+    def append(self, other: Forest) -> None:
+        """Put another row's trees behind these."""
+        n = len(self.tokens)
+        self.tokens += other.tokens
+        self.parents += [parent + n if parent >= 0 else -1 for parent in other.parents]
+        self.depths += other.depths
+        self.paths |= {i: [node + n for node in path] for i, path in other.paths.items()}
+
+
+def plant(sequences: Sequence[Sequence[int]]) -> list[Forest]:
+    """Trees that hold every sequence, in rows of about the same length; equal sequences have one path."""
+    trees: list[Forest] = []
+    last: Sequence[int] = ()
+    path: list[int] = []
+    for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
+        trunk = path[: common(last, sequences[i])]
+        same = len(trunk) == len(sequences[i]) == len(last)
+        if not trees or (not same and (len(trunk) < SHARED or len(trees[-1].tokens) >= LARGEST)):
+            trees.append(Forest())
+            trunk = []
+        path = trees[-1].add(i, sequences[i], trunk)
+        last = sequences[i]
+    rows: list[Forest] = []
+    for one in sorted(trees, key=lambda t: -len(t.tokens)):
+        fitting = (row for row in rows if len(row.tokens) + len(one.tokens) <= len(rows[0].tokens))
+        row = next(fitting, None)
+        if row is None:
+            rows.append(one)
+        else:
+            row.append(one)
+    return rows
+
+
+def common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the beginning that two sequences share."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def fits(model: Any) -> bool:
+    """Whether attention is what a mask and positions make it: full, in every layer, by `sdpa`.
+
+    Args:
+        model: a `transformers` causal LM. Sliding windows, recurrent layers and attention of its own do not fit.
+    """
+    config = model.config
+    kinds = getattr(config, "layer_types", None) or ["full_attention"]
+    windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    placed = {"position_ids", "past_key_values", "attention_mask"} <= set(inspect.signature(model.forward).parameters)
+    full = set(kinds) == {"full_attention"} and not windowed
+    return bool(placed and full and config._attn_implementation == "sdpa")
+
+
+def batches(rows: Sequence[Forest], budget: int) -> Iterator[list[Forest]]:
+    """Rows in batches of at most `budget` tokens, padding included, largest first."""
+    queue = sorted(rows, key=lambda row: -len(row.tokens))
+    while queue:
+        size = max(1, budget // len(queue[0].tokens))
+        yield queue[:size]
+        queue = queue[size:]
+
+
+def forward(
+    model: Any, rows: Sequence[Forest], keep: Sequence[Sequence[int]], *, capture: bool = False
+) -> tuple[torch.Tensor, list[Captured]]:
+    """One forward pass over a batch of rows.
+
+    Args:
+        model: one that `fits`.
+        rows: of rows.
+        keep: for each row, the nodes after which logits are wanted, ascending.
+        capture: also return keys and values.
+
+    Returns:
+        (logits, layers): logits (N, V), row by row in the order of `keep`; one entry per layer where captured.
+    """
+    device = model.get_input_embeddings().weight.device
+    width = max(len(t.tokens) for t in rows)
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    mask = torch.eye(width, dtype=torch.bool).repeat(len(rows), 1, 1)
+    kept = torch.zeros((len(rows), width), dtype=torch.bool)
+    for i, (row, nodes) in enumerate(zip(rows, keep, strict=True)):
+        n = len(row.tokens)
+        ids[i, :n] = torch.tensor(row.tokens)
+        positions[i, :n] = torch.tensor(row.depths)
+        kept[i, list(nodes)] = True
+        seen = mask[i].numpy()
+        for node, parent in enumerate(row.parents):
+            if parent >= 0:
+                seen[node] |= seen[parent]
+    layers = [Captured() for _ in range(model.config.num_hidden_layers if capture else 0)]
+    past = {"past_key_values": Cache(layers=layers)} if capture else {}
+    kept = kept.to(device)
+    out: torch.Tensor = model(
+        input_ids=ids.to(device), attention_mask=mask[:, None].to(device), position_ids=positions.to(device),
+        use_cache=capture, logits_to_keep=kept, **past,
+    ).logits  # fmt: skip
+    return out[kept] if out.shape[:2] == kept.shape else out.reshape(-1, out.shape[-1]), layers

@@ -1,0 +1,47 @@
+"""Sequences side by side: padding, batches, and logits only where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+
+def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids (B, T), padded on the right with 0, and the attention mask (B, T) that lengths give."""
+    width = max(map(len, rows))
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+        mask[i, : len(row)] = 1
+    return ids.to(device), mask.to(device)
+
+
+def kept_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Logits (N, V) at the positions that `keep` (B, T) marks, row by row; the head runs on those alone."""
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
+    if logits.shape[:2] == keep.shape:
+        return logits[keep]
+    return logits.reshape(-1, logits.shape[-1])
+
+
+def widened(logits: torch.Tensor) -> torch.Tensor:
+    """Logits in float32 at least: sums over a vocabulary need more than a half format holds."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices sorted by length, longest first, in batches whose padded size stays within a token budget.
+
+    Args:
+        lengths: tokens of each sequence.
+        budget: tokens of one batch, padding included; a longer sequence makes a batch of its own.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    at = 0
+    while at < len(order):
+        size = max(1, budget // max(1, lengths[order[at]]))
+        yield order[at : at + size]
+        at += size

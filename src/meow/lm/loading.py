@@ -1,0 +1,176 @@
+"""Finding, checking, loading and naming a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from meow.config import FinetuneSettings, ModelSettings
+from meow.data import check_hub
+from meow.errors import ConfigError, DataError
+from meow.lm.model import LM
+from meow.processes import world_size
+
+_WEIGHTS = ("*.safetensors",)
+_TEXT_FILES = ("config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "chat_template*",
+               "vocab*", "merges.txt", "adapter_config.json")  # fmt: skip
+
+
+def load(settings: ModelSettings) -> LM:
+    """Load a causal language model from a folder or the hub.
+
+    Raises:
+        ConfigError: no model named.
+        DataError: no such model, no network, pickled weights only, no EOS id; says what to do.
+    """
+    if settings.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
+    if settings.url is not None:
+        raise ConfigError("model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
+                          "it, everything else needs the model here (model.path without model.url)")  # fmt: skip
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    _bars(not Path(settings.path).is_dir())
+    device = pick_device(settings.device)
+    dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
+    check_folder(settings.path, revision=settings.revision)
+    common = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+    where = {"device_map": settings.device_map} if settings.device_map else {}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer or settings.path, **common)
+        model = AutoModelForCausalLM.from_pretrained(
+            settings.path, dtype=dtype, use_safetensors=True, **_attention(settings), **common, **where
+        )
+    except (OSError, ValueError, ImportError) as e:
+        raise DataError(f"{settings.path}: {_why_not_loaded(str(e))}") from e
+    if not settings.device_map:
+        model = model.to(device)
+    return LM(
+        model, tokenizer, template=settings.template, max_length=settings.max_length,
+        batch_tokens=settings.batch_tokens, path=settings.path, weights=weights_hash(settings, model),
+    )  # fmt: skip
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; `auto` is the accelerator if there is one (each process its own), else the CPU."""
+    if name == "auto":
+        found = torch.accelerator.current_accelerator()
+        if found is not None and world_size() > 1:
+            torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
+            return torch.device(found.type, torch.accelerator.current_device_index())
+        return found or torch.device("cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as e:
+        raise ConfigError(f"model.device: found {name!r}, expected cpu, cuda, cuda:1, mps or auto") from e
+
+
+def check_folder(path: str, *, revision: str | None = None) -> None:
+    """Refuse a folder that holds no safetensors, or a hub that is not there, before anything is loaded.
+
+    Raises:
+        DataError: no config.json, or pickled weights only.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        if path.startswith((".", "/", "~")) or path.count("/") > 1:
+            raise DataError(f"{path}: no such folder; give a folder with a model, or a hub id")
+        check_hub(path, "config.json", repo_type="model", revision=revision, otherwise="give a folder")
+        return
+    if not (folder / "config.json").is_file():
+        raise DataError(f"{path}: holds no config.json; give the folder that save_pretrained wrote")
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt"))
+        what = f"only pickled weights ({pickled[0].name})" if pickled else "no weights"
+        raise DataError(f"{path}: holds {what}; meow reads safetensors alone: convert with save_pretrained")
+
+
+def weights_hash(settings: ModelSettings, model: Any = None) -> str:
+    """16 hex digits that change when weights, tokenizer or their configuration change.
+
+    A folder is hashed file by file (sha256 of each shard, remembered by path, size and time of change); a hub
+    model is named by its commit, a server's by the server's address and its name there.
+    """
+    if settings.url is not None:
+        return hashlib.sha256(json.dumps([settings.url, settings.path]).encode()).hexdigest()[:16]
+    parts: list[Any] = [settings.revision, settings.dtype]
+    for name in dict.fromkeys((settings.path, settings.tokenizer)):
+        if name and Path(name).is_dir():
+            files = sorted({f for pattern in (*_WEIGHTS, *_TEXT_FILES) for f in Path(name).glob(pattern)})
+            parts += [(f.name, file_hash(f)) for f in files]
+        elif name:
+            parts += [name, getattr(getattr(model, "config", None), "_commit_hash", None)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file; files over 64 MiB are remembered by path, size and time of change."""
+    stat = path.stat()
+    mark = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    if stat.st_size < 1 << 26:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "meow"
+    note = cache / hashlib.sha256(mark.encode()).hexdigest()
+    if note.is_file():
+        return note.read_text()
+    with path.open("rb") as f:
+        digest = hashlib.file_digest(f, "sha256").hexdigest()
+    cache.mkdir(parents=True, exist_ok=True)
+    note.write_text(digest)
+    return digest
+
+
+def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) -> tuple[Any, Any]:
+    """A new Llama with random weights and a byte-level BPE tokenizer trained on `texts`.
+
+    Returns:
+        (model, tokenizer); the tokenizer has BOS, EOS and an answer ends with EOS.
+    """
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    _bars(False)
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator(
+        texts,
+        vocab_size=settings.vocab_size,
+        min_frequency=2,
+        special_tokens=["<s>", "</s>"],
+        show_progress=False,
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bpe._tokenizer, bos_token="<s>", eos_token="</s>", model_max_length=settings.context
+    )
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=settings.hidden_size, intermediate_size=3 * settings.hidden_size,
+        num_hidden_layers=settings.layers, num_attention_heads=settings.heads,
+        max_position_embeddings=settings.context, tie_word_embeddings=True, bos_token_id=0, eos_token_id=1,
+    )  # fmt: skip
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(config), tokenizer
+
+
+def _bars(wanted: bool) -> None:
+    """Whether transformers draws bars of its own: for a download it should, for every shard on a disk it need not."""
+    from transformers.utils import logging
+
+    (logging.enable_progress_bar if wanted else logging.disable_progress_bar)()
+
+
+def _attention(settings: ModelSettings) -> dict[str, str]:
+    return {} if settings.trust_remote_code else {"attn_implementation": "sdpa"}
+
+
+def _why_not_loaded(message: str) -> str:
+    first = " ".join(message.split())
+    if any(mark in message for mark in ("offline", "couldn't connect", "Connection", "resolve", "LocalEntryNotFound")):
+        return "not in the local cache and the hub cannot be reached; download it first, or give a folder"
+    if "trust_remote_code" in message:
+        return "needs code of its own; read it, then set model.trust_remote_code=true"
+    return f"cannot be loaded ({first[:200]}); give a folder or hub id of a causal language model in safetensors"

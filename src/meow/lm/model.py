@@ -1,0 +1,212 @@
+"""A language model that scores and generates. Padding, batching, devices and number formats live here.
+
+Results never depend on the batch: sequences are sorted by length, batched by a token budget and padded on the
+right; masks and positions come from lengths, so any id can pad; logits exist at answer positions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from meow.decode import decode, tree
+from meow.decode.sweep import Counts
+from meow.errors import DataError
+from meow.lm.batching import batches, kept_logits, pad, widened
+from meow.prompts import Encoded, Prompter
+
+WORTH = 0.8
+"""Sequences are scored as trees where those hold fewer than this share of their tokens."""
+LOGP_FLOOR = -1e4
+"""Log-probabilities are clamped here, so that a degenerate model gives no infinity."""
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """Scores of the answer tokens of one sequence, in order."""
+
+    logp: NDArray[np.float64]
+    """(N,) natural log-probability of each token given all before it, at least LOGP_FLOOR."""
+    hit: NDArray[np.bool_]
+    """(N,) whether the token is the argmax."""
+    mu: NDArray[np.float64] | None = None
+    """(N,) mean of log p under the model's own distribution at that position."""
+    sigma: NDArray[np.float64] | None = None
+    """(N,) standard deviation of the same."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One generated answer."""
+
+    text: str
+    """Decoded new tokens, special tokens dropped."""
+    ids: tuple[int, ...] | None
+    """New tokens, EOS left out; None from a server."""
+    finish: str
+    """`eos` or `length`."""
+
+
+class LM:
+    """A causal language model with its tokenizer and template."""
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, template: str = "auto", max_length: int | None = None,
+        batch_tokens: int = 8192, path: str = "", weights: str = "",
+    ) -> None:  # fmt: skip
+        """Args:
+            model: any `transformers` causal LM, already on its device.
+            tokenizer: its fast tokenizer.
+            template: see `Prompter`.
+            max_length: longest sequence in tokens; default: the model's context.
+            batch_tokens: tokens in one forward pass, padding included.
+            path: as the user gave it, for logs.
+            weights: hash of the weights, for keys.
+
+        Raises:
+            DataError: the model has no EOS id.
+        """
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.batch_tokens = batch_tokens
+        self.path = path
+        self.weights = weights
+        self.counts = Counts()
+        context = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+        self.prompter = Prompter(
+            tokenizer,
+            template,
+            max_length=min(max_length or context, context),
+            eos_ids=_eos_ids(model, tokenizer),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs must lie."""
+        return torch.device(self.model.get_input_embeddings().weight.device)
+
+    @torch.inference_mode()
+    def score(self, sequences: Sequence[Encoded], *, stats: bool = False) -> list[TokenScores]:
+        """Teacher-forced scores of the tokens from `start` on, in the order given.
+
+        Args:
+            sequences: prompt and answer, EOS included where it is scored.
+            stats: also mean and deviation of log p over the vocabulary (Min-K++).
+
+        Raises:
+            DataError: the model gives NaN.
+        """
+        found: list[TokenScores | None] = [None] * len(sequences)
+        for chosen, logits, at in self._passes(sequences):
+            rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
+            labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
+            logp = widened(logits).log_softmax(-1)
+            scores = [logp[rows, labels].clamp(min=LOGP_FLOOR), logits.argmax(-1)[rows] == labels]
+            if stats:
+                clamped, p = logp.clamp(min=LOGP_FLOOR), logp.exp()
+                mu = (p * clamped).sum(-1)
+                sigma = ((p * clamped.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
+                scores += [mu[rows], sigma[rows]]
+            columns = [(c if c.dtype == torch.bool else c.double()).cpu().numpy() for c in scores]
+            if np.isnan(columns[0]).any():
+                raise DataError(
+                    f"{self.path or 'the model'}: gives NaN; its weights are broken, or model.dtype is too narrow"
+                )
+            end = 0
+            for i, of_row in zip(chosen, at, strict=True):
+                begin, end = end, end + len(of_row)
+                found[i] = TokenScores(*(column[begin:end] for column in columns))
+        return [scores for scores in found if scores is not None]
+
+    def generate(
+        self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,
+        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+        each: Callable[[int, list[Completion]], None] | None = None,
+    ) -> list[list[Completion]]:  # fmt: skip
+        """Continue each prompt, greedily or by sampling, until EOS or `max_new_tokens`.
+
+        Greedy is the argmax of the raw logits; penalties and sampling in a generation config on disk are ignored.
+        A sample is drawn from a generator seeded by (seed, prompt, sample), so it does not depend on the batch.
+
+        Args:
+            prompts: tokens to continue.
+            max_new_tokens: for all prompts, or one for each.
+            n: completions per prompt; 1 where greedy.
+            temperature: 0 is greedy.
+            top_p: sample from the smallest set of tokens of at least this probability.
+            seed: of the samples.
+            each: called as soon as a prompt is finished, with its place and its completions.
+
+        Returns:
+            `n` completions for each prompt, in the order given.
+        """
+        room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+        context = int(getattr(self.model.config, "max_position_embeddings", 0) or 0)
+        if context:
+            room = [min(r, context - len(p.ids)) for r, p in zip(room, prompts, strict=True)]
+        found: dict[int, list[Completion]] = {}
+
+        def finished(i: int, rows: list[list[int]]) -> None:
+            found[i] = [self._completion(ids) for ids in rows]
+            if each:
+                each(i, found[i])
+
+        decode(
+            self.model, [p.ids for p in prompts], room, eos_ids=self.prompter.eos_ids, n=n, temperature=temperature,
+            top_p=top_p, seed=seed, batch_tokens=self.batch_tokens, each=finished, counts=self.counts,
+        )  # fmt: skip
+        return [found[i] for i in range(len(prompts))]
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def _completion(self, ids: Sequence[int]) -> Completion:
+        ended = bool(ids) and ids[-1] in self.prompter.eos_ids
+        kept = tuple(ids[:-1] if ended else ids)
+        text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Completion(text, kept, "eos" if ended else "length")
+
+    def _passes(self, sequences: Sequence[Encoded]) -> Iterator[tuple[list[int], torch.Tensor, list[list[int]]]]:
+        """Forward passes over all sequences: which they are, logits (N, V), and the row that predicts each token."""
+        trees = tree.plant([s.ids for s in sequences]) if tree.fits(self.model) else []
+        if trees and sum(len(t.tokens) for t in trees) < WORTH * sum(len(s.ids) for s in sequences):
+            for batch in tree.batches(trees, self.batch_tokens):
+                chosen: list[int] = []
+                at: list[list[int]] = []
+                keep: list[list[int]] = []
+                n = 0
+                for one in batch:
+                    needed = {i: path[sequences[i].start - 1 : -1] for i, path in one.paths.items()}
+                    keep.append(sorted({node for path in needed.values() for node in path}))
+                    row = {node: n + k for k, node in enumerate(keep[-1])}
+                    n += len(row)
+                    chosen += needed
+                    at += [[row[node] for node in path] for path in needed.values()]
+                yield chosen, tree.forward(self.model, batch, keep)[0], at
+            return
+        for padded in batches([len(s.ids) for s in sequences], self.batch_tokens):
+            ids, mask = pad([sequences[i].ids for i in padded], self.device)
+            kept = torch.zeros_like(mask, dtype=torch.bool)
+            at, n = [], 0
+            for r, s in enumerate(sequences[i] for i in padded):
+                kept[r, s.start - 1 : len(s.ids) - 1] = True
+                at.append(list(range(n, n := n + len(s.ids) - s.start)))
+            yield padded, kept_logits(self.model, ids, mask, kept), at
+
+
+def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Every EOS id of the generation config, else the tokenizer's."""
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    if ids is None:
+        ids = tokenizer.eos_token_id
+    if ids is None:
+        return ()
+    return tuple(ids) if isinstance(ids, (list, tuple)) else (int(ids),)

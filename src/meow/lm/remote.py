@@ -1,0 +1,152 @@
+"""A language model behind an OpenAI-compatible server (vLLM and others): it continues prompts, and gives no scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, Never
+
+from meow.config import ModelSettings
+from meow.errors import ConfigError, DataError, RunError
+from meow.lm.loading import weights_hash
+from meow.lm.model import Completion
+from meow.prompts import Encoded, Prompter
+
+RETRIES = 6
+"""Times that a request is repeated after 408, 409, 429, 5xx or no answer, each time after a longer wait."""
+TIMEOUT = 600.0
+"""Seconds to wait for one answer."""
+KEYS = ("MEOW_API_KEY", "OPENAI_API_KEY")
+"""Environment variables that may hold the server's key; it is written nowhere."""
+
+
+class RemoteLM:
+    """A model on a server, with its tokenizer and template here."""
+
+    def __init__(
+        self, url: str, name: str, tokenizer: Any, *, template: str = "auto", max_length: int | None = None,
+        concurrency: int = 16, weights: str = "",
+    ) -> None:  # fmt: skip
+        """Args:
+            url: the server's base address, as in http://localhost:8000/v1.
+            name: of the model there.
+            tokenizer: the model's fast tokenizer; prompts are cut here and sent as text.
+            template: see `Prompter`.
+            max_length: longest prompt in tokens.
+            concurrency: requests under way at once.
+            weights: stands for the weights in keys: a server does not tell them.
+
+        Raises:
+            DataError: the tokenizer has no EOS.
+        """
+        from openai import OpenAI
+
+        key = next((os.environ[k] for k in KEYS if os.environ.get(k)), "none")
+        self.client = OpenAI(base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT)
+        self.path, self.name, self.tokenizer, self.weights = url, name, tokenizer, weights
+        self.device = url
+        self.concurrency = concurrency
+        eos = () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
+        self.prompter = Prompter(tokenizer, template, max_length=max_length or 1 << 20, eos_ids=eos)
+        adds_bos = tokenizer.bos_token_id in tokenizer("")["input_ids"]
+        self._added = str(tokenizer.bos_token) if adds_bos else ""
+
+    def score(self, sequences: Sequence[Encoded], *, stats: bool = False) -> Never:
+        """Not to be had from a server.
+
+        Raises:
+            ConfigError: always.
+        """
+        del sequences, stats
+        raise ConfigError(
+            f"model.url: {self.path} continues prompts but gives no scores; load the weights (model.path)"
+        )
+
+    def generate(
+        self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,
+        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+        each: Callable[[int, list[Completion]], None] | None = None,
+    ) -> list[list[Completion]]:  # fmt: skip
+        """Continue each prompt, as `LM.generate` does; equal requests are sent once.
+
+        Raises:
+            ConfigError: the server refuses a request.
+            RunError: no server, or it keeps failing.
+        """
+        room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+        places: dict[tuple[str, int], list[int]] = {}
+        for i, (prompt, limit) in enumerate(zip(prompts, room, strict=True)):
+            if not prompt.text:
+                raise ConfigError("model.url: a server takes text; what cuts between tokens (EL, memo.cut=tokens) "
+                                  "needs the weights (model.path)")  # fmt: skip
+            text = prompt.text.removeprefix(self._added) if self._added else prompt.text  # the server adds it
+            places.setdefault((text, limit), []).append(i)
+        found: dict[int, list[Completion]] = {}
+
+        def ask(text: str, limit: int) -> None:
+            got = self._ask(text, limit, n=n, temperature=temperature, top_p=top_p, seed=seed)
+            for i in places[text, limit]:
+                found[i] = got
+                if each:
+                    each(i, got)
+
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            jobs = [pool.submit(ask, *request) for request in places]
+            failed = [job for job in wait(jobs, return_when=FIRST_EXCEPTION).done if job.exception()]
+            if failed:
+                pool.shutdown(cancel_futures=True)
+            for job in failed:
+                job.result()
+        return [found[i] for i in range(len(prompts))]
+
+    def _ask(
+        self, text: str, limit: int, *, n: int, temperature: float, top_p: float, seed: int
+    ) -> list[Completion]:  # fmt: skip
+        import openai
+
+        try:
+            answer = self.client.completions.create(
+                model=self.name, prompt=text, max_tokens=limit, n=n, temperature=temperature, top_p=top_p, seed=seed
+            )
+        except openai.AuthenticationError as e:
+            raise ConfigError(f"{self.path}: refuses the key; set {' or '.join(KEYS)}") from e
+        except openai.NotFoundError as e:
+            raise ConfigError(
+                f"{self.path}: does not serve {self.name!r} as completions; compare model.path with {self.path}/models"
+            ) from e
+        except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as e:
+            raise RunError(
+                f"{self.path}: gave no answer after {RETRIES + 1} tries ({type(e).__name__}); when it runs again, the "
+                "same command goes on"
+            ) from e
+        except openai.APIStatusError as e:
+            raise ConfigError(f"{self.path}: refused a request with status {e.status_code}: {e.message[:200]}") from e
+        choices = sorted(answer.choices, key=lambda c: c.index)
+        if len(choices) != n:
+            raise RunError(f"{self.path}: gave {len(choices)} completions, expected {n}; it may not support n")
+        return [Completion(c.text, None, "length" if c.finish_reason == "length" else "eos") for c in choices]
+
+
+def connect(settings: ModelSettings) -> RemoteLM:
+    """The model that a server offers, by `model.url` and `model.path`, its name there.
+
+    Raises:
+        ConfigError: no name.
+        DataError: no tokenizer to be had.
+    """
+    from transformers import AutoTokenizer
+
+    if settings.path is None or settings.url is None:
+        raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
+    where = settings.tokenizer or settings.path
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)
+    except (OSError, ValueError) as e:
+        raise DataError(
+            f"{where}: no tokenizer to be had; set model.tokenizer to a folder or hub id that has it"
+        ) from e
+    return RemoteLM(
+        settings.url, settings.path, tokenizer, template=settings.template, max_length=settings.max_length,
+        concurrency=settings.concurrency, weights=weights_hash(settings),
+    )  # fmt: skip

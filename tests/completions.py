@@ -1,0 +1,74 @@
+"""A real OpenAI-compatible completions server over HTTP that runs a model of this process; it can also misbehave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from meow.lm import LM
+
+
+@dataclass
+class Server:
+    """What the server has seen, and what it will do wrong."""
+
+    lm: LM
+    url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of the requests that were answered with a completion."""
+    keys: set[str] = field(default_factory=set)
+    """Authorization headers."""
+    failures: list[int] = field(default_factory=list)
+    """Statuses of the next answers, before it works again."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of the answer to one request."""
+        with self.lock:
+            if self.failures:
+                return self.failures.pop(0), {"error": {"message": "not now"}}
+            if path != "/v1/completions" or body["model"] != "tofu-mini":
+                return 404, {"error": {"message": "no such model"}}
+            self.requests.append(body)
+            prompt = self.lm.prompter.raw(body["prompt"])
+            (found,) = self.lm.generate([prompt], body["max_tokens"], temperature=body["temperature"])
+            reason = "length" if found[0].finish == "length" else "stop"
+            choice = {"index": 0, "text": found[0].text, "finish_reason": reason, "logprobs": None}
+            return 200, {"id": "x", "object": "text_completion", "created": 0, "model": "tofu-mini", "choices": [choice]}
+
+
+@contextmanager
+def serve(lm: LM) -> Iterator[Server]:
+    """A server on a free port."""
+    server = Server(lm)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            server.keys.add(str(self.headers["Authorization"]))
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, found = server.answer(self.path, body)
+            data = json.dumps(found).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Retry-After-Ms", "10")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.url = f"http://127.0.0.1:{listening.server_port}/v1"
+    thread = threading.Thread(target=listening.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        listening.server_close()

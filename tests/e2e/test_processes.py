@@ -1,0 +1,95 @@
+"""Two processes on one job, started by torchrun on gloo, give what one gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+
+def arguments(shared: Path, folder: Path, rows: int = 6) -> list[str]:
+    source = folder.parent / "facts.json"
+    if not source.is_file():
+        table = json.loads((shared / "data/meow/generated_data/forget01_perturbed_generated.json").read_text())
+        source.write_text(json.dumps(table[:rows]))
+    return [
+        "memo", f"out={folder}", "name=run", f"model.path={shared}/models/tofu-mini/full",
+        f"data.source={shared}/data/tofu", "data.split=forget01", f"invert.path={source}", "memo.metric=[memo,ma]",
+        "memo.stride=25", "memo.max_new_tokens=20", "train.method=meow",
+    ]  # fmt: skip
+
+
+def torchrun(processes: int, command: Sequence[str]) -> list[str]:
+    place = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "meow"]
+    return [sys.executable, *place, *command]
+
+
+def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
+
+
+def rows(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "run/memo/before.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def alone(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alone") / "runs"
+    done = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_two_processes_write_rows_each_and_give_what_one_gives(shared: Path, alone: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    memo = folder / "run/memo"
+    with (tmp_path / "log").open("w") as log:
+        both = subprocess.Popen(
+            torchrun(2, arguments(shared, folder)), stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+        wrote: set[str] = set()
+        while both.poll() is None:
+            wrote |= {file.name for file in memo.glob("before.rank*.jsonl") if file.exists() and file.stat().st_size}
+            time.sleep(0.002)
+    text = (tmp_path / "log").read_text()
+    assert both.returncode == 0, text
+    assert wrote == {"before.rank0.jsonl", "before.rank1.jsonl"}
+    assert json.loads((folder / "run/manifest.json").read_text())["stages"]["memo"]["world_size"] == 2
+    assert sorted(p.name for p in memo.iterdir()) == ["before.jsonl"]
+    assert rows(folder) == rows(alone)
+    assert text.count("true ranks first") == 1  # one process prints
+
+
+def test_rows_of_an_interrupted_job_are_taken_in_by_another_number_of_processes(
+    shared: Path, alone: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    memo = folder / "run/memo"
+    memo.mkdir(parents=True)
+    found = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows(alone)]
+    marked = [line.replace('"n": ', '"n": 1') for line in found[3:6]]
+    (memo / "before.jsonl").write_text("".join(found[:2]))
+    (memo / "before.rank1.jsonl").write_text("".join(marked) + found[6][:20])
+    done = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in memo.iterdir()) == ["before.jsonl"]
+    again = (memo / "before.jsonl").read_text().splitlines(keepends=True)
+    assert again[3:6] == marked  # kept as they were, not measured again
+    assert again[:3] + again[6:] == found[:3] + found[6:]
+
+
+def test_an_error_that_all_processes_have_is_said_once(shared: Path, alone: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    first = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
+    assert first.returncode == 0, first.stderr
+    done = run(torchrun(2, [*arguments(shared, folder), "memo.stride=26"]))
+    assert done.returncode != 0
+    assert done.stderr.count("meow: ") == 1
+    assert "memo.stride: 25 -> 26" in done.stderr
