@@ -3,13 +3,22 @@
 Input: tofu-mini `full`, the first 20 questions of forget05 with their true and four inverted answers. Baseline: one
 `model.generate(ids, attention_mask, max_new_tokens=..., do_sample=False, use_cache=True)` a call under
 `inference_mode`, model loaded, same number format and threads, on every 20th prompt in file order, scaled to all.
-MEMO: at most 200 new tokens, every window; completions are compared with ours on that sample. MA: `max_new_tokens=1`
-for every 20th token. EL: its own prompts (suffix, n = 10 tokens), at most N - c new tokens.
+MEMO: at most 200 new tokens, every window; completions are compared with ours on that sample. `cut: tokens`: the same
+over its own cuts. MA: `max_new_tokens=1` for every 20th token. EL: its own prompts (suffix, n = 10 tokens), at most
+N - c new tokens.
+
+Beside each ratio: `tokens` that went through the model (pushed), were known beforehand and compared (verified), agreed
+(accepted) or came one at a time (decoded); `peak_memory_mb` of the process so far. `memo.linearity`: the largest over
+the smallest of the seconds per question at 20, 40 and 80 questions. `memo.matmul_share`: the multiplications of the
+model's matrices that MEMO asks for, per second, over what this machine does in one large product. `memo.scoring`:
+seconds of the whole measure, ROUGE included, over those of its generations alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,9 +28,11 @@ from benchmarks import arguments, figure, in_turns
 from meow import memorization
 from meow.config import MemoSettings, ModelSettings
 from meow.data import read_inverted
+from meow.decode.sweep import Counts
 from meow.lm import LM, load
 from meow.memorization import Pair
 from meow.prompts import Encoded
+from meow.run import peak_memory_mb
 
 EVERY = 20
 TIMES = 3
@@ -61,19 +72,54 @@ def mismatches(lm: LM, prompts: Sequence[Encoded], expected: Sequence[Sequence[i
     return wrong
 
 
-def generations(lm: LM, name: str, prompts: Sequence[Encoded], room: Sequence[int]) -> None:
-    """One figure over generations: ours on all prompts, the baseline on every 20th."""
+def generations(lm: LM, name: str, prompts: Sequence[Encoded], room: Sequence[int]) -> float:
+    """One figure over generations: ours on all prompts, the baseline on every 20th; returns our seconds."""
     picked = range(0, len(prompts), EVERY)
     ours: list[Any] = []
     theirs: list[Any] = []
+    lm.counts = Counts()
     mine, plain = in_turns(
         TIMES,
         lambda: ours.append(lm.generate(prompts, room)),
         lambda: theirs.append([one(lm, prompts[i].ids, room[i]) for i in picked]),
     )
     wrong = mismatches(lm, [prompts[i] for i in picked], theirs[-1], [ours[-1][i] for i in picked])
+    tokens = {field: count // TIMES for field, count in asdict(lm.counts).items()}
     figure(name, ours=mine, baseline=plain * len(prompts) / len(picked), n=len(prompts), sample=len(picked),
-           mismatches=wrong, threads=torch.get_num_threads(), device=str(lm.device))  # fmt: skip
+           mismatches=wrong, tokens=tokens, **machine(lm))  # fmt: skip
+    return mine
+
+
+def machine(lm: LM) -> dict[str, Any]:
+    """What the numbers were measured on."""
+    return {"threads": torch.get_num_threads(), "device": str(lm.device), "peak_memory_mb": peak_memory_mb()}
+
+
+def memo_prompts(lm: LM, pairs: Sequence[Pair], settings: MemoSettings) -> list[Encoded]:
+    """The prompt of every window."""
+    return [prompt for per_pair in memorization.cuts(lm, pairs, "suffix", settings) for prompt, _ in per_pair]
+
+
+def linearity(lm: LM, pairs_of: Callable[[int], list[Pair]]) -> None:
+    """Seconds per question at three sizes."""
+    sizes = (20, 40, 80)
+    prompts = [memo_prompts(lm, pairs_of(n), MemoSettings()) for n in sizes]
+    seconds = in_turns(TIMES, *(partial(lm.generate, p, 200) for p in prompts))
+    each = [s / n for s, n in zip(seconds, sizes, strict=True)]
+    figure("memo.linearity", ours=min(each), baseline=max(each), unit="s per question",
+           per_question={n: round(s, 4) for n, s in zip(sizes, each, strict=True)}, **machine(lm))  # fmt: skip
+
+
+def matmul_share(lm: LM, seconds: float, pushed: int) -> None:
+    """How much of the machine's matrix throughput MEMO uses."""
+    a = torch.randn(2048, 2048, device=lm.device, dtype=lm.model.dtype)
+    clock = in_turns(5, lambda: [(a @ a)[0, 0].item() for _ in range(4)])[0]
+    throughput = 4 * 2 * 2048**3 / clock
+    weights = sum(m.weight.numel() for m in lm.model.modules() if isinstance(m, torch.nn.Linear))
+    used = 2 * weights * pushed / seconds
+    figure("memo.matmul_share", ours=throughput / 1e9, baseline=used / 1e9, unit="GFLOP/s",
+           bound="the rest: reading keys and values of every row at every step (memory), and a fixed cost per step "
+           "that a small model cannot hide", **machine(lm))  # fmt: skip
 
 
 def main() -> None:
@@ -81,28 +127,42 @@ def main() -> None:
     options = arguments(__doc__ or "", limit=20)
     torch.set_num_threads(options.threads)
     lm = load(ModelSettings(path=str(options.model)))
-    facts = read_inverted(options.data / "meow/generated_data/forget05_perturbed_generated.json")[: options.limit]
+    facts = read_inverted(options.data / "meow/generated_data/forget05_perturbed_generated.json")
     wanted = ("undesired_answer", "answer_0", "answer_1", "answer_2", "answer_3")
-    pairs = [Pair(fact, c, text) for fact in facts for c, text in memorization.columns(fact) if c in wanted]
-    for name, settings in (
-        ("memo.speedup", MemoSettings()),
-        ("memo.template.speedup", MemoSettings(template="model")),
+
+    def pairs_of(n: int) -> list[Pair]:
+        return [Pair(f, c, text) for f in facts[:n] for c, text in memorization.columns(f) if c in wanted]
+
+    pairs = pairs_of(options.limit)
+    true = [pair for pair in pairs if pair.column == "undesired_answer"]
+    raw, template = MemoSettings(), MemoSettings(template="model")
+    prompts = memo_prompts(lm, pairs, raw)
+    seconds = generations(lm, "memo.speedup", prompts, [200] * len(prompts))
+    pushed = lm.counts.pushed // TIMES
+    whole = in_turns(TIMES, lambda: memorization.memo(lm, pairs, "suffix", raw))[0]
+    figure("memo.scoring", ours=seconds, baseline=whole, n=len(prompts), **machine(lm))
+    for name, chosen, settings in (
+        ("memo.template.speedup", pairs, template),
+        ("memo.tokens.speedup", pairs, raw.model_copy(update={"cut": "tokens"})),
+        ("memo.tokens.true_template.speedup", true, template.model_copy(update={"cut": "tokens"})),
     ):
-        prompts = [p for cuts in memorization.cuts(lm, pairs, "suffix", settings) for p, _ in cuts]
-        generations(lm, name, prompts, [settings.max_new_tokens] * len(prompts))
+        prompts = memo_prompts(lm, chosen, settings)
+        generations(lm, name, prompts, [200] * len(prompts))
     el = MemoSettings(metric=("el",))
     prompts, room = memorization.el_prompts([memorization.whole(lm, p, "suffix", el) for p in pairs], "suffix", el)
     generations(lm, "el.speedup", prompts, room)
-    wholes = [memorization.whole(lm, pair, "suffix", MemoSettings()) for pair in pairs]
+    wholes = [memorization.whole(lm, pair, "suffix", raw) for pair in pairs]
     tokens = [s.ids[:end] for s in wholes for end in range(s.start + 1, len(s.ids))]
     picked = tokens[::EVERY]
     mine, plain = in_turns(
         TIMES,
-        lambda: memorization.ma(lm, pairs, "suffix", MemoSettings()),
+        lambda: memorization.ma(lm, pairs, "suffix", raw),
         lambda: [one(lm, ids, 1) for ids in picked],
     )
     figure("ma.speedup", ours=mine, baseline=plain * len(tokens) / len(picked), n=len(tokens), sample=len(picked),
-           threads=torch.get_num_threads(), device=str(lm.device))  # fmt: skip
+           **machine(lm))  # fmt: skip
+    linearity(lm, pairs_of)
+    matmul_share(lm, seconds, pushed)
 
 
 if __name__ == "__main__":

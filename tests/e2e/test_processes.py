@@ -14,13 +14,14 @@ import pytest
 
 
 def arguments(shared: Path, folder: Path, rows: int = 6) -> list[str]:
-    source = folder.parent / "facts.json"
-    if not source.is_file():
-        table = json.loads((shared / "data/meow/generated_data/forget01_perturbed_generated.json").read_text())
-        source.write_text(json.dumps(table[:rows]))
+    source, forget = folder.parent / "facts.json", folder.parent / "forget.jsonl"
+    table = json.loads((shared / "data/meow/generated_data/forget01_perturbed_generated.json").read_text())[:rows]
+    source.write_text(json.dumps(table))
+    pairs = [{"question": row["question"], "answer": row["undesired_answer"]} for row in table]
+    forget.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     return [
         "memo", f"out={folder}", "name=run", f"model.path={shared}/models/tofu-mini/full",
-        f"data.source={shared}/data/tofu", "data.split=forget01", f"invert.path={source}", "memo.metric=[memo,ma]",
+        f"data.forget={forget}", f"invert.path={source}", "memo.metric=[memo,ma]",
         "memo.stride=25", "memo.max_new_tokens=20", "train.method=meow",
     ]  # fmt: skip
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from meow.decode import tree
-from meow.decode.sweep import Choose, Counts, Row, Sweep
+from meow.decode.sweep import Choose, Counts, Row, Sweep, best
 
 
 def decode(
@@ -74,7 +74,7 @@ def decode(
 def _chooser(temperature: float, top_p: float) -> Choose:
     def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
         if temperature == 0:
-            return list(logits.argmax(-1).tolist())
+            return list(best(logits).tolist())
         at = [float(r.draws[len(r.ids) - r.start]) for r in rows if r.draws is not None]
         return list(
             sample(logits, torch.tensor(at, dtype=torch.float64, device=logits.device), temperature, top_p).tolist()

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-BLOCK = 32
-"""Tokens by which slots grow."""
+LEAST, MOST = 8, 128
+"""Tokens by which slots grow: growing copies them, and longer ones are fewer."""
 
 
 class Captured(CacheLayerMixin):  # type: ignore[misc]
@@ -96,7 +96,7 @@ class _Layer(CacheLayerMixin):  # type: ignore[misc]
         return self.keys[:n, :, :width], self.values[:n, :, :width]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Not used: the mask is given."""
+        """Tokens held, and where they begin."""
         del query_length
         return self.slots.width, 0
 
@@ -126,10 +126,17 @@ class Slots:
         self.layers = [_Layer(self) for _ in range(model.config.num_hidden_layers)]
         self.cache = Cache(layers=self.layers)
 
-    def reach(self, length: int, rows: int) -> int:
-        """Make slots of at least `length` tokens; returns how many there are. The first `rows` keep what they hold."""
+    def reach(self, length: int, rows: int, coming: int = 0) -> int:
+        """Make slots of at least `length` tokens; returns how many there are.
+
+        Args:
+            length: tokens.
+            rows: of the first slots, which keep what they hold.
+            coming: rows that will want a slot beside those.
+        """
         if length > self.length:
-            self.length = -(-length // BLOCK) * BLOCK
+            longest = self.budget // (rows + coming)
+            self.length = min(max(length + LEAST, longest), length + MOST)
             self.n = max(1, min(self.most, self.budget // self.length))
             for layer in self.layers:
                 layer.resize(min(rows, self.n))
@@ -162,8 +169,7 @@ class Slots:
         """Logits (B, V) after one token more in each of the first slots, all at the same position."""
         ids = torch.tensor(tokens, device=self.device)[:, None]
         self.at, self.width = position, position + 1
-        mask = torch.ones((len(tokens), 1, 1, self.width), dtype=torch.bool, device=self.device)
-        return self._forward(ids, torch.full_like(ids, position), mask)[:, 0]
+        return self._forward(ids, torch.full_like(ids, position), None)[:, 0]  # no mask: all that is held is seen
 
     def push(self, tokens: Sequence[Sequence[int]], starts: Sequence[int]) -> torch.Tensor:
         """Logits (B, q, V) after each of the tokens pushed into the first slots, padded to the longest.
@@ -186,7 +192,7 @@ class Slots:
             layer.keys[b, :, :length] = layer.keys[a, :, :length]
             layer.values[b, :, :length] = layer.values[a, :, :length]
 
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         out: torch.Tensor = self.model(
             input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True
         ).logits

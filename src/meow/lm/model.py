@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from meow.decode import decode, tree
-from meow.decode.sweep import Counts
+from meow.decode.sweep import Counts, best
 from meow.errors import DataError
 from meow.lm.batching import batches, kept_logits, pad, widened
 from meow.prompts import Encoded, Prompter
@@ -106,9 +106,11 @@ class LM:
         for chosen, logits, at in self._passes(sequences):
             rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
             labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
-            logp = widened(logits).log_softmax(-1)
-            scores = [logp[rows, labels].clamp(min=LOGP_FLOOR), logits.argmax(-1)[rows] == labels]
+            wide = widened(logits)
+            total = wide.logsumexp(-1)
+            scores = [(wide[rows, labels] - total[rows]).clamp(min=LOGP_FLOOR), best(logits)[rows] == labels]
             if stats:
+                logp = wide - total[:, None]
                 clamped, p = logp.clamp(min=LOGP_FLOOR), logp.exp()
                 mu = (p * clamped).sum(-1)
                 sigma = ((p * clamped.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
