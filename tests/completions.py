@@ -39,7 +39,8 @@ class Server:
             (found,) = self.lm.generate([prompt], body["max_tokens"], temperature=body["temperature"])
             reason = "length" if found[0].finish == "length" else "stop"
             choice = {"index": 0, "text": found[0].text, "finish_reason": reason, "logprobs": None}
-            return 200, {"id": "x", "object": "text_completion", "created": 0, "model": "tofu-mini", "choices": [choice]}
+            more = {"id": "x", "object": "text_completion", "created": 0, "model": "tofu-mini"}
+            return 200, more | {"choices": [choice]}
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def serve(lm: LM) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Silent."""
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

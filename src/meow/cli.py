@@ -115,16 +115,18 @@ def memo(
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
     save_path: SavePath = None,
+    label: Annotated[str, typer.Option(help="In a run folder: before, after, reference.")] = "before",
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw an SVG beside the rows.")] = False,
     force: Force = False,
 ) -> None:
-    """How strongly a model remembers each true and inverted answer -> memo/before.jsonl."""
+    """How strongly a model remembers each true and inverted answer -> memo/<label>.jsonl."""
     from meow import pipeline, summary
 
     config = _settings(
         arguments, model=model_name_or_path, tokenizer=tokenizer_path,
         more={"memo.metric": metric, "memo.mode": mode, "invert.path": data_path},
     )  # fmt: skip
-    summary.memo(pipeline.memo(config, save_path, force=force))
+    summary.memory(pipeline.memo(config, save_path, label=label, plot=plot, force=force))
 
 
 @app.command()

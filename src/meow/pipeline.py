@@ -7,20 +7,21 @@ with the same settings and inputs, and goes on where it stopped when it is not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from meow import data, stages
+from meow import data, plots, stages
 from meow import demo as embedded
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import METHODS, TERMS
 from meow.records import MemoRecord, read_records, write_text
 from meow.report import report
+from meow.report.view import measured
 from meow.run import Run
 from meow.terminal import say
 
@@ -132,17 +133,31 @@ def evaluate(config: RunConfig, *, force: bool = False) -> Run:
     return folder
 
 
-def memo(config: RunConfig, save_path: Path | None = None, *, force: bool = False) -> list[MemoRecord]:
+def memo(
+    config: RunConfig, save_path: Path | None = None, *, label: str = "before", plot: bool = False, force: bool = False
+) -> Mapping[str, Sequence[MemoRecord]]:
     """Measure memorization, in a run folder, or stand-alone on a file of facts where no data is named.
 
     Args:
         config: stand-alone, `invert.path` names the facts (a file, or a folder of files).
         save_path: stand-alone, where to write: `.jsonl` our rows, `.json` or `.csv` the published form (our rows lie
             beside it, so that an interrupted measurement goes on). Default: `<out>/memo/<name of the facts>.jsonl`.
+        label: in a run folder, the model: `before`, `after` or `reference`.
+        plot: also draw an SVG beside the rows.
         force: in a run folder, redo what was made with other settings.
+
+    Returns:
+        Rows by label: in a run folder all that were measured there, else under the model's name.
     """
     if save_path is None and (config.data.source or config.data.forget):
-        return read_records(run(config, force=force, until="memo") / "memo/before.jsonl", MemoRecord)
+        folder = run(config, force=force, until="memo")
+        if label != "before":
+            with folder.locked():
+                perform(folder, config, memo_stage(label), force=force)
+        found = {name: read_records(folder / f"memo/{name}.jsonl", MemoRecord) for name in measured(folder.path)}
+        if plot:
+            _draw(found, folder / "memo/memo.svg")
+        return found
     if config.invert.path is None:
         raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
     source = Path(config.invert.path)
@@ -156,7 +171,17 @@ def memo(config: RunConfig, save_path: Path | None = None, *, force: bool = Fals
     if target.suffix != ".jsonl":
         data.write_published(target, facts, rows)
     say(f"memorization in {target}")
-    return rows
+    name = Path(str(config.model.path)).name
+    if plot:
+        _draw({name: rows}, target.with_suffix(".svg"))
+    return {name: rows}
+
+
+def _draw(labels: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:
+    panels = plots.remembered(labels)
+    if panels:
+        write_text(target, plots.standalone(plots.memorization(panels)))
+        say(f"picture in {target}")
 
 
 def demo(
@@ -238,6 +263,14 @@ STAGES = (
 
 FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"), stages.finetune)
 """Makes an original or a reference; stands alone."""
+
+
+def memo_stage(label: str) -> Stage:
+    """The stage that measures another model's memorization in a finished run."""
+    if label not in stages.MEMO_STAGES:
+        raise ConfigError(f"--label: found {label!r}, expected one of {', '.join(stages.MEMO_STAGES)}")
+    reads, writes = ("inverted.jsonl", "model/" if label == "after" else "eval.reference"), (f"memo/{label}.jsonl",)
+    return Stage(stages.MEMO_STAGES[label], reads, writes, partial(stages.memo, label=label))
 
 
 def stage_named(name: str) -> Stage:

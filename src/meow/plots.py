@@ -6,6 +6,9 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from meow import memory
+from meow.records import MemoRecord
+
 INK = "#010203"
 """Drawn in this colour, which the SVG then takes from the text around it, so that it is legible in light and dark."""
 PALETTE = ("#3b6fb6", "#d1603d", "#3f8f5f", "#8a5bb0", "#b08a2e", "#4c97a8")
@@ -56,26 +59,59 @@ def quality_utility(points: Sequence[Point]) -> str:
         return _svg(figure, "Forget quality against model utility")
 
 
-def distributions(groups: Mapping[str, Sequence[float]], label: str) -> str:
-    """Histograms of values between 0 and 1, one line per group.
+class Remembered(NamedTuple):
+    """Memorization by one measure under one model."""
+
+    title: str
+    """Above it."""
+    groups: Mapping[str, Sequence[float]]
+    """Values between 0 and 1 by the kind of answer, `true` and `inverted` first."""
+    questions: Sequence[tuple[float, Sequence[float]]]
+    """The true answer's value and the inverted ones', by question."""
+
+
+def remembered(labels: Mapping[str, Sequence[MemoRecord]]) -> list[Remembered]:
+    """A panel for each model and measure that has values.
 
     Args:
-        groups: values by name; empty groups are left out.
-        label: of the horizontal axis.
+        labels: measured memorization by the model's label.
     """
-    with _figure(6.4, 2.8) as (figure, axes):
+    found = []
+    for label, rows in labels.items():
+        for name, mine in memory.by_measure(rows).items():
+            groups = memory.groups(mine)
+            if any(groups.values()):
+                found.append(Remembered(f"{name}, {label}", groups, memory.questions(mine)))
+    return found
+
+
+def memorization(panels: Sequence[Remembered]) -> str:
+    """For each panel two pictures: how the values are distributed, and how they are spread within each question.
+
+    Args:
+        panels: at least one; the same measure stands under the same title's place for every model.
+    """
+    with _figure(7.2, 2.6 * len(panels), len(panels), 2) as (figure, grid):
         edges = [i / 20 for i in range(21)]
-        for i, (name, values) in enumerate((n, v) for n, v in groups.items() if v):
-            weights = [1 / len(values)] * len(values)
-            axes.hist(values, bins=edges, weights=weights, histtype="stepfilled", alpha=0.25, color=PALETTE[i])
-            axes.hist(
-                values, bins=edges, weights=weights, histtype="step", color=PALETTE[i], label=f"{name} ({len(values)})"
-            )
-        axes.set_xlim(0, 1)
-        axes.set_xlabel(label)
-        axes.set_ylabel("share of answers")
-        axes.legend()
-        return _svg(figure, f"Distribution of {label}")
+        for (left, right), panel in zip(grid, panels, strict=True):
+            shown = [(name, values) for name, values in panel.groups.items() if values]
+            for i, (name, values) in enumerate(shown):
+                weights, color = [1 / len(values)] * len(values), PALETTE[i % len(PALETTE)]
+                left.hist(values, bins=edges, weights=weights, histtype="stepfilled", alpha=0.25, color=color)
+                left.hist(values, bins=edges, weights=weights, histtype="step", color=color,
+                          label=f"{name} ({len(values)})")  # fmt: skip
+            left.set_xlim(0, 1)
+            left.set_title(panel.title, loc="left", fontsize=10)
+            left.set_ylabel("share of answers")
+            left.legend(fontsize=8)
+            places = range(len(panel.questions))
+            ends = [(min(inverted), max(inverted)) for _, inverted in panel.questions]
+            right.vlines(places, [low for low, _ in ends], [high for _, high in ends], lw=1, color=PALETTE[1])
+            right.plot(places, [true for true, _ in panel.questions], lw=1.6, color=PALETTE[0])
+            right.set_ylabel("value")
+            right.set_ylim(-0.03, 1.03)
+            right.set_xlabel("questions (line: true, bars: inverted)")
+        return _svg(figure, "Memorization: distribution, and spread within each question")
 
 
 def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> str:
@@ -95,10 +131,10 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel:
 
 
 class _figure:  # noqa: N801 - used like a function
-    """A figure with one pair of axes, in our style, closed at the end."""
+    """A figure in our style with one pair of axes, or a grid of them, closed at the end."""
 
-    def __init__(self, width: float, height: float) -> None:
-        self.size = (width, height)
+    def __init__(self, width: float, height: float, rows: int = 1, columns: int = 1) -> None:
+        self.size, self.grid = (width, height), (rows, columns)
 
     def __enter__(self) -> tuple[Any, Any]:
         import matplotlib as mpl
@@ -107,10 +143,15 @@ class _figure:  # noqa: N801 - used like a function
         self.context = mpl.rc_context(_STYLE)
         self.context.__enter__()
         figure = Figure(figsize=self.size, layout="constrained")
-        return figure, figure.subplots()
+        return figure, figure.subplots(*self.grid, squeeze=False) if self.grid != (1, 1) else figure.subplots()
 
     def __exit__(self, *error: object) -> None:
         self.context.__exit__(None, None, None)
+
+
+def standalone(svg: str) -> str:
+    """An SVG that stands alone: on white, in black."""
+    return svg.replace("<svg ", '<svg style="background: white; color: black" ', 1)
 
 
 def _svg(figure: Any, title: str) -> str:

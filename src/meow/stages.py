@@ -99,25 +99,53 @@ def invert(folder: Run, config: RunConfig) -> None:
             say(f"invert: {entry['empty']} of {entry['candidates']} candidates are empty; they are never used")
 
 
-def memo(folder: Run, config: RunConfig) -> None:
-    """inverted.jsonl -> memo/before.jsonl, by the original."""
+def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:
+    """inverted.jsonl -> memo/<label>.jsonl, by the original, the changed model or the reference."""
     facts = inverted(folder)
-    wanted = {"metric", "mode", "cut"}
-    key = {"weights": weights(config.model), "model.template": config.model.template}
+    settings = model_of(folder, config, label)
+    stage, name = MEMO_STAGES[label], f"memo/{label}.jsonl"
+    wanted = {"metric", "mode", "cut", "rouge"}
+    key = {"weights": weights(settings), "model.template": config.model.template}
     key |= {k: v for k, v in _part(config, "memo").items() if k.split(".")[1] not in wanted}
-    inputs = digest([[_texts(f) for f in facts], config.memo.metric, config.memo.mode, config.memo.cut])
-    if _done(folder, "memo", key, inputs, ["memo/before.jsonl"]):
+    inputs = digest(
+        [[_texts(f) for f in facts], config.memo.metric, config.memo.mode, config.memo.cut, config.memo.rouge]
+    )
+    if _done(folder, stage, key, inputs, [name]):
         return
-    if config.memo.path:
+    if config.memo.path and label == "before":
         rows = _published_memo(facts, Path(config.memo.path))
-        with folder.stage("memo", key, inputs) as entry:
-            write_records(folder / "memo/before.jsonl", rows)
+        with folder.stage(stage, key, inputs) as entry:
+            write_records(folder / name, rows)
             entry["rows"] = len(rows)
         return
-    with folder.stage("memo", key, inputs) as entry:
-        model = measurer(config.model)
-        rows = measure(model, facts, config.memo, folder / "memo/before.jsonl")
+    with folder.stage(stage, key, inputs) as entry:
+        model = measurer(settings)
+        rows = measure(model, facts, config.memo, folder / name)
         entry |= {"rows": len(rows), "device": str(model.device)}
+
+
+MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
+"""Stage that measures each model's memorization; only the first belongs to every run."""
+
+
+def model_of(folder: Run, config: RunConfig, label: str) -> ModelSettings:
+    """The model that a label stands for.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if label == "before":
+        return config.model
+    if label == "after":
+        if not (folder / "model" / "config.json").is_file():
+            raise ConfigError(f"{folder.path}: nothing is trained yet, so there is no after; run meow forget first")
+        return config.model.model_copy(update={"path": str(folder / "model"), "tokenizer": None, "revision": None})
+    found = reference_model(config) if label == "reference" else None
+    if found is None:
+        raise ConfigError(
+            f"label {label}: expected before, after, or reference where eval.reference is a model; found no such model"
+        )
+    return found
 
 
 def check_server(settings: MemoSettings) -> None:
@@ -233,11 +261,7 @@ def finetune(folder: Run, config: RunConfig) -> None:
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> eval/<label>/: samples and metrics."""
     stage = f"eval/{label}"
-    settings = {
-        "before": config.model,
-        "after": config.model.model_copy(update={"path": str(folder / "model")}),
-    }.get(label)
-    settings = settings or reference_model(config)
+    settings = reference_model(config) if label == "reference" else model_of(folder, config, label)
     items = data.eval_items(config.data, limit=config.eval.rows)
     names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
     if settings is None:
@@ -305,7 +329,10 @@ def page(folder: Run, config: RunConfig) -> None:
 def lm_for(settings: ModelSettings) -> LM:
     """A loaded model; kept until `release`, since several stages ask for the original."""
     say(f"loading {settings.path}")
-    return lm.load(settings)
+    model = lm.load(settings)
+    if not model.fast:
+        say(f"{settings.path}: its attention is not full attention by sdpa; it decodes with its own cache, more slowly")
+    return model
 
 
 def original(config: RunConfig) -> LM:

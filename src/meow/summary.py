@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from meow import memory as recall
 from meow import metrics
 from meow.errors import DataError
-from meow.records import TRUE_COLUMN, EvalLog, EvalSample, MemoRecord, Target, Value, read_json, read_records
+from meow.records import EvalLog, EvalSample, MemoRecord, Target, Value, read_json, read_records
 from meow.run import Run
 from meow.terminal import out
-
-RANKS_FIRST = 0.7
-"""Below this share of questions whose true answer outranks every inverted one, MEMO hardly tells them apart."""
 
 
 def logs(folder: Path) -> dict[str, EvalLog]:
@@ -71,40 +69,45 @@ def facts(folders: Sequence[Path], n: int = 5) -> None:
                 out.print(f"  {'after ' + name:24} {_escape(answers[sample.id].generation or '')}")
 
 
-def memo(rows: Sequence[MemoRecord]) -> None:
-    """Means of the true and the inverted answers, and how often the true one ranks first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("metric", "mode", "cut", "true", "inverted", "true ranks first", "not computable"):
-        table.add_column(head, justify="left" if head in ("metric", "mode", "cut") else "right")
-    warnings = []
-    for kind in sorted({(r.metric, r.mode, r.cut) for r in rows}):
-        mine = [r for r in rows if (r.metric, r.mode, r.cut) == kind]
-        true = {r.id: r.value for r in mine if r.column == TRUE_COLUMN and r.value is not None}
-        inverted = [r for r in mine if r.column.startswith("answer_") and r.value is not None]
-        share = ranks_first(mine)
-        table.add_row(
-            *kind, _mean(list(true.values())), _mean([r.value for r in inverted if r.value is not None]),
-            "-" if share is None else f"{share:.2f} of {len(true)}", str(sum(r.value is None for r in mine)),
-        )  # fmt: skip
-        if share is not None and share < RANKS_FIRST:
-            warnings.append(
-                f"{kind[0]} ({kind[1]}): the true answer outranks every inverted one in only {share:.0%} of questions; "
-                "this measure hardly tells them apart for this model (try memo.template=model)"
+def memory(labels: Mapping[str, Sequence[MemoRecord]]) -> None:
+    """How strongly each model remembers true and inverted answers, and how alike the measures rank them."""
+    for label, rows in labels.items():
+        measures = recall.by_measure(rows)
+        for name, mine in measures.items():
+            _memory_of(f"{name}, {label}", mine)
+        for one, other, n, rank in recall.agreements(measures):
+            out.print(
+                f"{one} and {other} rank {n} answers alike by {rank:.2f} (Spearman)", highlight=False, soft_wrap=True
             )
+
+
+def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="bold")
+    for head in ("answers", "n", "mean", "sd", "CV", "min", "max"):
+        table.add_column(head, justify="left" if head == "answers" else "right", min_width=5)
+    for group, values in recall.groups(rows).items():
+        found = recall.spread(values)
+        if found is not None:
+            numbers = ["-" if x is None else f"{x:.3f}" for x in found[1:]]
+            table.add_row(group, str(found.n), *numbers)
     out.print(table)
-    for warning in warnings:
-        out.print(f"warning: {warning}", highlight=False)
-
-
-def ranks_first(rows: Sequence[MemoRecord]) -> float | None:
-    """Share of questions whose true answer has a higher value than every inverted one; None: no question has both."""
-    true = {r.id: r.value for r in rows if r.column == TRUE_COLUMN and r.value is not None}
-    best: dict[str, float] = {}
-    for row in rows:
-        if row.column.startswith("answer_") and row.value is not None:
-            best[row.id] = max(row.value, best.get(row.id, 0.0))
-    both = [true[id_] > best[id_] for id_ in true if id_ in best]
-    return sum(both) / len(both) if both else None
+    notes = []
+    first, within = recall.ranks_first(rows), recall.within_questions(rows)
+    if first is not None:
+        notes.append(f"the true answer ranks first in {first[0]:.0%} of {first[1]} questions")
+    if within is not None:
+        notes.append(f"sd within a question {within:.3f}")
+    missing = sum(row.value is None for row in rows)
+    if missing:
+        notes.append(f"{missing} of {len(rows)} values are not computable")
+    if notes:
+        out.print("; ".join(notes), highlight=False, soft_wrap=True)
+    if first is not None and first[0] < recall.RANKS_FIRST:
+        out.print(
+            "warning: this measure hardly tells true from inverted answers for this model (memo.template=model may)",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    out.print()
 
 
 def status(folder: Path, stages: Sequence[str]) -> None:
@@ -151,10 +154,6 @@ def _taught(folder: Path) -> dict[str, str]:
     file = folder / "targets.jsonl"
     rows = read_records(file, Target) if file.is_file() else []
     return {t.id: t.target for t in reversed(rows) if t.target}
-
-
-def _mean(values: Sequence[float]) -> str:
-    return f"{sum(values) / len(values):.3f}" if values else "-"
 
 
 def _cell(log: EvalLog, name: str) -> str:

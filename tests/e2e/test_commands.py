@@ -123,7 +123,7 @@ def test_memo_takes_the_published_flags_and_writes_the_published_form(
                         "--model_name_or_path", "runs/original/model",
                         "--tokenizer_path", "runs/original/model")  # fmt: skip
     assert code == 0
-    assert "true ranks first" in out
+    assert "the true answer ranks first in" in out
     if name.endswith(".json"):
         written = json.loads((own / name).read_text())
     else:
@@ -132,6 +132,30 @@ def test_memo_takes_the_published_flags_and_writes_the_published_form(
     assert [row["question"] for row in written] == [q for q, _ in FORGET]
     assert all(0 <= float(row[f"{c}_rouge1"]) <= 1 for row in written for c in ("undesired_answer", "answer_0"))
     assert all("reversed_answer_rouge1" in row for row in written)
+
+
+def test_memo_measures_the_changed_model_beside_the_original_and_draws_both(
+    meow: Callable[..., object], own: Path
+) -> None:
+    settings = ["name=measured", "model.path=runs/original/model", "data.forget=forget.jsonl", "train.method=meow"]
+    code, _, err = meow("memo", "--label", "after", *settings, *TRAINED)
+    assert code == 2
+    assert "nothing is trained yet, so there is no after; run meow forget first" in err
+    assert meow("-q", "forget", *settings, *TRAINED).code == 0
+    code, out, _ = meow("memo", "--label", "after", "--plot", *settings, *TRAINED)
+    assert code == 0
+    assert "MEMO suffix, before" in out
+    assert "MEMO suffix, after" in out
+    folder = own / "runs/measured"
+    before, after = ((folder / f"memo/{label}.jsonl").read_text().splitlines() for label in ("before", "after"))
+    assert len(before) == len(after) == 3 * 5
+    assert [json.loads(line)["column"] for line in before] == [json.loads(line)["column"] for line in after]
+    assert not {json.loads(line)["key"] for line in before} & {json.loads(line)["key"] for line in after}
+    assert "MEMO suffix, after" in (folder / "memo/memo.svg").read_text()
+    code, _, err = meow("memo", "--label", "reference", *settings, *TRAINED)
+    assert code == 2
+    assert "reference where eval.reference is a model" in err
+    assert meow("memo", "--label", "later", *settings, *TRAINED).code == 2
 
 
 def test_a_dry_run_counts_and_loads_nothing(meow: Callable[..., object], own: Path) -> None:

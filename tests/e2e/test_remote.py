@@ -82,8 +82,8 @@ def test_a_server_that_keeps_failing_stops_the_run_in_one_line(
 def test_what_a_server_cannot_do_is_refused_before_anything_starts(
     shared: Path, server: Server, tmp_path: Path, meow: Callable[..., Any]
 ) -> None:
+    lm = connect(model(shared, server, "other"))
     with pytest.raises(ConfigError, match="does not serve 'other'"):
-        lm = connect(model(shared, server, "other"))
         lm.generate([lm.prompter.raw("Who")], 5)
     with pytest.raises(ConfigError, match="gives no scores"):
         connect(model(shared, server)).score([])

@@ -13,8 +13,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes"},
     {"records", "config"},
-    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "plots", "selection", "decode"},
-    {"summary"},
+    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "selection", "decode"},
+    {"summary", "plots"},
     {"lm"},
     {"inversion", "memorization", "tofu", "training", "report"},
     {"stages"},

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from meow.config import FinetuneSettings, ModelSettings
+from meow.decode import tree
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, LOGP_FLOOR, batches, load, make_tiny, weights_hash
 from meow.prompts import Encoded
@@ -46,6 +47,23 @@ def test_scores_equal_one_sequence_at_a_time_whatever_the_batch(tiny: LM, budget
         logp, hit = alone(tiny, sequence)
         np.testing.assert_allclose(scores.logp, logp, atol=1e-5)
         assert scores.hit.tolist() == hit.tolist()
+
+
+@pytest.mark.parametrize("budget", [1, 64, 100_000])
+def test_answers_of_one_question_are_scored_as_alone_though_its_tokens_are_computed_once(
+    tiny: LM, budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.batch_tokens = budget
+    texts = ["a baker from Oslo.", "a baker from Rome.", "a nurse.", "a baker from Oslo."]
+    sequences = [tiny.prompter.encode(fact, text) for fact in FACTS[:3] for text in texts]
+    pushed = []
+    forward = tree.forward
+    monkeypatch.setattr(tree, "forward", lambda model, rows, keep: pushed.extend(rows) or forward(model, rows, keep))
+    for sequence, scores in zip(sequences, tiny.score(sequences), strict=True):
+        logp, hit = alone(tiny, sequence)
+        np.testing.assert_allclose(scores.logp, logp, atol=1e-5)
+        assert scores.hit.tolist() == hit.tolist()
+    assert 0 < sum(len(row.tokens) for row in pushed) < 0.7 * sum(len(s.ids) for s in sequences)
 
 
 def test_stats_are_mean_and_deviation_of_logp_under_the_model(tiny: LM) -> None:

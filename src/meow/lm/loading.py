@@ -45,7 +45,7 @@ def load(settings: ModelSettings) -> LM:
     try:
         tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer or settings.path, **common)
         model = AutoModelForCausalLM.from_pretrained(
-            settings.path, dtype=dtype, use_safetensors=True, **_attention(settings), **common, **where
+            settings.path, dtype=dtype, use_safetensors=True, **common, **where
         )
     except (OSError, ValueError, ImportError) as e:
         raise DataError(f"{settings.path}: {_why_not_loaded(str(e))}") from e
@@ -161,10 +161,6 @@ def _bars(wanted: bool) -> None:
     from transformers.utils import logging
 
     (logging.enable_progress_bar if wanted else logging.disable_progress_bar)()
-
-
-def _attention(settings: ModelSettings) -> dict[str, str]:
-    return {} if settings.trust_remote_code else {"attn_implementation": "sdpa"}
 
 
 def _why_not_loaded(message: str) -> str:

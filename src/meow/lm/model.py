@@ -91,6 +91,11 @@ class LM:
         """Where inputs must lie."""
         return torch.device(self.model.get_input_embeddings().weight.device)
 
+    @property
+    def fast(self) -> bool:
+        """Whether shared tokens are computed once and rows are swept; else the model's own cache is used."""
+        return tree.fits(self.model)
+
     @torch.inference_mode()
     def score(self, sequences: Sequence[Encoded], *, stats: bool = False) -> list[TokenScores]:
         """Teacher-forced scores of the tokens from `start` on, in the order given.
@@ -178,7 +183,7 @@ class LM:
 
     def _passes(self, sequences: Sequence[Encoded]) -> Iterator[tuple[list[int], torch.Tensor, list[list[int]]]]:
         """Forward passes over all sequences: which they are, logits (N, V), and the row that predicts each token."""
-        trees = tree.plant([s.ids for s in sequences]) if tree.fits(self.model) else []
+        trees = tree.plant([s.ids for s in sequences]) if self.fast else []
         if trees and sum(len(t.tokens) for t in trees) < WORTH * sum(len(s.ids) for s in sequences):
             for batch in tree.batches(trees, self.batch_tokens):
                 chosen: list[int] = []

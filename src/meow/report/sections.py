@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meow import metrics, plots
+from meow import memory, metrics, plots
 from meow.metrics import items, statistics
-from meow.records import TRUE_COLUMN, EvalLog, EvalSample, Value
+from meow.records import EvalLog, EvalSample, MemoRecord, Value
 from meow.report.view import Folder
-from meow.summary import RANKS_FIRST, ranks_first
 
 BROKEN = -2.0
 """Fluency, in nats per token, below which answers may be broken text, or sentences that the original never learned."""
@@ -118,11 +117,13 @@ def _warnings_of(view: Folder) -> list[str]:
         found.append(
             f"{len(untaught)} questions have no inverted answer and were not taught: {', '.join(untaught[:12])}."
         )
-    share = ranks_first(view.memo)
-    if share is not None and share < RANKS_FIRST:
-        found.append(
-            f"MEMO hardly tells true from inverted answers for this model: the true one ranks first in {share:.0%}."
-        )
+    for name, rows in memory.by_measure(view.memo.get("before", ())).items():
+        first = memory.ranks_first(rows)
+        if first is not None and first[0] < memory.RANKS_FIRST:
+            found.append(
+                f"{name} hardly tells true from inverted answers for this model: the true one ranks first in "
+                f"{first[0]:.0%} of {first[1]} questions."
+            )
     if after is None:
         return found
     still = [s for s in view.samples.get("after", {}).values() if verdict(view, s) == "still told"]
@@ -179,14 +180,10 @@ def pictures(views: Sequence[Folder], columns: Columns) -> list[dict[str, str]]:
         found.append(
             _picture("Quality against utility", plots.quality_utility(points), "Up and right is better." + more)
         )
-    for view in views[:1]:
-        true = [r.value for r in view.memo if r.column == TRUE_COLUMN and r.value is not None and r.metric == "memo"]
-        false = [r.value for r in view.memo if r.column != TRUE_COLUMN and r.value is not None and r.metric == "memo"]
-        share = ranks_first([r for r in view.memo if r.metric == "memo"])
-        if true:
-            text = f"The true answer ranks first in {share:.0%} of questions." if share is not None else ""
-            svg = plots.distributions({"true answers": true, "inverted answers": false}, "MEMO before forgetting")
-            found.append(_picture("Memorization", svg, text))
+    panels = plots.remembered(labelled(views))
+    if panels:
+        text = "Left: how values are distributed. Right: every question, its true answer and its inverted ones."
+        found.append(_picture("Memorization", plots.memorization(panels), text))
     for view in views:
         terms = list(dict.fromkeys(term for row in view.steps for term in row["terms"]))
         if terms:
@@ -197,6 +194,39 @@ def pictures(views: Sequence[Folder], columns: Columns) -> list[dict[str, str]]:
 
 def _picture(title: str, svg: str, text: str) -> dict[str, str]:
     return {"title": title, "svg": svg, "text": text}
+
+
+def labelled(views: Sequence[Folder]) -> dict[str, Sequence[MemoRecord]]:
+    """Measured memorization of every model once, as in `columns`."""
+    found: dict[str, Sequence[MemoRecord]] = {}
+    for label in ("before", "after", "reference"):
+        for view in views:
+            if view.memo.get(label):
+                name = f"after {view.name}" if label == "after" and len(views) > 1 else label
+                found.setdefault(name, view.memo[label])
+    return found
+
+
+def memory_table(views: Sequence[Folder]) -> dict[str, Any]:
+    """Spread of memorization by model, measure and kind of answer, and how alike the measures rank answers."""
+    rows, agreements = [], []
+    for label, measured in labelled(views).items():
+        measures = memory.by_measure(measured)
+        for name, mine in measures.items():
+            first = memory.ranks_first(mine)
+            for group, values in memory.groups(mine).items():
+                spread = memory.spread(values)
+                if spread is not None:
+                    share = f"{first[0]:.0%} of {first[1]}" if first and group == "true" else "–"
+                    cv = "–" if spread.cv is None else f"{spread.cv:.2f}"
+                    numbers = [f"{x:.3f}" for x in (spread.mean, spread.sd)]
+                    ends = [f"{x:.3f}" for x in (spread.low, spread.high)]
+                    rows.append([f"{name}, {label}: {group}", str(spread.n), *numbers, cv, *ends, share])
+        agreements += [
+            f"{label}: {a.one} and {a.other} rank {a.n} answers alike by {a.rank:.2f} (Spearman)."
+            for a in memory.agreements(measures)
+        ]
+    return {"rows": rows, "agreements": agreements}
 
 
 def verdict(view: Folder, sample: EvalSample) -> str:

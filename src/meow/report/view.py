@@ -36,8 +36,8 @@ class Folder:
     """Retain samples by label."""
     inverted: Sequence[InvertedFacts]
     """Inverted facts."""
-    memo: Sequence[MemoRecord]
-    """Memorization before forgetting."""
+    memo: Mapping[str, Sequence[MemoRecord]]
+    """Memorization by label."""
     targets: Mapping[str, list[str]]
     """Taught answers by id."""
     steps: Sequence[dict[str, Any]]
@@ -67,10 +67,16 @@ def read_folder(path: Path) -> Folder:
         samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},
         retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},
         inverted=_rows(path / "inverted.jsonl", InvertedFacts),
-        memo=_rows(path / "memo/before.jsonl", MemoRecord),
+        memo={label: _rows(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
         targets=targets,
         steps=_steps(path / "log.jsonl"),
     )
+
+
+def measured(path: Path) -> list[str]:
+    """The labels whose memorization was measured in a run folder: `before`, `after`, `reference`."""
+    found = {file.stem for file in path.glob("memo/*.jsonl")}
+    return [label for label in ("before", "after", "reference") if label in found]
 
 
 def _rows(path: Path, kind: type[R]) -> list[R]:

@@ -1,0 +1,140 @@
+"""Decoding many prompts at once: as each alone, for every kind of model, budget and order."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import GenerationConfig
+
+from meow.decode import decode, tree
+from meow.decode.sweep import Counts, cache_tokens
+
+EOS = 2
+SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "pad_token_id": 0,
+         "bos_token_id": 1, "eos_token_id": EOS, "max_position_embeddings": 256}  # fmt: skip
+GATED = SIZES | {"intermediate_size": 48}
+MODELS: dict[str, tuple[Any, bool]] = {
+    "Llama, grouped heads": (transformers.LlamaConfig(**GATED, num_key_value_heads=2), True),
+    "Qwen2": (transformers.Qwen2Config(**GATED, num_key_value_heads=2), True),
+    "GPT-NeoX": (transformers.GPTNeoXConfig(**GATED), True),
+    "Phi": (transformers.PhiConfig(**GATED), True),
+    "GPT-2": (transformers.GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, eos_token_id=EOS), True),
+    "Mistral, sliding window": (transformers.MistralConfig(**GATED, num_key_value_heads=2, sliding_window=8), False),
+    "Gemma 2, window in every other layer": (
+        transformers.Gemma2Config(**GATED, num_key_value_heads=2, head_dim=8, sliding_window=8), False
+    ),
+    "Llama, eager attention": (transformers.LlamaConfig(**GATED, attn_implementation="eager"), False),
+}  # fmt: skip
+
+
+def build(name: str) -> Any:
+    torch.manual_seed(0)
+    model = transformers.AutoModelForCausalLM.from_config(MODELS[name][0])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(6)  # sharp enough for no ties
+    return model.eval()
+
+
+def alone(model: Any, prompt: list[int], limit: int) -> list[int]:
+    row = torch.tensor([prompt])
+    config = GenerationConfig(max_new_tokens=limit, do_sample=False, eos_token_id=[EOS], pad_token_id=0)
+    with torch.inference_mode():
+        out = model.generate(row, attention_mask=torch.ones_like(row), generation_config=config)
+    return list(out[0, len(prompt) :].tolist())
+
+
+def prompts(n: int = 14) -> list[list[int]]:
+    """Some share beginnings, some are equal, some are the beginning of others."""
+    draw = random.Random(0)
+    trunk = [draw.randrange(3, 60) for _ in range(30)]
+    found = [
+        trunk[: draw.randrange(1, 30)] + [draw.randrange(3, 60) for _ in range(draw.randrange(3))] for _ in range(n)
+    ]
+    return [*found, found[0], trunk[:5], trunk[:6], trunk]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_kind_of_model_says_what_it_says_alone(name: str) -> None:
+    model, asked = build(name), prompts()
+    assert tree.fits(model) is MODELS[name][1]
+    found = decode(model, asked, [40] * len(asked), eos_ids=[EOS], batch_tokens=200)
+    assert [rows[0] for rows in found] == [alone(model, prompt, 40) for prompt in asked]
+
+
+@pytest.mark.parametrize("budget", [1, 7, 60, 100_000])
+def test_budget_and_order_change_nothing_and_each_prompt_is_told_once(budget: int) -> None:
+    model, asked = build("Llama, grouped heads"), prompts(40)
+    limits = [random.Random(i).randrange(0, 60) for i in range(len(asked))]
+    expected = [alone(model, p, limit) if limit else [] for p, limit in zip(asked, limits, strict=True)]
+    told: list[tuple[int, list[list[int]]]] = []
+    found = decode(
+        model, asked, limits, eos_ids=[EOS], batch_tokens=budget, each=lambda i, rows: told.append((i, rows))
+    )
+    assert [rows[0] for rows in found] == expected
+    assert sorted(told) == list(enumerate(found))
+    shuffled = random.Random(1).sample(range(len(asked)), len(asked))
+    again = decode(model, [asked[i] for i in shuffled], [limits[i] for i in shuffled], eos_ids=[EOS])
+    assert [rows[0] for rows in again] == [expected[i] for i in shuffled]
+
+
+def test_what_the_prompts_hold_already_is_verified_and_not_decoded() -> None:
+    model = build("Llama, grouped heads")
+    start = [5, 6, 7, 8, 9]
+    said = alone(model, start, 30)
+    cuts = [[*start, *said[:k]] for k in range(len(said))]
+    counts = Counts()
+    found = decode(model, cuts, [30 - k for k in range(len(cuts))], eos_ids=[EOS], counts=counts)
+    assert [rows[0] for rows in found] == [said[k:] for k in range(len(cuts))]
+    assert counts.pushed == len(start) + len(said) - 1  # every token once
+    assert counts.verified == counts.accepted == len(said) - 1
+
+
+@pytest.mark.parametrize("name", ["Llama, grouped heads", "Mistral, sliding window"])
+def test_samples_depend_on_seed_and_prompt_alone(name: str) -> None:
+    model, asked = build(name), prompts(8)
+    limits = [12] * len(asked)
+    sampled = {"n": 3, "temperature": 0.8, "top_p": 0.9, "eos_ids": [EOS]}
+    whole = decode(model, asked, limits, seed=4, batch_tokens=100_000, **sampled)
+    single = [decode(model, [p], [12], seed=4, **sampled)[0] for p in asked]
+    assert whole == single == decode(model, asked, limits, seed=4, batch_tokens=1, **sampled)
+    assert whole != decode(model, asked, limits, seed=5, **sampled)
+    assert any(len({tuple(row) for row in rows}) == 3 for rows in whole)
+
+
+def test_samples_follow_the_models_distribution() -> None:
+    model = build("Llama, grouped heads")
+    with torch.inference_mode():
+        p = (model(torch.tensor([[5, 6, 7]])).logits[0, -1].double() / 4).softmax(-1)
+    drawn = decode(model, [[5, 6, 7]], [1], eos_ids=[EOS], n=4000, temperature=4.0)[0]
+    shares = torch.bincount(torch.tensor([row[0] for row in drawn]), minlength=60) / 4000
+    assert float((shares - p).abs().max()) < 4 * (0.25 / 4000) ** 0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=30))
+def test_trees_spell_every_sequence_and_hold_no_token_twice_on_a_path(sequences: list[list[int]]) -> None:
+    rows = tree.plant(sequences)
+    assert sorted(i for row in rows for i in row.paths) == list(range(len(sequences)))
+    for row in rows:
+        assert all(parent < node for node, parent in enumerate(row.parents))
+        for i, path in row.paths.items():
+            assert [row.tokens[node] for node in path] == sequences[i]
+            assert [row.depths[node] for node in path] == list(range(len(path)))
+            assert [row.parents[node] for node in path] == [-1, *path[:-1]]
+    assert sum(len(row.tokens) for row in rows) <= sum(map(len, sequences))
+
+
+def test_the_cache_is_bounded_by_the_budget_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build("Llama, grouped heads")
+    assert cache_tokens(model, 100) == 800
+    monkeypatch.setattr("meow.decode.sweep.os.sysconf", lambda _: 1024)  # a machine with 1 MiB
+    each = 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, head size, bytes
+    assert cache_tokens(model, 1 << 20) == 1024 * 1024 // 2 // 4 // each
