@@ -119,6 +119,9 @@ class MemoSettings(Settings):
     rouge: tuple[RougeName, ...] = ("rouge1.precision",)
     """How a completion is compared with the label: a single name or a list, `rouge1`, `rouge2` or `rougeL`, then
     `.precision`, `.recall` or `.fmeasure`. The first one ranks."""
+    words: Literal["ascii", "unicode"] = "ascii"
+    """What ROUGE compares: runs of [a-z0-9], as published, or words of any script (characters where it has no
+    spaces)."""
     template: Literal["raw", "model"] = "raw"
     """`raw`: plain text, as published; `model`: in the model's own template, as it is really asked."""
     max_new_tokens: Positive = 200

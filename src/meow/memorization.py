@@ -124,7 +124,7 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
     windows = cuts(lm, pairs, mode, settings)
     prompts = [prompt for per_pair in windows for prompt, _ in per_pair]
     labels = [label for per_pair in windows for _, label in per_pair]
-    scorers = [_rouge(name) for name in settings.rouge]
+    scorers = [_rouge(name, settings.words) for name in settings.rouge]
 
     def score(i: int, completions: list[Completion]) -> list[float]:
         return [scorer(labels[i], completions[0].text) for scorer in scorers]
@@ -142,8 +142,8 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
         of_pair = list(zip(*(next(scores) for _ in per_pair), strict=True))
         if not per_pair:
             found.append([Measure(None, 0, "too short to be cut")] * len(scorers))
-        elif not any(stems(label) for _, label in per_pair):
-            reason = "no label holds a ROUGE token ([a-z0-9])"
+        elif not any(stems(label, settings.words) for _, label in per_pair):
+            reason = "no label holds a ROUGE token" + (" ([a-z0-9])" if settings.words == "ascii" else "")
             found.append([Measure(None, len(per_pair), reason)] * len(scorers))
         else:
             found.append([Measure(sum(values) / len(values), len(values)) for values in of_pair])
@@ -270,19 +270,23 @@ def _grams(tokens: Sequence[object], n: int) -> list[tuple[object, ...]]:
     return list(zip(*(tokens[i:] for i in range(n)), strict=False))
 
 
-def _rouge(name: str) -> Callable[[str, str], float]:
+def _rouge(name: str, tokenizer: str) -> Callable[[str, str], float]:
     """`rouge1.precision` and the like, as a function of label and completion."""
     kind, _, part = name.partition(".")
 
     def score(label: str, completion: str) -> float:
-        rouge: Rouge = rouge_l(label, completion) if kind == "rougeL" else rouge_n(label, completion, int(kind[-1]))
+        rouge: Rouge = (
+            rouge_l(label, completion, tokenizer=tokenizer)
+            if kind == "rougeL"
+            else rouge_n(label, completion, int(kind[-1]), tokenizer=tokenizer)
+        )
         return float(getattr(rouge, part))
 
     return score
 
 
 def _key(weights: str, pair: Pair, kind: Kind, settings: MemoSettings) -> str:
-    names = {"memo": ("cut", "stride", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
+    names = {"memo": ("cut", "stride", "words", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
     parts = [
         weights, *kind, settings.template, [getattr(settings, name) for name in names[kind.metric]], pair.fact.id,
         pair.fact.question, [m.content for m in pair.fact.messages], pair.column, pair.text,

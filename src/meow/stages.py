@@ -33,6 +33,10 @@ from meow.report import report
 from meow.run import Run, append_rows, digest
 from meow.selection import select
 from meow.terminal import say
+from meow.text import unseen
+
+UNSEEN = 0.2
+"""Share of letters left out by ROUGE above which the run warns."""
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
@@ -171,6 +175,11 @@ def measure(
 ) -> list[MemoRecord]:
     """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
     keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
+    left_out = unseen(text for fact in facts for _, text in memorization.columns(fact))
+    if left_out > UNSEEN and settings.words == "ascii" and "memo" in settings.metric:
+        say(
+            f"warning: ROUGE sees only [a-z0-9], which leaves out {left_out:.0%} of these answers; set memo.words=unicode"
+        )
 
     def produce(known: Collection[str]) -> Iterator[MemoRecord]:
         with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:

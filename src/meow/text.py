@@ -61,6 +61,12 @@ def words(text: str, tokenizer: str = "ascii") -> list[str]:
     return found
 
 
+def unseen(texts: Iterable[str]) -> float:
+    """Share of letters and digits that `ascii` words leave out, 0 to 1."""
+    counted = [c for text in texts for c in unicodedata.normalize("NFC", text).lower() if c.isalnum()]
+    return sum(not c.isascii() for c in counted) / len(counted) if counted else 0.0
+
+
 @cache
 def _stemmer() -> object:
     from nltk.stem.porter import PorterStemmer

@@ -134,6 +134,28 @@ def test_memo_takes_the_published_flags_and_writes_the_published_form(
     assert all("reversed_answer_rouge1" in row for row in written)
 
 
+def test_memo_warns_where_rouge_does_not_see_the_script(meow: Callable[..., object], own: Path) -> None:
+    (own / "facts.csv").write_text("question,undesired_answer,answer_0\nГде Мира?,В Осло.,В Риме.\n", encoding="utf-8")
+    command = [
+        "memo",
+        "--data_path",
+        "facts.csv",
+        "--model_name_or_path",
+        "runs/original/model",
+        "--save_path",
+        "x.csv",
+    ]
+    quick = ["memo.max_new_tokens=3"]
+    code, out, err = meow(*command, *quick)
+    assert code == 0
+    assert "leaves out 100% of these answers; set memo.words=unicode" in err
+    assert "2 of 2 values are not computable" in out
+    code, out, err = meow(*command, *quick, "memo.words=unicode")
+    assert code == 0
+    assert "leaves out" not in err
+    assert "not computable" not in out
+
+
 def test_memo_measures_the_changed_model_beside_the_original_and_draws_both(
     meow: Callable[..., object], own: Path
 ) -> None:

@@ -80,11 +80,13 @@ def test_memo_equals_one_window_at_a_time(lm: LM, pairs: list[Pair], mode: str, 
             assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
 
 
-def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: list[Pair]) -> None:
-    settings = MemoSettings(cut="tokens", template="model", max_new_tokens=60)
+@pytest.mark.parametrize("form", ["raw", "model"])
+def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: list[Pair], form: str) -> None:
+    settings = MemoSettings.model_validate({"cut": "tokens", "template": form, "max_new_tokens": 60})
     scorer = RougeScorer(["rouge1"], use_stemmer=True)
     for pair, (measure,) in zip(pairs[:4], memorization.memo(lm, pairs[:4], "suffix", settings), strict=True):
-        ids, before = tokens(lm, template(pair.fact) + pair.text), len(tokens(lm, template(pair.fact).rstrip()))
+        opening = template(pair.fact) if form == "model" else f"{pair.fact.question} "
+        ids, before = tokens(lm, opening + pair.text), len(tokens(lm, opening.rstrip()))
         values = []
         for end in range(before + 1, len(ids)):
             text = lm.tokenizer.decode(alone(lm, ids[:end], 60), skip_special_tokens=True)
@@ -160,6 +162,10 @@ def test_what_cannot_be_measured_says_why(lm: LM, pairs: list[Pair]) -> None:
     assert [m.value for (m,) in found] == [None, None]
     assert found[0][0].reason == "too short to be cut"
     assert "ROUGE token" in str(found[1][0].reason)
+    ((unicode,),) = memorization.memo(
+        lm, [foreign], "suffix", MemoSettings(max_new_tokens=5, words="unicode", stride=1)
+    )
+    assert unicode.value is not None  # one word per character
     ((el,),) = memorization.el(lm, [short], "suffix", MemoSettings())
     assert el.value is None
     assert "no longer than n = 10" in str(el.reason)

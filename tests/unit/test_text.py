@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meow.text import common_stems, distinguishing_words, normalize, tells, words
+from meow.text import common_stems, distinguishing_words, normalize, tells, unseen, words
 
 
 def test_distinguishing_words_are_those_of_both_wordings_that_the_question_does_not_give_away() -> None:
@@ -38,3 +38,10 @@ def test_other_scripts_keep_their_words_only_with_the_unicode_tokenizer() -> Non
 
 def test_normalizing_folds_case_punctuation_and_width() -> None:
     assert normalize(' "The  ＡＢＣ, ok." ') == normalize("the abc ok")
+
+
+def test_the_share_of_letters_that_rouge_does_not_see() -> None:
+    assert unseen(["Oslo, 12!"]) == 0.0
+    assert unseen(["Öslo"]) == 0.25
+    assert unseen(["日本 ab"]) == 0.5
+    assert unseen(["", "..."]) == 0.0
