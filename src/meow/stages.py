@@ -177,9 +177,8 @@ def measure(
     keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
     left_out = unseen(text for fact in facts for _, text in memorization.columns(fact))
     if left_out > UNSEEN and settings.words == "ascii" and "memo" in settings.metric:
-        say(
-            f"warning: ROUGE sees only [a-z0-9], which leaves out {left_out:.0%} of these answers; set memo.words=unicode"
-        )
+        share = f"{left_out:.0%} of these answers"
+        say(f"warning: ROUGE sees only [a-z0-9], which leaves out {share}; set memo.words=unicode")
 
     def produce(known: Collection[str]) -> Iterator[MemoRecord]:
         with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:
