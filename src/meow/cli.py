@@ -61,10 +61,9 @@ def _options(
     ] = False,
 ) -> None:
     del version
-    if quiet:
-        from meow import terminal
+    from meow import terminal
 
-        terminal.quiet = True
+    terminal.quiet = quiet or processes.rank() > 0
 
 
 @app.command()
@@ -238,9 +237,6 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if processes.rank() > 0:
-        from meow import terminal
-
-        terminal.quiet = True
         sys.stdout = io.StringIO()
     try:
         app(prog_name="meow")
