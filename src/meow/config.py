@@ -9,6 +9,7 @@ import difflib
 import json
 import typing
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -18,7 +19,7 @@ from meow.errors import ConfigError
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Targets = Literal["selected", "none"]
+Targets = Literal["selected", "all", "idk", "reversed", "file", "none"]
 RougeName = Literal[
     "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
     "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
@@ -194,13 +195,16 @@ class TrainSettings(Optimization):
     method: str | None = None
     """A row of METHODS: fills `targets`, `objective` and, where not set, the method's own defaults."""
     targets: Targets | None = None
-    """Which answers are taught: the `selected` inverted ones or `none`; instead of `method`."""
+    """Which answers are taught: the `selected` inverted ones, `all` inverted ones, `idk` ("I don't know" in one of many
+    ways), the true ones with their words `reversed`, those of a `file`, or `none`; instead of `method`."""
+    targets_path: str | None = None
+    """The file of `targets: file`: questions and the answers to teach, in any form of questions and answers."""
     objective: dict[str, float] | None = None
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
     retain_rows: Annotated[int, Field(ge=0)] = 1
     """Retain rows beside each training row, where a term reads them."""
-    beta: Annotated[float, Field(gt=0)] = 0.1
-    """Inverse temperature of the preference terms (DPO, NPO)."""
+    beta: Annotated[float, Field(gt=0)] | None = None
+    """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""
 
 
 class EvalSettings(Settings):
@@ -281,7 +285,7 @@ class Method(Settings):
 
 def load(
     path: Path | None, overrides: typing.Sequence[str] = (), *, methods: typing.Mapping[str, Method] | None = None,
-    terms: typing.Collection[str] = (),
+    terms: typing.Collection[str] = (), aliases: typing.Mapping[str, str] = MappingProxyType({}),
 ) -> RunConfig:  # fmt: skip
     """Read, merge and validate the settings of a run.
 
@@ -290,6 +294,7 @@ def load(
         overrides: `key=value` each, as in `train.lr=3e-5`; values are YAML; later ones win.
         methods: METHODS, to resolve `train.method`; None leaves it as it is.
         terms: names that `train.objective` may hold.
+        aliases: published names of methods.
 
     Raises:
         ConfigError: every problem found, one a line: where, key, what was found, what is allowed.
@@ -308,7 +313,7 @@ def load(
         except (yaml.YAMLError, TypeError) as e:
             problems.append(f"{override}: cannot be read ({str(e).splitlines()[0]})")
     if methods is not None:
-        problems += _apply_method(tree, methods, terms)
+        problems += _apply_method(tree, methods, terms, aliases)
     config = None
     try:
         config = RunConfig.model_validate(tree)
@@ -377,8 +382,9 @@ def _get(tree: Any, dotted: str) -> Any:
 
 
 def _apply_method(
-    tree: dict[str, Any], methods: typing.Mapping[str, Method], terms: typing.Collection[str]
-) -> list[str]:
+    tree: dict[str, Any], methods: typing.Mapping[str, Method], terms: typing.Collection[str],
+    aliases: typing.Mapping[str, str],
+) -> list[str]:  # fmt: skip
     """Fill targets, objective and defaults of `train.method`; returns the problems found."""
     train = tree.get("train")
     if not isinstance(train, dict):
@@ -391,6 +397,7 @@ def _apply_method(
     name = train.get("method")
     if not isinstance(name, str):
         return problems
+    name = train["method"] = aliases.get(name, name)
     if name not in methods:
         return [*problems, f"train.method: unknown method {name!r}{_suggest(name, methods)}"]
     method = methods[name]

@@ -321,6 +321,23 @@ def forget_set(settings: DataSettings) -> list[QA]:
     return read_qa(tofu_file(source, split))
 
 
+def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
+    """The answers that a file gives to each fact's question, by the fact's id.
+
+    Raises:
+        DataError: a question without one; names the id.
+    """
+    answers: dict[str, list[str]] = {}
+    for qa in read_qa(path, set_="target"):
+        answers.setdefault(qa.question, []).append(qa.answer)
+    for fact in facts:
+        if fact.question not in answers:
+            raise DataError(
+                f"{path}: no answer to teach for id {fact.id} ({fact.question[:60]!r}); add a row with this question"
+            )
+    return {fact.id: answers[fact.question] for fact in facts}
+
+
 def retain_set(settings: DataSettings) -> list[QA]:
     """The questions and answers to keep; none where the user's data has no retain file."""
     if settings.forget or settings.retain:

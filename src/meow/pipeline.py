@@ -18,7 +18,7 @@ from meow import data, plots, stages
 from meow import demo as embedded
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
-from meow.losses import METHODS, TERMS
+from meow.losses import ALIASES, METHODS, TERMS
 from meow.records import MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
@@ -42,7 +42,7 @@ class Stage:
 
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
     """Settings with `train.method` resolved; see `config.load`."""
-    return load(path, overrides, methods=METHODS, terms=TERMS)
+    return load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
 
 
 def seeds(config: RunConfig) -> list[RunConfig]:
@@ -68,10 +68,9 @@ def plan(config: RunConfig) -> list[Stage]:
     """
     if config.train.targets is None or not config.train.objective:
         raise ConfigError("train.method: not set; choose one, as in train.method=meow")
-    teaches = config.train.targets != "none"
     needed = {
-        "invert": teaches,
-        "memo": teaches and config.select.rule in ("highest", "lowest"),
+        "invert": config.train.targets in ("selected", "all"),
+        "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "eval/reference": config.eval.reference is not None,
     }
     return [stage for stage in STAGES if needed.get(stage.name, True)]

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from meow import data, inversion, lm, memorization, metrics, published, terminal, tofu, training
+from meow import data, idk, inversion, lm, memorization, metrics, published, terminal, tofu, training
 from meow.config import MemoSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, RemoteLM
 from meow.losses import TERMS
 from meow.processes import agreed
 from meow.records import (
+    QA,
     EvalLog,
     EvalSample,
     Fact,
@@ -59,6 +60,10 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         raise ConfigError(
             "data.retain: not set, but train.objective has a retain term; name a file of questions to keep"
         )
+    if config.train.targets == "file":
+        if config.train.targets_path is None:
+            raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
+        data.taught(Path(config.train.targets_path), data.forget_set(config.data))
     data.eval_items(config.data)
     if config.invert.path:
         data.read_inverted(Path(config.invert.path))
@@ -191,17 +196,20 @@ def measure(
 
 def choose(folder: Run, config: RunConfig) -> None:
     """inverted.jsonl and memo/before.jsonl -> targets.jsonl."""
-    teaches = config.train.targets != "none"
-    facts = inverted(folder) if teaches else []
-    measured = _read_if(folder / "memo/before.jsonl", MemoRecord) if teaches else []
+    kind, seed = config.train.targets, _seed(config)
+    ranks = kind == "selected"
+    facts = inverted(folder) if kind in ("selected", "all") else []
+    measured = _read_if(folder / "memo/before.jsonl", MemoRecord) if ranks else []
     forget = data.forget_set(config.data)
-    key = {"seed": config.seed, "train.targets": config.train.targets} | (_part(config, "select") if teaches else {})
-    inputs = digest([[_texts(f) for f in facts or forget], [[m.key, m.value] for m in measured]])
+    taught = data.taught(Path(str(config.train.targets_path)), forget) if kind == "file" else {}
+    key = {"seed": config.seed, "train.targets": kind} | (_part(config, "select") if ranks else {})
+    inputs = digest([[_texts(f) for f in facts or forget], [[m.key, m.value] for m in measured], taught])
     if folder.current("select", key, inputs):
         return
     with folder.stage("select", key, inputs) as entry:
-        if teaches:
-            chosen = select(facts, measured, config.select, seed=_seed(config))
+        if facts:
+            rule = config.select if ranks else config.select.model_copy(update={"rule": "all", "by": "question"})
+            chosen = select(facts, measured, rule, seed=seed)
             targets = chosen.targets
             entry |= {"by": chosen.by, "short": len(chosen.short), "untaught": chosen.untaught}
             if chosen.short:
@@ -214,9 +222,22 @@ def choose(folder: Run, config: RunConfig) -> None:
                     f"taught: {', '.join(chosen.untaught[:20])}{' ...' if len(chosen.untaught) > 20 else ''}"
                 )
         else:
-            targets = [Target(**fact.model_dump()) for fact in forget]
+            targets = [
+                Target(**fact.model_dump(), target=text)
+                for fact in forget
+                for text in _answers(fact, kind, taught, seed)
+            ]
         write_records(folder / "targets.jsonl", targets)
         entry["rows"] = len(targets)
+
+
+def _answers(fact: QA, kind: str | None, taught: Mapping[str, list[str]], seed: int) -> Sequence[str | None]:
+    """What to teach for a fact where it is no inverted answer; None: nothing."""
+    if kind == "idk":
+        return [idk.draw(fact.id, seed)]
+    if kind == "reversed":
+        return [" ".join(reversed(fact.answer.split()))]
+    return taught[fact.id] if kind == "file" else [None]
 
 
 def forget(folder: Run, config: RunConfig) -> None:

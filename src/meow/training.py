@@ -21,8 +21,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import DataError, RunError
-from meow.lm import LM, kept_logits, pad, widened
-from meow.losses import TERMS, Scores, objective
+from meow.lm import LM, pad
+from meow.losses import TERMS, objective
+from meow.original import Reference, run, split
 from meow.processes import world_size
 from meow.prompts import Encoded
 from meow.records import QA, Fact, Target
@@ -124,9 +125,12 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
 
 
 def count(term: str, batch: Mapping[str, Any]) -> int:
-    """What a term divides by in one micro-batch: answer tokens or rows of its first view."""
-    first, last = batch["places"][TERMS[term].views[0]]
-    return sum(batch["lengths"][first:last]) if TERMS[term].per == "token" else last - first
+    """What a term divides by in one micro-batch: rows or answer tokens of its first view, or tokens of all."""
+    row = TERMS[term]
+    places = [batch["places"][view] for view in (row.views if row.per == "token of all" else row.views[:1])]
+    if row.per == "row":
+        return int(places[0][1] - places[0][0])
+    return sum(sum(batch["lengths"][first:last]) for first, last in places)
 
 
 class UnlearnTrainer(Trainer):  # type: ignore[misc]
@@ -134,9 +138,11 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, weights: Mapping[str, float], beta: float, emit: Log, **kwargs: Any) -> None:
+    def __init__(
+        self, *, weights: Mapping[str, float], beta: float | None, emit: Log, reference: Reference, **kwargs: Any
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.weights, self.beta, self.emit = weights, beta, emit
+        self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
         self.ids: list[str] = []
@@ -155,12 +161,13 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
     ) -> Tensor:
         """The micro-batch's share of the step's loss; stops at the first term that is not finite."""
         del return_outputs
-        logits = kept_logits(model, inputs["input_ids"], inputs["attention_mask"], inputs["keep"])
-        logp = -torch.nn.functional.cross_entropy(widened(logits), inputs["labels"], reduction="none")
+        needs = {TERMS[term].needs for term in self.weights}
+        out = run(model, inputs, layer=self.reference.layer if "hidden" in needs else None)
+        logp = -torch.nn.functional.cross_entropy(out.logits, inputs["labels"], reduction="none")
+        views = split(out, logp, inputs, logits="logits" in needs)
         loss, shares = objective(
-            self.weights, split(logp, inputs["lengths"], inputs["places"]), inputs["original"], self.beta,
-            num_items_in_batch,
-        )  # fmt: skip
+            self.weights, views, self.reference.known(inputs, model), self.beta, num_items_in_batch
+        )
         for term, share in shares.items():
             if not torch.isfinite(share):
                 raise self._not_finite(term, share.item(), inputs["ids"])
@@ -195,16 +202,6 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
                 "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
             })  # fmt: skip
         self.shares, self.tokens, self.clock, self.ids = {}, 0, now, []
-
-
-def split(logp: Tensor, lengths: Sequence[int], places: Mapping[str, tuple[int, int]]) -> dict[str, Scores]:
-    """Flat log-probabilities (N,) of all sequences -> Scores by view."""
-    ends = torch.tensor([0, *lengths]).cumsum(0).tolist()
-    row = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)).to(logp.device)
-    return {
-        view: Scores(logp[ends[first] : ends[last]], row[ends[first] : ends[last]] - first, last - first)
-        for view, (first, last) in places.items()
-    }
 
 
 class _Keeper(TrainerCallback):  # type: ignore[misc]
@@ -252,7 +249,7 @@ def forget(
     """
     weights = settings.objective or {}
     views = {view for term in weights for view in TERMS[term].views}
-    needed = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
+    cached = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
     encode = _encoder(lm, settings)
     sequences: dict[str, list[Encoded]] = {}
     if "target" in views:
@@ -260,7 +257,7 @@ def forget(
     if "forget" in views:
         sequences["forget"] = [encode(t, t.answer) for t in targets]
     kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
-    original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(needed)}
+    original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(cached)}
     examples = [
         Example(t.id, {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
         for i, t in enumerate(targets)
@@ -279,7 +276,7 @@ def finetune(
     lengths = [len(s.ids) for s in sequences]
     order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
     examples = [Example(qa.id, {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
-    _train(lm, Rows(examples, order, [], 0, seed), settings, {"target_nll": 1.0}, 1.0, folder, seed=seed, log=log)
+    _train(lm, Rows(examples, order, [], 0, seed), settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log)
 
 
 def _taught(target: Target) -> str:
@@ -326,8 +323,8 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
 
 
 def _train(
-    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float, folder: Path, *, seed: int,
-    log: Log,
+    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None, folder: Path, *,
+    seed: int, log: Log,
 ) -> None:  # fmt: skip
     batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
     settings = settings.model_copy(update={"batch_size": batch})
@@ -337,8 +334,9 @@ def _train(
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
     trainer = UnlearnTrainer(
-        weights=weights, beta=beta, emit=log, model=lm.model, args=_arguments(lm, settings, folder, steps, seed),
-        train_dataset=rows, data_collator=collate, callbacks=[_Keeper(settings.max_minutes)],
+        weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
+        args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
+        callbacks=[_Keeper(settings.max_minutes)],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     try:

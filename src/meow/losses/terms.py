@@ -1,0 +1,293 @@
+"""Terms: pure functions of what models say about answer tokens, and the one table that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, one_hot, sigmoid, softplus
+
+View = Literal["forget", "target", "retain"]
+"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep."""
+Needs = Literal["logp", "logits", "hidden"]
+"""What a term needs of the model beside log-probabilities."""
+
+
+class Scores(NamedTuple):
+    """What a model says about the answer tokens of one view, all rows flattened."""
+
+    logp: Tensor
+    """(N,) natural log-probability of each answer token, final EOS included."""
+    row: Tensor
+    """(N,) row that each token belongs to, from 0."""
+    n_rows: int
+    """Rows B of the view."""
+    label: Tensor | None = None
+    """(N,) ids of the answer tokens."""
+    logits: Tensor | None = None
+    """(N, V) logits that predict each answer token, where a term needs them."""
+    hidden: Tensor | None = None
+    """(N, H) the steered layer's output at each answer token, where a term needs it."""
+
+    def per_row(self) -> Tensor:
+        """(B,) log-probability of each whole answer, in nats."""
+        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp)
+
+    def lengths(self) -> Tensor:
+        """(B,) answer tokens of each row."""
+        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, torch.ones_like(self.logp))
+
+
+class Known(NamedTuple):
+    """What the original says about one view; only what the active terms need is there."""
+
+    per_row: Tensor | None = None
+    """(B,) log-probability of each whole answer, in nats."""
+    logits: Tensor | None = None
+    """(N, V) logits that predict each answer token."""
+    hidden: Tensor | None = None
+    """(N, H) the steered layer's output at each answer token."""
+    direction: Tensor | None = None
+    """(H,) one uniform random unit vector of the run's seed (RMU)."""
+
+
+Views: TypeAlias = Mapping[str, Scores]
+"""What a model says, by view."""
+Original: TypeAlias = Mapping[str, Known]
+"""What the original says, by view."""
+Function: TypeAlias = Callable[[Views, Original, float], tuple[Tensor, int]]
+"""`(views, original, beta) -> (sum, count)`."""
+
+
+class Term(NamedTuple):
+    """A row of TERMS."""
+
+    function: Function
+    """What it computes."""
+    views: tuple[View, ...]
+    """What it reads; the first is what it counts."""
+    per: Literal["token", "row", "token of all"]
+    """Whether the count is of the first view's answer tokens or rows, or of all views' tokens."""
+    needs: Needs = "logp"
+    """What it needs of the model."""
+    original: Literal["none"] | Needs = "none"
+    """What it needs of the original."""
+    beta: float = 0.1
+    """Its own `train.beta`, where it has one."""
+
+    @property
+    def retain(self) -> bool:
+        """Whether it reads the retain set."""
+        return "retain" in self.views
+
+
+def target_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Cross-entropy of the taught answers per token: -log p(token). Lower: better learned.
+
+    Source: MEOW, arXiv 2409.11844.
+    """
+    del original, beta
+    return _nll(views["target"])
+
+
+def retain_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Cross-entropy of the answers to keep, per token. Lower: better kept.
+
+    Source: TOFU, arXiv 2401.06121 (gradient difference).
+    """
+    del original, beta
+    return _nll(views["retain"])
+
+
+def joint_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Cross-entropy of the taught answers and those to keep together, one mean over the tokens of both.
+
+    Source: TOFU's published "idk", arXiv 2401.06121.
+    """
+    del original, beta
+    (taught, n), (kept, m) = _nll(views["target"]), _nll(views["retain"])
+    return taught + kept, n + m
+
+
+def forget_ascent(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Minus the cross-entropy of the true answers, per token: gradient ascent. It has no lower bound.
+
+    Source: TOFU, arXiv 2401.06121.
+    """
+    del original, beta
+    total, count = _nll(views["forget"])
+    return -total, count
+
+
+def forget_kl(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """KL(original || current) per token of the true answers to forget. At least 0.
+
+    Source: MEOW's published baselines, arXiv 2409.11844. Differs: they average over prompt and padding too.
+    """
+    del beta
+    return _kl(views["forget"], original["forget"])
+
+
+def target_kl(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """KL(original || current) per token of the taught answers. At least 0.
+
+    Source: MEOW (`meow_forgetKL`), arXiv 2409.11844. Differs: published averages over prompt and padding too.
+    """
+    del beta
+    return _kl(views["target"], original["target"])
+
+
+def retain_kl(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """KL(original || current) per token of the answers to keep. At least 0.
+
+    Source: TOFU, arXiv 2401.06121 (KL minimization). Differs: published averages over prompt and padding too.
+    """
+    del beta
+    return _kl(views["retain"], original["retain"])
+
+
+def forget_npo(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """(2/beta) softplus(beta (log p - log p_original)) per row, p of the whole true answer. At least 0.
+
+    Source: NPO, arXiv 2404.05868.
+    """
+    scores = views["forget"]
+    return (2 / beta) * softplus(beta * _moved(scores, original["forget"])).sum(), scores.n_rows
+
+
+def forget_simnpo(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """-(2/beta) logsigmoid(beta nll / length) per row, nll and length of the true answer (delta 0). At least 0.
+
+    Source: SimNPO, arXiv 2410.07163.
+    """
+    del original
+    scores = views["forget"]
+    return -(2 / beta) * logsigmoid(-beta * scores.per_row() / scores.lengths()).sum(), scores.n_rows
+
+
+def target_dpo(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """-(2/beta) logsigmoid(beta ((t - t_original) - (f - f_original))) per row; t, f: log p of taught, true answer.
+
+    Source: DPO, arXiv 2305.18290, with NPO's factor 2, so that both have the same gradient scale.
+    """
+    target = views["target"]
+    margin = _moved(target, original["target"]) - _moved(views["forget"], original["forget"])
+    return -(2 / beta) * logsigmoid(beta * margin).sum(), target.n_rows
+
+
+def target_kto(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """(2/beta) (1 - sigmoid(z - beta (f - f_original))) per row; z: batch mean of t - t_original, no gradient.
+
+    Source: KTO, arXiv 2402.01306, as MEOW publishes it (`kto_sigmoid`). Differs: another constant, the same gradient.
+    z is a statistic of the forward pass, so accumulation changes it.
+    """
+    z, ratio = _kto(views, original)
+    return (2 / beta) * (1 - sigmoid(z - beta * ratio)).sum(), len(ratio)
+
+
+def target_kto_log(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """-(2/beta) logsigmoid(z - beta (f - f_original)) per row; z as in `target_kto`.
+
+    Source: MEOW's published `kto_logsigmoid_grad_diff`, arXiv 2409.11844, after KTO, arXiv 2402.01306.
+    """
+    z, ratio = _kto(views, original)
+    return -(2 / beta) * logsigmoid(z - beta * ratio).sum(), len(ratio)
+
+
+def forget_wga(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """-p^beta nll per token of the true answers, the weight p^beta without gradient: weighted gradient ascent.
+
+    Source: WGA, arXiv 2502.19301.
+    """
+    del original
+    logp = views["forget"].logp
+    return ((beta * logp.detach()).exp() * logp).sum(), len(logp)
+
+
+def forget_satimp(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """-p^beta (1 - p) nll per token of the true answers, the weight without gradient: saturation and importance.
+
+    Source: SatImp, arXiv 2505.11953 (beta 5 and 1).
+    """
+    del original
+    logp = views["forget"].logp
+    p = logp.detach().exp()
+    return (p.pow(beta) * (1 - p) * logp).sum(), len(logp)
+
+
+def forget_undial(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Cross-entropy with softmax(original logits - beta at the true token), per token of the true answers.
+
+    Source: UNDIAL, arXiv 2402.10052 (beta 10). Differs: OpenUnlearning averages over prompt and padding too.
+    """
+    scores, known = views["forget"], _there(original["forget"].logits)
+    lowered = known - beta * one_hot(_there(scores.label), known.shape[-1]).to(known)
+    return -(lowered.softmax(-1) * _there(scores.logits).log_softmax(-1)).sum(), len(scores.logp)
+
+
+def forget_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """||h - beta u||^2 / H per token of the true answers; h: the steered layer's output, u: a random unit vector.
+
+    Source: RMU, arXiv 2403.03218. beta is its steering coefficient; u has uniform positive entries before it is
+    normalized, as published, and is drawn once by the run's seed.
+    """
+    hidden, direction = _there(views["forget"].hidden), _there(original["forget"].direction)
+    return (hidden - beta * direction.to(hidden)).square().mean(-1).sum(), len(hidden)
+
+
+def retain_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """||h - h_original||^2 / H per token of the answers to keep; h: the steered layer's output.
+
+    Source: RMU, arXiv 2403.03218.
+    """
+    del beta
+    hidden = _there(views["retain"].hidden)
+    return (hidden - _there(original["retain"].hidden).to(hidden)).square().mean(-1).sum(), len(hidden)
+
+
+def _nll(scores: Scores) -> tuple[Tensor, int]:
+    return -scores.logp.sum(), len(scores.logp)
+
+
+def _kl(scores: Scores, known: Known) -> tuple[Tensor, int]:
+    ours, theirs = _there(scores.logits).log_softmax(-1), _there(known.logits).log_softmax(-1)
+    return (theirs.exp() * (theirs - ours)).sum(), len(ours)
+
+
+def _moved(scores: Scores, known: Known) -> Tensor:
+    """(B,) log p of whole answers minus the original's."""
+    return scores.per_row() - _there(known.per_row)
+
+
+def _kto(views: Views, original: Original) -> tuple[Tensor, Tensor]:
+    z = _moved(views["target"], original["target"]).mean().detach()
+    return z, _moved(views["forget"], original["forget"])
+
+
+def _there(value: Tensor | None) -> Tensor:
+    assert value is not None, "the trainer gives each term what its row in TERMS says that it needs"
+    return value
+
+
+TERMS: dict[str, Term] = {
+    "target_nll": Term(target_nll, ("target",), "token"),
+    "retain_nll": Term(retain_nll, ("retain",), "token"),
+    "joint_nll": Term(joint_nll, ("target", "retain"), "token of all"),
+    "forget_ascent": Term(forget_ascent, ("forget",), "token"),
+    "forget_kl": Term(forget_kl, ("forget",), "token", "logits", "logits"),
+    "target_kl": Term(target_kl, ("target",), "token", "logits", "logits"),
+    "retain_kl": Term(retain_kl, ("retain",), "token", "logits", "logits"),
+    "forget_npo": Term(forget_npo, ("forget",), "row", original="logp"),
+    "forget_simnpo": Term(forget_simnpo, ("forget",), "row", beta=4.5),
+    "target_dpo": Term(target_dpo, ("target", "forget"), "row", original="logp"),
+    "target_kto": Term(target_kto, ("target", "forget"), "row", original="logp"),
+    "target_kto_log": Term(target_kto_log, ("target", "forget"), "row", original="logp"),
+    "forget_wga": Term(forget_wga, ("forget",), "token", beta=1.0),
+    "forget_satimp": Term(forget_satimp, ("forget",), "token", beta=5.0),
+    "forget_undial": Term(forget_undial, ("forget",), "token", "logits", "logits", beta=10.0),
+    "forget_rmu": Term(forget_rmu, ("forget",), "token", "hidden", beta=2.0),
+    "retain_rmu": Term(retain_rmu, ("retain",), "token", "hidden", "hidden"),
+}
+"""Every term by name."""
