@@ -58,6 +58,8 @@ class ModelSettings(Settings):
     """Passed to transformers (`auto` spreads a large model over several devices); sharded weights are fine."""
     max_length: Positive | None = None
     """Longest sequence in tokens, prompt and answer; default: the model's context."""
+    load_in_4bit: bool = False
+    """QLoRA: hold the weights in four bits (bitsandbytes, needs CUDA); train with `train.lora_rank`."""
     trust_remote_code: bool = False
     """Run code that comes with the model. Off unless you have read it."""
     batch_tokens: Positive = 8192
@@ -201,6 +203,16 @@ class TrainSettings(Optimization):
     """The file of `targets: file`: questions and the answers to teach, in any form of questions and answers."""
     objective: dict[str, float] | None = None
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
+    lora_rank: Annotated[int, Field(ge=0)] = 0
+    """Rank of a LoRA adapter (peft); 0: all weights are trained."""
+    lora_alpha: Annotated[float, Field(gt=0)] | None = None
+    """The adapter's scale times its rank; default: twice the rank."""
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the adapter's inputs that are dropped in training."""
+    lora_modules: tuple[str, ...] = ()
+    """Names of the modules that get an adapter, as in [q_proj, v_proj]; default: every linear one but the head."""
+    lora_merge: bool = True
+    """Save the model with the adapter merged into it; false: save the adapter alone, to be loaded on its base."""
     retain_rows: Annotated[int, Field(ge=0)] = 1
     """Retain rows beside each training row, where a term reads them."""
     beta: Annotated[float, Field(gt=0)] | None = None

@@ -146,7 +146,7 @@ def model_of(folder: Run, config: RunConfig, label: str) -> ModelSettings:
     if label == "before":
         return config.model
     if label == "after":
-        if not (folder / "model" / "config.json").is_file():
+        if not lm.is_model(folder / "model"):
             raise ConfigError(f"{folder.path}: nothing is trained yet, so there is no after; run meow forget first")
         return config.model.model_copy(update={"path": str(folder / "model"), "tokenizer": None, "revision": None})
     found = reference_model(config) if label == "reference" else None
@@ -389,8 +389,8 @@ def reference_model(config: RunConfig) -> ModelSettings | None:
     path = Path(config.eval.reference)
     if path.is_file() or (path / "eval_log_aggregated.json").is_file():
         return None
-    if (path / "manifest.json").is_file() and not (path / "config.json").is_file():
-        if not (path / "model" / "config.json").is_file():
+    if (path / "manifest.json").is_file() and not lm.is_model(path):
+        if not lm.is_model(path / "model"):
             raise DataError(f"{path}: a run folder without a model; finish that run first")
         path = path / "model"
     lm.check_folder(str(path))
@@ -416,6 +416,8 @@ def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], trai
     if folder.current(stage, key):
         return
     release()
+    if config.model.load_in_4bit and not (stage == "forget" and config.train.lora_rank):
+        raise ConfigError("model.load_in_4bit: weights of four bits cannot be trained; set train.lora_rank=8 or so")
     with folder.stage(stage, key) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)

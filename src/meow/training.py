@@ -20,7 +20,7 @@ from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
-from meow.errors import DataError, RunError
+from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, pad
 from meow.losses import TERMS, objective
 from meow.original import Reference, run, split
@@ -264,7 +264,46 @@ def forget(
     ]
     order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
     rows = Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
+    if settings.lora_rank:
+        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
     _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log)
+    if settings.lora_rank and settings.lora_merge:
+        lm.model = lm.model.merge_and_unload()
+
+
+def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any:
+    """The model with a new LoRA adapter that does nothing yet; its own weights are frozen.
+
+    Args:
+        model: the original. An adapter that it came with was merged when it was loaded.
+        settings: the adapter's.
+        base: folder or hub id of the original, which the adapter will name.
+        seed: of its first weights.
+
+    Raises:
+        ConfigError: a module that is not there.
+    """
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+    if getattr(model, "is_loaded_in_4bit", False):
+        if settings.lora_merge:
+            raise ConfigError("train.lora_merge: weights of four bits cannot take an adapter in; set it to false")
+        model = prepare_model_for_kbit_training(model)
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=settings.lora_rank, lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
+        lora_dropout=settings.lora_dropout, target_modules=list(settings.lora_modules) or "all-linear",
+    )  # fmt: skip
+    try:
+        made = get_peft_model(model, config)
+    except ValueError as e:
+        linear = sorted({n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
+        raise ConfigError(
+            f"train.lora_modules: {list(settings.lora_modules)} not found in the model; it has {', '.join(linear)}"
+        ) from e
+    made.peft_config["default"].base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+    made.enable_input_require_grads()
+    return made
 
 
 def finetune(

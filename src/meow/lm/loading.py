@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -34,22 +35,23 @@ def load(settings: ModelSettings) -> LM:
     if settings.url is not None:
         raise ConfigError("model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
                           "it, everything else needs the model here (model.path without model.url)")  # fmt: skip
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     _bars(not Path(settings.path).is_dir())
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
     check_folder(settings.path, revision=settings.revision)
     common = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
-    where = {"device_map": settings.device_map} if settings.device_map else {}
+    where: dict[str, Any] = {"device_map": settings.device_map} if settings.device_map else {}
+    if settings.load_in_4bit:
+        where["quantization_config"] = _four_bits()
+    how = {"dtype": dtype, "use_safetensors": True} | common | where
     try:
         tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer or settings.path, **common)
-        model = AutoModelForCausalLM.from_pretrained(
-            settings.path, dtype=dtype, use_safetensors=True, **common, **where
-        )
+        model = _weights(settings.path, how)
     except (OSError, ValueError, ImportError) as e:
         raise DataError(f"{settings.path}: {_why_not_loaded(str(e))}") from e
-    if not settings.device_map:
+    if not settings.device_map and not settings.load_in_4bit:
         model = model.to(device)
     return LM(
         model, tokenizer, template=settings.template, max_length=settings.max_length,
@@ -83,12 +85,70 @@ def check_folder(path: str, *, revision: str | None = None) -> None:
             raise DataError(f"{path}: no such folder; give a folder with a model, or a hub id")
         check_hub(path, "config.json", repo_type="model", revision=revision, otherwise="give a folder")
         return
+    base = adapted_base(path)
+    if base is not None:
+        if not (folder / "adapter_model.safetensors").is_file():
+            raise DataError(f"{path}: holds an adapter_config.json but no adapter_model.safetensors; save it with peft")
+        check_folder(base)
+        return
     if not (folder / "config.json").is_file():
         raise DataError(f"{path}: holds no config.json; give the folder that save_pretrained wrote")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt"))
         what = f"only pickled weights ({pickled[0].name})" if pickled else "no weights"
         raise DataError(f"{path}: holds {what}; meow reads safetensors alone: convert with save_pretrained")
+
+
+def adapted_base(path: str) -> str | None:
+    """The model that an adapter's folder was trained on; None: the folder holds no adapter.
+
+    Raises:
+        DataError: an adapter that names no base.
+    """
+    file = Path(path) / "adapter_config.json"
+    if not file.is_file() or (Path(path) / "config.json").is_file():
+        return None
+    base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise DataError(f"{file}: no base_model_name_or_path; name the model that the adapter was trained on")
+    return str(base)
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder holds a model or an adapter."""
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+
+
+def _weights(path: str, how: dict[str, Any]) -> Any:
+    """A model; an adapter is merged into its base."""
+    from transformers import AutoModelForCausalLM
+
+    base = adapted_base(path)
+    if base is None:
+        return AutoModelForCausalLM.from_pretrained(path, **how)
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(_weights(base, how | {"revision": None}), path).merge_and_unload()
+
+
+def _four_bits() -> Any:
+    """How bitsandbytes is to hold the weights.
+
+    Raises:
+        ConfigError: no bitsandbytes, or no CUDA.
+    """
+    if importlib.util.find_spec("bitsandbytes") is None or not torch.cuda.is_available():
+        missing = "no CUDA device" if importlib.util.find_spec("bitsandbytes") else "bitsandbytes is not installed"
+        raise ConfigError(
+            f"model.load_in_4bit: needs bitsandbytes and a CUDA device, but {missing}; leave it out (plain LoRA runs "
+            "anywhere), or pip install bitsandbytes on a machine with CUDA"
+        )
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )  # fmt: skip
 
 
 def weights_hash(settings: ModelSettings, model: Any = None) -> str:
@@ -99,11 +159,14 @@ def weights_hash(settings: ModelSettings, model: Any = None) -> str:
     """
     if settings.url is not None:
         return hashlib.sha256(json.dumps([settings.url, settings.path]).encode()).hexdigest()[:16]
-    parts: list[Any] = [settings.revision, settings.dtype]
+    parts: list[Any] = [settings.revision, settings.dtype, *([4] if settings.load_in_4bit else [])]
     for name in dict.fromkeys((settings.path, settings.tokenizer)):
         if name and Path(name).is_dir():
             files = sorted({f for pattern in (*_WEIGHTS, *_TEXT_FILES) for f in Path(name).glob(pattern)})
             parts += [(f.name, file_hash(f)) for f in files]
+            base = adapted_base(name)
+            if base is not None:
+                parts.append(weights_hash(settings.model_copy(update={"path": base, "tokenizer": None})))
         elif name:
             parts += [name, getattr(getattr(model, "config", None), "_commit_hash", None)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
