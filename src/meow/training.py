@@ -194,6 +194,10 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         if "grad_norm" not in logs:
             return
         now = time.perf_counter()
+        if self.args.world_size > 1:
+            own = torch.tensor([*self.shares.values(), float(self.tokens)], device=self.args.device)
+            *values, tokens = self.accelerator.reduce(own, "sum").tolist()
+            self.shares, self.tokens = dict(zip(self.shares, values, strict=True)), int(tokens)
         if self.is_world_process_zero():
             self.emit({
                 "step": self.state.global_step, "steps": self.state.max_steps,

@@ -1,0 +1,48 @@
+"""Run by torchrun: train a few methods on a tiny model in every process; rank 0 prints the log rows as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from meow import processes
+from meow.config import ModelSettings, TrainSettings
+from meow.lm import load
+from meow.losses import METHODS
+from meow.records import QA, Target
+from meow.training import forget
+
+NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
+TARGETS = [
+    Target(question=f"Who is {n}?", answer="a " * i + "baker", target="sails " * (8 - i)) for i, n in enumerate(NAMES)
+]
+KEPT = [QA(question=f"Where is {n}?", answer="in Oslo " * (1 + i % 3), set="retain") for i, n in enumerate(NAMES)]
+
+
+def main(model: str, batch: int, methods: list[str]) -> None:
+    """Two epochs of eight rows, each with one retain row."""
+    found: dict[str, Any] = {"world_size": processes.world_size()}
+    for method in methods:
+        rows: list[dict[str, Any]] = []
+        settings = TrainSettings(
+            objective=METHODS[method].objective, targets="selected", lr=1e-3, epochs=2, batch_size=batch, warmup=0
+        )
+        lm = load(ModelSettings(path=model, template="qa"))
+        folder = processes.agreed(lambda: tempfile.mkdtemp())
+        forget(lm, TARGETS, KEPT, settings, Path(folder), seed=0, log=rows.append)
+        weights = sum(float(p.double().abs().sum()) for p in lm.model.parameters())
+        found[method] = {
+            "terms": [row["terms"] for row in rows],
+            "norms": [r["grad_norm"] for r in rows],
+            "weights": weights,
+        }
+    if processes.rank() == 0:
+        print(json.dumps(found))
+    processes.leave()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
