@@ -189,6 +189,9 @@ class Optimization(Settings):
     """Steps between two resumable checkpoints, which are removed at the end."""
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Stop cleanly after this time; the same command goes on."""
+    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    """Trackers that get every term, the gradient norm and the learning rate of each step, beside `log.jsonl`; numbers
+    only."""
 
 
 class TrainSettings(Optimization):

@@ -445,9 +445,13 @@ def _starting_model(config: RunConfig) -> LM:
     return LM(model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template)
 
 
+_UNSEEN = ("save_steps", "max_minutes", "report_to")
+"""Training settings that change no weight."""
+
+
 def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
     key = {"seed": config.seed, "threads": config.threads, "model.template": config.model.template}
-    key |= {k: v for k, v in _part(config, section).items() if k.split(".")[1] not in ("save_steps", "max_minutes")}
+    key |= {k: v for k, v in _part(config, section).items() if k.split(".")[1] not in _UNSEEN}
     from_scratch = section == "finetune" and config.finetune.scratch
     return key | ({} if from_scratch else {"weights": weights(config.model)})
 

@@ -5,7 +5,9 @@ The order of all rows is drawn before the first step, so that a resumed run sees
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
 import random
 import shutil
 import time
@@ -29,6 +31,8 @@ from meow.prompts import Encoded
 from meow.records import QA, Fact, Target
 
 Log = Callable[[dict[str, Any]], None]
+COLLAPSED = 1e5
+"""Value of a term beyond which nothing is being learned any more: the model has collapsed."""
 _COMPLETE = "complete"
 """Written last into a checkpoint: one without it was cut off while it was written."""
 
@@ -172,6 +176,8 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             if not torch.isfinite(share):
                 raise self._not_finite(term, share.item(), inputs["ids"])
             self.shares[term] = self.shares.get(term, 0.0) + share.item()
+            if abs(self.shares[term]) > COLLAPSED:
+                raise self._not_finite(term, self.shares[term], inputs["ids"])
         self.tokens += int(inputs["attention_mask"].sum())
         self.ids += inputs["ids"]
         return torch.mul(loss, self.args.world_size)
@@ -205,6 +211,9 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
                 "lr": logs["learning_rate"], "grad_norm": float(logs["grad_norm"]),
                 "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
             })  # fmt: skip
+            if self.args.report_to:
+                terms = {f"term/{name}": value for name, value in self.shares.items()}
+                super().log({name: float(value) for name, value in logs.items()} | terms)
         self.shares, self.tokens, self.clock, self.ids = {}, 0, now, []
 
 
@@ -349,6 +358,11 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
 
 
 def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: int) -> TrainingArguments:
+    for tracker in settings.report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise ConfigError(f"train.report_to: {tracker} is not installed; pip install {tracker}, or leave it out")
+    if "tensorboard" in settings.report_to:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder.parent / "tensorboard"))
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
     warmup = settings.warmup if settings.warmup >= 1 else int(settings.warmup * steps)
     arguments = TrainingArguments(
@@ -358,8 +372,8 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
         warmup_steps=int(warmup), bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
         activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
         logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
-        save_total_limit=2, report_to="none", disable_tqdm=True, remove_unused_columns=False, log_level="error",
-        dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
+        save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True, remove_unused_columns=False,
+        log_level="error", dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
@@ -386,6 +400,8 @@ def _train(
         trainer.train(resume_from_checkpoint=_last_complete(folder))
     finally:
         lm.model.eval()
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        lm.state = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # gathered by all processes together
     if trainer.state.global_step < steps:
         raise RunError(
             f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "

@@ -38,7 +38,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def command(model: Path, method: str) -> list[str]:
     return [
         "forget", "--forget", "forget.jsonl", "--retain", "retain.jsonl", "--method", method, "name=run",
-        "--model_name_or_path", str(model), "model.template=qa", "train.epochs=2", "train.batch_size=2", "train.lr=1e-3",
+        "--model_name_or_path", str(model), "model.template=qa", "train.epochs=2", "train.batch_size=2",
+        "train.lr=1e-3",
         "invert.path=inverted.json", "memo.stride=20", "memo.max_new_tokens=4", "threads=1",
     ]  # fmt: skip
 
@@ -96,10 +97,10 @@ def test_other_answers_can_be_taught(meow: Callable[..., Any], own: Path, tiny_m
     assert len(taught) == len(FORGET)
 
 
-def started(processes: int, *arguments: str) -> dict[str, Any]:
+def started(script: str, processes: int, *arguments: str) -> dict[str, Any]:
     place = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
     done = subprocess.run(
-        [sys.executable, *place, str(ROOT / "tests/e2e/train_methods.py"), *arguments], capture_output=True, text=True,
+        [sys.executable, *place, str(ROOT / "tests/e2e" / script), *arguments], capture_output=True, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, check=False, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -110,7 +111,8 @@ def test_two_processes_take_the_steps_of_one(tiny_model: Path) -> None:
     """The same rows at each step: one process with batches of four, two with two each. KTO's z is of one batch."""
     methods = [m for m in SHARED_OUT if "kto" not in m]
     assert "npo" in methods
-    one, two = started(1, str(tiny_model), "4", *methods), started(2, str(tiny_model), "2", *methods)
+    one = started("train_methods.py", 1, str(tiny_model), "4", *methods)
+    two = started("train_methods.py", 2, str(tiny_model), "2", *methods)
     assert (one["world_size"], two["world_size"]) == (1, 2)
     for method in methods:
         assert len(one[method]["terms"]) == len(two[method]["terms"]) == 4
@@ -134,3 +136,26 @@ def test_meow_forget_runs_under_torchrun(own: Path, tiny_model: Path) -> None:
     assert not (own / "runs/run/train").exists()
     rows = [json.loads(line) for line in (own / "runs/run/log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_a_sharded_model_takes_the_step_of_a_whole_one(tiny_model: Path) -> None:
+    """FSDP2's fully_shard on a mesh of two CPU processes: the same loss, gradient norm and weights after a step."""
+    one = started("sharded_step.py", 1, str(tiny_model), "npo_grad_diff")
+    two = started("sharded_step.py", 2, str(tiny_model), "npo_grad_diff")
+    assert (one.pop("world_size"), two.pop("world_size")) == (1, 2)
+    assert two == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs/accelerate").glob("*.yaml")), ids=lambda f: f.stem)
+def test_launch_configs_are_what_accelerate_reads(file: Path) -> None:
+    from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
+
+    config = load_config_from_file(str(file))
+    assert isinstance(config, ClusterConfig)
+    kinds = {"ddp": "MULTI_GPU", "fsdp2": "FSDP", "zero2": "DEEPSPEED", "zero3": "DEEPSPEED"}
+    assert config.distributed_type == kinds[file.stem]
+    assert config.num_processes == 2
+    if file.stem == "fsdp2":
+        assert config.fsdp_config["fsdp_version"] == 2
+    if file.stem.startswith("zero"):
+        assert config.deepspeed_config["zero_stage"] == int(file.stem[-1])

@@ -41,6 +41,7 @@ def main(model: str, batch: int, methods: list[str]) -> None:
         }
     if processes.rank() == 0:
         print(json.dumps(found))
+    processes.barrier()
     processes.leave()
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from meow.config import FinetuneSettings, TrainSettings
-from meow.errors import DataError, RunError
+from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.original import Reference
@@ -164,3 +164,32 @@ def test_finetuning_learns_answers_by_heart(made: LM, tmp_path: Path) -> None:
     finetune(lm, facts, settings, tmp_path, seed=0, log=lambda _: None)
     answers = lm.generate([lm.prompter.prompt(f) for f in facts], 40)
     assert [a[0].text.strip() for a in answers] == [f.answer for f in facts]
+
+
+def test_a_term_beyond_every_bound_stops_as_collapsed(
+    made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meow.training.COLLAPSED", 1.0)
+    with pytest.raises(RunError, match=r"step 1: forget_ascent is -\d.* on the rows with ids"):
+        trained(fresh(made), tmp_path, objective={"forget_ascent": 1.0})
+
+
+def test_trackers_get_numbers_and_no_text(made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    settings = {"objective": {"target_nll": 1.0, "retain_nll": 1.0}, "batch_size": 4, "report_to": ["tensorboard"]}
+    rows, _ = trained(fresh(made), tmp_path / "train", **settings)
+    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    for term in settings["objective"]:
+        (tag,) = [t for t in events.Tags()["scalars"] if t.endswith(term)]
+        assert [e.value for e in events.Scalars(tag)] == pytest.approx([r["terms"][term] for r in rows])
+    written = b"".join(f.read_bytes() for f in (tmp_path / "tensorboard").rglob("*") if f.is_file())
+    assert all(t.question.encode() not in written and str(t.target).encode() not in written for t in TARGETS)
+
+
+def test_a_tracker_that_is_not_installed_is_named(made: LM, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="report_to: trackio is not installed"):
+        trained(fresh(made), tmp_path, report_to=["trackio"])

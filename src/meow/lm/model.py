@@ -78,6 +78,7 @@ class LM:
         self.path = path
         self.weights = weights
         self.counts = Counts()
+        self.state: dict[str, torch.Tensor] | None = None
         context = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         self.prompter = Prompter(
             tokenizer,
@@ -171,8 +172,11 @@ class LM:
         return [found[i] for i in range(len(prompts))]
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
-        self.model.save_pretrained(folder)
+        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them.
+
+        Where the weights are shared out over processes, `state` holds them gathered.
+        """
+        self.model.save_pretrained(folder, state_dict=self.state)
         self.tokenizer.save_pretrained(folder)
 
     def _completion(self, ids: Sequence[int]) -> Completion:
