@@ -1,0 +1,95 @@
+"""Memory of training: `python -m benchmarks.memory`.
+
+A random Llama of 60 million parameters (float32), two steps of AdamW on `npo_grad_diff`, 4 rows of 64 tokens each,
+each way in a process of its own. Baseline: the two-model way, all weights trained and the original held as a second
+model. Ours: the original's log-probabilities cached (`full`), and a LoRA adapter of rank 8 (`lora`). Bytes are counted
+from tensors: parameters, gradients, optimizer state, and the original where it is held; `rss_mb` is what the process
+grew by at its peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import subprocess
+import sys
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from benchmarks import figure
+from benchmarks.train import ours, plain_npo
+from meow.config import TrainSettings
+from meow.prompts import Encoded
+from meow.run import peak_memory_mb
+from meow.training import Example, adapted
+
+ROWS, LENGTH, START = 4, 64, 16
+
+
+def held(tensors: Any) -> int:
+    """Bytes of distinct tensors."""
+    distinct = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors if t is not None}
+    return sum(distinct.values())
+
+
+def measure(way: str) -> dict[str, float]:
+    """Two steps, then what is held."""
+    torch.manual_seed(0)
+    before = peak_memory_mb()
+    config = LlamaConfig(
+        vocab_size=8192, hidden_size=640, intermediate_size=1728, num_hidden_layers=10, num_attention_heads=10
+    )
+    model: Any = LlamaForCausalLM(config)
+    n = sum(p.numel() for p in model.parameters())
+    second = copy.deepcopy(model).requires_grad_(False) if way == "two models" else None
+    if way == "lora":
+        settings = TrainSettings(objective={"forget_npo": 1.0}, targets="none", lora_rank=8)
+        model = adapted(model, settings, base="random", seed=0)
+    dice = torch.Generator().manual_seed(0)
+    draw = [tuple(torch.randint(3, 8192, (LENGTH,), generator=dice).tolist()) for _ in range(2 * ROWS)]
+    sequences = [Encoded(ids, START, "") for ids in draw]
+    rows = [
+        Example(str(i), {"forget": (sequences[i],), "retain": (sequences[ROWS + i],)}, {"forget": -400.0})
+        for i in range(ROWS)
+    ]
+    step = plain_npo(second) if second is not None else ours("npo_grad_diff")
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5)
+    for _ in range(2):
+        optimizer.zero_grad()
+        step(model, rows).backward()
+        optimizer.step()
+    found = {
+        "parameters": held(model.parameters()),
+        "gradients": held(p.grad for p in model.parameters()),
+        "optimizer": held(t for s in optimizer.state.values() for t in s.values() if torch.is_tensor(t) and t.dim()),
+        "original": held(second.parameters()) if second is not None else 0,
+    }
+    megabytes = {name: round(value / 1e6, 1) for name, value in found.items()}
+    total = round(sum(found.values()) / 1e6, 1)
+    return megabytes | {"millions": round(n / 1e6, 1), "total": total, "rss_mb": peak_memory_mb() - before}
+
+
+def main() -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--way", choices=("two models", "full", "lora"))
+    way = parser.parse_args().way
+    if way:
+        print(json.dumps(measure(way)))
+        return
+    found: dict[str, dict[str, float]] = {}
+    for name in ("two models", "full", "lora"):
+        command = [sys.executable, "-m", "benchmarks.memory", "--way", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found[name] = json.loads(done.stdout.splitlines()[-1])
+    for name in ("full", "lora"):
+        for what in ("total", "rss_mb"):
+            figure(f"memory.{name}.{what}", ours=found[name][what], baseline=found["two models"][what], unit="MB",
+                   parts=found[name], parts_of_baseline=found["two models"])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
