@@ -216,6 +216,12 @@ class TrainSettings(Optimization):
     """Names of the modules that get an adapter, as in [q_proj, v_proj]; default: every linear one but the head."""
     lora_merge: bool = True
     """Save the model with the adapter merged into it; false: save the adapter alone, to be loaded on its base."""
+    evaluate_every: Positive | None = None
+    """Steps between two looks at the tuning half (even-numbered forget questions, up to 60 even-numbered retain ones).
+    The step kept is that of the highest forget quality among those with 0.9 of the original's retain probability, or
+    else the one that keeps most; results then come from the other questions alone. Needs `eval.reference`."""
+    patience: Positive = 5
+    """Looks without a better one before training stops."""
     retain_rows: Annotated[int, Field(ge=0)] = 1
     """Retain rows beside each training row, where a term reads them."""
     beta: Annotated[float, Field(gt=0)] | None = None

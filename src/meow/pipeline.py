@@ -87,7 +87,8 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None) -> 
     wanted = plan(config)
     if until is not None:
         last = [stage.name for stage in wanted].index(stage_named(until).name)
-        wanted = [s for s in wanted[: last + 1] if not s.name.startswith("eval/") or until.startswith("eval/")]
+        looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
+        wanted = [s for s in wanted[: last + 1] if looks or not s.name.startswith("eval/")]
     stages.check_inputs(config, [stage.name for stage in wanted])
     folder = run_of(config)
     with folder.locked(config):

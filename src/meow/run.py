@@ -169,7 +169,7 @@ class Run:
         if rank() > 0 or not file.is_file():
             return
         lines = _whole_lines(file)
-        mine = {row["step"]: line for line in lines if (row := json.loads(line)).get("stage") == stage}
+        mine = {(row["step"], "look" in row): line for line in lines if (row := json.loads(line)).get("stage") == stage}
         others = [line for line in lines if json.loads(line).get("stage") != stage]
         write_text(file, "".join(others + [mine[step] for step in sorted(mine)]))
 

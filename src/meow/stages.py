@@ -26,6 +26,7 @@ from meow.records import (
     InvertedFacts,
     MemoRecord,
     Target,
+    Value,
     read_records,
     write_json,
     write_records,
@@ -59,6 +60,11 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
     if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
         raise ConfigError(
             "data.retain: not set, but train.objective has a retain term; name a file of questions to keep"
+        )
+    if config.train.evaluate_every is not None and config.eval.reference is None:
+        raise ConfigError(
+            "train.evaluate_every: a step is chosen by forget quality, which needs a model that never saw the forget "
+            "set; set eval.reference"
         )
     if config.train.targets == "file":
         if config.train.targets_path is None:
@@ -249,6 +255,7 @@ def forget(folder: Run, config: RunConfig) -> None:
     key["retain"] = digest([[q.question, q.answer] for q in retain])
 
     def train(model: LM) -> None:
+        look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
         training.forget(
             model,
             targets,
@@ -257,9 +264,35 @@ def forget(folder: Run, config: RunConfig) -> None:
             folder / "train",
             seed=_seed(config),
             log=_logger(folder, "forget"),
+            on_evaluate=look,
         )
 
     _train(folder, config, "forget", key, train)
+
+
+def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
+    """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
+    items = data.eval_items(config.data, limit=config.eval.rows)
+    before, reference = (
+        [
+            s
+            for s in _read_if(folder / f"eval/{label}/samples.jsonl", EvalSample)
+            if tofu.used_to_choose(s.role, s.index)
+        ]
+        for label in ("before", "reference")
+    )
+    original = metrics.compute(before)["retain_probability"].value
+
+    def look() -> training.Look:
+        found = metrics.compute(tofu.tuning_half(model, items), reference=reference or None)
+        quality, kept = found["forget_quality"], found["retain_probability"].value
+        if quality.value is None or kept is None or not original:
+            raise ConfigError(
+                f"train.evaluate_every: no step can be chosen: {quality.reason or 'no retain questions are evaluated'}"
+            )
+        return training.Look(quality.value, kept / original)
+
+    return look
 
 
 def finetune(folder: Run, config: RunConfig) -> None:
@@ -298,6 +331,8 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
         return
     key: dict[str, Any] = {"weights": weights(settings), "model.template": config.model.template}
     key |= {k: v for k, v in _part(config, "eval").items() if k not in ("eval.reference", "eval.rows")}
+    if config.train.evaluate_every is not None:
+        key["half"] = CHOSEN
     if label != "reference":
         key = key | {"original": weights(config.model), "reference": _reference_key(config)}
     inputs = digest([item.model_dump(mode="json") for item in items])
@@ -328,6 +363,13 @@ def write_log(
     """Compute every metric of an evaluation and write its `log.json`."""
     before = None if label in ("before", "reference") else _read_if(folder / "eval/before/samples.jsonl", EvalSample)
     reference = None if label == "reference" else _read_if(folder / "eval/reference/samples.jsonl", EvalSample)
+    chosen: dict[str, Value] = {}
+    if config.train.evaluate_every is not None:
+        halves = [_halves(rows) for rows in (samples, before or [], reference or [])]
+        seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
+        for name in ("forget_quality", "ks_d", "retain_probability"):
+            chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
+        samples, before, reference = (half[1] for half in halves)
     note = {}
     if config.eval.reference and label != "reference":
         note = {"path": config.eval.reference}
@@ -337,11 +379,24 @@ def write_log(
         source=config.data.forget or f"{config.data.source}, {config.data.split}",
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
         reference=note,
-        metrics=metrics.compute(samples, before=before or None, reference=reference or None),
+        metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
         settings=_part(config, "eval") | {"model.template": config.model.template},
     )
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
     return log
+
+
+CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
+"""What the tuning half is used for."""
+
+
+def _halves(samples: Sequence[EvalSample]) -> tuple[list[EvalSample], list[EvalSample]]:
+    """Samples that were used to choose a step, and those that results come from."""
+    used: list[EvalSample] = []
+    fresh: list[EvalSample] = []
+    for sample in samples:
+        (used if tofu.used_to_choose(sample.role, sample.index) else fresh).append(sample)
+    return used, fresh
 
 
 def page(folder: Run, config: RunConfig) -> None:
@@ -461,6 +516,8 @@ def _logger(folder: Run, stage: str) -> Callable[[dict[str, Any]], None]:
 
     def log(row: dict[str, Any]) -> None:
         folder.log({"stage": stage} | row)
+        if "look" in row:
+            return
         if "truncated" in row:
             say(f"{stage}: {row['truncated']} rows are longer than the context or max_length; their answers are cut")
             return

@@ -92,6 +92,23 @@ def evaluate(
             )
 
 
+def used_to_choose(role: str, index: int) -> bool:
+    """Whether a question belongs to the tuning half, by which `train.evaluate_every` chooses a step."""
+    return index % 2 == 0 and (role == "forget" or (role == "retain" and index < 120))
+
+
+def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:
+    """Likelihoods of the tuning half; nothing is generated.
+
+    Args:
+        lm: the model.
+        items: of all sets.
+    """
+    chosen = [(i, item) for i, item in zip(_indices(items), items, strict=True) if used_to_choose(item.role, i)]
+    scored = _likelihoods(lm, [item for _, item in chosen])
+    return [EvalSample(**item.model_dump(), **s, key="", index=i) for (i, item), s in zip(chosen, scored, strict=True)]
+
+
 def _indices(items: Sequence[EvalItem]) -> list[int]:
     """Position of each item among those of its role."""
     counts: Counter[Role] = Counter()

@@ -6,6 +6,7 @@ The order of all rows is drawn before the first step, so that a resumed run sees
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import os
 import random
@@ -14,9 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -26,11 +28,13 @@ from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, pad
 from meow.losses import TERMS, objective
 from meow.original import Reference, run, split
-from meow.processes import world_size
+from meow.processes import agreed, world_size
 from meow.prompts import Encoded
-from meow.records import QA, Fact, Target
+from meow.records import QA, Fact, Target, write_text
 
 Log = Callable[[dict[str, Any]], None]
+KEPT = 0.9
+"""Share of the original's retain probability that a chosen step should keep."""
 COLLAPSED = 1e5
 """Value of a term beyond which nothing is being learned any more: the model has collapsed."""
 _COMPLETE = "complete"
@@ -235,6 +239,69 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
 
 
+class Look(NamedTuple):
+    """What a step is chosen by."""
+
+    quality: float
+    """Forget quality (p) on the tuning half."""
+    kept: float
+    """Retain probability there, as a share of the original's."""
+
+    def rank(self) -> tuple[bool, float]:
+        """Higher: better. Forget quality counts among steps that keep enough; below that, what is kept."""
+        enough = self.kept >= KEPT
+        return enough, self.quality if enough else self.kept
+
+
+class _Chooser(TrainerCallback):  # type: ignore[misc]
+    """Looks every few steps, keeps the weights of the best one, and stops when no better one comes."""
+
+    def __init__(self, lm: LM, look: Callable[[], Look], settings: TrainSettings, folder: Path, emit: Log) -> None:
+        self.lm, self.look, self.emit = lm, look, emit
+        self.every, self.patience = settings.evaluate_every or 1, settings.patience
+        self.file, self.best = folder / "looks.json", folder / "best.safetensors"
+        self.looks: dict[int, Look] = {}
+        self.stopped = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Looks after the checkpoint that is gone on from are repeated."""
+        del args, control, kwargs
+        rows = json.loads(self.file.read_text()) if self.file.is_file() else []
+        self.looks = {step: Look(*look) for step, *look in rows if step <= state.global_step}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look, keep, or stop."""
+        del args, kwargs
+        step = state.global_step
+        if step % self.every and step != state.max_steps:
+            return
+        self.lm.model.eval()
+        found = self.look()
+        self.lm.model.train()
+        if not self.looks or found.rank() > self.looks[self.chosen].rank():
+            kept = {n: p.detach().cpu().contiguous() for n, p in self._trained().items()}
+            agreed(lambda: save_file(kept, self.best))
+        self.looks[step] = found
+        write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()]))
+        self.emit({"step": step, "steps": state.max_steps, "look": found._asdict()})
+        if sum(at > self.chosen for at in self.looks) >= self.patience:
+            self.stopped = control.should_training_stop = True
+
+    @property
+    def chosen(self) -> int:
+        """The first of the best steps."""
+        return max(self.looks, key=lambda step: (self.looks[step].rank(), -step))
+
+    def restore(self) -> None:
+        """Put the chosen step's weights back."""
+        with torch.no_grad():
+            for name, value in load_file(self.best).items():
+                self._trained()[name].copy_(value)
+
+    def _trained(self) -> dict[str, Tensor]:
+        return {n: p for n, p in self.lm.model.named_parameters() if p.requires_grad}
+
+
 def forget(
     lm: LM,
     targets: Sequence[Target],
@@ -244,6 +311,7 @@ def forget(
     *,
     seed: int,
     log: Log,
+    on_evaluate: Callable[[], Look] | None = None,
 ) -> None:
     """Train `lm.model` in place on the objective.
 
@@ -255,6 +323,7 @@ def forget(
         folder: for checkpoints; a complete one in it is gone on from.
         seed: of the order and of the retain rows.
         log: gets one row per optimizer step.
+        on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
 
     Raises:
         RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
@@ -279,7 +348,10 @@ def forget(
     rows = Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
-    _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log)
+    chooser = None
+    if on_evaluate is not None and settings.evaluate_every is not None:
+        chooser = _Chooser(lm, on_evaluate, settings, folder, log)
+    _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
     if settings.lora_rank and settings.lora_merge:
         lm.model = lm.model.merge_and_unload()
 
@@ -381,7 +453,7 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
 
 def _train(
     lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None, folder: Path, *,
-    seed: int, log: Log,
+    seed: int, log: Log, chooser: _Chooser | None = None,
 ) -> None:  # fmt: skip
     batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
     settings = settings.model_copy(update={"batch_size": batch})
@@ -393,7 +465,7 @@ def _train(
     trainer = UnlearnTrainer(
         weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
-        callbacks=[_Keeper(settings.max_minutes)],
+        callbacks=[_Keeper(settings.max_minutes), *([chooser] if chooser else [])],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     try:
@@ -402,7 +474,9 @@ def _train(
         lm.model.eval()
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         lm.state = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # gathered by all processes together
-    if trainer.state.global_step < steps:
+    if chooser is not None and (chooser.stopped or trainer.state.global_step >= steps):
+        chooser.restore()
+    elif trainer.state.global_step < steps:
         raise RunError(
             f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
             "the same command goes on"

@@ -48,7 +48,10 @@ def test_every_written_command_is_one(page: str, command: str, monkeypatch: pyte
         load_config(None, listed)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda p: p.name)
+EXPERIMENTS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name != "accelerate"]
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.name)
 def test_every_yaml_loads_and_begins_with_its_command(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("# meow ")
     load_config(path, [])

@@ -16,7 +16,7 @@ from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.original import Reference
 from meow.records import QA, Target
-from meow.training import draw, epochs_order, finetune, forget
+from meow.training import Look, draw, epochs_order, finetune, forget
 from tests.conftest import FORGET, RETAIN
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
@@ -193,3 +193,45 @@ def test_trackers_get_numbers_and_no_text(made: LM, tmp_path: Path, monkeypatch:
 def test_a_tracker_that_is_not_installed_is_named(made: LM, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="report_to: trackio is not installed"):
         trained(fresh(made), tmp_path, report_to=["trackio"])
+
+
+def test_forget_quality_counts_only_among_steps_that_keep_enough() -> None:
+    ranked = sorted([Look(0.9, 0.5), Look(0.1, 0.95), Look(0.3, 0.9), Look(0.99, 0.89)], key=Look.rank)
+    assert ranked == [Look(0.9, 0.5), Look(0.99, 0.89), Look(0.1, 0.95), Look(0.3, 0.9)]
+
+
+def looked(made: LM, folder: Path, looks: list[Look], **more: Any) -> tuple[list[Any], list[Any], Any]:
+    """Weights at every look, the weights that are left, and the log."""
+    lm, seen, rows, left = fresh(made), [], list[dict[str, Any]](), iter(looks)
+
+    def look() -> Look:
+        seen.append(copy.deepcopy(lm.model.state_dict()))
+        return next(left)
+
+    values = {"objective": {"target_nll": 1.0}, "targets": "selected", "lr": 1e-2, "epochs": 6, "batch_size": 4,
+              "evaluate_every": 2, "patience": 3} | more  # fmt: skip
+    forget(lm, TARGETS, KEPT, TrainSettings.model_validate(values), folder, seed=0, log=rows.append, on_evaluate=look)
+    return seen, lm.model.state_dict(), rows
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, b[name]) for name, value in a.items())
+
+
+def test_the_best_steps_weights_are_left_and_training_stops_when_no_better_one_comes(made: LM, tmp_path: Path) -> None:
+    looks = [Look(0.1, 1.0), Look(0.6, 0.95), Look(0.9, 0.2), Look(0.6, 0.95), Look(0.5, 1.0), Look(0.99, 1.0)]
+    seen, left, rows = looked(made, tmp_path, looks)
+    assert len(seen) == 5  # three looks after the best one; twelve steps would have been six
+    assert same(left, seen[1])
+    assert not same(left, seen[4])
+    assert [row["step"] for row in rows if "look" in row] == [2, 4, 6, 8, 10]
+    assert [row["look"] for row in rows if "look" in row][-1] == {"quality": 0.5, "kept": 1.0}
+
+
+def test_choosing_goes_on_after_an_interruption(made: LM, tmp_path: Path) -> None:
+    looks = [Look(0.1, 1.0), Look(0.6, 0.95), Look(0.3, 1.0), Look(0.2, 1.0), Look(0.4, 1.0), Look(0.4, 1.0)]
+    _, whole, _ = looked(made, tmp_path / "whole", looks)
+    with pytest.raises(RunError, match="stopped at step 1 of 12"):
+        looked(made, tmp_path / "cut", looks, max_minutes=1e-9)
+    _, found, _ = looked(made, tmp_path / "cut", looks)
+    assert same(found, whole)

@@ -1,0 +1,51 @@
+"""A step chosen on one half of the questions; results from the other half, on the real TOFU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meow import metrics
+from meow.records import EvalSample, read_records
+from meow.tofu import used_to_choose
+
+
+def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
+    meow: Callable[..., Any], shared: Path, tmp_path: Path
+) -> None:
+    models = shared / "models/tofu-mini"
+    done = meow(
+        "-q", "run", f"out={tmp_path}", "name=run", f"model.path={models}/full", f"data.source={shared}/data/tofu",
+        "data.split=forget01", "train.method=npo_grad_diff", "train.lr=1e-3", "train.epochs=3", "train.batch_size=20",
+        "train.evaluate_every=2", "eval.rows=60", "eval.max_new_tokens=8", f"eval.reference={models}/retain99",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    folder = tmp_path / "run"
+    looks = [row for row in map(json.loads, (folder / "log.jsonl").read_text().splitlines()) if "look" in row]
+    assert [row["step"] for row in looks] == [2, 4, 6]
+    log = json.loads((folder / "eval/after/log.json").read_text())["metrics"]
+    assert log["forget_quality"]["n"] == 20
+    assert "selected_on" not in log["forget_quality"]
+    assert "even-numbered" in log["forget_quality_tuning"]["selected_on"]
+    best = max(looks, key=lambda row: (row["look"]["kept"] >= 0.9, row["look"]["quality"] if row["look"]["kept"] >= 0.9
+                                       else row["look"]["kept"]))["look"]  # fmt: skip
+    assert abs(log["forget_quality_tuning"]["value"] / best["quality"] - 1) < 1e-6
+    rows = {n: read_records(folder / f"eval/{n}/samples.jsonl", EvalSample) for n in ("after", "before", "reference")}
+    fresh = {n: [s for s in of if not used_to_choose(s.role, s.index)] for n, of in rows.items()}
+    found = metrics.compute(fresh["after"], before=fresh["before"], reference=fresh["reference"])
+    assert log["forget_quality"]["value"] == found["forget_quality"].value
+    assert log["model_utility_gm"]["value"] == found["model_utility_gm"].value
+
+
+def test_without_a_reference_no_step_can_be_chosen(meow: Callable[..., Any], shared: Path, tmp_path: Path) -> None:
+    done = meow(
+        "-q", "forget", f"out={tmp_path}", "name=run", f"model.path={shared}/models/tofu-mini/full", "train.epochs=1",
+        f"data.source={shared}/data/tofu", "data.split=forget01", "train.method=npo", "train.evaluate_every=2",
+        "eval.rows=10", "eval.max_new_tokens=4",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "train.evaluate_every: a step is chosen by forget quality" in done.err
+    assert "set eval.reference" in done.err
+    assert not (tmp_path / "run").exists()
