@@ -242,7 +242,7 @@ class EvalSettings(Settings):
 
 
 class FinetuneSettings(Optimization):
-    """How `meow finetune` makes an original or a reference model."""
+    """How `meow finetune` makes an original or a reference model; the defaults are TOFU's recipe (for Llama-2)."""
 
     data: tuple[str, ...] = ()
     """Files of questions and answers to learn."""
@@ -264,6 +264,8 @@ class FinetuneSettings(Optimization):
     """From scratch: longest sequence in tokens."""
     epochs: Annotated[float, Field(gt=0)] = 5
     """Passes over the data, repeats included."""
+    batch_size: Positive = 32
+    """Rows in one forward pass of one process."""
     warmup: Annotated[float, Field(ge=0)] = 0.2
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
 

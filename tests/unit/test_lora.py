@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from meow.config import ModelSettings, TrainSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, load, weights_hash
 from meow.original import Reference, run
 from meow.records import QA, Target
@@ -129,3 +129,14 @@ def test_an_adapter_without_weights_or_base_is_named(tiny_model: Path, tmp_path:
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(DataError, match="no base_model_name_or_path"):
         load(ModelSettings(path=str(tmp_path)))
+
+
+def test_an_interrupted_adapter_goes_on_to_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
+    more: dict[str, Any] = {"lora_dropout": 0.1, "batch_size": 2, "save_steps": 2}
+    whole, _ = trained(tiny_model, tmp_path / "whole", {"target_nll": 1.0, "retain_kl": 1.0}, **more)
+    with pytest.raises(RunError, match="stopped at step 1 of 6"):
+        trained(tiny_model, tmp_path / "cut", {"target_nll": 1.0, "retain_kl": 1.0}, max_minutes=1e-9, **more)
+    found, rows = trained(tiny_model, tmp_path / "cut", {"target_nll": 1.0, "retain_kl": 1.0}, **more)
+    assert [row["step"] for row in rows] == [2, 3, 4, 5, 6]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, found.model.state_dict()[name]), name

@@ -235,3 +235,14 @@ def test_choosing_goes_on_after_an_interruption(made: LM, tmp_path: Path) -> Non
         looked(made, tmp_path / "cut", looks, max_minutes=1e-9)
     _, found, _ = looked(made, tmp_path / "cut", looks)
     assert same(found, whole)
+
+
+@pytest.mark.parametrize("term", ["target_nll", "retain_kl", "forget_rmu"])
+def test_bf16_autocast_learns_about_the_same(made: LM, tmp_path: Path, term: str) -> None:
+    settings = {"objective": {term: 1.0, "forget_simnpo": 1.0}, "epochs": 2, "warmup": 0}
+    exact, weights = trained(fresh(made), tmp_path / "a", **settings)
+    rounded, half = trained(fresh(made), tmp_path / "b", mixed_precision="bf16", **settings)
+    assert [r["loss"] for r in rounded] == pytest.approx([r["loss"] for r in exact], rel=0.02, abs=1e-3)
+    assert rounded != exact
+    assert all(value.dtype == torch.float32 for value in half.values())
+    assert set(half) == set(weights)
