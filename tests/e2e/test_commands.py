@@ -134,6 +134,29 @@ def test_memo_takes_the_published_flags_and_writes_the_published_form(
     assert all("reversed_answer_rouge1" in row for row in written)
 
 
+def test_memo_says_when_a_model_is_decoded_with_its_own_cache(
+    meow: Callable[..., object], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
+
+    monkeypatch.chdir(tmp_path)
+    config = MistralConfig(
+        vocab_size=300, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, sliding_window=8, bos_token_id=0, eos_token_id=1, max_position_embeddings=96,
+    )  # fmt: skip
+    MistralForCausalLM(config).save_pretrained("windowed")
+    AutoTokenizer.from_pretrained(tiny_model).save_pretrained("windowed")
+    rows = [{"question": q, "undesired_answer": a, "answer_0": "In Rome."} for q, a in FORGET]
+    Path("facts.json").write_text(json.dumps(rows))
+    command = ["memo", "--data_path", "facts.json", "--save_path", "x.json", "memo.max_new_tokens=4"]
+    code, _, err = meow(*command, "--model_name_or_path", "windowed")
+    assert code == 0
+    assert "windowed: its attention is not full attention by sdpa; it decodes with its own cache" in err
+    code, _, err = meow(*command, "--model_name_or_path", tiny_model, "memo.stride=6")
+    assert code == 0
+    assert "own cache" not in err
+
+
 def test_memo_warns_where_rouge_does_not_see_the_script(meow: Callable[..., object], own: Path) -> None:
     (own / "facts.csv").write_text("question,undesired_answer,answer_0\nГде Мира?,В Осло.,В Риме.\n", encoding="utf-8")
     command = [
