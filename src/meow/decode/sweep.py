@@ -163,6 +163,7 @@ class Sweep:
     def _follow(
         self, one: tree.Forest, after: dict[int, int], rows: Sequence[Row], layers: list[Captured], at: int
     ) -> list[_Stem]:
+        """Give every row what the model says along the tree; what leaves it at the same place is one stem."""
         children = {
             (parent, token): node for node, (parent, token) in enumerate(zip(one.parents, one.tokens, strict=True))
         }
@@ -187,6 +188,7 @@ class Sweep:
         return list(left.values())
 
     def _sweep(self, stems: Sequence[_Stem], budget: int) -> Iterator[list[Row]]:
+        """Step all stems of one length together, from the shortest on."""
         waiting: dict[int, list[_Stem]] = {}
         for stem in stems:
             waiting.setdefault(len(stem.path), []).append(stem)
@@ -245,9 +247,9 @@ class Sweep:
                 slots.wipe(len(live), clean)
                 clean = slots.length
             logits = slots.push([[s.ids[-1], *d] for s, d in zip(live, drafts, strict=True)], starts)
-            for stem, draft, tokens in zip(live, drafts, best(logits).tolist(), strict=True):
+            for stem, start, draft, tokens in zip(live, starts, drafts, best(logits).tolist(), strict=True):
                 self._accept(stem.rows[0], draft, tokens)
-                _note(followed, stem.ids, starts[0] - GRAM)
+                _note(followed, stem.ids, start - GRAM)
             gone = {i for i, stem in enumerate(live) if stem.rows[0].ended(self.eos_ids)}
             if gone:
                 yield self._settled([live[i] for i in gone])
