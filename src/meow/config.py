@@ -111,15 +111,15 @@ class MemoSettings(Settings):
 
     path: str | None = None
     """Memorization measured elsewhere for this very model, in the published form; instead of measuring."""
-    metric: tuple[Literal["memo", "ma", "el"], ...] = ("memo",)
+    metric: Annotated[tuple[Literal["memo", "ma", "el"], ...], Field(min_length=1)] = ("memo",)
     """Which measures; a single name or a list."""
-    mode: tuple[Literal["suffix", "prefix"], ...] = ("suffix",)
+    mode: Annotated[tuple[Literal["suffix", "prefix"], ...], Field(min_length=1)] = ("suffix",)
     """What is cut: the answer (`suffix`) or the question (`prefix`); a single name or a list."""
     cut: Literal["chars", "tokens"] = "chars"
     """MEMO's cuts: every `stride` characters (published), or after every token of the answer."""
     stride: Positive = 5
     """Characters between two cuts of `cut: chars`."""
-    rouge: tuple[RougeName, ...] = ("rouge1.precision",)
+    rouge: Annotated[tuple[RougeName, ...], Field(min_length=1)] = ("rouge1.precision",)
     """How a completion is compared with the label: a single name or a list, `rouge1`, `rouge2` or `rougeL`, then
     `.precision`, `.recall` or `.fmeasure`. The first one ranks."""
     words: Literal["ascii", "unicode"] = "ascii"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from meow.decode.tree import chosen
 from meow.lm import widened
 from meow.losses import TERMS, Known, Scores
 
@@ -43,9 +44,8 @@ def run(model: Any, inputs: Mapping[str, Any], *, layer: int | None = None) -> S
         logits_to_keep=keep,
         **more,
     )
-    logits = out.logits[keep] if out.logits.shape[:2] == keep.shape else out.logits.reshape(-1, out.logits.shape[-1])
     hidden = None if layer is None else out.hidden_states[layer][keep.roll(1, dims=1)]
-    return Said(widened(logits), hidden)
+    return Said(widened(chosen(out.logits, keep)), hidden)
 
 
 def split(said: Said, logp: Tensor, inputs: Mapping[str, Any], *, logits: bool) -> dict[str, Scores]:

@@ -158,6 +158,8 @@ def memo(
         if plot:
             _draw(found, folder / "memo/memo.svg")
         return found
+    if label != "before":
+        raise ConfigError(f"--label {label}: stands for a model of a run folder; here --model_name_or_path names it")
     if config.invert.path is None:
         raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
     source = Path(config.invert.path)

@@ -59,14 +59,14 @@ def facts(folders: Sequence[Path], n: int = 5) -> None:
     taught = {folder.name: _taught(folder) for folder in folders}
     shown = list(before.values())[:: max(1, len(before) // n)][:n]
     for sample in shown:
-        out.print(f"\n[bold]{_escape(sample.question)}[/bold]")
-        out.print(f"  {'true':24} {_escape(sample.answer)}")
-        out.print(f"  {'before':24} {_escape(sample.generation or '')}")
+        out.print(f"\n[bold]{_escape(sample.question)}[/bold]", soft_wrap=True)
+        out.print(f"  {'true':24} {_escape(sample.answer)}", soft_wrap=True)
+        out.print(f"  {'before':24} {_escape(sample.generation or '')}", soft_wrap=True)
         for name, answers in after.items():
             if sample.id in taught[name]:
-                out.print(f"  {'taught by ' + name:24} {_escape(taught[name][sample.id])}")
+                out.print(f"  {'taught by ' + name:24} {_escape(taught[name][sample.id])}", soft_wrap=True)
             if sample.id in answers:
-                out.print(f"  {'after ' + name:24} {_escape(answers[sample.id].generation or '')}")
+                out.print(f"  {'after ' + name:24} {_escape(answers[sample.id].generation or '')}", soft_wrap=True)
 
 
 def memory(labels: Mapping[str, Sequence[MemoRecord]]) -> None:

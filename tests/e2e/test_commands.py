@@ -201,6 +201,12 @@ def test_memo_measures_the_changed_model_beside_the_original_and_draws_both(
     assert code == 2
     assert "reference where eval.reference is a model" in err
     assert meow("memo", "--label", "later", *settings, *TRAINED).code == 2
+    code, _, err = meow("memo", "--label", "after", "--data_path", "forget.jsonl", "--save_path", "x.jsonl")
+    assert code == 2
+    assert "--label after: stands for a model of a run folder" in err
+    code, _, err = meow("memo", *settings, "memo.rouge=[]")
+    assert code == 2
+    assert "memo.rouge" in err
 
 
 def test_a_dry_run_counts_and_loads_nothing(meow: Callable[..., object], own: Path) -> None:

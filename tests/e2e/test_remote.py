@@ -79,12 +79,21 @@ def test_a_server_that_keeps_failing_stops_the_run_in_one_line(
         gone.generate([lm.prompter.raw("Who")], 5)
 
 
+def test_an_answer_that_holds_no_completion_is_one_line(shared: Path, server: Server) -> None:
+    lm = connect(model(shared, server))
+    server.failures[:] = [200]
+    with pytest.raises(RunError, match="gave no completion"):
+        lm.generate([lm.prompter.raw("Who")], 5)
+
+
 def test_what_a_server_cannot_do_is_refused_before_anything_starts(
     shared: Path, server: Server, tmp_path: Path, meow: Callable[..., Any]
 ) -> None:
     lm = connect(model(shared, server, "other"))
     with pytest.raises(ConfigError, match="does not serve 'other'"):
         lm.generate([lm.prompter.raw("Who")], 5)
+    with pytest.raises(ConfigError, match="found 'localhost:8000', expected an address"):
+        connect(ModelSettings(url="localhost:8000", path="x"))
     with pytest.raises(ConfigError, match="gives no scores"):
         connect(model(shared, server)).score([])
     place = [f"model.url={server.url}", "model.path=tofu-mini", f"model.tokenizer={shared}/models/tofu-mini/full"]

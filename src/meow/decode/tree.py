@@ -143,4 +143,9 @@ def forward(
         input_ids=ids.to(device), attention_mask=mask[:, None].to(device), position_ids=positions.to(device),
         use_cache=capture, logits_to_keep=kept, **past,
     ).logits  # fmt: skip
-    return out[kept] if out.shape[:2] == kept.shape else out.reshape(-1, out.shape[-1]), layers
+    return chosen(out, kept), layers
+
+
+def chosen(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """Logits (N, V) at the positions that `keep` (B, T) marks, whether or not the model heeded `logits_to_keep`."""
+    return logits[keep] if logits.shape[:2] == keep.shape else logits.reshape(-1, logits.shape[-1])

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from meow.decode.tree import chosen
+
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids (B, T), padded on the right with 0, and the attention mask (B, T) that lengths give."""
@@ -21,10 +23,7 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tens
 
 def kept_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """Logits (N, V) at the positions that `keep` (B, T) marks, row by row; the head runs on those alone."""
-    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits
-    if logits.shape[:2] == keep.shape:
-        return logits[keep]
-    return logits.reshape(-1, logits.shape[-1])
+    return chosen(model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits, keep)
 
 
 def widened(logits: torch.Tensor) -> torch.Tensor:

@@ -122,6 +122,10 @@ class RemoteLM:
             ) from e
         except openai.APIStatusError as e:
             raise ConfigError(f"{self.path}: refused a request with status {e.status_code}: {e.message[:200]}") from e
+        except openai.APIError as e:
+            raise RunError(f"{self.path}: gave no completion ({type(e).__name__}); see what answers there") from e
+        if not getattr(answer, "choices", None):
+            raise RunError(f"{self.path}: gave no completion; see what answers there")
         choices = sorted(answer.choices, key=lambda c: c.index)
         if len(choices) != n:
             raise RunError(f"{self.path}: gave {len(choices)} completions, expected {n}; it may not support n")
@@ -132,13 +136,15 @@ def connect(settings: ModelSettings) -> RemoteLM:
     """The model that a server offers, by `model.url` and `model.path`, its name there.
 
     Raises:
-        ConfigError: no name.
+        ConfigError: no name, or no address.
         DataError: no tokenizer to be had.
     """
     from transformers import AutoTokenizer
 
     if settings.path is None or settings.url is None:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
+    if not settings.url.startswith(("http://", "https://")):
+        raise ConfigError(f"model.url: found {settings.url!r}, expected an address as in http://localhost:8000/v1")
     where = settings.tokenizer or settings.path
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)
