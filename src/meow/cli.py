@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -166,6 +167,7 @@ def evaluate(
     data_path: DataPath = None,
     split: Split = None,
     reference: Annotated[str | None, typer.Option("--reference", help="= eval.reference")] = None,
+    rescore: Annotated[bool, typer.Option("--rescore", help="From the samples that are there; no model.")] = False,
     as_json: Json = False,
     force: Force = False,
 ) -> None:
@@ -173,12 +175,39 @@ def evaluate(
     from meow import pipeline, summary
 
     config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
-                       more={"eval.reference": reference})  # fmt: skip
-    folder = pipeline.evaluate(config, force=force).path
+                       more={"eval.reference": reference}, named=model_name_or_path)  # fmt: skip
+    folder = pipeline.evaluate(config, force=force, rescore=rescore).path
     if as_json:
-        summary.as_json(folder)
-    else:
-        summary.results([folder])
+        _json(summary.as_object(folder))
+        return
+    summary.details(folder)
+    summary.results([folder])
+
+
+@app.command()
+def compare(
+    evaluations: Annotated[list[Path], typer.Argument(help="Run folders, eval/<label> folders, published logs.")],
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="An evaluation; default: each run's own.")
+    ] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="A metric; best first.")] = None,
+    save_path: Annotated[
+        list[Path] | None, typer.Option("--save-path", "--save_path", help="Also write .csv, .json, .md, .tex or .svg.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each evaluation.")] = False,
+) -> None:
+    """Evaluations side by side: one table, quality against utility, in any of five forms."""
+    from meow import compare as side_by_side
+    from meow import summary
+
+    rows = side_by_side.compare(evaluations, reference)
+    for path in save_path or []:
+        side_by_side.write(path, side_by_side.ordered(rows, sort))
+    if as_json:
+        for row in rows:
+            _json(row.as_object())
+        return
+    summary.compared(side_by_side.ordered(rows, sort))
 
 
 @app.command()
@@ -211,8 +240,9 @@ def _until(stage: str, config: RunConfig, force: bool) -> None:
 def _settings(
     arguments: list[str] | None, *, model: str | None = None, tokenizer: str | None = None,
     data_path: str | None = None, split: str | None = None, more: dict[str, str | None] | None = None,
+    named: str | None = None,
 ) -> RunConfig:  # fmt: skip
-    """Settings from a YAML or a run folder, then `key=value`, then flags."""
+    """Settings from a YAML or a run folder, then `key=value`, then flags; `named`: a model that names the run."""
     from meow.pipeline import load_config
 
     listed = list(arguments or [])
@@ -225,7 +255,13 @@ def _settings(
         "data.source": data_path,
         "data.split": split,
     } | (more or {})
+    if named and path is None and not any(item.startswith("name=") for item in listed):
+        flags["name"] = "-".join(filter(None, (Path(named).name, split)))
     return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+
+
+def _json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def _say(what: object) -> None:

@@ -83,6 +83,9 @@ class DataSettings(Settings):
     """Your own questions and answers to forget: a JSON, JSON lines or CSV file; instead of `source` and `split`."""
     retain: str | None = None
     """Your own questions and answers to keep."""
+    holdout: str | None = None
+    """Your own questions and answers of the same kind that no model was trained on: what membership inference compares
+    the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""
 
 
 class InvertSettings(Settings):
@@ -237,8 +240,15 @@ class EvalSettings(Settings):
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
     max_new_tokens: Positive = 200
     """Tokens of one answer at most."""
-    paraphrase: bool = True
-    """Also ask each forget question in its other words, and judge that answer too."""
+    samples: Annotated[int, Field(ge=0)] = 0
+    """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Of the drawn answers."""
+    grad_norm: bool = False
+    """Also tell members by the norm of their gradient; needs memory for one gradient of all weights."""
+    difference: Share = 0.2
+    """The distance D between the forget set's truth ratios and the reference's that matters to you; the run warns where
+    it has too few questions to see it."""
 
 
 class FinetuneSettings(Optimization):

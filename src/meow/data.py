@@ -347,7 +347,7 @@ def retain_set(settings: DataSettings) -> list[QA]:
 
 
 def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[EvalItem]:
-    """What to evaluate on: the forget set, and what the source has of retain set, real authors and world facts.
+    """What to evaluate on: the forget set, and what the source has of the other sets.
 
     Args:
         settings: where the data lies.
@@ -357,6 +357,8 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
         files: dict[Role, Path] = {"forget": Path(settings.forget)}
         if settings.retain:
             files["retain"] = Path(settings.retain)
+        if settings.holdout:
+            files["holdout"] = Path(settings.holdout)
     else:
         source, split = _tofu(settings)
         files = {
@@ -365,6 +367,8 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
             "authors": tofu_file(source, "real_authors_perturbed"),
             "world": tofu_file(source, "world_facts_perturbed"),
         }
+        if not Path(source).is_dir() or any((Path(source) / (HOLDOUT_OF[split] + s)).is_file() for s in _SUFFIXES):
+            files["holdout"] = tofu_file(source, HOLDOUT_OF[split])
     return [item for role, file in files.items() for item in read_eval(file, role)[:limit]]
 
 

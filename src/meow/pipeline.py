@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from meow import data, plots, stages
+from meow import data, evaluation, plots, stages
 from meow import demo as embedded
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
@@ -120,10 +120,21 @@ def finetune(config: RunConfig, *, force: bool = False) -> Run:
     return folder
 
 
-def evaluate(config: RunConfig, *, force: bool = False) -> Run:
-    """Evaluate reference, before and, where the run has trained one, after."""
-    data.eval_items(config.data)
+def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -> Run:
+    """Evaluate reference, before and, where the run has trained one, after.
+
+    Args:
+        config: of the run.
+        force: redo what was made with other settings.
+        rescore: compute the metrics again from the samples that are there, without a model.
+    """
     folder = run_of(config)
+    if rescore:
+        with folder.locked():
+            labels = evaluation.rescore(folder, config)
+        say(f"{folder.path}: scored again: {', '.join(labels)}")
+        return folder
+    data.eval_items(config.data)
     with folder.locked(config):
         for label in ("reference", "before", "after"):
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -57,6 +59,36 @@ def quality_utility(points: Sequence[Point]) -> str:
         axes.set_xlabel("model utility (GM)")
         axes.set_ylabel("forget quality (p)")
         return _svg(figure, "Forget quality against model utility")
+
+
+def quality_utility_text(points: Sequence[Point], *, width: int = 60, height: int = 12) -> list[str]:
+    """The same picture for a terminal: points as letters in their order, `*` where several fall together.
+
+    Args:
+        points: at most 26.
+        width: columns of the plane.
+        height: its lines.
+    """
+    logs = [math.log10(max(p.quality, sys.float_info.min)) for p in points]
+    bottom, top = math.floor(min([*logs, -2])), 0
+    left, right = (
+        math.floor(20 * min(p.utility for p in points)) / 20,
+        math.ceil(20 * max(p.utility for p in points)) / 20,
+    )
+    grid = [[" "] * width for _ in range(height)]
+
+    def line(log: float) -> int:
+        return round((height - 1) * (top - log) / (top - bottom))
+
+    grid[line(math.log10(0.05))] = list("." * width)
+    for i, (point, log) in enumerate(zip(points, logs, strict=True)):
+        column = round((width - 1) * (point.utility - left) / ((right - left) or 1))
+        row = grid[line(log)]
+        row[column] = chr(ord("a") + i) if row[column] in " ." else "*"
+    marks = {line(log): f"1e{log}" for log in (bottom, (bottom + top) // 2)} | {0: "1", line(math.log10(0.05)): "0.05"}
+    body = [f"{marks.get(i, ''):>6} |{''.join(cells)}" for i, cells in enumerate(grid)]
+    scale = f"{left:.2f}{right:>{width - 4}.2f}"
+    return ["forget quality (p) against model utility (GM)", *body, f"{'':6} +{'-' * width}", f"{'':7} {scale}"]
 
 
 class Remembered(NamedTuple):

@@ -55,7 +55,7 @@ class Evaluation:
     """OpenUnlearning's own numbers, by its names."""
 
 
-def find(path: Path, *, labels: Sequence[str] = ("after", "reference", "before")) -> Path | None:
+def find(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")) -> Path | None:
     """The file or folder that `read` would read; None where there is no evaluation (a model's folder, say).
 
     Args:
@@ -75,7 +75,7 @@ def find(path: Path, *, labels: Sequence[str] = ("after", "reference", "before")
     return next((held[label] for label in labels if label in held), None)
 
 
-def read(path: Path, *, labels: Sequence[str] = ("after", "reference", "before")) -> Evaluation:
+def read(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")) -> Evaluation:
     """Read an evaluation of TOFU, OpenUnlearning or meow.
 
     Args:

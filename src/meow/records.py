@@ -144,6 +144,8 @@ class EvalItem(Fact):
     """Wrong answers in the same form."""
     paraphrased_question: str | None = None
     """The question in other words, not seen in training."""
+    taught: tuple[InvertedAnswer, ...] | None = None
+    """What the evaluated model was taught to answer instead; None: not known, or nothing was changed."""
 
 
 class Likelihood(Record):
@@ -180,6 +182,22 @@ class EvalSample(EvalItem):
     """ROUGE-L recall of the generation against `answer`, 0 to 1."""
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""
+    prefix: str | None = None
+    """The true answer up to its first distinguishing word; None: it begins with one, or has none."""
+    prefix_generation: str | None = None
+    """How the answer goes on greedily after `prefix`."""
+    drawn: tuple[str, ...] = ()
+    """Answers to the question drawn at `eval.temperature`."""
+    exact_memorization: float | None = None
+    """Share of the true answer's tokens (EOS left out) that are the argmax given all before them, 0 to 1."""
+    extraction_strength: float | None = None
+    """1 - k / N, k the first of the true answer's N tokens (EOS left out) from which on all are the argmax; 0: none."""
+    min_k: float | None = None
+    """Minus the mean of the lowest 40% of the true answer's log-probabilities (EOS left out)."""
+    min_k_plus_plus: float | None = None
+    """The same of (log p - mu) / sigma, by the model's own distribution at each position."""
+    grad_norm: float | None = None
+    """Mean over parameter tensors of the L2 norm of the gradient of the true answer's mean loss (EOS left out)."""
     original_loss: float | None = None
     """Mean NLL per token (nats, EOS left out) of the generation under the original; None: no original at hand."""
     truncated: int | None = None
@@ -199,6 +217,8 @@ class Value(Record):
     """Lower end of the 95% interval; None: not computed."""
     high: float | None = None
     """Upper end of the 95% interval."""
+    extremes: tuple[float, float, float, float] | None = None
+    """Of a mean: the smallest of the scores behind it, their 5th and 95th percentile, and the largest."""
     unit: str = ""
     """`share`, `p`, `nats`, ...; empty: a plain number."""
     reason: str | None = None

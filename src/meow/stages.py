@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from meow import data, idk, inversion, lm, memorization, metrics, published, terminal, tofu, training
+from meow import data, evaluation, idk, inversion, lm, memorization, metrics, published, terminal, tofu, training
 from meow.config import MemoSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, RemoteLM
@@ -20,15 +20,14 @@ from meow.losses import TERMS
 from meow.processes import agreed
 from meow.records import (
     QA,
-    EvalLog,
+    EvalItem,
     EvalSample,
     Fact,
+    InvertedAnswer,
     InvertedFacts,
     MemoRecord,
     Target,
-    Value,
     read_records,
-    write_json,
     write_records,
 )  # fmt: skip
 from meow.report import report
@@ -273,14 +272,7 @@ def forget(folder: Run, config: RunConfig) -> None:
 def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
     """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
     items = data.eval_items(config.data, limit=config.eval.rows)
-    before, reference = (
-        [
-            s
-            for s in _read_if(folder / f"eval/{label}/samples.jsonl", EvalSample)
-            if tofu.used_to_choose(s.role, s.index)
-        ]
-        for label in ("before", "reference")
-    )
+    before, reference = (metrics.halves(evaluation.samples_of(folder, label))[0] for label in ("before", "reference"))
     original = metrics.compute(before)["retain_probability"].value
 
     def look() -> training.Look:
@@ -325,14 +317,17 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     stage = f"eval/{label}"
     settings = reference_model(config) if label == "reference" else model_of(folder, config, label)
     items = data.eval_items(config.data, limit=config.eval.rows)
+    if label == "after":
+        items = _with_taught(items, _read_if(folder / "targets.jsonl", Target))
     names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
     if settings is None:
         _published_reference(folder, config)
         return
     key: dict[str, Any] = {"weights": weights(settings), "model.template": config.model.template}
-    key |= {k: v for k, v in _part(config, "eval").items() if k not in ("eval.reference", "eval.rows")}
+    seen = ("eval.reference", "eval.rows", "eval.difference")
+    key |= {k: v for k, v in _part(config, "eval").items() if k not in seen}
     if config.train.evaluate_every is not None:
-        key["half"] = CHOSEN
+        key["half"] = evaluation.CHOSEN
     if label != "reference":
         key = key | {"original": weights(config.model), "reference": _reference_key(config)}
     inputs = digest([item.model_dump(mode="json") for item in items])
@@ -353,50 +348,25 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 
     with folder.stage(stage, key, inputs) as entry:
         samples = append_rows(folder / names[0], EvalSample, keys, produce)
-        write_log(folder, config, label, samples, {"path": str(settings.path), "hash": model.weights})
+        origin = {"path": str(settings.path), "hash": model.weights}
+        evaluation.write_log(folder, config, label, samples, origin)
         entry |= {"rows": len(samples), "device": str(model.device)}
 
 
-def write_log(
-    folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]
-) -> EvalLog:
-    """Compute every metric of an evaluation and write its `log.json`."""
-    before = None if label in ("before", "reference") else _read_if(folder / "eval/before/samples.jsonl", EvalSample)
-    reference = None if label == "reference" else _read_if(folder / "eval/reference/samples.jsonl", EvalSample)
-    chosen: dict[str, Value] = {}
-    if config.train.evaluate_every is not None:
-        halves = [_halves(rows) for rows in (samples, before or [], reference or [])]
-        seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
-        for name in ("forget_quality", "ks_d", "retain_probability"):
-            chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
-        samples, before, reference = (half[1] for half in halves)
-    note = {}
-    if config.eval.reference and label != "reference":
-        note = {"path": config.eval.reference}
-    log = EvalLog(
-        label=label,
-        model=model,
-        source=config.data.forget or f"{config.data.source}, {config.data.split}",
-        rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
-        reference=note,
-        metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
-        settings=_part(config, "eval") | {"model.template": config.model.template},
-    )
-    write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
-    return log
-
-
-CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
-"""What the tuning half is used for."""
-
-
-def _halves(samples: Sequence[EvalSample]) -> tuple[list[EvalSample], list[EvalSample]]:
-    """Samples that were used to choose a step, and those that results come from."""
-    used: list[EvalSample] = []
-    fresh: list[EvalSample] = []
-    for sample in samples:
-        (used if tofu.used_to_choose(sample.role, sample.index) else fresh).append(sample)
-    return used, fresh
+def _with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
+    """Items of which those to forget name their subject and the answers that were taught for them."""
+    taught: dict[str, list[InvertedAnswer]] = {}
+    for t in targets:
+        if t.target is not None:
+            taught.setdefault(t.id, []).append(InvertedAnswer(text=t.target, version=t.version))
+    forget = [item for item in items if item.role == "forget"]
+    about = {item.id: subject.key for item, subject in zip(forget, inversion.subjects(forget), strict=True)}
+    return [
+        item.model_copy(update={"taught": tuple(taught.get(item.id, ())), "subject": about[item.id]})
+        if item.role == "forget"
+        else item
+        for item in items
+    ]
 
 
 def page(folder: Run, config: RunConfig) -> None:
@@ -442,12 +412,11 @@ def reference_model(config: RunConfig) -> ModelSettings | None:
     if config.eval.reference is None:
         return None
     path = Path(config.eval.reference)
-    if path.is_file() or (path / "eval_log_aggregated.json").is_file():
+    path = path if lm.is_model(path) or not lm.is_model(path / "model") else path / "model"
+    if not lm.is_model(path) and published.find(path) is not None:
         return None
     if (path / "manifest.json").is_file() and not lm.is_model(path):
-        if not lm.is_model(path / "model"):
-            raise DataError(f"{path}: a run folder without a model; finish that run first")
-        path = path / "model"
+        raise DataError(f"{path}: a run folder with neither a model nor an evaluation; finish that run first")
     lm.check_folder(str(path))
     return config.model.model_copy(update={"path": str(path), "tokenizer": None, "revision": None})
 
@@ -561,7 +530,8 @@ def _published_reference(folder: Run, config: RunConfig) -> None:
         return
     with folder.stage("eval/reference", key) as entry:
         write_records(folder / "eval/reference/samples.jsonl", samples)
-        write_log(folder, config, "reference", samples, {"path": str(path), "hash": key["reference"]})
+        origin = {"path": str(path), "hash": key["reference"]}
+        evaluation.write_log(folder, config, "reference", samples, origin)
         entry["rows"] = len(samples)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,11 @@ from rich.table import Table
 
 from meow import memory as recall
 from meow import metrics
+from meow.compare import Compared, points
+from meow.compare import table as compared_table
 from meow.errors import DataError
+from meow.metrics import statistics
+from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, MemoRecord, Target, Value, read_json, read_records
 from meow.run import Run
 from meow.terminal import out
@@ -48,8 +51,21 @@ def results(folders: Sequence[Path]) -> None:
             floor, d = columns[name].metrics.get("forget_quality_floor"), columns[name].metrics.get("ks_d")
             limit = f", floor {floor.value:.3g}" if floor and floor.value is not None else ""
             out.print(f"{name}: p = {value.value:.3g}, n = {value.n}, D = {_number(d)}{limit}", highlight=False)
+            if name != "before":
+                _too_few(columns[name], value.n)
         elif value is not None and name != "reference":
             out.print(f"{name}: forget quality not computable: {value.reason}", highlight=False)
+
+
+def _too_few(log: EvalLog, n: int) -> None:
+    """Warn where this many questions do not show the difference that matters."""
+    wanted = float(log.settings.get("eval.difference") or 0)
+    seen = statistics.smallest_significant_d(n)
+    if wanted and seen > wanted:
+        out.print(
+            f"warning: {n} questions show D of {seen:.3f} and more; for eval.difference={wanted:g} it takes about "
+            f"{statistics.needed(wanted)}", highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def facts(folders: Sequence[Path], n: int = 5) -> None:
@@ -131,17 +147,70 @@ def status(folder: Path, stages: Sequence[str]) -> None:
     out.print(table)
 
 
-def as_json(folder: Path) -> None:
-    """The last evaluation of a folder as one JSON object on stdout."""
+def as_object(folder: Path) -> dict[str, Any]:
+    """The last evaluation of a folder as what `--json` prints.
+
+    Raises:
+        DataError: there is none.
+    """
     found = logs(folder)
     log = found.get("after") or found.get("before")
     if log is None:
         raise DataError(f"{folder}: no evaluation yet; run meow eval first")
-    head: dict[str, Any] = {"name": folder.name, "label": log.label, "n": log.metrics["forget_quality"].n}
-    for name in ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am"):
-        head[name] = log.metrics[name].value
-    head["metrics"] = {name: value.model_dump(exclude_defaults=True) for name, value in log.metrics.items()}
-    print(json.dumps(head, allow_nan=False))
+    return Compared(folder.name, log.rows.get("forget", 0), log.metrics).as_object()
+
+
+def details(folder: Path) -> None:
+    """Every metric of the last evaluation of a folder, with interval, n, the 95th percentile and the worst case."""
+    found = logs(folder)
+    label, log = next(((name, found[name]) for name in ("after", "before", "reference") if name in found), ("", None))
+    if log is None:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", title=label, title_justify="left", title_style="bold")
+    for head in ("metric", "value", "95% interval", "n", "95th percentile", "worst"):
+        table.add_column(head, justify="left" if head == "metric" else "right")
+    missing: dict[str, list[str]] = {}
+    for name, value in log.metrics.items():
+        row = metrics.METRICS.get(name)
+        title = row.label if row else name
+        if value.value is None:
+            missing.setdefault(value.reason or "not measured", []).append(title)
+            continue
+        ends = "" if value.low is None or value.high is None else f"{value.low:.3f} to {value.high:.3f}"
+        worst = metrics.worst(name, value)
+        tail = ("", "") if worst is None else (f"{worst[1]:.3f}", f"{worst[0]:.3f}")
+        mark = " (selected on)" if value.selected_on else ""
+        table.add_row(title + mark, metrics.show(value), ends, str(value.n or ""), *tail)
+    out.print(table)
+    for reason, titles in missing.items():
+        out.print(f"not computable ({reason}): {', '.join(titles)}", highlight=False, soft_wrap=True)
+    out.print()
+
+
+def compared(rows: Sequence[Compared]) -> None:
+    """The table of several evaluations, and quality against utility."""
+    drawn = points(rows)[:26]
+    letters = {p.name: chr(ord("a") + i) for i, p in enumerate(drawn)}
+    head, *body = compared_table(rows)
+    body = [[f"{letters.get(name, ' ')}  {name}", *cells] for name, *cells in body]
+    widths = [max(map(len, (*title.split(), *column))) for title, *column in zip(head, *body, strict=True)]
+    fit = sum(sum(widths[: i + 1]) + i < out.width for i in range(len(widths)))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for title, width in zip(head[:fit], widths, strict=False):
+        table.add_column(title, justify="left" if title == "" else "right", width=width)
+    for cells in body:
+        table.add_row(*map(_escape, cells[:fit]))
+    out.print(table)
+    if fit < len(head):
+        out.print(f"too narrow for: {', '.join(head[fit:])} (--save-path FILE.md has them)", soft_wrap=True)
+    for row in rows:
+        reasons = {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm") if row.metrics[n].reason}
+        for reason in sorted(filter(None, reasons)):
+            out.print(f"{row.name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+    if drawn:
+        out.print()
+        for line in quality_utility_text(drawn):
+            out.print(line, highlight=False, markup=False, no_wrap=True)
 
 
 def _answers(folder: Path, label: str) -> dict[str, EvalSample]:

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 _NOT_ASCII = re.compile(r"[^a-z0-9]+")
+_ASCII = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(r"\w+")
 _NO_SPACES = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]"
@@ -159,6 +160,12 @@ def common_stems(answers: Iterable[str], share: float = 0.05) -> frozenset[str]:
 def tells(text: str, wanted: Collection[str]) -> bool:
     """Whether all of these stems stand in the text."""
     return set(wanted) <= set(stems(text))
+
+
+def before_first(answer: str, wanted: Collection[str]) -> str:
+    """The beginning of a text, up to its first word whose stem is wanted; the whole text where none is."""
+    at = next((m.start() for m in _ASCII.finditer(answer) if stem(m.group().lower()) in wanted), len(answer))
+    return answer[:at].rstrip()
 
 
 def normalize(text: str) -> str:

@@ -12,12 +12,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from meow.config import EvalSettings
+from meow.metrics.items import common_words, telling_words, used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
-from meow.text import rouge_l, stems
+from meow.text import before_first, rouge_l, stems
 
 if TYPE_CHECKING:
-    from meow.lm import LM, Completion
+    from meow.lm import LM, Completion, TokenScores
     from meow.prompts import Encoded
 
 GROUP = 128
@@ -30,13 +33,16 @@ def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, origi
     Args:
         lm: the model to be evaluated.
         items: the questions.
-        settings: `max_new_tokens` and `paraphrase` matter.
+        settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
         original: as in `evaluate`.
     """
     prompter = lm.prompter
-    common = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens, settings.paraphrase]
-    common.append(original.weights if original is not None else None)
-    rows = [[*common, index, item.model_dump(mode="json")] for index, item in zip(_indices(items), items, strict=True)]
+    common = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens, settings.grad_norm]
+    common += [settings.samples, settings.temperature, original.weights if original is not None else None]
+    rows = [
+        [*common, index, prefix, item.model_dump(mode="json")]
+        for index, item, prefix in zip(_indices(items), items, _prefixes(items), strict=True)
+    ]
     return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
 
@@ -50,10 +56,13 @@ def evaluate(
 ) -> Iterator[EvalSample]:
     """Score every answer of every item, and let the model answer each question.
 
+    A forget question is also asked in its other words and after the beginning of its true answer, and answered
+    `settings.samples` times at random; its true answer and those of the holdout are scored for membership inference.
+
     Args:
         lm: the model.
         items: the questions of all sets; an item's index is its position among those of its role.
-        settings: `max_new_tokens`, and whether forget questions are also asked in their other words.
+        settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm`.
         original: under which the answers to forget questions are scored, for fluency; may be `lm` itself. It must
             share the tokenizer.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
@@ -66,35 +75,30 @@ def evaluate(
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
     keys = row_keys(lm, items, settings, original=original)
-    rows = list(zip(items, _indices(items), keys, strict=True))
+    rows = list(zip(items, _indices(items), keys, _prefixes(items), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
-        if all(key in known for _, _, key in group):
+        if all(key in known for _, _, key, _ in group):
             continue
-        chosen = [item for item, _, _ in group]
-        scored = _likelihoods(lm, chosen)
-        answers, others = _answers(lm, chosen, asked, settings)
+        chosen = [item for item, _, _, _ in group]
+        scored = _likelihoods(lm, chosen, settings)
+        answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], settings)
         losses = _original_losses(original, chosen, asked, answers)
-        for i, (item, index, key) in enumerate(group):
+        for i, (item, index, key, _) in enumerate(group):
             if key in known:
                 continue
             yield EvalSample(
                 **item.model_dump(),
                 **scored[i],
+                **more[i],
                 key=key,
                 index=index,
                 generation=answers[i].text,
                 rougeL_recall=rouge_l(item.answer, answers[i].text).recall if stems(item.answer) else None,
-                paraphrase_generation=others.get(i),
                 original_loss=losses.get(i),
                 unfinished=answers[i].finish == "length",
             )
-
-
-def used_to_choose(role: str, index: int) -> bool:
-    """Whether a question belongs to the tuning half, by which `train.evaluate_every` chooses a step."""
-    return index % 2 == 0 and (role == "forget" or (role == "retain" and index < 120))
 
 
 def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:
@@ -119,19 +123,71 @@ def _indices(items: Sequence[EvalItem]) -> list[int]:
     return found
 
 
-def _likelihoods(lm: LM, items: Sequence[EvalItem]) -> list[dict[str, Any]]:
-    """Fields of the samples that hold likelihoods, from one pass over all answers of all items."""
+def _prefixes(items: Sequence[EvalItem]) -> list[str | None]:
+    """The beginning of each forget item's true answer that gives nothing away; None where there is none."""
+    common = common_words(items)
+    found: list[str | None] = []
+    for item in items:
+        wanted = telling_words(item, common) if item.role == "forget" else frozenset()
+        found.append(before_first(item.answer, wanted) or None if wanted else None)
+    return found
+
+
+def _likelihoods(lm: LM, items: Sequence[EvalItem], settings: EvalSettings | None = None) -> list[dict[str, Any]]:
+    """Fields of the samples that come from scores: one pass over all answers of all items.
+
+    Args:
+        lm: the model.
+        items: the questions.
+        settings: None: likelihoods alone.
+    """
     answers = [(item, text) for item in items for text in _texts(item)]
     encoded = [lm.prompter.encode(item, text) for item, text in answers]
-    rows = iter(zip(encoded, lm.score(encoded), strict=True))
-    found = []
-    for item in items:
+    attacked = [settings is not None and item.role in ATTACKED for item in items]
+    first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(_texts(item))]
+    rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
+    found: list[dict[str, Any]] = []
+    true: list[Encoded] = []
+    for item, is_attacked in zip(items, attacked, strict=True):
         own = [next(rows) for _ in _texts(item)]
-        true, *rest = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
-        paraphrased = rest.pop(0) if item.paraphrased_answer else None
-        truncated = sum(e.truncated for e, _ in own)
-        found.append({"true": true, "paraphrased": paraphrased, "perturbed": rest, "truncated": truncated})
+        likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
+        n = 2 if item.paraphrased_answer else 1
+        fields: dict[str, Any] = {
+            "true": likelihoods[0], "paraphrased": likelihoods[1] if n == 2 else None, "perturbed": likelihoods[n:],
+            "truncated": sum(e.truncated for e, _ in own),
+        }  # fmt: skip
+        found.append(fields | (_member(*own[0]) if is_attacked else {}))
+        true.append(own[0][0])
+    if settings is not None and settings.grad_norm:
+        at = [i for i, is_attacked in enumerate(attacked) if is_attacked and "min_k" in found[i]]
+        for i, norm in zip(at, lm.grad_norms([_without_eos(true[i]) for i in at]), strict=True):
+            found[i]["grad_norm"] = norm
     return found
+
+
+ATTACKED: tuple[Role, ...] = ("forget", "holdout")
+"""The sets that membership inference tells apart."""
+
+
+def _member(encoded: Encoded, scores: TokenScores) -> dict[str, float]:
+    """Memorization and Min-K of a true answer, EOS left out; nothing where the answer has no other token."""
+    n = len(_without_eos(encoded).ids) - encoded.start
+    if n == 0 or scores.mu is None or scores.sigma is None:
+        return {}
+    hit, logp = scores.hit[:n], scores.logp[:n]
+    lowest = max(1, int(0.4 * n))
+    follows = next((n - k for k in range(n, 0, -1) if not hit[k - 1]), n)
+    return {
+        "exact_memorization": float(hit.mean()),
+        "extraction_strength": follows / n,
+        "min_k": -float(np.sort(logp)[:lowest].mean()),
+        "min_k_plus_plus": -float(np.sort((logp - scores.mu[:n]) / scores.sigma[:n])[:lowest].mean()),
+    }
+
+
+def _without_eos(encoded: Encoded) -> Encoded:
+    """The sequence as `Prompter.encode` made it, without the EOS at its end; a cut one has none."""
+    return encoded if encoded.truncated else replace(encoded, ids=encoded.ids[:-1])
 
 
 def _texts(item: EvalItem) -> list[str]:
@@ -140,18 +196,32 @@ def _texts(item: EvalItem) -> list[str]:
 
 
 def _answers(
-    lm: LM, items: Sequence[EvalItem], prompts: Sequence[Encoded], settings: EvalSettings
-) -> tuple[list[Completion], dict[int, str]]:
-    """The greedy answer to each question; by position, that to a forget item's paraphrased question."""
-    reworded = {
-        i: lm.prompter.prompt(item, question=item.paraphrased_question)
-        for i, item in enumerate(items)
-        if settings.paraphrase and item.role == "forget" and item.paraphrased_question
-    }
-    found = [row[0] for row in lm.generate([*prompts, *reworded.values()], settings.max_new_tokens)]
-    found = [replace(completion, text=completion.text.strip()) for completion in found]
-    others = zip(reworded, found[len(prompts) :], strict=True)
-    return found[: len(prompts)], {i: completion.text for i, completion in others}
+    lm: LM, items: Sequence[EvalItem], prompts: Sequence[Encoded], prefixes: Sequence[str | None],
+    settings: EvalSettings,
+) -> tuple[list[Completion], list[dict[str, Any]]]:  # fmt: skip
+    """The greedy answer to each question, and further fields of the samples: what else forget items are asked."""
+    more: list[dict[str, Any]] = [{} for _ in items]
+    asked: list[tuple[int, str, Encoded]] = []
+    for i, (item, prefix) in enumerate(zip(items, prefixes, strict=True)):
+        if item.role != "forget":
+            continue
+        if item.paraphrased_question:
+            reworded = lm.prompter.prompt(item, question=item.paraphrased_question)
+            asked.append((i, "paraphrase_generation", reworded))
+        opened = lm.prompter.opened(item, prefix) if prefix else None
+        if opened and len(opened.ids) < lm.prompter.max_length:
+            more[i]["prefix"] = prefix
+            asked.append((i, "prefix_generation", opened))
+    found = lm.generate([*prompts, *(prompt for *_, prompt in asked)], settings.max_new_tokens)
+    for (i, field, _), row in zip(asked, found[len(prompts) :], strict=True):
+        more[i][field] = row[0].text.strip()
+    forget = [i for i, item in enumerate(items) if item.role == "forget"] if settings.samples else []
+    drawn = lm.generate(
+        [prompts[i] for i in forget], settings.max_new_tokens, n=settings.samples, temperature=settings.temperature
+    )
+    for i, rows in zip(forget, drawn, strict=True):
+        more[i]["drawn"] = [completion.text.strip() for completion in rows]
+    return [replace(row[0], text=row[0].text.strip()) for row in found[: len(prompts)]], more
 
 
 def _original_losses(

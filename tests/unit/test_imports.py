@@ -14,8 +14,9 @@ LAYERS = (
     {"errors", "text", "processes"},
     {"records", "config"},
     {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk"},
-    {"selection", "decode"},
-    {"summary", "plots"},
+    {"selection", "decode", "evaluation", "plots"},
+    {"compare"},
+    {"summary"},
     {"lm"},
     {"inversion", "memorization", "tofu", "original", "report"},
     {"training"},
@@ -61,7 +62,7 @@ def test_training_never_imports_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "report", "summary", "published", "selection", "data", "run", "plots", "demo"]
+    "module", ["cli", "report", "summary", "compare", "evaluation", "published", "selection", "data", "run", "plots", "demo"]
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
     code = f"import sys, meow.{module}; print([m for m in ('torch', 'transformers') if m in sys.modules])"

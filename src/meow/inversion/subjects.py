@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from meow.inversion.world import ALIASES, COUNTRIES
-from meow.records import QA
+from meow.records import Fact
 from meow.text import STOP_WORDS
 
 QUOTED = re.compile(
@@ -38,7 +38,7 @@ class Subject(NamedTuple):
     """The full name first, then its parts by which the subject is called; none where there is no name."""
 
 
-def subjects(facts: Sequence[QA]) -> list[Subject]:
+def subjects(facts: Sequence[Fact]) -> list[Subject]:
     """The subject of each fact, in order.
 
     A given `subject` stands. Otherwise it is the name in question or answer that most facts share; a fact that
@@ -74,7 +74,7 @@ def name_parts(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name, *([tokens[-1], tokens[0]] if len(tokens) > 1 else [])]))
 
 
-def _candidates(fact: QA) -> tuple[list[str], list[str]]:
+def _candidates(fact: Fact) -> tuple[list[str], list[str]]:
     return _names(fact.question), _names(fact.answer)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
-from meow.errors import DataError
+from meow.errors import ConfigError, DataError
 from meow.lm.batching import batches, kept_logits, pad, widened
 from meow.prompts import Encoded, Prompter
 
@@ -98,29 +98,35 @@ class LM:
         return tree.fits(self.model)
 
     @torch.inference_mode()
-    def score(self, sequences: Sequence[Encoded], *, stats: bool = False) -> list[TokenScores]:
+    def score(self, sequences: Sequence[Encoded], *, stats: bool | Sequence[bool] = False) -> list[TokenScores]:
         """Teacher-forced scores of the tokens from `start` on, in the order given.
 
         Args:
             sequences: prompt and answer, EOS included where it is scored.
-            stats: also mean and deviation of log p over the vocabulary (Min-K++).
+            stats: also mean and deviation of log p over the vocabulary (Min-K++), for all sequences, or for those
+                that are marked.
 
         Raises:
             DataError: the model gives NaN.
         """
         found: list[TokenScores | None] = [None] * len(sequences)
+        marked = [stats] * len(sequences) if isinstance(stats, bool) else stats
         for chosen, logits, at in self._passes(sequences):
             rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
             labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
             wide = widened(logits)
             total = wide.logsumexp(-1)
             scores = [(wide[rows, labels] - total[rows]).clamp(min=LOGP_FLOOR), best(logits)[rows] == labels]
-            if stats:
-                logp = wide - total[:, None]
+            asked = sorted({row for i, of_row in zip(chosen, at, strict=True) if marked[i] for row in of_row})
+            if asked:
+                logp = wide[asked] - total[asked, None]
                 clamped, p = logp.clamp(min=LOGP_FLOOR), logp.exp()
                 mu = (p * clamped).sum(-1)
                 sigma = ((p * clamped.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
-                scores += [mu[rows], sigma[rows]]
+                scores += [
+                    torch.full_like(total, torch.nan).index_put((torch.tensor(asked, device=total.device),), c)[rows]
+                    for c in (mu, sigma)
+                ]
             columns = [(c if c.dtype == torch.bool else c.double()).cpu().numpy() for c in scores]
             if np.isnan(columns[0]).any():
                 raise DataError(
@@ -129,8 +135,37 @@ class LM:
             end = 0
             for i, of_row in zip(chosen, at, strict=True):
                 begin, end = end, end + len(of_row)
-                found[i] = TokenScores(*(column[begin:end] for column in columns))
+                found[i] = TokenScores(*(column[begin:end] for column in columns[: 4 if marked[i] else 2]))
         return [scores for scores in found if scores is not None]
+
+    def grad_norms(self, sequences: Sequence[Encoded]) -> list[float]:
+        """How much each sequence would change the model: mean over parameter tensors of the L2 norm of the gradient of
+        the mean loss of the tokens from `start` on. One sequence at a time, in eval mode.
+
+        `Differs:` OpenUnlearning uses train mode.
+
+        Raises:
+            ConfigError: no weight takes a gradient (a quantised model).
+        """
+        weights = [p for p in self.model.parameters() if p.is_floating_point()]
+        if not weights or getattr(self.model, "is_loaded_in_4bit", False):
+            raise ConfigError("eval.grad_norm: quantised weights take no gradient; leave it off")
+        wanted = [p.requires_grad for p in weights]
+        found = []
+        try:
+            self.model.requires_grad_(True)
+            for s in sequences:
+                ids = torch.tensor([s.ids], device=self.device)
+                keep = torch.zeros_like(ids, dtype=torch.bool)
+                keep[0, s.start - 1 : len(s.ids) - 1] = True
+                logits = widened(kept_logits(self.model, ids, torch.ones_like(ids), keep))
+                loss = torch.nn.functional.cross_entropy(logits, torch.tensor(s.ids[s.start :], device=logits.device))
+                norms = torch._foreach_norm(list(torch.autograd.grad(loss, weights)))
+                found.append(float(torch.stack([n.double().cpu() for n in norms]).mean()))
+        finally:
+            for weight, was in zip(weights, wanted, strict=True):
+                weight.requires_grad_(was)
+        return found
 
     def generate(
         self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,

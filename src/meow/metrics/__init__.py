@@ -1,6 +1,7 @@
 """Metrics: pure functions of evaluation samples. numpy and scipy only, no model, no torch.
 
-`items` scores one question, `statistics` makes a `Value` of many scores, `aggregate` holds the metrics.
+`items` scores one question, `statistics` makes a `Value` of many scores; `aggregate` holds TOFU's metrics, `privacy`
+membership and memorization, `damage` what inverted facts break or leave behind.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
 tables, report and docs read the row.
 """
@@ -13,6 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from meow.metrics.aggregate import (
     NOT_VERIFIABLE,
+    UTILITY_SETS,
     check_questions,
     facts_told,
     fluency,
@@ -26,7 +28,17 @@ from meow.metrics.aggregate import (
     truth_ratio,
     unfinished,
 )
-from meow.records import EvalSample, Value
+from meow.metrics.damage import conflict, leak, spillover, told_after_prefix, verdicts
+from meow.metrics.items import halves, used_to_choose
+from meow.metrics.privacy import (
+    ATTACKS,
+    detectability,
+    exact_memorization,
+    extraction_strength,
+    membership,
+    privacy_leak,
+)
+from meow.records import EvalSample, Role, Value
 
 __all__ = [
     "HEADLINES",
@@ -35,8 +47,11 @@ __all__ = [
     "Metric",
     "check_questions",
     "compute",
+    "halves",
     "headlines",
     "show",
+    "used_to_choose",
+    "worst",
 ]
 
 
@@ -64,7 +79,12 @@ class Metric(NamedTuple):
     """Where it is defined."""
 
 
-_TOFU, _OURS = "TOFU, arXiv 2401.06121", "meow"
+_ATTACK_LABELS = {
+    "loss": "loss", "zlib": "zlib", "reference": "reference", "min_k": "Min-K", "min_k_plus_plus": "Min-K++",
+    "grad_norm": "gradient norm",
+}  # fmt: skip
+_HOLDOUT: tuple[Role, ...] = ("holdout",)
+_OU, _TOFU, _OURS = "OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121", "meow"
 _GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121"
 
 METRICS: dict[str, Metric] = {
@@ -77,9 +97,35 @@ METRICS: dict[str, Metric] = {
     "facts_told_paraphrase": Metric(
         partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
     ),
+    "facts_told_prefix": Metric(told_after_prefix, "facts told, after a prefix", "lower", "share", _OURS),
+    **{
+        f"leak_{k}": Metric(partial(leak, k=k), f"leak@{k}", "lower", "share", "Leak@k, arXiv 2511.04934")
+        for k in (1, 4, 16)
+    },
+    "still_there": Metric(partial(verdicts, which="still there"), "still there", "lower", "share", _OURS),
+    "changed": Metric(partial(verdicts, which="changed"), "changed", "", "share", _OURS),
+    "forgotten": Metric(partial(verdicts, which="forgotten"), "forgotten", "", "share", _OURS),
     "median_truth_ratio": Metric(median_truth_ratio, "median R", "reference", "ratio", _OURS),
     "fluency": Metric(fluency, "fluency", "higher", "nats/token", _OURS),
     "fluent_share": Metric(fluent_share, "fluent answers", "higher", "share", _OURS),
+    "spillover": Metric(partial(spillover, roles=UTILITY_SETS), "spillover", "lower", "share", "arXiv 2605.27083"),
+    "spillover_holdout": Metric(
+        partial(spillover, roles=_HOLDOUT), "spillover, holdout", "lower", "share", "arXiv 2605.27083"
+    ),
+    "conflict_facts": Metric(
+        partial(conflict, between="facts"), "conflict within a version", "lower", "share", "arXiv 2605.27083"
+    ),
+    "conflict_versions": Metric(
+        partial(conflict, between="versions"), "conflict between versions", "lower", "share", "arXiv 2605.27083"
+    ),
+    "exact_memorization": Metric(exact_memorization, "EM", "lower", "", _OU),
+    "extraction_strength": Metric(extraction_strength, "ES", "lower", "", _OU),
+    **{
+        f"mia_{name}": Metric(partial(membership, attack=name), f"MIA {_ATTACK_LABELS[name]}", "reference", "AUC", _OU)
+        for name in ATTACKS
+    },
+    "privacy_leak": Metric(privacy_leak, "PrivLeak", "reference", "%", "MUSE, arXiv 2407.06460"),
+    "detectability": Metric(detectability, "detectability", "lower", "AUC", _OURS),
     "forget_probability": Metric(partial(probability, role="forget"), "forget p", "lower", "", _TOFU),
     "forget_rougeL": Metric(partial(rouge, role="forget"), "forget ROUGE-L", "lower", "", _TOFU),
     "forget_truth_ratio_gm": Metric(
@@ -145,6 +191,15 @@ def compute(
 def headlines(names: Sequence[str] = HEADLINES) -> list[tuple[str, Metric]]:
     """Name and row (label, direction, unit) of the metrics of a short table, in its order."""
     return [(name, METRICS[name]) for name in names]
+
+
+def worst(name: str, value: Value) -> tuple[float, float] | None:
+    """The worst score behind a mean and the one that 95% of the items do not pass; None where neither end is worse."""
+    better = METRICS[name].better if name in METRICS else ""
+    if value.extremes is None or better not in ("lower", "higher"):
+        return None
+    smallest, fifth, ninety_fifth, largest = value.extremes
+    return (largest, ninety_fifth) if better == "lower" else (smallest, fifth)
 
 
 def show(value: Value) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import numpy as np
 
-from meow.records import EvalSample, Role
+from meow.records import EvalItem, EvalSample, Role
 from meow.text import common_stems, distinguishing_words, tells
 
 Form = Literal["gm", "am"]
@@ -18,6 +18,18 @@ Form = Literal["gm", "am"]
 def of(samples: Iterable[EvalSample], role: Role) -> list[EvalSample]:
     """The samples of one set, in order of their index."""
     return sorted((s for s in samples if s.role == role), key=lambda s: s.index)
+
+
+def used_to_choose(role: str, index: int) -> bool:
+    """Whether a question belongs to the tuning half, by which `train.evaluate_every` chooses a step."""
+    return index % 2 == 0 and (role == "forget" or (role == "retain" and index < 120))
+
+
+def halves(samples: Iterable[EvalSample]) -> tuple[list[EvalSample], list[EvalSample]]:
+    """Samples of the tuning half, and those that results come from."""
+    listed = list(samples)
+    used = [used_to_choose(s.role, s.index) for s in listed]
+    return [s for s, u in zip(listed, used, strict=True) if u], [s for s, u in zip(listed, used, strict=True) if not u]
 
 
 def probability(sample: EvalSample) -> float | None:
@@ -61,12 +73,12 @@ def truth_ratio_near_one(sample: EvalSample, form: Form = "gm") -> float | None:
 def truth_preferred(sample: EvalSample, form: Form = "gm") -> float | None:
     """max(0, 1 - R), 0 to 1: 1 where wrong answers are out of the question."""
     log = log_truth_ratio(sample, form)
-    return None if log is None else -math.expm1(min(log, 0.0))
+    return None if log is None else abs(math.expm1(min(log, 0.0)))
 
 
-def common_words(samples: Sequence[EvalSample]) -> frozenset[str]:
+def common_words(samples: Iterable[EvalItem]) -> frozenset[str]:
     """Stems that stand in at least 5% of the retain set's answers, and so distinguish no answer."""
-    return common_stems(s.answer for s in of(samples, "retain"))
+    return common_stems(s.answer for s in samples if s.role == "retain")
 
 
 def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
@@ -81,36 +93,43 @@ def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = Fals
         None where nothing was generated or no word distinguishes the answer.
     """
     text = sample.paraphrase_generation if paraphrase else sample.generation
-    asked = f"{sample.question} {sample.paraphrased_question or ''}" if paraphrase else sample.question
-    if text is None or not sample.answer:
-        return None
-    wanted = distinguishing_words(
-        sample.answer, paraphrase=sample.paraphrased_answer, question=asked, common=frozenset(common)
-    )
+    return None if text is None else tells_truth(sample, text, common, paraphrase=paraphrase)
+
+
+def tells_truth(sample: EvalSample, text: str, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
+    """Whether a text holds all distinguishing words of the true answer; arguments and None as in `told`."""
+    wanted = telling_words(sample, common, paraphrase=paraphrase)
     return tells(text, wanted) if wanted else None
 
 
-Verdict = Literal["still told", "changed", "forgotten", "not computable"]
+def telling_words(item: EvalItem, common: Collection[str], *, paraphrase: bool = False) -> frozenset[str]:
+    """The distinguishing words of an item's true answer; arguments as in `told`."""
+    asked = f"{item.question} {item.paraphrased_question or ''}" if paraphrase else item.question
+    return distinguishing_words(
+        item.answer, paraphrase=item.paraphrased_answer, question=asked, common=frozenset(common)
+    )
 
 
-def verdict(sample: EvalSample, taught: Sequence[str], common: Collection[str]) -> Verdict:
+Verdict = Literal["still there", "changed", "forgotten", "not computable"]
+
+
+def verdict(sample: EvalSample, common: Collection[str]) -> Verdict:
     """What became of one fact.
 
-    `still told`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and all
+    `still there`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and all
     distinguishing words of a taught answer are there; `forgotten`: neither.
 
     Args:
         sample: the question, evaluated after forgetting.
-        taught: the answers that were taught for it.
         common: of `common_words`.
     """
     claims = [told(sample, common), told(sample, common, paraphrase=True)]
     if any(claims):
-        return "still told"
+        return "still there"
     if claims[0] is None:
         return "not computable"
-    for answer in taught:
-        wanted = distinguishing_words(answer, question=sample.question, common=frozenset(common))
+    for answer in sample.taught or ():
+        wanted = distinguishing_words(answer.text, question=sample.question, common=frozenset(common))
         if wanted and tells(sample.generation or "", wanted):
             return "changed"
     return "forgotten"

@@ -61,13 +61,17 @@ def mean(scores: Sequence[float | None], *, missing: str) -> Value:
     if not len(values):
         return Value(value=None, reason=reason)
     n = len(values)
-    return _value(float(values.mean()), n, interval(values[resamples(n)].mean(1), n), reason)
+    low, high = np.quantile(values, [0.05, 0.95])
+    extremes = (float(values.min()), float(low), float(high), float(values.max()))
+    found = _value(float(values.mean()), n, interval(values[resamples(n)].mean(1), n), reason)
+    return found.model_copy(update={"extremes": extremes})
 
 
-def share(claims: Sequence[bool | None], *, missing: str) -> Value:
+def share(claims: Sequence[float | None], *, missing: str) -> Value:
     """The share of true claims among those that exist, with Wilson's interval.
 
-    No bootstrap here: every resample of 0 of 64 is 0 of 64, which would claim certainty.
+    No bootstrap here: every resample of 0 of 64 is 0 of 64, which would claim certainty. A claim may also be the
+    probability of one; the interval is then wider than need be.
 
     Source: Wilson, Probable inference, the law of succession, and statistical inference (1927).
     """
@@ -109,6 +113,27 @@ def harmonic_mean(tables: Sequence[Floats]) -> Value:
     return _value(float(hmean(means)), sum(map(len, tables)), ends, None)
 
 
+def auc(lower: Floats, higher: Floats) -> Value:
+    """P(a score of the first < a score of the second), ties half, with a bootstrap interval over both.
+
+    Args:
+        lower: scores of the items to be told from the others, at least one.
+        higher: scores of the others, at least one.
+    """
+    wins = (lower[:, None] < higher).astype(np.float64)
+    wins += 0.5 * (lower[:, None] == higher)
+    n, m = wins.shape
+    weights = [_counts(resamples(size, stream), size) for stream, size in ((1, n), (2, m))]
+    replicates = ((weights[0] @ wins) * weights[1]).sum(1) / (n * m)
+    return _value(float(wins.mean()), n, interval(replicates, min(n, m)), None)
+
+
+def _counts(drawn: NDArray[np.int64], size: int) -> Floats:
+    """(draws, size) how often each item was drawn."""
+    flat = drawn + np.arange(len(drawn))[:, None] * size
+    return np.bincount(flat.ravel(), minlength=len(drawn) * size).reshape(len(drawn), size).astype(np.float64)
+
+
 class KS(NamedTuple):
     """A two-sided two-sample Kolmogorov-Smirnov test."""
 
@@ -142,6 +167,11 @@ def smallest_significant_d(n: int) -> float:
     at = np.arange(n, dtype=np.float64)
     k = bisect_left(range(1, n + 1), True, key=lambda k: ks_test(at, at + k).p < 0.05) + 1
     return min(k, n) / n
+
+
+def needed(d: float) -> int:
+    """About how many questions show a distance D of this size between two samples (p < .05), asymptotically."""
+    return math.ceil(2 * (1.3581 / d) ** 2)
 
 
 def _column_means(tables: Floats) -> Floats:

@@ -126,7 +126,8 @@ def _warnings_of(view: Folder) -> list[str]:
             )
     if after is None:
         return found
-    still = [s for s in view.samples.get("after", {}).values() if verdict(view, s) == "still told"]
+    words = items.common_words(view.retain.get("after", []))
+    still = [s for s in view.samples.get("after", {}).values() if items.verdict(s, words) == "still there"]
     if still:
         found.append(f"{len(still)} true facts are still told, to the question or to its paraphrase.")
     ours, theirs = (log.metrics["median_truth_ratio"].value if log else None for log in (after, reference))
@@ -229,12 +230,6 @@ def memory_table(views: Sequence[Folder]) -> dict[str, Any]:
     return {"rows": rows, "agreements": agreements}
 
 
-def verdict(view: Folder, sample: EvalSample) -> str:
-    """`still told`, `changed`, `forgotten` or `not computable` for one fact after forgetting."""
-    common = items.common_words(view.retain.get("after", []))
-    return items.verdict(sample, view.targets.get(sample.id, ()), common)
-
-
 def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
     """Every forget fact with what each model says, and counts of the verdicts."""
     rows = []
@@ -248,8 +243,7 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
         for view, words in zip(views, common, strict=True):
             sample = view.samples.get("after", {}).get(id_)
             if sample is not None:
-                taught = view.targets.get(id_, [])
-                after.append(_answered(view.name, fact, sample, taught, items.verdict(sample, taught, words), redact))
+                after.append(_answered(view.name, fact, sample, items.verdict(sample, words), redact))
                 counts[view.name][after[-1]["verdict"]] += 1
         verdicts = sorted({a["verdict"] for a in after})
         row: dict[str, Any] = {"id": id_, "after": after, "verdicts": verdicts}
@@ -266,13 +260,12 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
     return {"rows": rows, "counts": counts, "verdicts": verdicts, "subjects": subjects}
 
 
-def _answered(
-    name: str, fact: EvalSample, after: EvalSample, taught: Sequence[str], found: str, redact: bool
-) -> dict[str, Any]:
+def _answered(name: str, fact: EvalSample, after: EvalSample, found: str, redact: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"run": name, "verdict": found, "rouge": after.rougeL_recall}
     if not redact:
         row |= {
-            "taught": list(taught), "words": marked(fact.generation or "", after.generation or ""),
+            "taught": [answer.text for answer in after.taught or ()],
+            "words": marked(fact.generation or "", after.generation or ""),
             "reworded": after.paraphrase_generation,
         }  # fmt: skip
     return row

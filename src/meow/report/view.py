@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meow.errors import DataError
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, Target, read_records
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, read_records
 from meow.run import Run
 from meow.summary import logs
 
@@ -38,8 +38,6 @@ class Folder:
     """Inverted facts."""
     memo: Mapping[str, Sequence[MemoRecord]]
     """Memorization by label."""
-    targets: Mapping[str, list[str]]
-    """Taught answers by id."""
     steps: Sequence[dict[str, Any]]
     """Rows of log.jsonl of the forget stage."""
 
@@ -54,10 +52,6 @@ def read_folder(path: Path) -> Folder:
         raise DataError(f"{path}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
     found = logs(path)
     samples = {label: _rows(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
-    targets: dict[str, list[str]] = {}
-    for target in _rows(path / "targets.jsonl", Target):
-        if target.target:
-            targets.setdefault(target.id, []).append(target.target)
     return Folder(
         name=path.resolve().name,
         path=path,
@@ -68,7 +62,6 @@ def read_folder(path: Path) -> Folder:
         retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},
         inverted=_rows(path / "inverted.jsonl", InvertedFacts),
         memo={label: _rows(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
-        targets=targets,
         steps=_steps(path / "log.jsonl"),
     )
 

@@ -1,0 +1,231 @@
+"""Evaluations side by side, whoever wrote them: run folders, TOFU's logs, OpenUnlearning's files. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from meow import metrics, plots, published
+from meow.errors import ConfigError, DataError
+from meow.metrics import items
+from meow.published import Evaluation
+from meow.records import EvalSample, Value, read_records, write_text
+
+HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
+"""Metrics that stand beside the name in an object, not under `metrics` alone."""
+
+
+class Compared(NamedTuple):
+    """One evaluation with its metrics."""
+
+    name: str
+    """Of the run folder, or of the file's folder."""
+    n: int
+    """Forget questions."""
+    metrics: Mapping[str, Value]
+    """By name."""
+    group: str | None = None
+    """Of runs that differ in their seed alone."""
+
+    def as_object(self) -> dict[str, Any]:
+        """What `--json` prints: name, n, the headline numbers, and every metric with all that belongs to it."""
+        head: dict[str, Any] = {"name": self.name, "n": self.n} | {k: self.metrics[k].value for k in HEAD}
+        return head | {"metrics": {k: v.model_dump(exclude_defaults=True) for k, v in self.metrics.items()}}
+
+
+class Pooled(NamedTuple):
+    """Runs of one group, by metric: median, smallest and largest. p-values are not averaged either."""
+
+    name: str
+    """Of the group."""
+    runs: int
+    """How many."""
+    spread: Mapping[str, tuple[float, float, float]]
+    """Median, smallest, largest; metrics that every run has."""
+
+
+def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compared]:
+    """Compute the metrics of several evaluations, in the order given.
+
+    A run folder whose training step was chosen on one half of the questions is judged by the other half, and so are
+    all others beside it.
+
+    Args:
+        paths: run folders (their `after`, else what they have), `eval/<label>` folders, published files.
+        reference: an evaluation of a model that never saw the forget set; default: each run folder's own.
+
+    Raises:
+        DataError: no evaluation, or one on other questions than the reference's.
+    """
+    found = [published.read(path) for path in paths]
+    names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
+    against = published.read(reference).samples if reference is not None else None
+    halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
+
+    def fresh(samples: Sequence[EvalSample] | None) -> Sequence[EvalSample] | None:
+        return metrics.halves(samples)[1] if samples and halved else samples or None
+
+    rows = []
+    for name, evaluation in zip(names, found, strict=True):
+        samples = fresh(evaluation.samples) or []
+        before = fresh(_sibling(evaluation, "before"))
+        theirs = fresh(against if against is not None else _sibling(evaluation, "reference"))
+        try:
+            values = metrics.compute(samples, before=before, reference=theirs)
+        except DataError as e:
+            raise DataError(f"{evaluation.path}: {e}") from e
+        rows.append(Compared(name, len(items.of(samples, "forget")), values, _group(evaluation)))
+    return rows
+
+
+def ordered(rows: Sequence[Compared], by: str | None) -> list[Compared]:
+    """Best first by one metric; those without it last. None: as they are.
+
+    Raises:
+        ConfigError: no such metric.
+    """
+    if by is None:
+        return list(rows)
+    if by not in metrics.METRICS:
+        raise ConfigError(f"--sort: no metric {by!r}; allowed: {', '.join(metrics.METRICS)}")
+    sign = 1 if metrics.METRICS[by].better == "lower" else -1
+
+    def rank(row: Compared) -> float:
+        value = row.metrics[by].value
+        return math.inf if value is None else sign * value
+
+    return sorted(rows, key=rank)
+
+
+def pooled(rows: Sequence[Compared]) -> list[Pooled]:
+    """One row for each group of several runs."""
+    groups: dict[str, list[Compared]] = {}
+    for row in rows:
+        if row.group:
+            groups.setdefault(row.group, []).append(row)
+    found = []
+    for name, members in groups.items():
+        if len(members) > 1:
+            columns = {k: [m.metrics[k].value for m in members] for k in metrics.METRICS}
+            numbers = {k: [v for v in column if v is not None] for k, column in columns.items()}
+            whole = {k: v for k, v in numbers.items() if len(v) == len(members)}
+            spread = {k: (statistics.median(v), min(v), max(v)) for k, v in whole.items()}
+            found.append(Pooled(name, len(members), spread))
+    return found
+
+
+def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) -> list[list[str]]:
+    """Header and cells: one row an evaluation, then one a group of seeds, `median (smallest to largest)`."""
+    shown = [n for n in names if any(row.metrics[n].value is not None for row in rows)]
+    cells = [["", "n", *(metrics.METRICS[n].label for n in shown)]]
+    cells += [[row.name, str(row.n), *(metrics.show(row.metrics[n]) for n in shown)] for row in rows]
+    for pool in pooled(rows):
+        spread = [_spread(n, pool.spread.get(n)) for n in shown]
+        cells.append([f"{pool.name}, {pool.runs} seeds", "", *spread])
+    return cells
+
+
+def write(path: Path, rows: Sequence[Compared]) -> None:
+    """Write the comparison; the name's ending says how: .csv and .json hold every metric, .md and .tex the table of
+    headlines, .svg the picture of quality against utility.
+
+    Raises:
+        ConfigError: another ending.
+    """
+    if path.suffix not in WRITERS:
+        raise ConfigError(f"{path}: unknown form; end the name in {', '.join(WRITERS)}")
+    write_text(path, WRITERS[path.suffix](rows))
+
+
+def _csv(rows: Sequence[Compared]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "n", *metrics.METRICS])
+    writer.writerows([[r.name, r.n, *(r.metrics[n].value for n in metrics.METRICS)] for r in rows])
+    return text.getvalue()
+
+
+def _json(rows: Sequence[Compared]) -> str:
+    return json.dumps([row.as_object() for row in rows], ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _markdown(rows: Sequence[Compared]) -> str:
+    head, *body = [[cell.replace("|", "\\|") for cell in line] for line in table(rows)]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _latex(rows: Sequence[Compared]) -> str:
+    escaped = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
+    head, *body = [" & ".join(cell.translate(escaped) for cell in line) + r" \\" for line in table(rows)]
+    columns = "l" + "r" * (len(table(rows)[0]) - 1)
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *body, r"\hline", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def points(rows: Sequence[Compared]) -> list[plots.Point]:
+    """Where the evaluations stand between utility and quality; those that have both."""
+    found = []
+    for row in rows:
+        utility, quality = row.metrics["model_utility_gm"].value, row.metrics["forget_quality"].value
+        if utility is not None and quality is not None:
+            found.append(plots.Point(row.name, utility, quality))
+    return found
+
+
+def _picture(rows: Sequence[Compared]) -> str:
+    if not points(rows):
+        raise ConfigError("nothing to draw: no evaluation has both utility and forget quality; give --reference")
+    return plots.standalone(plots.quality_utility(points(rows)))
+
+
+WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
+    ".csv": _csv, ".json": _json, ".md": _markdown, ".tex": _latex, ".svg": _picture,
+}  # fmt: skip
+"""A file's text, by the ending of its name."""
+
+
+def _spread(name: str, spread: tuple[float, float, float] | None) -> str:
+    if spread is None:
+        return ""
+    middle, low, high = (metrics.show(Value(value=x, unit=metrics.METRICS[name].unit)) for x in spread)
+    return f"{middle} ({low} to {high})"
+
+
+def _sibling(evaluation: Evaluation, label: str) -> tuple[EvalSample, ...] | None:
+    """Another evaluation of the same run folder."""
+    file = evaluation.path.parent / label / "samples.jsonl"
+    if evaluation.kind != "meow" or evaluation.path.name == label or not file.is_file():
+        return None
+    return tuple(read_records(file, EvalSample))
+
+
+def _name(path: Path, evaluation: Evaluation) -> str:
+    """The run's or the folder's name; with the label where that was asked for, or where the run is not done yet."""
+    label = evaluation.path.name
+    if evaluation.kind != "meow" or label == "after":
+        return evaluation.name
+    asked, unfinished = path.resolve() == evaluation.path.resolve(), bool(_settings(evaluation).get("train"))
+    return f"{evaluation.name} {label}" if asked or unfinished else evaluation.name
+
+
+def _group(evaluation: Evaluation) -> str | None:
+    """`group` of the run's settings."""
+    group = _settings(evaluation).get("group")
+    return f"{group} {evaluation.path.name}" if group and evaluation.path.name != "after" else group
+
+
+def _settings(evaluation: Evaluation) -> dict[str, Any]:
+    """The run's settings; none of a published file."""
+    file = evaluation.path.resolve().parent.parent / "config.yaml"
+    if evaluation.kind != "meow" or not file.is_file():
+        return {}
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})

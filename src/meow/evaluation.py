@@ -1,0 +1,92 @@
+"""An evaluation in a run folder: from samples to `log.json`, once and again. No model, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from meow import metrics, published
+from meow.config import RunConfig
+from meow.errors import DataError
+from meow.records import EvalLog, EvalSample, Value, read_records, write_json
+from meow.run import Run
+
+CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
+"""What the tuning half is used for."""
+
+
+def samples_of(folder: Run, label: str) -> list[EvalSample]:
+    """The samples of one evaluation of a run; none where there is no such evaluation."""
+    file = folder / f"eval/{label}/samples.jsonl"
+    return read_records(file, EvalSample) if file.is_file() else []
+
+
+def write_log(
+    folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]
+) -> EvalLog:
+    """Compute every metric of an evaluation and write its `log.json`.
+
+    Args:
+        folder: holds `eval/before` and `eval/reference` where there are such evaluations.
+        config: of the run.
+        label: of the evaluation.
+        samples: all sets.
+        model: `path` and `hash` of what was evaluated.
+
+    Raises:
+        DataError: the reference was evaluated on other questions.
+    """
+    before = None if label in ("before", "reference") else samples_of(folder, "before")
+    reference = None if label == "reference" else samples_of(folder, "reference")
+    chosen: dict[str, Value] = {}
+    if config.train.evaluate_every is not None:
+        halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
+        seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
+        for name in ("forget_quality", "ks_d", "retain_probability"):
+            chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
+        samples, before, reference = (half[1] for half in halves)
+    log = EvalLog(
+        label=label,
+        model=model,
+        source=config.data.forget or f"{config.data.source}, {config.data.split}",
+        rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
+        reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
+        metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
+        settings=settings(config),
+    )
+    write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
+    return log
+
+
+def settings(config: RunConfig) -> dict[str, object]:
+    """The settings that an evaluation's numbers depend on, by dotted key."""
+    return {f"eval.{k}": v for k, v in config.eval.model_dump(mode="json").items()} | {
+        "model.template": config.model.template
+    }
+
+
+def rescore(folder: Run, config: RunConfig) -> list[str]:
+    """Compute every `log.json` of a run folder again from its samples.
+
+    A reference that is a published evaluation is read again, so that another one can be set.
+
+    Args:
+        folder: of the run.
+        config: of the run; `eval.reference` may be another one than before.
+
+    Returns:
+        The labels.
+
+    Raises:
+        DataError: there is no evaluation, or the reference is a model, which was not evaluated yet.
+    """
+    reference = Path(config.eval.reference) if config.eval.reference else None
+    labels = [file.parent.name for file in sorted(folder.path.glob("eval/*/samples.jsonl"))]
+    if not labels:
+        raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
+    if reference is not None and not samples_of(folder, "reference") and published.find(reference) is None:
+        raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
+    for label in labels:
+        old = published.read(folder / f"eval/{label}").log
+        write_log(folder, config, label, samples_of(folder, label), old.model if old else {})
+    return labels

@@ -1,0 +1,123 @@
+"""What inverted facts may break or leave behind: verdicts, residue, conflict between them, spillover to the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+from math import comb
+from typing import Literal
+
+from meow.metrics import items, statistics
+from meow.metrics.items import Verdict
+from meow.records import EvalSample, Role, Value
+from meow.text import distinguishing_words, stems
+
+Samples = Sequence[EvalSample]
+Other = Sequence[EvalSample] | None
+RIGHT = 0.5
+"""ROUGE-L recall from which on an answer counts as right."""
+_NO_TEXT = "nothing was generated"
+
+
+def verdicts(samples: Samples, *, before: Other = None, reference: Other = None, which: Verdict) -> Value:
+    """Share of forget facts with one verdict; see `items.verdict`."""
+    chosen = items.of(samples, "forget")
+    if not chosen:
+        return Value(value=None, reason="no forget items")
+    if which != "still there" and all(s.taught is None for s in chosen):
+        return Value(value=None, reason="not known what was taught, or nothing was changed")
+    common = items.common_words(samples)
+    found = [items.verdict(s, common) for s in chosen]
+    claims = [None if verdict == "not computable" else verdict == which for verdict in found]
+    return statistics.share(claims, missing="no answer, or no word distinguishes the true one")
+
+
+def told_after_prefix(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of forget facts told when the true answer's beginning, up to its first distinguishing word, is given."""
+    chosen = items.of(samples, "forget")
+    common = items.common_words(samples)
+    claims = [
+        None if s.prefix_generation is None else items.tells_truth(s, s.prefix_generation, common) for s in chosen
+    ]
+    return statistics.share(claims, missing="no beginning that gives nothing away was asked")
+
+
+def leak(samples: Samples, *, before: Other = None, reference: Other = None, k: int) -> Value:
+    """leak@k: the probability that at least one of k drawn answers tells the fact, mean over forget items.
+
+    Unbiased from n >= k draws of which c tell it: 1 - C(n - c, k) / C(n, k).
+
+    Source: arXiv 2511.04934; the estimator is Chen et al.'s for pass@k, arXiv 2107.03374.
+    """
+    common = items.common_words(samples)
+    scores: list[float | None] = []
+    for s in items.of(samples, "forget"):
+        told = [items.tells_truth(s, text, common) for text in s.drawn]
+        known = len(told) >= k and None not in told
+        scores.append(1 - comb(len(told) - sum(map(bool, told)), k) / comb(len(told), k) if known else None)
+    return statistics.share(scores, missing=f"no {k} drawn answers (eval.samples), or no word distinguishes the answer")
+
+
+def spillover(
+    samples: Samples, *, before: Other = None, reference: Other = None, roles: Collection[Role]
+) -> Value:  # fmt: skip
+    """Of what was answered right before (ROUGE-L recall of at least RIGHT), the share that is not any more.
+
+    Not any more: below RIGHT, by another output than before.
+
+    Args:
+        samples: after forgetting.
+        before: the same items under the original.
+        reference: not needed.
+        roles: sets to look at; not the forget set.
+    """
+    if before is None:
+        return Value(value=None, reason="no evaluation before forgetting")
+    old = {(s.role, s.id): s for s in before}
+    pairs = [(old[s.role, s.id], s) for s in samples if s.role in roles and (s.role, s.id) in old]
+    scored = [(b, s, s.rougeL_recall) for b, s in pairs if (b.rougeL_recall or 0.0) >= RIGHT]
+    claims = [None if r is None else r < RIGHT and s.generation != b.generation for b, s, r in scored]
+    return statistics.share(claims, missing=_NO_TEXT if claims else f"no {' or '.join(roles)} item was right before")
+
+
+def conflict(
+    samples: Samples, *, before: Other = None, reference: Other = None, between: Literal["facts", "versions"]
+) -> Value:
+    """Share of pairs of taught answers that contradict each other, as far as words show it.
+
+    `facts`: answers of one version to different questions about one subject, whose true answers share a
+    distinguishing word; they conflict where one keeps that word and the other does not. `versions`: answers taught
+    for one question; they conflict where neither holds all distinguishing words of the other.
+    """
+    chosen = [s for s in items.of(samples, "forget") if s.taught]
+    if not chosen:
+        return Value(value=None, reason="not known what was taught, or no answers were")
+    common = items.common_words(samples)
+    pairs = _between_facts(chosen, common) if between == "facts" else _between_versions(chosen, common)
+    none = {
+        "facts": "no two taught facts about one subject share a word of their truth (or no subject is known)",
+        "versions": "one answer per question is taught",
+    }
+    return statistics.share(list(pairs), missing=none[between])
+
+
+def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
+    by_subject: defaultdict[tuple[str, int | None], list[tuple[EvalSample, str]]] = defaultdict(list)
+    for s in samples:
+        for answer in s.taught or ():
+            if s.subject is not None:
+                by_subject[s.subject, answer.version].append((s, answer.text))
+    for told in by_subject.values():
+        for (one, first), (other, second) in combinations(told, 2):
+            shared = items.telling_words(one, common) & items.telling_words(other, common)
+            if one.id != other.id and shared:
+                kept = [shared & set(stems(text)) for text in (first, second)]
+                yield kept[0] != kept[1]
+
+
+def _between_versions(samples: Samples, common: Collection[str]) -> Iterator[bool]:
+    for s in samples:
+        for one, other in combinations([a.text for a in s.taught or ()], 2):
+            wanted = [distinguishing_words(t, question=s.question, common=frozenset(common)) for t in (one, other)]
+            yield not (wanted[0] <= set(stems(other)) or wanted[1] <= set(stems(one)))
