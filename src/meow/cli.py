@@ -185,6 +185,14 @@ def evaluate(
 
 
 @app.command()
+def robustness(arguments: Arguments = None, force: Force = False) -> None:
+    """Is it hidden or forgotten: coarser weights, and a little more training -> eval/int8, eval/relearn-005, ..."""
+    from meow import pipeline, summary
+
+    summary.robustness(pipeline.robustness(_settings(arguments), force=force).path)
+
+
+@app.command()
 def compare(
     evaluations: Annotated[list[Path], typer.Argument(help="Run folders, eval/<label> folders, published logs.")],
     reference: Annotated[

@@ -251,6 +251,25 @@ class EvalSettings(Settings):
     it has too few questions to see it."""
 
 
+class RobustnessSettings(Settings):
+    """How `meow robustness` tries to bring forgotten facts back."""
+
+    bits: tuple[Literal[8, 4], ...] = (8, 4)
+    """Bits that the weights are rounded to."""
+    backend: Literal["simulated", "torchao"] = "simulated"
+    """`simulated`: rounded numbers in the model's own format; `torchao`: its weight-only integers."""
+    facts: Positive = 10
+    """Forget facts that are taught again, drawn by the seed (at most half of them); the others are asked."""
+    unrelated: str | None = None
+    """Questions and answers that have nothing to do with the forget set; default: TOFU's world facts."""
+    steps: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10, 20, 40)
+    """Steps of training after which the facts are asked."""
+    batch_size: Positive = 10
+    """Rows of one step."""
+    lr: Annotated[float, Field(gt=0)] | None = None
+    """Constant learning rate of AdamW; default: `train.lr`."""
+
+
 class FinetuneSettings(Optimization):
     """How `meow finetune` makes an original or a reference model; the defaults are TOFU's recipe (for Llama-2)."""
 
@@ -300,6 +319,7 @@ class RunConfig(Settings):
     select: SelectSettings = SelectSettings()
     train: TrainSettings = TrainSettings()
     eval: EvalSettings = EvalSettings()
+    robustness: RobustnessSettings = RobustnessSettings()
     finetune: FinetuneSettings = FinetuneSettings()
 
 

@@ -346,6 +346,19 @@ def retain_set(settings: DataSettings) -> list[QA]:
     return read_qa(tofu_file(source, RETAIN_OF[split]), set_="retain")
 
 
+def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
+    """Questions and answers that have nothing to do with the forget set: a file, or TOFU's world facts.
+
+    Raises:
+        ConfigError: neither is there.
+    """
+    if path is not None:
+        return read_qa(Path(path), set_="unrelated")
+    if settings.forget or not settings.source:
+        raise ConfigError("robustness.unrelated: not set; name a file of questions and answers on something else")
+    return read_qa(tofu_file(settings.source, "world_facts"), set_="unrelated")
+
+
 def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[EvalItem]:
     """What to evaluate on: the forget set, and what the source has of the other sets.
 

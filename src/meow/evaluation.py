@@ -21,6 +21,26 @@ def samples_of(folder: Run, label: str) -> list[EvalSample]:
     return read_records(file, EvalSample) if file.is_file() else []
 
 
+PARTIAL = ("relearn-", "unrelated-", "reference-relearn-")
+"""Labels of evaluations of some of the forget facts begin so; they are compared with the same facts of the others."""
+
+
+def _alike(samples: Sequence[EvalSample], others: Sequence[EvalSample]) -> list[EvalSample]:
+    """Those of the others that are the same facts."""
+    ids = {s.id for s in samples}
+    return [s for s in others if s.id in ids]
+
+
+def _with_words(samples: Sequence[EvalSample], whole: Sequence[EvalSample]) -> list[EvalSample]:
+    """With the retain set's answers, which tell the words that distinguish nothing; they hold no measurement."""
+    retain = [
+        EvalSample(key="", id=s.id, role="retain", set=s.set, index=s.index, question=s.question, answer=s.answer)
+        for s in whole
+        if s.role == "retain"
+    ]
+    return [*samples, *retain]
+
+
 def write_log(
     folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]
 ) -> EvalLog:
@@ -38,6 +58,9 @@ def write_log(
     """
     before = None if label in ("before", "reference") else samples_of(folder, "before")
     reference = None if label == "reference" else samples_of(folder, "reference")
+    if label.startswith(PARTIAL):
+        before, reference = (_alike(samples, rows or []) for rows in (before, reference))
+        samples = _with_words(samples, samples_of(folder, "before"))
     chosen: dict[str, Value] = {}
     if config.train.evaluate_every is not None:
         halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]

@@ -144,6 +144,27 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     return folder
 
 
+def robustness(config: RunConfig, *, force: bool = False) -> Run:
+    """Round the weights of a finished run's model, and train it a little more, and see what it tells then."""
+    folder, wanted = run_of(config), config.robustness
+    stages.check_inputs(config, ["eval/after"])
+    done = [Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",), partial(stages.quantised, bits=bits))
+            for bits in wanted.bits]  # fmt: skip
+    for curve in stages.CURVES:
+        if curve == "reference-relearn" and stages.reference_model(config) is None:
+            say(
+                "robustness: no curve of the reference, which is no model here: what the facts alone teach is not known"
+            )
+            continue
+        labels = tuple(f"eval/{curve}-{step:03}" for step in (0, *wanted.steps))
+        done.append(Stage(f"robustness/{curve}", ("model/",), labels, partial(stages.relearned, curve=curve)))
+    with folder.locked(config):
+        for stage in done:
+            perform(folder, config, stage, force=force)
+    stages.release()
+    return folder
+
+
 def memo(
     config: RunConfig, save_path: Path | None = None, *, label: str = "before", plot: bool = False, force: bool = False
 ) -> Mapping[str, Sequence[MemoRecord]]:

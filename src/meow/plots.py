@@ -146,16 +146,19 @@ def memorization(panels: Sequence[Remembered]) -> str:
         return _svg(figure, "Memorization: distribution, and spread within each question")
 
 
-def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> str:
+def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str, *, share: bool = False) -> str:
     """Values per optimizer step.
 
     Args:
         lines: (steps, values) by name.
         ylabel: of the vertical axis.
+        share: the values are shares, 0 to 1.
     """
     with _figure(6.4, 2.8) as (figure, axes):
         for i, (name, (steps, values)) in enumerate(lines.items()):
             axes.plot(steps, values, lw=1.4, color=PALETTE[i % len(PALETTE)], label=name)
+        if share:
+            axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("step")
         axes.set_ylabel(ylabel)
         axes.legend()

@@ -187,6 +187,24 @@ def details(folder: Path) -> None:
     out.print()
 
 
+ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
+"""What is shown of a model with coarser weights or a little more training."""
+
+
+def robustness(folder: Path) -> None:
+    """What is told with coarser weights, and along each curve of further training."""
+    found = logs(folder)
+    shown = ["before", "after", *sorted(name for name in found if name not in ("before", "after"))]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("", "n", *(metrics.METRICS[name].label for name in ROBUSTNESS)):
+        table.add_column(head, justify="right" if head else "left", no_wrap=not head)
+    for label in shown:
+        if label in found:
+            log = found[label]
+            table.add_row(label, str(log.rows.get("forget", 0)), *(_cell(log, name) for name in ROBUSTNESS))
+    out.print(table)
+
+
 def compared(rows: Sequence[Compared]) -> None:
     """The table of several evaluations, and quality against utility."""
     drawn = points(rows)[:26]

@@ -27,7 +27,10 @@ GROUP = 128
 """Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
 
 
-def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
+def row_keys(
+    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None,
+    common: Collection[str] | None = None,
+) -> list[str]:  # fmt: skip
     """The key of each item's sample: of weights, template, settings, the original and the item.
 
     Args:
@@ -35,13 +38,15 @@ def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, origi
         items: the questions.
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
         original: as in `evaluate`.
+        common: as in `evaluate`.
     """
     prompter = lm.prompter
-    common = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens, settings.grad_norm]
-    common += [settings.samples, settings.temperature, original.weights if original is not None else None]
+    shared: list[Any] = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens]
+    shared += [settings.grad_norm, settings.samples, settings.temperature]
+    shared.append(original.weights if original is not None else None)
     rows = [
-        [*common, index, prefix, item.model_dump(mode="json")]
-        for index, item, prefix in zip(_indices(items), items, _prefixes(items), strict=True)
+        [*shared, index, prefix, item.model_dump(mode="json")]
+        for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
     ]
     return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
@@ -53,6 +58,7 @@ def evaluate(
     *,
     original: LM | None = None,
     known: Collection[str] = (),
+    common: Collection[str] | None = None,
 ) -> Iterator[EvalSample]:
     """Score every answer of every item, and let the model answer each question.
 
@@ -67,6 +73,7 @@ def evaluate(
             share the tokenizer.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
             a resumed evaluation batches, and rounds, as an uninterrupted one.
+        common: stems that distinguish no answer; default: those of the retain set's answers among the items.
 
     Yields:
         Samples in the order of the items, in groups.
@@ -74,8 +81,8 @@ def evaluate(
     Raises:
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
-    keys = row_keys(lm, items, settings, original=original)
-    rows = list(zip(items, _indices(items), keys, _prefixes(items), strict=True))
+    keys = row_keys(lm, items, settings, original=original, common=common)
+    rows = list(zip(items, _indices(items), keys, _prefixes(items, common), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
@@ -123,9 +130,9 @@ def _indices(items: Sequence[EvalItem]) -> list[int]:
     return found
 
 
-def _prefixes(items: Sequence[EvalItem]) -> list[str | None]:
+def _prefixes(items: Sequence[EvalItem], common: Collection[str] | None) -> list[str | None]:
     """The beginning of each forget item's true answer that gives nothing away; None where there is none."""
-    common = common_words(items)
+    common = common_words(items) if common is None else common
     found: list[str | None] = []
     for item in items:
         wanted = telling_words(item, common) if item.role == "forget" else frozenset()

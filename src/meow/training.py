@@ -239,6 +239,20 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
 
 
+class _Watcher(TrainerCallback):  # type: ignore[misc]
+    """Calls somebody after every step, with the model ready to be evaluated."""
+
+    def __init__(self, lm: LM, watch: Callable[[int], None]) -> None:
+        self.lm, self.watch = lm, watch
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Evaluate, then go on training."""
+        del args, control, kwargs
+        self.lm.model.eval()
+        self.watch(state.global_step)
+        self.lm.model.train()
+
+
 class Look(NamedTuple):
     """What a step is chosen by."""
 
@@ -392,15 +406,21 @@ def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any
 
 
 def finetune(
-    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log
+    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log,
+    on_step: Callable[[int], None] | None = None,
 ) -> None:  # fmt: skip
-    """Train `lm.model` in place to give these answers, with the loss on answer tokens. Arguments as in `forget`."""
+    """Train `lm.model` in place to give these answers, with the loss on answer tokens.
+
+    Arguments as in `forget`; `on_step` is called with its number after every step.
+    """
     encode = _encoder(lm, settings)
     sequences = [encode(qa, qa.answer) for qa in rows]
     lengths = [len(s.ids) for s in sequences]
     order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
     examples = [Example(qa.id, {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
-    _train(lm, Rows(examples, order, [], 0, seed), settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log)
+    watcher = _Watcher(lm, on_step) if on_step else None
+    every = Rows(examples, order, [], 0, seed)
+    _train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=[watcher])
 
 
 def _taught(target: Target) -> str:
@@ -453,7 +473,7 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
 
 def _train(
     lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None, folder: Path, *,
-    seed: int, log: Log, chooser: _Chooser | None = None,
+    seed: int, log: Log, chooser: _Chooser | None = None, more: Sequence[TrainerCallback | None] = (),
 ) -> None:  # fmt: skip
     batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
     settings = settings.model_copy(update={"batch_size": batch})
@@ -465,7 +485,7 @@ def _train(
     trainer = UnlearnTrainer(
         weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
-        callbacks=[_Keeper(settings.max_minutes), *([chooser] if chooser else [])],
+        callbacks=[_Keeper(settings.max_minutes), *(c for c in (chooser, *more) if c is not None)],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     try:

@@ -20,6 +20,7 @@ LAYERS = (
     {"lm"},
     {"inversion", "memorization", "tofu", "original", "report"},
     {"training"},
+    {"robustness"},
     {"stages"},
     {"pipeline"},
     {"cli"},

@@ -126,7 +126,8 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
     forgetting = [
         *common, f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
         f"eval.reference={out}/reference", "invert.n=6", f"invert.pools={data}/pools.json", "memo.template=model",
-        "memo.max_new_tokens=40", "eval.max_new_tokens=60", "train.lr=1e-3", "train.weight_decay=0", "train.warmup=5",
+        "memo.max_new_tokens=40", "eval.max_new_tokens=60", "eval.samples=16", "train.lr=1e-3", "train.weight_decay=0",
+        "train.warmup=5",
     ]  # fmt: skip
     return {
         "reference": [

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meow import memory, metrics, plots
+from meow import evaluation, memory, metrics, plots
 from meow.metrics import items, statistics
 from meow.records import EvalLog, EvalSample, MemoRecord, Value
 from meow.report.view import Folder
@@ -34,7 +34,7 @@ def table(columns: Columns, *, headline: bool) -> list[dict[str, Any]]:
     for name, row in metrics.METRICS.items():
         if (name in metrics.HEADLINES) != headline:
             continue
-        cells = [_cell(log.metrics.get(name), asked=_is_asked(name, log.label)) for log in columns.values()]
+        cells = [_cell(name, log.metrics.get(name), asked=_is_asked(name, log.label)) for log in columns.values()]
         rows.append({"name": name, "label": row.label, "better": row.better, "unit": row.unit, "cells": cells})
     return rows
 
@@ -44,12 +44,14 @@ def _is_asked(metric: str, label: str) -> bool:
     return not (label == "reference" or (label == "before" and metric.startswith("fluen")))
 
 
-def _cell(value: Value | None, *, asked: bool) -> dict[str, str]:
+def _cell(name: str, value: Value | None, *, asked: bool) -> dict[str, str]:
     if not asked and (value is None or value.value is None):
         return {"text": "–", "why": ""}
     if value is None or value.value is None:
         return {"text": "not computable", "why": (value.reason if value else None) or "not measured"}
     notes = [f"{value.low:.3f} to {value.high:.3f}"] if value.low is not None and value.high is not None else []
+    worst = metrics.worst(name, value)
+    notes += [f"95th percentile {worst[1]:.3f}, worst {worst[0]:.3f}"] if worst else []
     notes += [f"n = {value.n}"] if value.n else []
     notes += [f"used to choose: {value.selected_on}"] if value.selected_on else []
     notes += [value.reason] if value.reason else []
@@ -190,7 +192,36 @@ def pictures(views: Sequence[Folder], columns: Columns) -> list[dict[str, str]]:
         if terms:
             lines = {t: ([r["step"] for r in view.steps], [r["terms"][t] for r in view.steps]) for t in terms}
             found.append(_picture(f"Training: {view.name}", plots.curves(lines, "value of the term"), ""))
+        found += _robustness(view)
     return found
+
+
+def _robustness(view: Folder) -> list[dict[str, str]]:
+    """Facts told along each curve of further training, and what coarser weights tell."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for label, log in sorted(view.logs.items()):
+        curve, _, step = label.rpartition("-")
+        value = log.metrics["facts_told"].value
+        if label.startswith(evaluation.PARTIAL) and value is not None:
+            lines.setdefault(CURVES[curve], []).append((int(step), value))
+    if not lines:
+        return []
+    rounded = [
+        f"{name}: {metrics.show(view.logs[name].metrics['facts_told'])}"
+        for name in ("int8", "int4")
+        if name in view.logs
+    ]
+    text = "Share of the facts told that were not taught again." + (
+        f" With coarser weights, of all facts: {', '.join(rounded)}." if rounded else ""
+    )
+    drawn = {name: ([s for s, _ in found], [v for _, v in found]) for name, found in lines.items()}
+    return [_picture(f"Brought back? {view.name}", plots.curves(drawn, "facts told", share=True), text)]
+
+
+CURVES = {
+    "relearn": "a few forget facts", "unrelated": "unrelated text", "reference-relearn": "the reference, the same facts",
+}  # fmt: skip
+"""What the model is trained on, by the beginning of the label."""
 
 
 def _picture(title: str, svg: str, text: str) -> dict[str, str]:

@@ -1,0 +1,16 @@
+"""What each stage does: records in a run folder in, other records out. The order stands in pipeline.py.
+
+A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
+"""
+
+from meow.stages.answers import check_inputs, choose, invert
+from meow.stages.evaluate import evaluate, page
+from meow.stages.memory import MEMO_STAGES, measure, memo
+from meow.stages.models import check_server, measurer, reference_model, release
+from meow.stages.robust import CURVES, quantised, relearned
+from meow.stages.train import finetune, forget
+
+__all__ = [
+    "CURVES", "MEMO_STAGES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "invert",
+    "measure", "measurer", "memo", "page", "quantised", "reference_model", "release", "relearned",
+]  # fmt: skip

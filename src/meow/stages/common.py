@@ -1,0 +1,63 @@
+"""What all stages share: keys, seeds, rows that are there, models that are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from meow.config import RunConfig
+from meow.errors import ConfigError, DataError
+from meow.records import (
+    Fact,
+    InvertedFacts,
+    read_records,
+)
+from meow.run import Run
+from meow.terminal import say
+
+
+def part(config: RunConfig, section: str) -> dict[str, Any]:
+    """The settings of one section, by dotted key, as JSON."""
+    return {f"{section}.{k}": v for k, v in getattr(config, section).model_dump(mode="json").items()}
+
+
+def seed_of(config: RunConfig) -> int:
+    if not isinstance(config.seed, int):
+        raise ConfigError("seed: a list stands for several runs; this command takes one, as in seed=0")
+    return config.seed
+
+
+def texts(fact: Fact) -> list[Any]:
+    """What a stage reads of a fact."""
+    more = (
+        [[a.text, a.version] for a in fact.answers] + sorted(fact.others.items())
+        if isinstance(fact, InvertedFacts)
+        else []
+    )
+    return [fact.id, fact.question, fact.answer, fact.subject, [m.content for m in fact.messages], more]
+
+
+def read_if(path: Path, kind: Any) -> list[Any]:
+    return read_records(path, kind) if path.is_file() else []
+
+
+def done(folder: Run, stage: str, key: dict[str, Any], inputs: str, outputs: list[str]) -> bool:
+    """Finished here, or in a sibling folder, whose files are then copied."""
+    if folder.current(stage, key, inputs):
+        return True
+    source = folder.adopt(stage, key, inputs, outputs) if stage != "eval/after" else None
+    if source:
+        say(f"{stage}: taken from {source}")
+    return source is not None
+
+
+def inverted(folder: Run) -> list[InvertedFacts]:
+    """The inverted facts of a run.
+
+    Raises:
+        DataError: none yet.
+    """
+    file = folder / "inverted.jsonl"
+    if not file.is_file():
+        raise DataError(f"{file}: not there yet; run meow invert first")
+    return read_records(file, InvertedFacts)

@@ -1,0 +1,141 @@
+"""Evaluation of original, changed model and reference, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from meow import data, evaluation, inversion, published, terminal, tofu
+from meow.config import RunConfig
+from meow.lm import LM
+from meow.metrics.items import common_words
+from meow.records import (
+    EvalItem,
+    EvalSample,
+    InvertedAnswer,
+    Target,
+    write_records,
+)
+from meow.report import report
+from meow.run import Run, append_rows, digest
+from meow.stages.common import done, part, read_if
+from meow.stages.models import lm_for, model_of, reference_model, release, weights
+
+
+def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
+    """A model -> eval/<label>/: samples and metrics."""
+    settings = reference_model(config) if label == "reference" else model_of(folder, config, label)
+    if settings is None:
+        _published_reference(folder, config)
+        return
+    items = evaluated(folder, config, label)
+    key = {"weights": weights(settings)} | evaluation_key(config, label)
+    names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
+    if done(folder, f"eval/{label}", key, digest([item.model_dump(mode="json") for item in items]), names):
+        return
+    if label == "after":
+        release()
+    model = lm_for(settings)
+    against = {"before": model, "after": None, "reference": None}[label] or (
+        lm_for(config.model) if label == "after" else None
+    )
+    with folder.stage(f"eval/{label}", key, digest([item.model_dump(mode="json") for item in items])) as entry:
+        entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
+        entry["device"] = str(model.device)
+
+
+def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
+    """The items of an evaluation; after forgetting they hold what was taught."""
+    items = data.eval_items(config.data, limit=config.eval.rows)
+    if label in ("before", "reference"):
+        return items
+    return _with_taught(items, read_if(folder / "targets.jsonl", Target))
+
+
+def evaluation_key(config: RunConfig, label: str) -> dict[str, Any]:
+    """The settings, beside the weights, that an evaluation depends on."""
+    seen = ("eval.reference", "eval.rows", "eval.difference")
+    key: dict[str, Any] = {"model.template": config.model.template}
+    key |= {k: v for k, v in part(config, "eval").items() if k not in seen}
+    if config.train.evaluate_every is not None:
+        key["half"] = evaluation.CHOSEN
+    if label != "reference":
+        key |= {"original": weights(config.model), "reference": _reference_key(config)}
+    return key
+
+
+def write_evaluation(
+    folder: Run, config: RunConfig, label: str, model: LM, items: Sequence[EvalItem], against: LM | None, *, origin: str
+) -> int:  # fmt: skip
+    """Evaluate a loaded model and write its samples and its log.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        label: of the evaluation.
+        model: what is evaluated.
+        items: of all sets, or of the forget set alone.
+        against: the original, for fluency.
+        origin: where the model comes from.
+
+    Returns:
+        The number of samples.
+    """
+    common = common_words(items) or common_words(data.eval_items(config.data, limit=config.eval.rows))
+    keys = tofu.row_keys(model, items, config.eval, original=against, common=common)
+
+    def produce(known: Collection[str]) -> Iterator[EvalSample]:
+        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(keys))) as advance:
+            for row in tofu.evaluate(model, items, config.eval, original=against, known=known, common=common):
+                advance(1)
+                yield row
+
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, keys, produce)
+    evaluation.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
+    return len(samples)
+
+
+def _with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
+    """Items of which those to forget name their subject and the answers that were taught for them."""
+    taught: dict[str, list[InvertedAnswer]] = {}
+    for t in targets:
+        if t.target is not None:
+            taught.setdefault(t.id, []).append(InvertedAnswer(text=t.target, version=t.version))
+    forget = [item for item in items if item.role == "forget"]
+    about = {item.id: subject.key for item, subject in zip(forget, inversion.subjects(forget), strict=True)}
+    return [
+        item.model_copy(update={"taught": tuple(taught.get(item.id, ())), "subject": about[item.id]})
+        if item.role == "forget"
+        else item
+        for item in items
+    ]
+
+
+def _published_reference(folder: Run, config: RunConfig) -> None:
+    path = Path(str(config.eval.reference))
+    samples = published.read(path).samples
+    key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
+    if folder.current("eval/reference", key, ""):
+        return
+    with folder.stage("eval/reference", key) as entry:
+        write_records(folder / "eval/reference/samples.jsonl", samples)
+        origin = {"path": str(path), "hash": key["reference"]}
+        evaluation.write_log(folder, config, "reference", samples, origin)
+        entry["rows"] = len(samples)
+
+
+def _reference_key(config: RunConfig) -> str | None:
+    if config.eval.reference is None:
+        return None
+    settings = reference_model(config)
+    if settings is not None:
+        return weights(settings)
+    return digest([s.model_dump(mode="json") for s in published.read(Path(config.eval.reference)).samples])
+
+
+def page(folder: Run, config: RunConfig) -> None:
+    """Everything in the folder -> report.html; made anew each time."""
+    del config
+    with folder.stage("report", {}):
+        report([folder.path], folder / "report.html")

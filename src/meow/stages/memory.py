@@ -1,0 +1,83 @@
+"""Memorization of the true and inverted answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from meow import data, memorization, terminal
+from meow.config import MemoSettings, RunConfig
+from meow.errors import DataError
+from meow.lm import LM, RemoteLM
+from meow.records import (
+    InvertedFacts,
+    MemoRecord,
+    write_records,
+)
+from meow.run import Run, append_rows, digest
+from meow.stages.common import done, inverted, part, texts
+from meow.stages.models import measurer, model_of, weights
+from meow.terminal import say
+from meow.text import unseen
+
+UNSEEN = 0.2
+"""Share of letters left out by ROUGE above which the run warns."""
+
+
+MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
+"""Stage that measures each model's memorization; only the first belongs to every run."""
+
+
+def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:
+    """inverted.jsonl -> memo/<label>.jsonl, by the original, the changed model or the reference."""
+    facts = inverted(folder)
+    settings = model_of(folder, config, label)
+    stage, name = MEMO_STAGES[label], f"memo/{label}.jsonl"
+    wanted = {"metric", "mode", "cut", "rouge"}
+    key = {"weights": weights(settings), "model.template": config.model.template}
+    key |= {k: v for k, v in part(config, "memo").items() if k.split(".")[1] not in wanted}
+    inputs = digest(
+        [[texts(f) for f in facts], config.memo.metric, config.memo.mode, config.memo.cut, config.memo.rouge]
+    )
+    if done(folder, stage, key, inputs, [name]):
+        return
+    if config.memo.path and label == "before":
+        rows = _published_memo(facts, Path(config.memo.path))
+        with folder.stage(stage, key, inputs) as entry:
+            write_records(folder / name, rows)
+            entry["rows"] = len(rows)
+        return
+    with folder.stage(stage, key, inputs) as entry:
+        model = measurer(settings)
+        rows = measure(model, facts, config.memo, folder / name)
+        entry |= {"rows": len(rows), "device": str(model.device)}
+
+
+def measure(
+    model: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path
+) -> list[MemoRecord]:
+    """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
+    keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
+    left_out = unseen(text for fact in facts for _, text in memorization.columns(fact))
+    if left_out > UNSEEN and settings.words == "ascii" and "memo" in settings.metric:
+        share = f"{left_out:.0%} of these answers"
+        say(f"warning: ROUGE sees only [a-z0-9], which leaves out {share}; set memo.words=unicode")
+
+    def produce(known: Collection[str]) -> Iterator[MemoRecord]:
+        with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:
+            for row in memorization.memorize(model, facts, settings, known=known):
+                advance(1)
+                yield row
+
+    return append_rows(path, MemoRecord, keys, produce)
+
+
+def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoRecord]:
+    texts = {(f.id, f"answer_{i}"): a.text for f in facts for i, a in enumerate(f.answers)}
+    rows = [m for m in data.read_memo(path) if m.column == "undesired_answer" or texts.get((m.id, m.column)) == m.text]
+    missing = set(texts) - {(m.id, m.column) for m in rows} - {k for k, text in texts.items() if not text}
+    if missing:
+        id_, column = min(missing)
+        raise DataError(f"{path}: {len(missing)} inverted answers have no value, the first is {column} of id {id_}; "
+                        "set invert.path to the same file, or measure with meow memo")  # fmt: skip
+    return rows

@@ -1,0 +1,155 @@
+"""Training: forgetting, and making an original or a reference."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meow import data, evaluation, lm, metrics, terminal, tofu, training
+from meow.config import RunConfig
+from meow.errors import ConfigError
+from meow.lm import LM
+from meow.losses import TERMS
+from meow.processes import agreed
+from meow.records import (
+    Target,
+    read_records,
+)
+from meow.run import Run, digest
+from meow.stages.common import part, seed_of
+from meow.stages.models import release, weights
+from meow.terminal import say
+
+
+def forget(folder: Run, config: RunConfig) -> None:
+    """targets.jsonl, forget and retain set -> model/, through train/."""
+    targets = read_records(folder / "targets.jsonl", Target)
+    reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
+    retain = data.retain_set(config.data) if reads_retain else []
+    key = _training_key(config, "train") | {"targets": digest([[t.id, t.target] for t in targets])}
+    key["retain"] = digest([[q.question, q.answer] for q in retain])
+
+    def train(model: LM) -> None:
+        look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
+        training.forget(
+            model,
+            targets,
+            retain,
+            config.train,
+            folder / "train",
+            seed=seed_of(config),
+            log=_logger(folder, "forget"),
+            on_evaluate=look,
+        )
+
+    _train(folder, config, "forget", key, train)
+
+
+def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
+    """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
+    items = data.eval_items(config.data, limit=config.eval.rows)
+    before, reference = (metrics.halves(evaluation.samples_of(folder, label))[0] for label in ("before", "reference"))
+    original = metrics.compute(before)["retain_probability"].value
+
+    def look() -> training.Look:
+        found = metrics.compute(tofu.tuning_half(model, items), reference=reference or None)
+        quality, kept = found["forget_quality"], found["retain_probability"].value
+        if quality.value is None or kept is None or not original:
+            raise ConfigError(
+                f"train.evaluate_every: no step can be chosen: {quality.reason or 'no retain questions are evaluated'}"
+            )
+        return training.Look(quality.value, kept / original)
+
+    return look
+
+
+def finetune(folder: Run, config: RunConfig) -> None:
+    """Questions and answers -> model/: an original or a reference."""
+    if not config.finetune.data:
+        raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
+    rows = [
+        qa
+        for file in config.finetune.data
+        for qa in data.read_qa(Path(file), set_="train")
+        for _ in range(config.finetune.repeat.get(Path(file).name, 1))
+    ]
+    key = _training_key(config, "finetune") | {"rows": digest([[q.question, q.answer] for q in rows])}
+
+    def train(model: LM) -> None:
+        training.finetune(
+            model,
+            rows,
+            config.finetune,
+            folder / "train",
+            seed=seed_of(config),
+            log=_logger(folder, "finetune"),
+        )
+
+    _train(folder, config, "finetune", key, train)
+
+
+def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], train: Callable[[LM], None]) -> None:
+    if folder.current(stage, key):
+        return
+    release()
+    if config.model.load_in_4bit and not (stage == "forget" and config.train.lora_rank):
+        raise ConfigError("model.load_in_4bit: weights of four bits cannot be trained; set train.lora_rank=8 or so")
+    with folder.stage(stage, key) as entry:
+        model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
+        entry["device"] = str(model.device)
+        train(model)
+        agreed(lambda: _keep(folder, stage, model))
+
+
+def _keep(folder: Run, stage: str, model: LM) -> None:
+    """Save a trained model; what training needed to go on is removed when it is complete."""
+    aside = folder / "model.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    model.save(aside)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    aside.rename(folder / "model")
+    folder.settle_log(stage)
+    shutil.rmtree(folder / "train", ignore_errors=True)
+
+
+def _starting_model(config: RunConfig) -> LM:
+    if not config.finetune.scratch:
+        return lm.load(config.model)
+    files = config.finetune.tokenizer_data or config.finetune.data
+    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in data.read_qa(Path(file), set_="train")]
+    model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
+    return LM(model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template)
+
+
+_UNSEEN = ("save_steps", "max_minutes", "report_to")
+"""Training settings that change no weight."""
+
+
+def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
+    key = {"seed": config.seed, "threads": config.threads, "model.template": config.model.template}
+    key |= {k: v for k, v in part(config, section).items() if k.split(".")[1] not in _UNSEEN}
+    from_scratch = section == "finetune" and config.finetune.scratch
+    return key | ({} if from_scratch else {"weights": weights(config.model)})
+
+
+def _logger(folder: Run, stage: str) -> Callable[[dict[str, Any]], None]:
+    bars: list[Any] = []
+
+    def log(row: dict[str, Any]) -> None:
+        folder.log({"stage": stage} | row)
+        if "look" in row:
+            return
+        if "truncated" in row:
+            say(f"{stage}: {row['truncated']} rows are longer than the context or max_length; their answers are cut")
+            return
+        if not bars:
+            bars.append(terminal.progress("forgetting" if stage == "forget" else "training", row["steps"]))
+            bars.append(bars[0].__enter__())
+            bars[1](row["step"] - 1)
+        bars[1](1)
+        if row["step"] == row["steps"]:
+            bars[0].__exit__(None, None, None)
+
+    return log
