@@ -108,7 +108,7 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
 def fresh(folder: Path, label: str) -> list[EvalSample]:
     """The samples that chose nothing."""
     rows = read_records(folder / "eval" / label / "samples.jsonl", EvalSample)
-    return [row for row in rows if not tofu.used_to_choose(row.role, row.index)]
+    return [row for row in rows if not metrics.used_to_choose(row.role, row.index)]
 
 
 def measured(folder: Path, label: str = "after") -> dict[str, float | None]:

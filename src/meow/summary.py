@@ -157,7 +157,7 @@ def as_object(folder: Path) -> dict[str, Any]:
     log = found.get("after") or found.get("before")
     if log is None:
         raise DataError(f"{folder}: no evaluation yet; run meow eval first")
-    return Compared(folder.name, log.rows.get("forget", 0), log.metrics).as_object()
+    return {"label": log.label} | Compared(folder.name, log.rows.get("forget", 0), log.metrics).as_object()
 
 
 def details(folder: Path) -> None:

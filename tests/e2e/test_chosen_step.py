@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from meow import metrics
+from meow.metrics import used_to_choose
 from meow.records import EvalSample, read_records
-from meow.tofu import used_to_choose
 
 
 def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from scipy.stats import ks_2samp
 
 from meow import metrics, published
 from meow.metrics import aggregate
+from meow.metrics import statistics as means
 from meow.metrics.statistics import ks_floor, smallest_significant_d
 from meow.records import EvalSample, Likelihood
 
@@ -66,12 +70,22 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
         values |= {
             "paraphrased_question": f"Name the home of person {index}.", "original_loss": 0.2 + index / 10 + seed / 7,
             "paraphrase_generation": f"In town{index if index % 2 else 99} lives person {index}.",
+            "prefix": f"Person {index} lives in", "prefix_generation": f"town{index + (index + seed) % 3}.",
+            "drawn": [f"In town{index + (index * i + seed) % 5}." for i in range(16)], "subject": f"s{index // 3}",
+            "taught": [{"text": f"Person {index} lives in village{(index + i) // 2} near town{index - i}.",
+                        "version": i} for i in range(2)],
+        }  # fmt: skip
+    if role in ("forget", "holdout"):
+        values |= {
+            "exact_memorization": (index + seed) % 4 / 3, "extraction_strength": (index + seed) % 5 / 4,
+            "min_k": 0.5 + (index * 7 + seed) % 9, "min_k_plus_plus": 0.25 + (index * 5 + seed) % 11,
+            "grad_norm": 1.0 + (index * 3 + seed) % 7,
         }  # fmt: skip
     return EvalSample.model_validate(values | more)
 
 
 def evaluation(seed: int) -> list[EvalSample]:
-    sizes = {"forget": 9, "retain": 31, "authors": 5, "world": 4}
+    sizes = {"forget": 9, "retain": 31, "authors": 5, "world": 4, "holdout": 7}
     return [sample(role, i, seed) for role, n in sizes.items() for i in range(n)]
 
 
@@ -122,7 +136,80 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     found |= {"fluency": mean(gaps), "fluent_share": mean([float(g >= 0) for g in gaps])}
     found["truncated"] = float(sum(s.truncated or 0 for s in samples))
     found["unfinished"] = mean([float(bool(s.unfinished)) for s in samples])
+    found |= damaged(samples, before) | attacked(samples, reference)
     found["forget_quality_floor"] = 2 / math.comb(2 * len(forget), len(forget))
+    return found
+
+
+def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, float]:
+    """Residue, verdicts, spillover and conflict; the one distinguishing word of item i is `town<i>`."""
+    found: dict[str, float] = {}
+    forget = [s for s in samples if s.role == "forget"]
+
+    def words(text: str | None) -> list[str]:
+        return (text or "").lower().replace(".", "").split()
+
+    def share(claims: list[bool]) -> float:
+        return sum(claims) / len(claims)
+
+    found["facts_told_prefix"] = share([f"town{s.index}" in words(s.prefix_generation) for s in forget])
+    for k in (1, 4, 16):
+        chances = []
+        for s in forget:
+            hits = [f"town{s.index}" in words(text) for text in s.drawn]
+            picks = list(itertools.combinations(hits, k)) if k < 16 else [tuple(hits)]
+            chances.append(sum(any(pick) for pick in picks) / len(picks))
+        found[f"leak_{k}"] = sum(chances) / len(chances)
+    verdicts = []
+    for s in forget:
+        if f"town{s.index}" in words(s.generation) or f"town{s.index}" in words(s.paraphrase_generation):
+            verdicts.append("still_there")
+        else:
+            wanted = [
+                {"near", *words(t.text)} - {"person", str(s.index), "lives", "in", "near"} for t in s.taught or ()
+            ]
+            verdicts.append("changed" if any(w <= set(words(s.generation)) for w in wanted) else "forgotten")
+    for name in ("still_there", "changed", "forgotten"):
+        found[name] = share([v == name for v in verdicts])
+    for name, roles in (("spillover", ("retain", "authors", "world")), ("spillover_holdout", ("holdout",))):
+        pairs = [(b, s) for b in before for s in samples if b.id == s.id and s.role in roles]
+        right = [(b, s) for b, s in pairs if (b.rougeL_recall or 0) >= 0.5]
+        found[name] = share([(s.rougeL_recall or 0) < 0.5 and s.generation != b.generation for b, s in right])
+    versions = []
+    for s in forget:
+        one, other = (set(words(t.text)) for t in s.taught or ())
+        mine = [{w for w in side if w.startswith(("village", "town"))} for side in (one, other)]
+        versions.append(not (mine[0] <= other or mine[1] <= one))
+    found["conflict_versions"] = share(versions)
+    return found
+
+
+def attacked(samples: list[EvalSample], reference: list[EvalSample]) -> dict[str, float]:
+    """EM, ES, every attack's AUC pair by pair, PrivLeak, detectability."""
+    forget, holdout = ([s for s in samples if s.role == r] for r in ("forget", "holdout"))
+    theirs = {s.id: s for s in reference}
+
+    def loss(s: EvalSample) -> float:
+        assert s.true is not None
+        return s.true.avg_loss
+
+    def auc(score: Any, forget: list[EvalSample] = forget, holdout: list[EvalSample] = holdout) -> float:
+        pairs = [(score(f), score(h)) for f in forget for h in holdout]
+        return sum(1.0 if f < h else 0.5 if f == h else 0.0 for f, h in pairs) / len(pairs)
+
+    found = {
+        "exact_memorization": statistics.mean(s.exact_memorization or 0 for s in forget),
+        "extraction_strength": statistics.mean(s.extraction_strength or 0 for s in forget),
+        "mia_loss": auc(loss),
+        "mia_zlib": auc(lambda s: loss(s) / len(zlib.compress(s.answer.encode()))),
+        "mia_reference": auc(lambda s: loss(s) - loss(theirs[s.id])),
+        "mia_min_k": auc(lambda s: s.min_k),
+        "mia_min_k_plus_plus": auc(lambda s: s.min_k_plus_plus),
+        "mia_grad_norm": auc(lambda s: s.grad_norm),
+    }
+    other = auc(lambda s: s.min_k, *([s for s in reference if s.role == r] for r in ("forget", "holdout")))
+    found["privacy_leak"] = 100 * ((1 - found["mia_min_k"]) - (1 - other)) / (1 - other)
+    found["detectability"] = max(found["mia_loss"], 1 - found["mia_loss"])
     return found
 
 
@@ -131,7 +218,8 @@ def test_every_metric_equals_its_longhand(seed: int) -> None:
     samples, before, reference = evaluation(seed), evaluation(seed + 3), evaluation(seed + 11)
     found = metrics.compute(samples, before=before, reference=reference)
     expected = longhand(samples, before, reference)
-    assert found.keys() == expected.keys() == metrics.METRICS.keys()
+    assert found.keys() == metrics.METRICS.keys()
+    assert found.keys() - expected.keys() == {"conflict_facts"}  # its pairs are worked by hand below
     for name, value in expected.items():
         assert found[name].value == pytest.approx(value, abs=1e-9), name
 
@@ -193,3 +281,75 @@ def test_a_reference_on_other_questions_is_refused_and_the_first_is_named() -> N
         metrics.compute(evaluation(0), reference=shorter)
     silent = [s.model_copy(update={"answer": ""}) for s in evaluation(1)]
     assert metrics.compute(evaluation(0), reference=silent)["forget_quality"].reason == aggregate.NOT_VERIFIABLE
+
+
+def test_conflict_between_facts_is_a_shared_word_that_one_keeps_and_the_other_does_not() -> None:
+    def fact(index: int, answer: str, *taught: tuple[str, int | None], subject: str = "Ann") -> EvalSample:
+        told = [{"text": text, "version": version} for text, version in taught]
+        more = {"question": f"Question {index} on her?", "answer": answer, "subject": subject, "taught": told}
+        return sample("forget", index, 0, **more, paraphrased_answer=None)
+
+    one = fact(0, "She lives in Oslo.", ("She lives in Rome.", 0), ("She lives in Bern.", 1))
+    keeps = fact(1, "Her school in Oslo is old.", ("Her school in Oslo is new.", 0), ("Her school in Bern is new.", 1))
+    unlike = fact(2, "She paints.", ("She sings.", 0), ("She dances.", 1))
+    other = fact(3, "He was in Oslo.", ("He was in Oslo.", 0), subject="Bob")
+    found = metrics.compute([one, keeps, unlike, other])["conflict_facts"]
+    assert (found.value, found.n) == (0.5, 2)  # version 0: Rome beside Oslo; version 1: Bern beside Bern
+    alone = metrics.compute([one, unlike])["conflict_facts"]
+    assert alone.value is None
+    assert "share a word" in str(alone.reason)
+
+
+def test_what_was_taught_and_not_known_has_no_default() -> None:
+    unknown = [s.model_copy(update={"taught": None, "drawn": ()}) for s in evaluation(0) if s.role != "holdout"]
+    found = metrics.compute(unknown)
+    for name in ("changed", "forgotten", "conflict_facts", "conflict_versions", "leak_16", "mia_min_k", "privacy_leak"):
+        assert found[name].value is None, name
+        assert found[name].reason, name
+    assert "holdout" in str(found["mia_min_k"].reason)
+    few = [s.model_copy(update={"drawn": s.drawn[:5]}) for s in evaluation(0)]
+    assert metrics.compute(few)["leak_4"].value is not None
+    assert "eval.samples" in str(metrics.compute(few)["leak_16"].reason)
+
+
+def test_a_reference_that_tells_every_member_gives_no_privleak_and_no_silent_half() -> None:
+    sure = [s.model_copy(update={"min_k": 0.0 if s.role == "forget" else 9.0}) for s in evaluation(1)]
+    found = metrics.compute(evaluation(0), reference=sure)["privacy_leak"]
+    assert found.value is None
+    assert "AUC is 1" in str(found.reason)
+    assert metrics.compute(sure, reference=evaluation(0))["privacy_leak"].value == pytest.approx(-100)
+
+
+def test_losses_above_all_others_give_a_fact_away_too() -> None:
+    far = [s.model_copy(update={"true": Likelihood(avg_loss=99)}) if s.role == "forget" else s for s in evaluation(0)]
+    found = metrics.compute(far)
+    assert found["mia_loss"].value == 0
+    assert found["detectability"].value == 1
+
+
+def test_beside_a_mean_stand_the_worst_case_and_what_95_percent_do_not_pass() -> None:
+    found = metrics.compute(evaluation(0))
+    scores = sorted(s.rougeL_recall or 0.0 for s in evaluation(0) if s.role == "retain")
+    assert metrics.worst("retain_rougeL", found["retain_rougeL"]) == (scores[0], pytest.approx(scores[1], abs=0.1))
+    probabilities = [math.exp(-s.true.avg_loss) for s in evaluation(0) if s.role == "forget" and s.true]
+    worst = metrics.worst("forget_probability", found["forget_probability"])
+    assert worst is not None
+    assert worst[0] == max(probabilities)
+    assert metrics.worst("ks_d", found["ks_d"]) is None
+
+
+@pytest.mark.parametrize("spread", [0.3, 2.0])
+def test_intervals_of_means_and_of_utility_cover_the_truth_95_times_in_100(spread: float) -> None:
+    """400 evaluations of 60 questions each, scores from a known distribution (uniform to the power of `spread`)."""
+    dice = np.random.default_rng(7)
+    truth, n, times = 1 / (1 + spread), 60, 400
+    covered = [0, 0]
+    for _ in range(times):
+        tables = [dice.random((n, 3)) ** spread for _ in range(3)]
+        mean = means.mean(list(tables[0][:, 0]), missing="")
+        utility = means.harmonic_mean(tables)
+        for i, found in enumerate((mean, utility)):
+            assert found.low is not None
+            assert found.high is not None
+            covered[i] += found.low <= truth <= found.high
+    assert all(0.93 <= c / times <= 0.97 for c in covered), covered

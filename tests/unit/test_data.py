@@ -106,7 +106,8 @@ def test_tofu_has_its_splits_and_sets(shared: Path) -> None:
     items = eval_items(settings)
     assert [sum(i.role == r for i in items) for r in ("forget", "retain", "authors", "world")] == [200, 400, 100, 117]
     assert {i.id for i in items if i.role == "forget"} == {q.id for q in forget_set(settings)}
-    assert len(eval_items(settings, limit=30)) == 120
+    assert sum(i.role == "holdout" for i in items) == 200
+    assert len(eval_items(settings, limit=30)) == 150
 
 
 def test_a_wrong_split_a_missing_file_and_a_missing_source_are_named(tmp_path: Path) -> None:

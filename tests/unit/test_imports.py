@@ -63,7 +63,8 @@ def test_training_never_imports_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli", "report", "summary", "compare", "evaluation", "published", "selection", "data", "run", "plots", "demo"]
+    "module",
+    ["cli", "report", "summary", "compare", "evaluation", "published", "selection", "data", "run", "plots", "demo"],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
     code = f"import sys, meow.{module}; print([m for m in ('torch', 'transformers') if m in sys.modules])"

@@ -64,6 +64,8 @@ def run(tmp_path: Path) -> Path:
     rows[2]["generation"] = "Person 2 lives in village2."
     for row in rows[3:8]:
         row["generation"] = "Nobody knows."
+    for row in rows[:8]:
+        row["taught"] = [{"text": f"Person {row['index']} lives in village{row['index']}."}]
     (folder / "eval/after/samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     facts = [
         InvertedFacts(id=f"forget-{i}", question="q", answer="a", answers=(InvertedAnswer(text="b"),)) for i in range(8)
@@ -102,7 +104,7 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
 def test_every_fact_stands_there_with_its_verdict_and_the_new_words_marked(run: Path, tmp_path: Path) -> None:
     page = report([run], tmp_path / "page.html").read_text()
     assert page.count("<article") == 8
-    assert page.count('data-verdict="still told"') == 2
+    assert page.count('data-verdict="still there"') == 2
     assert page.count('data-verdict="changed"') == 1
     assert page.count('data-verdict="forgotten"') == 5
     assert "<mark>village2.</mark>" in page

@@ -219,7 +219,8 @@ def _robustness(view: Folder) -> list[dict[str, str]]:
 
 
 CURVES = {
-    "relearn": "a few forget facts", "unrelated": "unrelated text", "reference-relearn": "the reference, the same facts",
+    "relearn": "a few forget facts", "unrelated": "unrelated text",
+    "reference-relearn": "the reference, the same facts",
 }  # fmt: skip
 """What the model is trained on, by the beginning of the label."""
 
