@@ -10,12 +10,14 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import GenerationConfig
 
-from meow import tofu
+from meow import metrics, tofu
 from meow.config import EvalSettings, ModelSettings
 from meow.data import read_eval
 from meow.errors import DataError
 from meow.lm import LM, load
+from meow.metrics.items import common_words, telling_words
 from meow.records import EvalItem
+from meow.text import stems
 
 SETTINGS = EvalSettings(max_new_tokens=40)
 
@@ -88,3 +90,103 @@ def test_a_question_without_room_is_refused_before_anything_is_scored(lm: LM, it
     endless = EvalItem(id="endless", question="why " * 2000, answer="because", role="world")
     with pytest.raises(DataError, match="id endless: the question takes"):
         next(tofu.evaluate(lm, [*items, endless], SETTINGS))
+
+
+@pytest.fixture(scope="module")
+def people(shared: Path) -> list[EvalItem]:
+    folder = shared / "data/tofu"
+    return (
+        read_eval(folder / "forget01_perturbed.json", "forget")[:3]
+        + read_eval(folder / "holdout01.json", "holdout")[:2]
+        + read_eval(folder / "retain_perturbed.json", "retain")[:30]
+    )
+
+
+def by_token(lm: LM, item: EvalItem) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, V) log-probabilities and (N,) tokens of the true answer without EOS, one sequence, with the gradient."""
+    before = lm.tokenizer(f"Question: {item.question}\nAnswer:")["input_ids"]
+    ids = lm.tokenizer(f"Question: {item.question}\nAnswer: {item.answer}")["input_ids"]
+    logits = lm.model(torch.tensor([ids])).logits[0]
+    return logits[len(before) - 1 : -1].log_softmax(-1), torch.tensor(ids[len(before) :])
+
+
+def test_memorization_and_attack_scores_equal_a_literal_computation(lm: LM, people: list[EvalItem]) -> None:
+    settings = EvalSettings(max_new_tokens=30, grad_norm=True)
+    found = {(s.role, s.index): s for s in tofu.evaluate(lm, people, settings)}
+    for item, s in zip(people, found.values(), strict=True):
+        if item.role == "retain":
+            assert (s.min_k, s.exact_memorization, s.prefix) == (None, None, None)
+            continue
+        lm.model.requires_grad_(True)
+        lm.model.zero_grad()
+        logp, ids = by_token(lm, item)
+        torch.nn.functional.nll_loss(logp, ids).backward()
+        norms = [float(p.grad.norm()) for p in lm.model.parameters() if p.grad is not None]
+        assert s.grad_norm == pytest.approx(sum(norms) / len(norms), rel=1e-4)
+        lm.model.zero_grad()
+        logp = logp.detach().double()
+        hits = (logp.argmax(-1) == ids).tolist()
+        assert s.exact_memorization == sum(hits) / len(hits)
+        k = next(k for k in range(len(hits) + 1) if all(hits[k:]))
+        assert s.extraction_strength == pytest.approx(1 - k / len(hits))
+        of_token = logp.gather(1, ids[:, None])[:, 0]
+        n = max(1, math.floor(0.4 * len(ids)))
+        assert s.min_k == pytest.approx(-float(of_token.sort().values[:n].mean()), abs=1e-4)
+        mu = (logp.exp() * logp).sum(-1)
+        sigma = ((logp.exp() * logp.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
+        assert s.min_k_plus_plus == pytest.approx(
+            -float(((of_token - mu) / sigma).sort().values[:n].mean()), rel=1e-3, abs=1e-3
+        )
+
+
+def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(lm: LM, people: list[EvalItem]) -> None:
+    settings = EvalSettings(max_new_tokens=30, samples=3)
+    found = [s for s in tofu.evaluate(lm, people, settings) if s.role == "forget"]
+    common = common_words(people)
+    for s in found:
+        wanted = telling_words(s, common)
+        if s.prefix is None:  # nothing distinguishes this answer
+            assert not wanted
+            continue
+        assert s.answer.startswith(s.prefix)
+        assert not wanted & set(stems(s.prefix))
+        rest = s.answer[len(s.prefix) :].split()
+        assert wanted & set(stems(" ".join(rest[:2])))
+        start = lm.prompter.opened(s, s.prefix)
+        assert s.prefix_generation == lm.generate([start], 30)[0][0].text.strip()
+    assert sum(s.prefix is not None for s in found) == 2
+    alone = [s for s in tofu.evaluate(lm, people[1:2] + people[3:], settings) if s.role == "forget"]
+    assert alone[0].drawn == found[1].drawn
+    assert all(len(s.drawn) == 3 and len(set(s.drawn)) > 1 for s in found)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "constant", "collapsed"])
+def test_a_degenerate_model_is_evaluated_without_a_crash_or_an_infinity(
+    shared: Path, people: list[EvalItem], kind: str
+) -> None:
+    broken = load(ModelSettings(path=str(shared / "models/tofu-mini/full"), template="qa"))
+    head = broken.model.get_output_embeddings()
+    with torch.no_grad():
+        if kind == "uniform":
+            head.weight.zero_()
+        elif kind == "constant":
+            head.weight.zero_()
+            bias = torch.zeros(head.weight.shape[0])
+            bias[5] = 100.0
+            head.bias = torch.nn.Parameter(bias)
+        else:
+            head.weight.mul_(1e5)
+    samples = list(tofu.evaluate(broken, people, EvalSettings(max_new_tokens=5, samples=16), original=broken))
+    found = metrics.compute(samples, before=samples, reference=samples)
+    for name, value in found.items():
+        assert value.value is None or math.isfinite(value.value), name
+        assert value.value is not None or value.reason, name
+    losses = [s.true.avg_loss for s in samples if s.true]
+    if kind == "uniform":
+        assert losses == pytest.approx([math.log(head.weight.shape[0])] * len(losses), rel=1e-5)
+        assert found["detectability"].value == pytest.approx(0.5, abs=0.5)
+        assert found["facts_told"].value == 0
+    else:
+        assert min(losses) > 50
+        assert max(losses) <= 1e4
+        assert kind == "constant" or max(losses) > 1000

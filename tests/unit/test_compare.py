@@ -1,0 +1,123 @@
+"""Evaluations side by side: order, names, pooling, five forms, and one half for all where a step was chosen."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meow import compare, metrics, plots
+from meow.errors import ConfigError, DataError
+from meow.records import EvalLog, EvalSample, Value, write_json, write_records
+from tests.oracle.test_metrics_oracle import evaluation
+
+
+def write(folder: Path, label: str, samples: list[EvalSample], *, config: str = "", chosen: bool = False) -> Path:
+    """One evaluation of a run folder."""
+    (folder / "eval" / label).mkdir(parents=True)
+    (folder / "config.yaml").write_text(config)
+    write_records(folder / f"eval/{label}/samples.jsonl", samples)
+    values = {"forget_quality": Value(value=0.5, selected_on="the step")} if chosen else {}
+    log = EvalLog(label=label, source="here", rows={"forget": 9}, metrics=values)
+    write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json"))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Three seeds of one group, each with its own before and reference."""
+    folders = []
+    for seed in range(3):
+        folder = tmp_path / f"town-s{seed}"
+        write(folder, "after", evaluation(seed), config="group: town\ntrain: {lr: 1}\n")
+        write(folder, "before", evaluation(seed + 3), config="group: town\ntrain: {lr: 1}\n")
+        write(folder, "reference", evaluation(11), config="group: town\ntrain: {lr: 1}\n")
+        folders.append(folder)
+    return folders
+
+
+def test_each_row_has_the_metrics_of_its_own_samples_in_the_order_given(runs: list[Path]) -> None:
+    rows = compare.compare([runs[2], runs[0]])
+    assert [row.name for row in rows] == ["town-s2", "town-s0"]
+    expected = metrics.compute(evaluation(2), before=evaluation(5), reference=evaluation(11))
+    assert rows[0].metrics == expected
+    found = rows[0].as_object()
+    assert found["n"] == 9
+    assert found["forget_quality"] == expected["forget_quality"].value
+    assert list(found)[:7] == ["name", "n", "forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm",
+                               "model_utility_am"]  # fmt: skip
+    assert found["metrics"].keys() == metrics.METRICS.keys()
+    other = compare.compare([runs[2]], runs[1] / "eval/after")[0]
+    assert other.metrics["ks_d"] == metrics.compute(evaluation(2), reference=evaluation(1))["ks_d"]
+
+
+def test_a_label_is_named_where_it_was_asked_for_or_is_not_the_last(runs: list[Path], tmp_path: Path) -> None:
+    half_done = write(tmp_path / "half", "before", evaluation(0), config="train: {lr: 1}\n")
+    alone = write(tmp_path / "alone", "before", evaluation(0))
+    paths = [runs[0] / "eval/before", half_done, alone]
+    assert [row.name for row in compare.compare(paths)] == ["town-s0 before", "half before", "alone"]
+
+
+def test_seeds_are_pooled_by_median_and_range_and_p_values_are_not_averaged(runs: list[Path]) -> None:
+    rows = compare.compare(runs)
+    (pool,) = compare.pooled(rows)
+    ps = sorted(float(row.metrics["forget_quality"].value or 0) for row in rows)
+    assert (pool.name, pool.runs) == ("town", 3)
+    assert pool.spread["forget_quality"] == (ps[1], ps[0], ps[2])
+    assert compare.table(rows)[-1][0] == "town, 3 seeds"
+    assert compare.pooled(rows[:1]) == []
+
+
+def test_sorting_puts_the_best_first_by_the_metric_s_own_direction(runs: list[Path]) -> None:
+    rows = compare.compare(runs)
+    by_told = [row.metrics["facts_told"].value for row in compare.ordered(rows, "facts_told")]
+    by_utility = [row.metrics["model_utility_gm"].value for row in compare.ordered(rows, "model_utility_gm")]
+    assert by_told == sorted(by_told, key=lambda x: x or 0)
+    assert by_utility == sorted(by_utility, key=lambda x: -(x or 0))
+    with pytest.raises(ConfigError, match="no metric 'utility'"):
+        compare.ordered(rows, "utility")
+
+
+def test_it_is_written_in_five_forms(runs: list[Path], tmp_path: Path) -> None:
+    rows = compare.compare(runs)
+    for ending in compare.WRITERS:
+        compare.write(tmp_path / f"table{ending}", rows)
+    with (tmp_path / "table.csv").open() as f:
+        table = list(csv.DictReader(f))
+    assert [row["name"] for row in table] == ["town-s0", "town-s1", "town-s2"]
+    assert float(table[1]["ks_d"]) == rows[1].metrics["ks_d"].value
+    assert json.loads((tmp_path / "table.json").read_text()) == [json.loads(json.dumps(r.as_object())) for r in rows]
+    markdown = (tmp_path / "table.md").read_text().splitlines()
+    assert len(markdown) == 2 + 3 + 1
+    assert {line.count("|") for line in markdown} == {markdown[0].count("|")}
+    latex = (tmp_path / "table.tex").read_text()
+    assert latex.startswith("\\begin{tabular}{lr")
+    assert {line.count("&") for line in latex.splitlines() if "&" in line} == {latex.splitlines()[2].count("&")}
+    assert "<svg" in (tmp_path / "table.svg").read_text()
+    with pytest.raises(ConfigError, match=r"end the name in \.csv, \.json, \.md, \.tex, \.svg"):
+        compare.write(tmp_path / "table.xls", rows)
+
+
+def test_where_one_step_was_chosen_all_are_judged_by_the_other_half(runs: list[Path], tmp_path: Path) -> None:
+    chosen = write(tmp_path / "chosen", "after", evaluation(4), chosen=True)
+    rows = compare.compare([chosen, runs[0]], runs[1] / "eval/reference")
+    assert [row.n for row in rows] == [4, 4]
+    odd = [[s for s in evaluation(seed) if not metrics.used_to_choose(s.role, s.index)] for seed in (0, 11)]
+    assert rows[1].metrics["ks_d"] == metrics.compute(odd[0], reference=odd[1])["ks_d"]
+
+
+def test_another_reference_s_questions_are_refused_with_the_file(runs: list[Path], tmp_path: Path) -> None:
+    other: list[Any] = [s.model_copy(update={"answer": f"{s.answer}!"}) for s in evaluation(1)]
+    write(tmp_path / "other", "after", other)
+    with pytest.raises(DataError, match=r"town-s0/eval/after: reference: evaluated on other questions"):
+        compare.compare(runs, tmp_path / "other")
+
+
+def test_the_picture_in_text_puts_better_points_higher_and_to_the_right() -> None:
+    lines = plots.quality_utility_text([plots.Point("x", 0.5, 1e-8), plots.Point("y", 0.9, 0.4)])
+    at = {mark: next((r, line.index(mark)) for r, line in enumerate(lines[1:]) if mark in line) for mark in "ab"}
+    assert at["b"][0] < at["a"][0]
+    assert at["b"][1] > at["a"][1]
