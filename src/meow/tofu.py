@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meow.lm import LM, Completion, TokenScores
     from meow.prompts import Encoded
 
-GROUP = 128
+GROUP = 256
 """Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
 
 
@@ -89,9 +89,9 @@ def evaluate(
         if all(key in known for _, _, key, _ in group):
             continue
         chosen = [item for item, _, _, _ in group]
-        scored = _likelihoods(lm, chosen, settings)
-        answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], settings)
-        losses = _original_losses(original, chosen, asked, answers)
+        scored, said = _likelihoods(lm, chosen, settings)
+        answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings)
+        losses = _original_losses(original, chosen, asked, answers, said if original is lm else None)
         for i, (item, index, key, _) in enumerate(group):
             if key in known:
                 continue
@@ -116,7 +116,7 @@ def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:
         items: of all sets.
     """
     chosen = [(i, item) for i, item in zip(_indices(items), items, strict=True) if used_to_choose(item.role, i)]
-    scored = _likelihoods(lm, [item for _, item in chosen])
+    scored, _ = _likelihoods(lm, [item for _, item in chosen])
     return [EvalSample(**item.model_dump(), **s, key="", index=i) for (i, item), s in zip(chosen, scored, strict=True)]
 
 
@@ -140,8 +140,26 @@ def _prefixes(items: Sequence[EvalItem], common: Collection[str] | None) -> list
     return found
 
 
-def _likelihoods(lm: LM, items: Sequence[EvalItem], settings: EvalSettings | None = None) -> list[dict[str, Any]]:
-    """Fields of the samples that come from scores: one pass over all answers of all items.
+class Said(NamedTuple):
+    """How far a model follows a true answer by itself."""
+
+    ids: tuple[int, ...]
+    """Prompt, answer and EOS."""
+    followed: int
+    """The first of these tokens, from the answer's first on, that is not the argmax after all before it."""
+    loss: float
+    """Mean NLL of the answer's tokens without EOS."""
+
+    def after(self, prompt: Encoded) -> tuple[int, ...]:
+        """What is known to come after a prompt: the rest of the true answer, as far as the model follows it."""
+        n = len(prompt.ids)
+        return self.ids[n : self.followed] if self.ids[:n] == prompt.ids else ()
+
+
+def _likelihoods(
+    lm: LM, items: Sequence[EvalItem], settings: EvalSettings | None = None
+) -> tuple[list[dict[str, Any]], list[Said]]:
+    """Fields of the samples that come from scores, and how far each true answer is followed: one pass over all answers.
 
     Args:
         lm: the model.
@@ -155,21 +173,27 @@ def _likelihoods(lm: LM, items: Sequence[EvalItem], settings: EvalSettings | Non
     rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
     found: list[dict[str, Any]] = []
     true: list[Encoded] = []
+    said: list[Said] = []
     for item, is_attacked in zip(items, attacked, strict=True):
         own = [next(rows) for _ in _texts(item)]
         likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
-        n = 2 if item.paraphrased_answer else 1
+        first_wrong = 2 if item.paraphrased_answer else 1
         fields: dict[str, Any] = {
-            "true": likelihoods[0], "paraphrased": likelihoods[1] if n == 2 else None, "perturbed": likelihoods[n:],
+            "true": likelihoods[0], "paraphrased": likelihoods[1] if item.paraphrased_answer else None,
+            "perturbed": likelihoods[first_wrong:],
             "truncated": sum(e.truncated for e, _ in own),
         }  # fmt: skip
         found.append(fields | (_member(*own[0]) if is_attacked else {}))
-        true.append(own[0][0])
+        encoded_true, scores = own[0]
+        true.append(encoded_true)
+        follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
+        n = len(_without_eos(encoded_true).ids) - encoded_true.start
+        said.append(Said(encoded_true.ids, encoded_true.start + follows, -float(scores.logp[:n].sum()) / max(n, 1)))
     if settings is not None and settings.grad_norm:
         at = [i for i, is_attacked in enumerate(attacked) if is_attacked and "min_k" in found[i]]
         for i, norm in zip(at, lm.grad_norms([_without_eos(true[i]) for i in at]), strict=True):
             found[i]["grad_norm"] = norm
-    return found
+    return found, said
 
 
 ATTACKED: tuple[Role, ...] = ("forget", "holdout")
@@ -204,7 +228,7 @@ def _texts(item: EvalItem) -> list[str]:
 
 def _answers(
     lm: LM, items: Sequence[EvalItem], prompts: Sequence[Encoded], prefixes: Sequence[str | None],
-    settings: EvalSettings,
+    said: Sequence[Said], settings: EvalSettings,
 ) -> tuple[list[Completion], list[dict[str, Any]]]:  # fmt: skip
     """The greedy answer to each question, and further fields of the samples: what else forget items are asked."""
     more: list[dict[str, Any]] = [{} for _ in items]
@@ -219,7 +243,11 @@ def _answers(
         if opened and len(opened.ids) < lm.prompter.max_length:
             more[i]["prefix"] = prefix
             asked.append((i, "prefix_generation", opened))
-    found = lm.generate([*prompts, *(prompt for *_, prompt in asked)], settings.max_new_tokens)
+    everything = [*enumerate(prompts), *((i, prompt) for i, _, prompt in asked)]
+    found = lm.generate(
+        [prompt for _, prompt in everything], settings.max_new_tokens,
+        known=[said[i].after(prompt) for i, prompt in everything],
+    )  # fmt: skip
     for (i, field, _), row in zip(asked, found[len(prompts) :], strict=True):
         more[i][field] = row[0].text.strip()
     forget = [i for i, item in enumerate(items) if item.role == "forget"] if settings.samples else []
@@ -232,15 +260,29 @@ def _answers(
 
 
 def _original_losses(
-    original: LM | None, items: Sequence[EvalItem], prompts: Sequence[Encoded], answers: Sequence[Completion]
-) -> dict[int, float]:
-    """Mean NLL per token, EOS left out, of the answers to forget questions, by position; none for an empty answer."""
+    original: LM | None, items: Sequence[EvalItem], prompts: Sequence[Encoded], answers: Sequence[Completion],
+    said: Sequence[Said] | None,
+) -> dict[int, float]:  # fmt: skip
+    """Mean NLL per token, EOS left out, of the answers to forget questions, by position; none for an empty answer.
+
+    Args:
+        original: under which they are scored.
+        items: the questions.
+        prompts: as tokens.
+        answers: what was said.
+        said: of the original, where it is the model that answered: what is the true answer is scored already.
+    """
     if original is None:
         return {}
-    sequences = {
-        i: replace(prompts[i], ids=(*prompts[i].ids, *(answers[i].ids or ())))
-        for i, item in enumerate(items)
-        if item.role == "forget" and answers[i].ids
-    }
+    found: dict[int, float] = {}
+    sequences = {}
+    for i, item in enumerate(items):
+        ids = (*prompts[i].ids, *(answers[i].ids or ()))
+        if item.role != "forget" or not answers[i].ids:
+            continue
+        if said is not None and ids == said[i].ids[:-1]:
+            found[i] = said[i].loss
+        else:
+            sequences[i] = replace(prompts[i], ids=ids)
     scores = original.score(list(sequences.values()))
-    return {i: float(-s.logp.mean()) for i, s in zip(sequences, scores, strict=True)}
+    return found | {i: float(-s.logp.mean()) for i, s in zip(sequences, scores, strict=True)}

@@ -157,7 +157,8 @@ def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(lm: LM
     assert sum(s.prefix is not None for s in found) == 2
     alone = [s for s in tofu.evaluate(lm, people[1:2] + people[3:], settings) if s.role == "forget"]
     assert alone[0].drawn == found[1].drawn
-    assert all(len(s.drawn) == 3 and len(set(s.drawn)) > 1 for s in found)
+    assert [len(s.drawn) for s in found] == [3, 3, 3]
+    assert any(len(set(s.drawn)) > 1 for s in found)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "constant", "collapsed"])

@@ -140,7 +140,7 @@ class Sweep:
             yield [rows[i] for trees in batch for i in trees.paths if rows[i].ended(self.eos_ids)]
         yield from self._sweep(stems, budget)
 
-    def _prompts(self, trees: Sequence[tree.Forest], rows: Sequence[Row]) -> list[_Stem]:
+    def _prompts(self, trees: Sequence[tree.Tree], rows: Sequence[Row]) -> list[_Stem]:
         """Compute trees, follow the model as far as they hold what it says, and return what is left to decode."""
         greedy = all(r.draws is None for t in trees for r in (rows[i] for i in t.paths))
         keep = [_below({p[-1] for p in t.paths.values()}, t, deeper=greedy) for t in trees]
@@ -161,7 +161,7 @@ class Sweep:
         return [s for s in stems if not all(r.ended(self.eos_ids) for r in s.rows)]
 
     def _follow(
-        self, one: tree.Forest, after: dict[int, int], rows: Sequence[Row], layers: list[Captured], at: int
+        self, one: tree.Tree, after: dict[int, int], rows: Sequence[Row], layers: list[Captured], at: int
     ) -> list[_Stem]:
         """Give every row what the model says along the tree; what leaves it at the same place is one stem."""
         children = {
@@ -267,7 +267,7 @@ class Sweep:
             self.counts.accepted += 1
 
 
-def _below(ends: Collection[int], one: tree.Forest, *, deeper: bool) -> list[int]:
+def _below(ends: Collection[int], one: tree.Tree, *, deeper: bool) -> list[int]:
     """The nodes of a tree after which a prompt ends; with `deeper` also all nodes below one."""
     wanted = [False] * len(one.tokens)
     for node, parent in enumerate(one.parents):

@@ -1,6 +1,6 @@
 """Sequences that share their beginnings, computed together: each shared token goes through the model once.
 
-Sequences become paths in trees of tokens. Trees fill the rows of a forward pass, in which a token attends to its own
+Sequences become paths in trees of tokens. A tree is a row of a forward pass, in which a token attends to its own
 ancestors alone, so every path is exactly what it would be by itself.
 """
 
@@ -18,13 +18,13 @@ from meow.decode.slots import Captured
 
 SHARED = 4
 """Beginnings of fewer tokens are not worth a tree."""
-LARGEST = 512
+LARGEST = 256
 """Tokens after which a tree takes no further path: attention in a row costs its length squared."""
 
 
 @dataclass
-class Forest:
-    """One row of a forward pass: trees one after the other, a parent before its children."""
+class Tree:
+    """Sequences with one beginning, or a single one: a row of a forward pass, a parent before its children."""
 
     tokens: list[int] = field(default_factory=list)
     """Token of each node."""
@@ -46,37 +46,21 @@ class Forest:
         self.paths[i] = path
         return path
 
-    def append(self, other: Forest) -> None:
-        """Put another row's trees behind these."""
-        n = len(self.tokens)
-        self.tokens += other.tokens
-        self.parents += [parent + n if parent >= 0 else -1 for parent in other.parents]
-        self.depths += other.depths
-        self.paths |= {i: [node + n for node in path] for i, path in other.paths.items()}
 
-
-def plant(sequences: Sequence[Sequence[int]]) -> list[Forest]:
-    """Trees that hold every sequence, in rows of about the same length; equal sequences have one path."""
-    trees: list[Forest] = []
+def plant(sequences: Sequence[Sequence[int]]) -> list[Tree]:
+    """Trees that hold every sequence; equal sequences have one path."""
+    trees: list[Tree] = []
     last: Sequence[int] = ()
     path: list[int] = []
     for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
         trunk = path[: common(last, sequences[i])]
         same = len(trunk) == len(sequences[i]) == len(last)
         if not trees or (not same and (len(trunk) < SHARED or len(trees[-1].tokens) >= LARGEST)):
-            trees.append(Forest())
+            trees.append(Tree())
             trunk = []
         path = trees[-1].add(i, sequences[i], trunk)
         last = sequences[i]
-    rows: list[Forest] = []
-    for one in sorted(trees, key=lambda t: -len(t.tokens)):
-        fitting = (row for row in rows if len(row.tokens) + len(one.tokens) <= len(rows[0].tokens))
-        row = next(fitting, None)
-        if row is None:
-            rows.append(one)
-        else:
-            row.append(one)
-    return rows
+    return trees
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -98,7 +82,7 @@ def fits(model: Any) -> bool:
     return bool(placed and full and config._attn_implementation == "sdpa")
 
 
-def batches(rows: Sequence[Forest], budget: int) -> Iterator[list[Forest]]:
+def batches(rows: Sequence[Tree], budget: int) -> Iterator[list[Tree]]:
     """Rows in batches of at most `budget` tokens, padding included, largest first."""
     queue = sorted(rows, key=lambda row: -len(row.tokens))
     while queue:
@@ -108,7 +92,7 @@ def batches(rows: Sequence[Forest], budget: int) -> Iterator[list[Forest]]:
 
 
 def forward(
-    model: Any, rows: Sequence[Forest], keep: Sequence[Sequence[int]], *, capture: bool = False
+    model: Any, rows: Sequence[Tree], keep: Sequence[Sequence[int]], *, capture: bool = False
 ) -> tuple[torch.Tensor, list[Captured]]:
     """One forward pass over a batch of rows.
 
@@ -139,8 +123,11 @@ def forward(
     layers = [Captured() for _ in range(model.config.num_hidden_layers if capture else 0)]
     past = {"past_key_values": Cache(layers=layers)} if capture else {}
     kept = kept.to(device)
+    hidden = torch.zeros(mask.shape, dtype=model.dtype).masked_fill_(
+        ~mask, -torch.inf
+    )  # a boolean one costs a third more
     out: torch.Tensor = model(
-        input_ids=ids.to(device), attention_mask=mask[:, None].to(device), position_ids=positions.to(device),
+        input_ids=ids.to(device), attention_mask=hidden[:, None].to(device), position_ids=positions.to(device),
         use_cache=capture, logits_to_keep=kept, **past,
     ).logits  # fmt: skip
     return chosen(out, kept), layers

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
-from meow.lm.batching import batches, kept_logits, pad, widened
+from meow.lm.batching import CPU_TOKENS, batches, kept_logits, log_total, pad, widened
 from meow.prompts import Encoded, Prompter
 
 WORTH = 0.8
@@ -115,7 +115,7 @@ class LM:
             rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
             labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
             wide = widened(logits)
-            total = wide.logsumexp(-1)
+            total = log_total(wide)
             scores = [(wide[rows, labels] - total[rows]).clamp(min=LOGP_FLOOR), best(logits)[rows] == labels]
             asked = sorted({row for i, of_row in zip(chosen, at, strict=True) if marked[i] for row in of_row})
             if asked:
@@ -169,7 +169,7 @@ class LM:
 
     def generate(
         self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,
-        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, known: Sequence[Sequence[int]] = (),
         each: Callable[[int, list[Completion]], None] | None = None,
     ) -> list[list[Completion]]:  # fmt: skip
         """Continue each prompt, greedily or by sampling, until EOS or `max_new_tokens`.
@@ -184,6 +184,8 @@ class LM:
             temperature: 0 is greedy.
             top_p: sample from the smallest set of tokens of at least this probability.
             seed: of the samples.
+            known: greedy: for each prompt the tokens that are known to come next, as `score` shows where an answer
+                is the argmax all along; decoding starts after them.
             each: called as soon as a prompt is finished, with its place and its completions.
 
         Returns:
@@ -193,16 +195,24 @@ class LM:
         context = int(getattr(self.model.config, "max_position_embeddings", 0) or 0)
         if context:
             room = [min(r, context - len(p.ids)) for r, p in zip(room, prompts, strict=True)]
+        heads = [list(k[: max(r, 0)]) for k, r in zip(known or [()] * len(prompts), room, strict=True)]
         found: dict[int, list[Completion]] = {}
 
         def finished(i: int, rows: list[list[int]]) -> None:
-            found[i] = [self._completion(ids) for ids in rows]
+            found[i] = [self._completion([*heads[i], *ids]) for ids in rows]
             if each:
                 each(i, found[i])
 
+        left = []
+        for i, head in enumerate(heads):
+            if head and (head[-1] in self.prompter.eos_ids or len(head) == room[i]):
+                finished(i, [[]])
+            else:
+                left.append(i)
         decode(
-            self.model, [p.ids for p in prompts], room, eos_ids=self.prompter.eos_ids, n=n, temperature=temperature,
-            top_p=top_p, seed=seed, batch_tokens=self.batch_tokens, each=finished, counts=self.counts,
+            self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
+            eos_ids=self.prompter.eos_ids, n=n, temperature=temperature, top_p=top_p, seed=seed,
+            batch_tokens=self.batch_tokens, each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
 
@@ -222,9 +232,10 @@ class LM:
 
     def _passes(self, sequences: Sequence[Encoded]) -> Iterator[tuple[list[int], torch.Tensor, list[list[int]]]]:
         """Forward passes over all sequences: which they are, logits (N, V), and the row that predicts each token."""
+        budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         trees = tree.plant([s.ids for s in sequences]) if self.fast else []
         if trees and sum(len(t.tokens) for t in trees) < WORTH * sum(len(s.ids) for s in sequences):
-            for batch in tree.batches(trees, self.batch_tokens):
+            for batch in tree.batches(trees, budget):
                 chosen: list[int] = []
                 at: list[list[int]] = []
                 keep: list[list[int]] = []
@@ -238,7 +249,7 @@ class LM:
                     at += [[row[node] for node in path] for path in needed.values()]
                 yield chosen, tree.forward(self.model, batch, keep)[0], at
             return
-        for padded in batches([len(s.ids) for s in sequences], self.batch_tokens):
+        for padded in batches([len(s.ids) for s in sequences], budget):
             ids, mask = pad([sequences[i].ids for i in padded], self.device)
             kept = torch.zeros_like(mask, dtype=torch.bool)
             at, n = [], 0
