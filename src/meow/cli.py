@@ -90,14 +90,20 @@ def demo(
 def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
     """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
     from meow import pipeline, summary
+    from meow.compare import compare
 
-    for config in pipeline.seeds(_settings(arguments)):
-        if dry_run:
+    configs = pipeline.seeds(_settings(arguments))
+    if dry_run:
+        for config in configs:
             _say(pipeline.describe(config))
-            continue
-        folder = pipeline.run(config, force=force).path
-        summary.results([folder])
-        _say(f"\n{folder / 'report.html'}")
+        return
+    folders = []
+    for config in configs:
+        folders.append(pipeline.run(config, force=force).path)
+        summary.results(folders[-1:])
+        _say(f"\n{folders[-1] / 'report.html'}")
+    if len(folders) > 1:
+        summary.compared(compare(folders))
 
 
 @app.command()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from meow import metrics, published
 from meow.config import RunConfig
 from meow.errors import DataError
-from meow.records import EvalLog, EvalSample, Value, read_records, write_json
+from meow.metrics import items
+from meow.records import EvalLog, EvalSample, Value, read_records, write_json, write_text
 from meow.run import Run
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
@@ -78,6 +81,8 @@ def write_log(
         settings=settings(config),
     )
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
+    if label == "after":
+        write_facts(folder)
     return log
 
 
@@ -86,6 +91,27 @@ def settings(config: RunConfig) -> dict[str, object]:
     return {f"eval.{k}": v for k, v in config.eval.model_dump(mode="json").items()} | {
         "model.template": config.model.template
     }
+
+
+FACTS = ("id", "subject", "verdict", "told", "told_paraphrase", "question", "answer", "taught", "before", "after",
+         "reference")  # fmt: skip
+"""Columns of `eval/facts.csv`."""
+
+
+def write_facts(folder: Run) -> None:
+    """Every forget fact with what each model says and what became of it -> eval/facts.csv."""
+    after = samples_of(folder, "after")
+    common = items.common_words(after)
+    others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FACTS)
+    for s in items.of(after, "forget"):
+        told = [items.told(s, common), items.told(s, common, paraphrase=True)]
+        said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
+        taught = " | ".join(answer.text for answer in s.taught or ())
+        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.question, s.answer, taught, *said])
+    write_text(folder / "eval/facts.csv", text.getvalue())
 
 
 def rescore(folder: Run, config: RunConfig) -> list[str]:

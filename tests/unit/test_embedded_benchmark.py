@@ -30,7 +30,8 @@ def test_it_is_read_like_tofu(folder: Path) -> None:
     settings = DataSettings(source=str(folder), split="forget10")
     assert len(forget_set(settings)) == 64
     assert len(retain_set(settings)) == 72 * 8 * 4
-    assert Counter(i.role for i in eval_items(settings)) == {"forget": 64, "retain": 96, "authors": 40, "world": 40}
+    found = Counter(i.role for i in eval_items(settings))
+    assert found == {"forget": 64, "retain": 96, "authors": 40, "world": 40, "holdout": 64}
     assert len(rows(folder, "full")) == 80 * 8 * 4
     assert len(rows(folder, "world_facts")) == len(rows(folder, "real_authors")) == 160
 
