@@ -7,6 +7,9 @@
    median and range over seeds (p-values are never averaged).
 3. Which inverted answers to teach: {highest, lowest, random} x k {1, 2, 3} and all, `meow`, three seeds, same steps.
 4. forget01 and forget10, six methods at their settings of forget05, seed 0.
+5. The ceiling: another model that never saw forget05 (`retain95-b`, another seed) in the place of the changed one.
+6. Mixtures of an inverted, a negative and a retain term that are no named method, chosen like these, three seeds.
+7. The embedded benchmark: six methods at the demo's settings, three seeds; nothing is chosen there.
 
 Two runs go side by side on one thread each. A second call reuses what is finished; what the minutes did not suffice for
 is printed as not run. Rows go to stdout as JSON; the run folders lie in `study/`.
@@ -28,10 +31,12 @@ from typing import Any
 
 from benchmarks import SHARED
 from meow import data, metrics, tofu
+from meow import demo as embedded
 from meow.config import DataSettings, ModelSettings
 from meow.lm import load
 from meow.losses import METHODS
-from meow.records import EvalSample, read_records
+from meow.records import EvalLog, EvalSample, read_json, read_records
+from meow.run import Run
 from meow.training import Look
 
 RATES = ("2e-4", "5e-4", "1e-3")
@@ -55,6 +60,21 @@ def settings(split: str, method: str, rate: str, *more: str) -> list[str]:
         f"train.epochs={EPOCHS}", f"train.batch_size={FACTS * k}", "train.weight_decay=0",
     ]  # fmt: skip
     return [*found, *([f"invert.path={inverted}"] if inverted.is_file() else []), *more]
+
+
+MIXTURES = {
+    "meow + NPO + 2 NLL": {"target_nll": 1, "forget_npo": 1, "retain_nll": 2},
+    "meow + 2 NPO + 3 NLL": {"target_nll": 1, "forget_npo": 2, "retain_nll": 3},
+    "meow + DPO + NLL": {"target_nll": 1, "target_dpo": 1, "retain_nll": 1},
+}
+MIXED_RATES = ("1e-3", "2e-3")
+
+
+def mixed(objective: dict[str, int], rate: str, *more: str) -> list[str]:
+    """Overrides of one mixture on forget05: one inverted answer a question, three retain rows beside it."""
+    own = [f"train.objective={json.dumps(objective)}", "train.targets=selected", "select.k=1", "train.retain_rows=3"]
+    named = [item for item in settings("forget05", "meow_contrast", rate) if not item.startswith("train.method")]
+    return [*named, *own, *more]
 
 
 class Clock:
@@ -117,10 +137,18 @@ def measured(folder: Path, label: str = "after") -> dict[str, float | None]:
     return {name: found[name].value for name in SHOWN}
 
 
-def pooled(folders: Sequence[Path]) -> dict[str, Any]:
-    """Median, smallest and largest of each metric over the runs that are finished."""
-    done = [measured(folder) for folder in folders if (folder / "eval/after/log.json").is_file()]
-    found: dict[str, Any] = {"runs": len(done)}
+def everything(folder: Path) -> dict[str, float | None]:
+    """Metrics of the evaluation after forgetting on all questions: nothing was chosen."""
+    log = EvalLog.model_validate(read_json(folder / "eval/after/log.json"))
+    return {name: log.metrics[name].value for name in SHOWN}
+
+
+def pooled(folders: Sequence[Path], *, whole: bool = False) -> dict[str, Any]:
+    """Median, smallest and largest of each metric, and of the seconds of training, over the runs that are finished."""
+    finished = [folder for folder in folders if (folder / "eval/after/log.json").is_file()]
+    done = [everything(folder) if whole else measured(folder) for folder in finished]
+    seconds = [float(Run(folder).stages["forget"]["seconds"]) for folder in finished]
+    found: dict[str, Any] = {"runs": len(done), "seconds": min(seconds, default=None)}
     for name in SHOWN:
         values = [row[name] for row in done if row[name] is not None]
         numbers = [v for v in values if v is not None]
@@ -189,6 +217,63 @@ def elsewhere(clock: Clock, best: dict[str, str]) -> None:
             show(split, method=method, lr=rate, **pooled([OUT / split / f"{method}-{rate}"]))
 
 
+def ceiling(clock: Clock) -> None:
+    """Part 5."""
+    another = [item for item in settings("forget05", "meow", RATES[0]) if not item.startswith("model.path")]
+    clock.run([("retain95-b", ["eval", *another, "name=retain95-b", f"model.path={MODELS}/retain95-b"])])
+    folder = OUT / "forget05/retain95-b"
+    if (folder / "eval/before/log.json").is_file():
+        mine, theirs = fresh(folder, "before"), fresh(folder, "reference")
+        found = metrics.compute(mine, reference=theirs)
+        show("ceiling", name="retain95-b", n=100, **{name: found[name].value for name in SHOWN})
+    original = OUT / "forget05" / next((p.parts[-4] for p in OUT.glob("forget05/*/eval/before/log.json")), "")
+    if (original / "eval/before/log.json").is_file():
+        show("original", n=100, **measured(original, "before"))
+        show("reference", n=100, **{k: metrics.compute(fresh(original, "reference"))[k].value for k in SHOWN})
+
+
+def mixtures(clock: Clock) -> None:
+    """Part 6."""
+    names = {
+        (name, rate): f"{name.replace(' ', '').replace('+', '-')}-{rate}" for name in MIXTURES for rate in MIXED_RATES
+    }
+    clock.run((f, ["forget", *mixed(MIXTURES[m], r, f"name={f}")]) for (m, r), f in names.items())
+    found = looks(list(names.values()))
+    for mixture, objective in MIXTURES.items():
+        tried = {rate: found[names[mixture, rate]] for rate in MIXED_RATES if names[mixture, rate] in found}
+        if not tried:
+            continue
+        rate = max(tried, key=lambda r: tried[r].rank())
+        folders = [f"{names[mixture, rate]}" + (f"-s{seed}" if seed else "") for seed in SEEDS]
+        clock.run(
+            (f, ["run", *mixed(objective, rate, f"name={f}", f"seed={seed}")])
+            for f, seed in zip(folders, SEEDS, strict=True)
+        )
+        show("mixture", name=mixture, lr=rate, n=100, **pooled([OUT / "forget05" / f for f in folders]))
+
+
+def at_home(clock: Clock) -> None:
+    """Part 7."""
+    out = OUT / "embedded"
+    clock.run([("embedded", ["demo", "--out", str(out)])])
+    base = [
+        item
+        for item in embedded.settings(out)["meow"]
+        if not item.startswith(("name=", "train.method=", "train.epochs=", "train.batch_size=", "seed="))
+    ]
+
+    def run(method: str, seed: int) -> list[str]:
+        row = METHODS[method]
+        k = {"selected": row.defaults.get("select.k", 3), "all": 6}.get(row.targets, 1)
+        own = [f"name={method}-s{seed}", f"seed={seed}", f"train.method={method}", "train.epochs=10"]
+        return ["run", *base, *own, f"train.batch_size={16 * k}", "threads=1"]
+
+    clock.run((f"embedded {m}", run(m, seed)) for seed in SEEDS for m in ELSEWHERE)
+    for method in ELSEWHERE:
+        folders = [out / f"{method}-s{seed}" for seed in SEEDS]
+        show("embedded", method=method, n=64, **pooled(folders, whole=True))
+
+
 def main() -> None:
     """All parts, as far as the minutes go."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -198,6 +283,9 @@ def main() -> None:
     parts: list[Callable[[], None]] = [
         lambda: ablation(clock, best.get("meow", RATES[1])),
         lambda: elsewhere(clock, best),
+        lambda: ceiling(clock),
+        lambda: mixtures(clock),
+        lambda: at_home(clock),
     ]
     for part in parts:
         part()

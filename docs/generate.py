@@ -8,10 +8,11 @@ import json
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 import typer
+from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 
 from meow.cli import app
@@ -21,7 +22,7 @@ from meow.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"
-FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval")
+FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval", "robustness")
 EVAL = ("name", "out", "threads", "model", "data", "eval")
 
 
@@ -86,19 +87,26 @@ def _yaml_lines(name: str, field: Any, indent: str) -> list[str]:
 
 
 def _kind(field: Any) -> str:
-    text = str(field.annotation)
-    for old, new in (
-        ("typing.", ""),
-        ("<class '", ""),
-        ("'>", ""),
-        ("Literal", "one of "),
-        ("|", "or"),
-        ("NoneType", "null"),
-        ("None", "null"),
-    ):
-        text = text.replace(old, new)
-    limits = ", ".join(str(m) for m in field.metadata)
-    return f"{text}{' (' + limits + ')' if limits else ''}".replace("|", "\\|")
+    """What a setting may be, in words, from its JSON schema."""
+    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return _allowed(TypeAdapter(kind).json_schema()).replace("|", "\\|")
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_allowed(part) for part in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return "one of " + ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}.get(
+        schema.get("type", ""), schema.get("type", "anything")
+    )
+    if kind == "array":
+        return f"list of {_allowed(schema['items'])}"
+    if kind == "object":
+        return f"`name: {_allowed(schema.get('additionalProperties') or {})}`"
+    ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [f"{text} {schema[key]:g}" for key, text in ends.items() if key in schema]
+    return " ".join([kind, ", ".join(limits)]).strip()
 
 
 def _default(field: Any) -> str:
