@@ -171,22 +171,28 @@ def show(kind: str, **row: object) -> None:
     print(json.dumps({"study": kind} | row), flush=True)
 
 
-def methods(clock: Clock) -> dict[str, str]:
-    """Parts 1 and 2."""
+def seeded(best: dict[str, str], seeds: Iterable[int]) -> Iterator[tuple[str, list[str]]]:
+    """A whole run of each method at its learning rate, for each seed."""
+    for seed in seeds:
+        for method, rate in best.items():
+            name = f"{method}-{rate}" + (f"-s{seed}" if seed else "")
+            yield name, ["run", *settings("forget05", method, rate, f"name={name}", f"seed={seed}")]
+
+
+def chosen_rates(clock: Clock) -> dict[str, str]:
+    """Part 1, and seed 0 of part 2."""
     clock.run((f"{m}-{r}", ["forget", *settings("forget05", m, r, f"name={m}-{r}")]) for r in RATES for m in METHODS)
     best = chosen(looks([f"{m}-{r}" for m in METHODS for r in RATES]))
+    clock.run(seeded(best, SEEDS[:1]))
+    return best
 
-    def jobs() -> Iterator[tuple[str, list[str]]]:
-        for seed in SEEDS:
-            for method, rate in best.items():
-                name = f"{method}-{rate}" + (f"-s{seed}" if seed else "")
-                yield name, ["run", *settings("forget05", method, rate, f"name={name}", f"seed={seed}")]
 
-    clock.run(jobs())
+def methods(clock: Clock, best: dict[str, str]) -> None:
+    """The rest of part 2."""
+    clock.run(seeded(best, SEEDS[1:]))
     for method, rate in best.items():
         folders = [OUT / "forget05" / (f"{method}-{rate}" + (f"-s{seed}" if seed else "")) for seed in SEEDS]
         show("forget05", method=method, lr=rate, chosen_on="the tuning half", n=100, **pooled(folders))
-    return best
 
 
 def ablation(clock: Clock, rate: str) -> None:
@@ -279,13 +285,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=100)
     clock = Clock(parser.parse_args().minutes)
-    best = methods(clock)
+    best = chosen_rates(clock)
     parts: list[Callable[[], None]] = [
+        lambda: clock.run(seeded({m: r for m, r in best.items() if m in ELSEWHERE}, SEEDS[1:])),
         lambda: ablation(clock, best.get("meow", RATES[1])),
-        lambda: elsewhere(clock, best),
         lambda: ceiling(clock),
+        lambda: elsewhere(clock, best),
         lambda: mixtures(clock),
         lambda: at_home(clock),
+        lambda: methods(clock, best),
     ]
     for part in parts:
         part()

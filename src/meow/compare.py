@@ -82,7 +82,8 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
             values = metrics.compute(samples, before=before, reference=theirs)
         except DataError as e:
             raise DataError(f"{evaluation.path}: {e}") from e
-        rows.append(Compared(name, len(items.of(samples, "forget")), values, _group(evaluation)))
+        stated = _stated(evaluation, values)
+        rows.append(Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation)))
     return rows
 
 
@@ -191,6 +192,24 @@ WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
     ".csv": _csv, ".json": _json, ".md": _markdown, ".tex": _latex, ".svg": _picture,
 }  # fmt: skip
 """A file's text, by the ending of its name."""
+
+
+STATED = {
+    "extraction_strength": "extraction_strength", "exact_memorization": "exact_memorization",
+    "mia_loss": "mia_loss", "mia_zlib": "mia_zlib", "mia_reference": "mia_reference", "mia_min_k": "mia_min_k",
+    "mia_min_k_plus_plus": "mia_min_k_plus_plus", "mia_grad_norm": "mia_gradnorm", "privacy_leak": "privleak",
+}  # fmt: skip
+"""OpenUnlearning's name of what cannot be computed from the samples in its file."""
+
+
+def _stated(evaluation: Evaluation, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Numbers that an OpenUnlearning file states and its samples do not give."""
+    found = {name: (evaluation.aggregates or {}).get(theirs) for name, theirs in STATED.items()}
+    return {
+        name: Value(value=number, unit=values[name].unit, reason="as the file states it")
+        for name, number in found.items()
+        if number is not None and values[name].value is None
+    }
 
 
 def _spread(name: str, spread: tuple[float, float, float] | None) -> str:

@@ -121,3 +121,17 @@ def test_the_picture_in_text_puts_better_points_higher_and_to_the_right() -> Non
     at = {mark: next((r, line.index(mark)) for r, line in enumerate(lines[1:]) if mark in line) for mark in "ab"}
     assert at["b"][0] < at["a"][0]
     assert at["b"][1] > at["a"][1]
+
+
+def test_what_an_open_unlearning_file_states_and_does_not_hold_is_marked(tmp_path: Path) -> None:
+    file = tmp_path / "npo/TOFU_EVAL.json"
+    rows = {str(i): {"score": 0.5 + i / 10} for i in range(9)}
+    write_json(file.parent / file.name, {
+        "forget_truth_ratio": {"agg_value": 0.6, "value_by_index": rows}, "mia_min_k": {"agg_value": 0.71},
+        "privleak": {"agg_value": -33.0},
+    })  # fmt: skip
+    (row,) = compare.compare([file])
+    assert row.name == "npo"
+    assert row.metrics["mia_min_k"] == Value(value=0.71, unit="AUC", reason="as the file states it")
+    assert row.metrics["privacy_leak"].value == -33
+    assert row.metrics["mia_loss"].value is None
