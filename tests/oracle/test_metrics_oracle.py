@@ -325,6 +325,9 @@ def test_losses_above_all_others_give_a_fact_away_too() -> None:
     found = metrics.compute(far)
     assert found["mia_loss"].value == 0
     assert found["detectability"].value == 1
+    low, high = found["detectability"].low, found["detectability"].high
+    assert high == 1
+    assert low == pytest.approx(1 / (1 + 1.96**2 / 7), abs=1e-3)  # Wilson's for 7 of 7: no certainty from seven
 
 
 def test_beside_a_mean_stand_the_worst_case_and_what_95_percent_do_not_pass() -> None:

@@ -52,11 +52,16 @@ def leak(samples: Samples, *, before: Other = None, reference: Other = None, k: 
     """
     common = items.common_words(samples)
     scores: list[float | None] = []
-    for s in items.of(samples, "forget"):
+    chosen = items.of(samples, "forget")
+    if not any(s.drawn for s in chosen):
+        return Value(value=None, reason="set eval.samples=16")
+    for s in chosen:
         told = [items.tells_truth(s, text, common) for text in s.drawn]
         known = len(told) >= k and None not in told
         scores.append(1 - comb(len(told) - sum(map(bool, told)), k) / comb(len(told), k) if known else None)
-    return statistics.share(scores, missing=f"no {k} drawn answers (eval.samples), or no word distinguishes the answer")
+    return statistics.share(
+        scores, missing=f"no {k} drawn answers (eval.samples), or no word distinguishes the true one"
+    )
 
 
 def spillover(

@@ -90,9 +90,13 @@ def share(claims: Sequence[float | None], *, missing: str) -> Value:
     if not len(values):
         return Value(value=None, reason=reason)
     n, p = len(values), float(values.mean())
+    return _value(p, n, _wilson(p, n), reason)
+
+
+def _wilson(p: float, n: int) -> tuple[float, float]:
     middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return _value(p, n, (max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))), reason)
+    return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
 def median_exp(logs: Sequence[float | None], *, missing: str) -> Value:
@@ -128,6 +132,8 @@ def harmonic_mean(tables: Sequence[Floats]) -> Value:
 def auc(lower: Floats, higher: Floats) -> Value:
     """P(a score of the first < a score of the second), ties half, with a bootstrap interval over both.
 
+    Where all resamples agree (one side below the other throughout) it is Wilson's for the smaller side.
+
     Args:
         lower: scores of the items to be told from the others, at least one.
         higher: scores of the others, at least one.
@@ -138,7 +144,8 @@ def auc(lower: Floats, higher: Floats) -> Value:
     weights = [_counts(resamples(size, stream), size) for stream, size in ((1, n), (2, m))]
     replicates = ((weights[0] @ wins) * weights[1]).sum(1) / (n * m)
     middle = float(wins.mean())
-    return _value(middle, n, interval(replicates, min(n, m), middle), None)
+    ends = interval(replicates, min(n, m), middle)
+    return _value(middle, n, _wilson(middle, min(n, m)) if ends and ends[0] == ends[1] else ends, None)
 
 
 def _counts(drawn: NDArray[np.int64], size: int) -> Floats:

@@ -31,16 +31,14 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
         return
     items = evaluated(folder, config, label)
     key = {"weights": weights(settings)} | evaluation_key(config, label)
-    names = [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]
-    if done(folder, f"eval/{label}", key, digest([item.model_dump(mode="json") for item in items]), names):
+    inputs = digest([item.model_dump(mode="json") for item in items])
+    if done(folder, f"eval/{label}", key, inputs, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
         return
     if label == "after":
         release()
     model = lm_for(settings)
-    against = {"before": model, "after": None, "reference": None}[label] or (
-        lm_for(config.model) if label == "after" else None
-    )
-    with folder.stage(f"eval/{label}", key, digest([item.model_dump(mode="json") for item in items])) as entry:
+    against = None if label == "reference" else lm_for(config.model)
+    with folder.stage(f"eval/{label}", key, inputs) as entry:
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
         entry["device"] = str(model.device)
 
