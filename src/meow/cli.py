@@ -6,13 +6,14 @@ import io
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meow import processes
-from meow.errors import MeowError
+from meow.errors import ConfigError, MeowError
 
 if TYPE_CHECKING:
     from meow.config import RunConfig
@@ -82,6 +83,7 @@ def demo(
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
+    summary.capability(folders)
     summary.facts(folders)
     _say(f"\n{out / 'report.html'}")
 
@@ -191,6 +193,40 @@ def evaluate(
 
 
 @app.command()
+def nlu(
+    arguments: Arguments = None,
+    split: Annotated[str | None, typer.Option("--split", help="all, piqa, arcc, arce; = nlu.tasks")] = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    force: Force = False,
+) -> None:
+    """Multiple choice (PIQA, ARC, any harness task): before, after, reference -> capability/."""
+    from meow import pipeline, summary
+
+    tasks = None if split is None else _choice("--split", split, pipeline.NLU_SPLITS)
+    config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, more={"nlu.tasks": tasks},
+                       named=model_name_or_path)  # fmt: skip
+    summary.capability([pipeline.capability(config, "nlu", force=force).path])
+
+
+@app.command()
+def nlg(
+    arguments: Arguments = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="all, mauve, bleu, rep3, ppl; = nlg.metrics")] = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    force: Force = False,
+) -> None:
+    """Continuations of plain text (MAUVE, BLEU, Rep-3, perplexity): before, after, reference -> capability/."""
+    from meow import pipeline, summary
+
+    metrics = None if metric is None else _choice("--metric", metric, pipeline.NLG_METRICS)
+    config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, more={"nlg.metrics": metrics},
+                       named=model_name_or_path)  # fmt: skip
+    summary.capability([pipeline.capability(config, "nlg", force=force).path])
+
+
+@app.command()
 def robustness(arguments: Arguments = None, force: Force = False) -> None:
     """Is it hidden or forgotten: coarser weights, and a little more training -> eval/int8, eval/relearn-005, ..."""
     from meow import pipeline, summary
@@ -222,6 +258,7 @@ def compare(
             _json(row.as_object())
         return
     summary.compared(side_by_side.ordered(rows, sort))
+    summary.capability([path for path in evaluations if path.is_dir()])
 
 
 @app.command()
@@ -272,6 +309,13 @@ def _settings(
     if named and path is None and not any(item.startswith("name=") for item in listed):
         flags["name"] = "-".join(filter(None, (Path(named).name, split)))
     return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+
+
+def _choice(flag: str, found: str, known: Mapping[str, Sequence[str]]) -> str:
+    """The value of a setting that a flag's short name stands for."""
+    if found not in known:
+        raise ConfigError(f"{flag}: found {found!r}, expected one of {', '.join(known)}")
+    return json.dumps(list(known[found]))
 
 
 def _json(value: object) -> None:

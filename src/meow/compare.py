@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from meow import metrics, plots, published
+from meow import differences, metrics, plots, published
+from meow.differences import Changed
 from meow.errors import ConfigError, DataError
 from meow.metrics import items
 from meow.published import Evaluation
@@ -34,11 +35,16 @@ class Compared(NamedTuple):
     """By name."""
     group: str | None = None
     """Of runs that differ in their seed alone."""
+    capability: Sequence[Changed] = ()
+    """NLU and NLG of the run folder, where they were measured."""
 
     def as_object(self) -> dict[str, Any]:
         """What `--json` prints: name, n, the headline numbers, and every metric with all that belongs to it."""
         head: dict[str, Any] = {"name": self.name, "n": self.n} | {k: self.metrics[k].value for k in HEAD}
-        return head | {"metrics": {k: v.model_dump(exclude_defaults=True) for k, v in self.metrics.items()}}
+        found = head | {"metrics": {k: v.model_dump(exclude_defaults=True) for k, v in self.metrics.items()}}
+        if self.capability:
+            found["capability"] = {row.name: row.as_object() for row in self.capability}
+        return found
 
 
 class Pooled(NamedTuple):
@@ -83,7 +89,9 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
         except DataError as e:
             raise DataError(f"{evaluation.path}: {e}") from e
         stated = _stated(evaluation, values)
-        rows.append(Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation)))
+        broken = differences.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
+        n = len(items.of(samples, "forget"))
+        rows.append(Compared(name, n, values | stated, _group(evaluation), broken))
     return rows
 
 

@@ -270,6 +270,39 @@ class RobustnessSettings(Settings):
     """Constant learning rate of AdamW; default: `train.lr`."""
 
 
+class NluSettings(Settings):
+    """What `meow nlu` asks (SPEC section 6)."""
+
+    tasks: Annotated[tuple[str, ...], Field(min_length=1)] = ("piqa", "arc_challenge", "arc_easy")
+    """Tasks of lm-evaluation-harness by name; `people`: the embedded set of `meow demo`."""
+    form: Literal["loglikelihood", "generate"] = "loglikelihood"
+    """The harness's own form, or MEOW's: the model names a label (PIQA and ARC alone)."""
+    data: str | None = None
+    """Folder with `TASK/train.jsonl`, `validation.jsonl`, `test.jsonl` instead of the hub."""
+    shots: Annotated[int, Field(ge=0)] | None = None
+    """Solved examples before each question; default: the task's own."""
+    limit: Positive | None = None
+    """First items of each task; default: all."""
+
+
+class NlgSettings(Settings):
+    """What `meow nlg` has the model continue (SPEC section 6)."""
+
+    texts: str = "wikitext"
+    """`wikitext` (WikiText-103) or `ccnews` (CC-News) from the hub, or a file: one text a line, or rows with a field
+    `text` or `answer`."""
+    n: Positive = 5000
+    """Texts at most, drawn by the seed."""
+    metrics: Annotated[tuple[Literal["mauve", "bleu", "rep3", "ppl"], ...], Field(min_length=1)] = (
+        "mauve", "bleu", "rep3", "ppl",
+    )  # fmt: skip
+    """What is computed of the continuations."""
+    scope: Literal["continuation", "full"] = "continuation"
+    """What is compared: the continuations, or, as published, whole texts with the prompt on both sides."""
+    featurizer: str = "gpt2-large"
+    """MAUVE: hub id or folder of the model whose features are compared; `self`: the original itself."""
+
+
 class FinetuneSettings(Optimization):
     """How `meow finetune` makes an original or a reference model; the defaults are TOFU's recipe (for Llama-2)."""
 
@@ -320,6 +353,8 @@ class RunConfig(Settings):
     train: TrainSettings = TrainSettings()
     eval: EvalSettings = EvalSettings()
     robustness: RobustnessSettings = RobustnessSettings()
+    nlu: NluSettings = NluSettings()
+    nlg: NlgSettings = NlgSettings()
     finetune: FinetuneSettings = FinetuneSettings()
 
 

@@ -16,6 +16,7 @@ import torch
 
 from meow import data, evaluation, plots, stages
 from meow import demo as embedded
+from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import ALIASES, METHODS, TERMS
@@ -165,6 +166,27 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
     return folder
 
 
+def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
+    """NLU or NLG of reference, before and, where the run has trained one, after.
+
+    Args:
+        config: of the run, or with nothing but a model.
+        kind: `nlu` or `nlg`.
+        force: redo what was made with other settings.
+    """
+    folder = run_of(config)
+    function = {"nlu": stages.nlu, "nlg": stages.nlg}[kind]
+    with folder.locked(config):
+        for label in ("reference", "before", "after"):
+            there = {"reference": stages.reference_model(config) is not None, "after": (folder / "model").is_dir()}
+            if there.get(label, True):
+                writes = (f"capability/{label}/{kind}.json", f"capability/{label}/{kind}.jsonl")
+                stage = Stage(f"{kind}/{label}", ("model",), writes, partial(function, label=label))
+                perform(folder, config, stage, force=force)
+    stages.release()
+    return folder
+
+
 def memo(
     config: RunConfig, save_path: Path | None = None, *, label: str = "before", plot: bool = False, force: bool = False
 ) -> Mapping[str, Sequence[MemoRecord]]:
@@ -238,7 +260,11 @@ def demo(
     for name in ("reference", "original"):
         finetune(load_config(None, settings[name]), force=force)
     methods = [name for name in settings if name not in ("reference", "original")]
-    folders = [run(load_config(None, [*settings[name], *overrides]), force=force).path for name in methods]
+    configs = [load_config(None, [*settings[name], *overrides]) for name in methods]
+    folders = [run(config, force=force).path for config in configs]
+    for kind in ("nlu", "nlg"):
+        for config in configs:
+            capability(config, kind, force=force)
     write_text(out / "origin.txt", embedded.ORIGIN[from_scratch] + "\n")
     report(folders, out / "report.html")
     return folders
@@ -295,6 +321,10 @@ STAGES = (
 )
 """The pipeline, in order."""
 
+NLU_SPLITS = SPLITS
+"""Tasks by the published script's `--split`."""
+NLG_METRICS = {"all": tuple(METRICS)} | {name: (name,) for name in METRICS}
+"""Metrics by the published script's `--metric`."""
 FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"), stages.finetune)
 """Makes an original or a reference; stands alone."""
 

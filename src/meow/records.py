@@ -206,6 +206,34 @@ class EvalSample(EvalItem):
     """Whether the greedy answer was stopped by its length limit; None: not known."""
 
 
+class NluSample(Record):
+    """One item of a harness task."""
+
+    task: str
+    """As the harness calls it."""
+    index: int
+    """The item's number in the task."""
+    right: dict[str, float]
+    """By metric: 1 where the model was right, else 0."""
+
+
+class NlgSample(Record):
+    """One continued text."""
+
+    key: str
+    """Of weights and text."""
+    prompt: str
+    """The text's beginning."""
+    continuation: str
+    """How the text goes on."""
+    generation: str
+    """How the model goes on, greedily."""
+    nll: float
+    """Total negative log-likelihood of the continuation's tokens in nats."""
+    n_tokens: int
+    """Tokens of the continuation."""
+
+
 class Value(Record):
     """A number with what it takes to read it, or the reason why there is none."""
 
@@ -246,6 +274,29 @@ class EvalLog(Record):
     """`path` of the reference and, where the questions could not be compared, `questions: not verifiable`."""
     metrics: dict[str, Value]
     """By name of METRICS."""
+    settings: dict[str, Any] = {}
+    """The settings that the numbers depend on."""
+
+
+class CapabilityLog(Record):
+    """NLU or NLG of one model."""
+
+    version: int = 1
+    """Of this format."""
+    label: str
+    """`before`, `after`, `reference`."""
+    kind: Literal["nlu", "nlg"]
+    """What was measured."""
+    model: dict[str, str] = {}
+    """`path` as given and `hash` of the weights."""
+    source: str
+    """Where tasks or texts come from."""
+    tasks: dict[str, dict[str, Any]] = {}
+    """NLU: split, shots and n of each task."""
+    metrics: dict[str, Value] = {}
+    """By `task metric` (NLU) or metric (NLG)."""
+    skipped: int = 0
+    """NLG: texts that were too short to be continued."""
     settings: dict[str, Any] = {}
     """The settings that the numbers depend on."""
 

@@ -178,8 +178,9 @@ class Run:
 
 
 def append_rows(
-    path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]]
-) -> list[R]:
+    path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]], *,
+    exact: bool = False,
+) -> list[R]:  # fmt: skip
     """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
 
     Several processes share the missing rows out in equal runs; each appends to `<name>.rank<i>.jsonl`, which are merged
@@ -190,6 +191,7 @@ def append_rows(
         kind: the rows' record, which has a field `key`.
         wanted: keys of all rows wanted, in order.
         produce: given the keys that are known, or another process's, yields the missing rows.
+        exact: keep no row that is not wanted; else those of other settings stay, to be used again.
 
     Returns:
         The wanted rows in order. The file holds them in that order at the end, then rows that nobody asked for now.
@@ -209,7 +211,11 @@ def append_rows(
     agreed(lambda: _merge(path, kind, wanted))
     if world_size() > 1:
         found = {_key(row): row for row in read_records(path, kind)}
-    return [found[key] for key in wanted]
+    rows = [found[key] for key in wanted]
+    if exact and len(found) > len(rows):
+        barrier()
+        write_text(path, "".join(map(dump_line, rows)))
+    return rows
 
 
 def _part(path: Path) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
+from meow import differences, metrics
 from meow import memory as recall
-from meow import metrics
 from meow.compare import Compared, points
 from meow.compare import table as compared_table
 from meow.errors import DataError
@@ -32,6 +32,8 @@ def results(folders: Sequence[Path]) -> None:
     columns: dict[str, EvalLog] = {}
     for folder in folders:
         for label, log in logs(folder).items():
+            if label not in ("before", "after", "reference"):
+                continue
             columns[label if label != "after" or len(folders) == 1 else f"after {folder.name}"] = log
     order = sorted(columns, key=lambda name: ("before", "after", "reference").index(name.split()[0]))
     if not order:
@@ -203,6 +205,24 @@ def robustness(folder: Path) -> None:
             log = found[label]
             table.add_row(label, str(log.rows.get("forget", 0)), *(_cell(log, name) for name in ROBUSTNESS))
     out.print(table)
+
+
+def capability(folders: Sequence[Path]) -> None:
+    """NLU and NLG of every label, what forgetting changed with its interval, and whether that is more than noise."""
+    for folder in folders:
+        found = differences.read(folder)
+        if not found:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold", title=folder.name, title_justify="left")
+        labels = [label for label in differences.LABELS if any(label in row.values for row in found)]
+        for head in ("", "n", *labels, "change", "95% interval", ""):
+            table.add_column(head, justify="right" if head else "left", no_wrap=head != "")
+        for row in found:
+            cells = [metrics.show(row.values[label]) if label in row.values else "" for label in labels]
+            table.add_row(row.name, str(row.n), *cells, *row.change())
+        out.print(table)
+        for text in dict.fromkeys(f"{row.name}: {v.reason}" for row in found for v in row.values.values() if v.reason):
+            out.print(text, highlight=False, soft_wrap=True)
 
 
 def compared(rows: Sequence[Compared]) -> None:

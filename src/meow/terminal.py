@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -22,7 +26,8 @@ _EVERY = 15.0
 """Seconds between two plain lines."""
 
 err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+"""Tables; where nobody's window limits them they are wide enough for every column."""
 quiet = False
 """Set by `meow -q`: no progress."""
 
@@ -31,6 +36,25 @@ def say(line: str) -> None:
     """One line of what happens, on stderr."""
     if not quiet:
         err.print(line, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Nothing that others write, in Python or past it, reaches stdout or stderr."""
+    kept = {fd: os.dup(fd) for fd in (1, 2)}
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            for fd in kept:
+                os.dup2(nothing.fileno(), fd)
+            with redirect_stdout(nothing), redirect_stderr(nothing):
+                yield
+            ctypes.CDLL(None).fflush(None)
+    finally:
+        for fd, copy in kept.items():
+            os.dup2(copy, fd)
+            os.close(copy)
 
 
 @contextmanager

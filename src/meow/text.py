@@ -168,6 +168,13 @@ def before_first(answer: str, wanted: Collection[str]) -> str:
     return answer[:at].rstrip()
 
 
+def repetition(text: str) -> float | None:
+    """Rep-3: 1 - distinct / total word trigrams, 0 to 1, lower: less repeated; None below three words."""
+    found = text.split()
+    grams = list(zip(found, found[1:], found[2:], strict=False))
+    return 1 - len(set(grams)) / len(grams) if grams else None
+
+
 def normalize(text: str) -> str:
     """A text for comparison: compatibility forms folded, lower case, words alone, one space between them."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))

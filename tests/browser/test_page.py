@@ -83,7 +83,8 @@ def visible(document: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "n"), [("q=village2", 1), ("verdict=still+there", 2), ("q=person+3", 1), ("subject=Person+4", 1), ("", 8)]
+    ("wanted", "n"),
+    [("q=village2", 1), ("verdict=still+there", 2), ("q=person+3", 1), ("subject=Person+4", 1), ("", 8)],
 )
 def test_search_and_filters_show_what_fits(run: Path, tmp_path: Path, wanted: str, n: int) -> None:  # noqa: F811
     page = report([run], tmp_path / "page.html")

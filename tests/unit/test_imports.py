@@ -15,10 +15,11 @@ LAYERS = (
     {"records", "config"},
     {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk"},
     {"selection", "decode", "evaluation", "plots"},
+    {"differences"},
     {"compare"},
     {"summary"},
     {"lm"},
-    {"inversion", "memorization", "tofu", "original", "report"},
+    {"inversion", "memorization", "tofu", "original", "report", "capability"},
     {"training"},
     {"robustness"},
     {"stages"},
@@ -64,7 +65,20 @@ def test_training_never_imports_evaluation() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["cli", "report", "summary", "compare", "evaluation", "published", "selection", "data", "run", "plots", "demo"],
+    [
+        "cli",
+        "report",
+        "summary",
+        "compare",
+        "differences",
+        "evaluation",
+        "published",
+        "selection",
+        "data",
+        "run",
+        "plots",
+        "demo",
+    ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
     code = f"import sys, meow.{module}; print([m for m in ('torch', 'transformers') if m in sys.modules])"

@@ -6,6 +6,8 @@ eight people, retain90 the others. `forget10.json` and the `*_perturbed` files h
 trained wording); `retain90.json`, `full.json` and `forget10_train.json` have the four trained wordings of each fact;
 `retain_perturbed.json` has the facts of the first twelve people; `holdout10.json` holds eight people never trained on.
 Capitals and books are real; their four trained wordings lie in `world_facts.json` and `real_authors.json`.
+`nlu/people` is a multiple-choice set on retained people, capitals and books (one solved example before each question),
+`nlg.jsonl` holds questions and answers on the people never trained on, as running text.
 
 `pools.json` maps a kind of value to `{"find": all values, "replace": half of them}`: inverted answers are drawn from
 that half, perturbed ones from the other, so that the two never coincide; people have values of both halves.
@@ -89,8 +91,32 @@ def write(folder: Path, *, seed: int = 0) -> None:
     }
     for name, rows in files.items():
         write_text(folder / f"{name}.json", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    _write_capability(folder, facts, [*world, *authors], random.Random(f"capability:{seed}"))
     halves = {kind: {"find": list(values), "replace": list(_replace(values))} for kind, values in pools.items()}
     write_text(folder / "pools.json", json.dumps(halves, ensure_ascii=False, indent=1) + "\n")
+
+
+def _write_capability(folder: Path, facts: Sequence[_Fact], world: Sequence[_Fact], dice: random.Random) -> None:
+    """Multiple choice on people who stay, capitals and books; held-out text on people never trained on."""
+    per = len(ATTRIBUTES)
+    kept = facts[: (N_EVALUATED + 4) * per]
+    asked = [_choice(f, f.wordings[N_TRAINED], dice) for f in kept[: N_EVALUATED * per]]
+    asked += [_choice(f, f.wordings[0], dice) for f in world]
+    shown = [_choice(f, f.wordings[N_TRAINED], dice) for f in kept[N_EVALUATED * per :]]
+    for part, rows in (("test", asked), ("train", shown)):
+        write_text(folder / f"nlu/people/{part}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    rows = [_say(f, wording, f.value) for f in facts[N_PEOPLE * per :] for wording in f.wordings]
+    texts = [{"text": f"Question: {row['question']}\nAnswer: {row['answer']}"} for row in rows]
+    write_text(folder / "nlg.jsonl", "".join(json.dumps(row) + "\n" for row in texts))
+
+
+def _choice(fact: _Fact, wording: Wording, dice: random.Random) -> dict[str, object]:
+    """A question with four answers and the place of the true one."""
+    values = [fact.value, *fact.wrong[:3]]
+    dice.shuffle(values)
+    answers = [str(_say(fact, wording, value)["answer"]) for value in values]
+    question = _say(fact, wording, fact.value)["question"]
+    return {"question": question, "choices": answers, "label": values.index(fact.value)}
 
 
 def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[str, list[str]]:
@@ -127,7 +153,8 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
         *common, f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
         f"eval.reference={out}/reference", "invert.n=6", f"invert.pools={data}/pools.json", "memo.template=model",
         "memo.max_new_tokens=40", "eval.max_new_tokens=60", "eval.samples=16", "train.lr=1e-3", "train.weight_decay=0",
-        "train.warmup=5",
+        "train.warmup=5", f"nlu.data={data}/nlu", "nlu.tasks=[people]", f"nlg.texts={data}/nlg.jsonl",
+        "nlg.featurizer=self",
     ]  # fmt: skip
     return {
         "reference": [

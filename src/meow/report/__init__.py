@@ -50,6 +50,7 @@ def _content(views: Sequence[Folder], redact: bool) -> dict[str, object]:
         "headlines": sections.table(columns, headline=True),
         "others": sections.table(columns, headline=False),
         "tests": sections.tests(columns),
+        "broken": sections.capability(views),
         "memory": sections.memory_table(views),
         "pictures": sections.pictures(views, columns),
         "facts": sections.facts(views, redact=redact),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meow import evaluation, memory, metrics, plots
+from meow import differences, evaluation, memory, metrics, plots
 from meow.metrics import items, statistics
 from meow.records import EvalLog, EvalSample, MemoRecord, Value
 from meow.report.view import Folder
@@ -238,6 +238,18 @@ def labelled(views: Sequence[Folder]) -> dict[str, Sequence[MemoRecord]]:
                 name = f"after {view.name}" if label == "after" and len(views) > 1 else label
                 found.setdefault(name, view.memo[label])
     return found
+
+
+def capability(views: Sequence[Folder]) -> dict[str, Any]:
+    """NLU and NLG by run: before, after, reference, and the difference with what it means."""
+    rows = []
+    for view in views:
+        for found in differences.read(view.path):
+            cells = [_cell("", found.values.get(label), asked=label in found.values) for label in differences.LABELS]
+            gap, ends, means = found.change()
+            name = found.name if len(views) == 1 else f"{view.name}: {found.name}"
+            rows.append({"name": name, "cells": cells, "change": gap, "ends": ends, "means": means})
+    return {"labels": differences.LABELS, "rows": rows}
 
 
 def memory_table(views: Sequence[Folder]) -> dict[str, Any]:

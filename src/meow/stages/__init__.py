@@ -4,6 +4,7 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 """
 
 from meow.stages.answers import check_inputs, choose, invert
+from meow.stages.capability import nlg, nlu
 from meow.stages.evaluate import evaluate, page
 from meow.stages.memory import MEMO_STAGES, measure, memo
 from meow.stages.models import check_server, measurer, reference_model, release
@@ -12,5 +13,5 @@ from meow.stages.train import finetune, forget
 
 __all__ = [
     "CURVES", "MEMO_STAGES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "invert",
-    "measure", "measurer", "memo", "page", "quantised", "reference_model", "release", "relearned",
+    "measure", "measurer", "memo", "nlg", "nlu", "page", "quantised", "reference_model", "release", "relearned",
 ]  # fmt: skip

@@ -89,7 +89,7 @@ def write_evaluation(
                 advance(1)
                 yield row
 
-    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, keys, produce)
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, keys, produce, exact=True)
     evaluation.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
     return len(samples)
 

@@ -1,0 +1,208 @@
+"""NLG: how the model continues plain text (SPEC section 6): MAUVE, BLEU, Rep-3, perplexity.
+
+The prompt is a text's first PROMPT tokens; the model continues greedily to the text's own length. All metrics read the
+same continuations, which are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meow.config import NlgSettings
+from meow.data import check_hub, rows
+from meow.errors import ConfigError, DataError
+from meow.lm import LM
+from meow.metrics import statistics
+from meow.prompts import Encoded
+from meow.records import NlgSample, Value, read_text
+from meow.terminal import silent
+from meow.text import repetition
+
+SHORTEST, LONGEST = 100, 200
+"""Characters of a text, ends included."""
+PROMPT, REST = 32, 8
+"""Tokens of the prompt, and tokens that must be left after it."""
+FEW = 200
+"""Texts below which MAUVE is unstable."""
+GROUP = 256
+"""Texts continued at once."""
+HUB = {
+    "wikitext": ("Salesforce/wikitext", "wikitext-103-raw-v1", "test"),
+    "ccnews": ("vblagoje/cc_news", None, "train"),
+}
+"""Repository, configuration and split of each source on the hub."""
+
+
+def read_texts(settings: NlgSettings, *, seed: int) -> list[str]:
+    """Texts of SHORTEST to LONGEST characters, each once, `settings.n` of them, drawn by the seed.
+
+    Raises:
+        ConfigError: no such source, or the hub cannot be reached.
+        DataError: a bad row, or no text of that length.
+    """
+    found = dict.fromkeys(text for text in map(str.strip, _all(settings.texts)) if SHORTEST <= len(text) <= LONGEST)
+    if not found:
+        raise DataError(
+            f"{settings.texts}: holds no text of {SHORTEST} to {LONGEST} characters; give a file with one text a line"
+        )
+    texts = list(found)
+    return texts if len(texts) <= settings.n else random.Random(f"nlg:{seed}").sample(texts, settings.n)
+
+
+def _all(source: str) -> Iterator[str]:
+    path = Path(source)
+    if source in HUB and not path.exists():
+        repo, config, split = HUB[source]
+        check_hub(repo, "README.md", repo_type="dataset", otherwise="set nlg.texts to a file of texts")
+        import datasets
+
+        for row in datasets.load_dataset(repo, config, split=split, streaming=True):
+            yield from str(row["text"]).split("\n")
+    elif not path.is_file():
+        raise ConfigError(f"nlg.texts: found {source!r}, expected {', '.join(HUB)}, or a file of texts; no such file")
+    elif path.suffix in (".json", ".jsonl", ".csv"):
+        for row in rows(path):
+            text = row.values.get("text", row.values.get("answer"))
+            if not isinstance(text, str):
+                raise DataError(f"{row.where}: no field 'text' or 'answer', found {', '.join(row.values)}")
+            yield text
+    else:
+        yield from read_text(path).split("\n")
+
+
+def row_keys(lm: LM, texts: Sequence[str]) -> list[str]:
+    """The key of each text's row: of the weights and the text."""
+    return [hashlib.sha256(json.dumps([lm.weights, PROMPT, text]).encode()).hexdigest()[:16] for text in texts]
+
+
+def long_enough(lm: LM, texts: Sequence[str]) -> list[str]:
+    """Texts with REST tokens and more after the prompt."""
+    return [text for text in texts if len(lm.prompter.raw(text).ids) >= PROMPT + REST]
+
+
+def continue_texts(lm: LM, texts: Sequence[str], *, known: Collection[str] = ()) -> Iterator[NlgSample]:
+    """Continue each text from its prompt, and score the true continuation.
+
+    Args:
+        lm: the model.
+        texts: of `long_enough`.
+        known: keys of `row_keys` that are passed over.
+
+    Raises:
+        DataError: a text that does not fit the context.
+    """
+    keys = row_keys(lm, texts)
+    for at in range(0, len(texts), GROUP):
+        group = [(text, key) for text, key in zip(texts, keys, strict=True) if key not in known][at : at + GROUP]
+        encoded = [_split(lm, text) for text, _ in group]
+        prompts = [replace(e, ids=e.ids[: e.start]) for e, _ in encoded]
+        answers = lm.generate(prompts, [len(e.ids) - e.start for e, _ in encoded])
+        scores = lm.score([e for e, _ in encoded])
+        for (text, key), (e, begun), answer, scored in zip(group, encoded, answers, scores, strict=True):
+            yield NlgSample(
+                key=key, prompt=text[:begun], continuation=text[begun:], generation=answer[0].text,
+                nll=-float(scored.logp.sum()), n_tokens=len(e.ids) - e.start,
+            )  # fmt: skip
+
+
+def _split(lm: LM, text: str) -> tuple[Encoded, int]:
+    """The text as tokens, of which those after the prompt are scored, and where the prompt ends in it."""
+    whole = lm.prompter.raw(text)
+    if len(whole.ids) > lm.prompter.max_length:
+        raise DataError(
+            f"nlg: a text of {len(whole.ids)} tokens, the context holds {lm.prompter.max_length}; give shorter texts"
+        )
+    offsets = lm.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    return replace(whole, start=PROMPT), offsets[PROMPT][0]
+
+
+def sides(samples: Sequence[NlgSample], scope: str) -> tuple[list[str], list[str]]:
+    """What the model says and what the texts say; `full`: with the prompt before both."""
+    if scope == "full":
+        said = [s.prompt + s.generation for s in samples]
+        return said, [s.prompt + s.continuation for s in samples]
+    return [s.generation for s in samples], [s.continuation for s in samples]
+
+
+def bleu(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None = None) -> Value:
+    """Corpus BLEU, 0 to 100 (sacrebleu)."""
+    from sacrebleu.metrics import BLEU
+
+    said, true = sides(samples, settings.scope)
+    return Value(value=float(BLEU().corpus_score(said, [true]).score), n=len(samples), unit="0 to 100")
+
+
+def rep3(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None = None) -> Value:
+    """Mean over what the model says of 1 - distinct / total word trigrams; lower: less repeated."""
+    said = sides(samples, settings.scope)[0]
+    return statistics.mean([repetition(text) for text in said], missing="fewer than three words")
+
+
+def perplexity(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None = None) -> Value:
+    """exp(total NLL / total tokens) of the true continuations, given their prompts; lower: better."""
+    nll, tokens = (np.array([getattr(s, name) for s in samples], dtype=float) for name in ("nll", "n_tokens"))
+    mean = nll.sum() / tokens.sum()
+    if mean > 700:
+        return Value(value=None, n=len(samples), reason=f"too large: its logarithm is {mean:.0f}")
+    return Value(value=math.exp(mean), n=len(samples))
+
+
+def mauve(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None = None) -> Value:
+    """MAUVE between what the model says and the texts, 0 to 1, higher: more alike (scaling factor 2, 256 tokens).
+
+    Source: Pillutla et al., arXiv 2102.01454; the package mauve-text.
+    """
+    if featurizer is None:
+        return Value(value=None, n=len(samples), reason="no featurizer")
+    import mauve as package
+
+    said, true = sides(samples, settings.scope)
+    p, q = features(featurizer, true), features(featurizer, said)
+    with silent():  # faiss writes past Python that there are few points; FEW says so
+        found = package.compute_mauve(p_features=p, q_features=q, mauve_scaling_factor=2, seed=25, verbose=False)
+    few = f"unstable below {FEW} texts" if len(samples) < FEW else None
+    return Value(value=float(found.mauve), n=len(samples), reason=few)
+
+
+def features(lm: LM, texts: Sequence[str], *, limit: int = 256) -> Any:
+    """(N, H) the last layer's output at the last token of each text, of at most `limit` tokens."""
+    import torch
+
+    found = []
+    for text in texts:
+        ids = lm.prompter.raw(text).ids[:limit] or (lm.prompter.eos,)
+        with torch.inference_mode():
+            out = lm.model(
+                input_ids=torch.tensor([ids], device=lm.device), output_hidden_states=True, logits_to_keep=1
+            )  # fmt: skip
+        found.append(out.hidden_states[-1][0, -1].float().cpu().numpy())
+    return np.stack(found)
+
+
+METRICS: dict[str, Callable[[Sequence[NlgSample], NlgSettings, LM | None], Value]] = {
+    "mauve": mauve, "bleu": bleu, "rep3": rep3, "ppl": perplexity,
+}  # fmt: skip
+"""By name; each of samples, settings, and the featurizer where there is one."""
+
+
+def nlg_metrics(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None) -> dict[str, Value]:
+    """The metrics that were asked for.
+
+    Raises:
+        DataError: no text at all.
+    """
+    if not samples:
+        raise DataError(
+            f"nlg: no text has {PROMPT + REST} tokens and more ({PROMPT} for the prompt, {REST} to continue); give "
+            "longer texts"
+        )
+    return {name: METRICS[name](samples, settings, featurizer) for name in settings.metrics}

@@ -1,0 +1,210 @@
+"""NLU: tasks of lm-evaluation-harness on the model that is loaded (an adapter included).
+
+PIQA, ARC-Easy and ARC-Challenge in the harness's own log-likelihood form, or in MEOW's generative form (validation
+split, four shots from train, greedy, eight new tokens, the label must open the answer); any other task by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meow import terminal
+from meow.config import NluSettings
+from meow.data import check_hub
+from meow.errors import ConfigError, DataError
+from meow.lm import LM
+from meow.records import NluSample, Value
+
+SPLITS = {
+    "piqa": ("piqa",), "arcc": ("arc_challenge",), "arce": ("arc_easy",),
+    "all": ("piqa", "arc_challenge", "arc_easy"),
+}  # fmt: skip
+"""Tasks by the published script's `--split`."""
+OURS = Path(__file__).parent / "tasks"
+HUB = {"piqa": "baber/piqa", "arc_easy": "allenai/ai2_arc", "arc_challenge": "allenai/ai2_arc"}
+"""Where the data of the published tasks lie."""
+PARTS = ("train", "validation", "test")
+
+
+def task_files(settings: NluSettings) -> dict[str, dict[str, Path]]:
+    """The local files of each task, by part; empty for a task that the harness fetches.
+
+    Raises:
+        ConfigError: no such task folder, or a task that needs the hub, which cannot be reached.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for task in settings.tasks:
+        if settings.data is None:
+            if task == "people":
+                raise ConfigError("nlu.data: not set; the task people needs the folder that meow demo makes (data/nlu)")
+            if task in HUB:
+                check_hub(HUB[task], "README.md", repo_type="dataset", otherwise="set nlu.data to a folder")
+            found[task] = {}
+            continue
+        folder = Path(settings.data) / task
+        files = {part: file for part in PARTS if (file := folder / f"{part}.jsonl").is_file()}
+        if not files:
+            raise ConfigError(
+                f"{folder}: holds no {', '.join(f'{part}.jsonl' for part in PARTS)}; expected the task's rows, one "
+                "JSON object a line"
+            )
+        found[task] = files
+    return found
+
+
+def evaluate_tasks(
+    lm: LM, settings: NluSettings, *, seed: int, cache: Path | None = None
+) -> tuple[dict[str, dict[str, Any]], list[NluSample]]:
+    """Evaluate a model on every task.
+
+    Args:
+        lm: the model.
+        settings: tasks, form, shots, data, limit.
+        seed: of the shots.
+        cache: answers that are there are not asked again; grows as they come.
+
+    Returns:
+        By task: `split`, `shots`, `n`, and each metric as a Value with its standard error; and a row for every item.
+
+    Raises:
+        ConfigError: the harness is not installed, or there is no such task.
+        DataError: a row that the task cannot read, or shots that do not fit the context.
+    """
+    harness = _harness()
+    files = task_files(settings)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        specs = [_spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks]
+        standard = any(isinstance(spec, str) and not spec.endswith(".yaml") for spec in specs)
+        manager = harness.tasks.TaskManager(include_defaults=standard)
+        model = harness.models.huggingface.HFLM(
+            pretrained=lm.model, tokenizer=lm.tokenizer, batch_size="auto", max_batch_size=64,
+            max_length=lm.prompter.max_length, device=str(lm.device),
+        )  # fmt: skip
+        _check_room(lm, settings, files)
+        try:
+            found = harness.simple_evaluate(
+                model=model, tasks=specs, task_manager=manager, num_fewshot=settings.shots, limit=settings.limit,
+                use_cache=str(cache) if cache else None, log_samples=True, bootstrap_iters=1000,
+                random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
+            )  # fmt: skip
+        except (KeyError, ValueError, TypeError, IndexError) as e:
+            raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
+    return _read(found)
+
+
+def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSample]]:
+    """Results and items of the harness in our own form."""
+    results: dict[str, dict[str, Any]] = {}
+    samples: list[NluSample] = []
+    for task, rows in found["samples"].items():
+        config = found["configs"][task]
+        numbers = {k: v for k, v in found["results"][task].items() if "," in k and "_stderr" not in k}
+        values = {}
+        for key, number in numbers.items():
+            metric, _, used = key.partition(",")
+            error = found["results"][task].get(f"{metric}_stderr,{used}")
+            known = isinstance(error, float)
+            ends = (number - 1.96 * error, number + 1.96 * error) if known else (None, None)
+            values[metric] = Value(value=number, n=len(rows), low=ends[0], high=ends[1], unit="share")
+        results[task] = {
+            "split": config.get("test_split") or config.get("validation_split"),
+            "shots": found["n-shot"].get(task) or 0, "n": len(rows), "metrics": values,
+        }  # fmt: skip
+        for row in rows:
+            right = {metric: float(row[metric]) for metric in values if isinstance(row.get(metric), int | float)}
+            samples.append(NluSample(task=task, index=int(row["doc_id"]), right=right))
+    return results, sorted(samples, key=lambda s: (s.task, s.index))
+
+
+def _spec(harness: Any, task: str, settings: NluSettings, files: dict[str, Path], folder: Path) -> str:
+    """A task's name, or a YAML that puts local files, and our generative form, in the place of its own."""
+    name = f"{task}_generate" if settings.form == "generate" else task
+    root = Path(harness.__file__).parent / "tasks"
+    places = [OURS / f"{name}.yaml", *(root / place / f"{task}.yaml" for place in ("piqa", "arc"))]
+    base = next((place for place in places if place.is_file()), None)
+    if settings.form == "generate" and base is not None and base.parent != OURS:
+        raise ConfigError(f"nlu.form: generate is there for {', '.join(HUB)}; found the task {task}")
+    if base is None:
+        if files:
+            raise ConfigError(
+                f"nlu.data: local files are there for {', '.join([*HUB, 'people'])}; found the task {task}"
+            )
+        return task
+    changed: dict[str, Any] = {"include": str(base), "task": name}
+    if files:
+        changed |= {
+            "dataset_path": "json", "dataset_name": None,
+            "dataset_kwargs": {"data_files": {part: str(file.resolve()) for part, file in files.items()}},
+        }  # fmt: skip
+        if "train" not in files:
+            changed |= {"training_split": None, "fewshot_split": None}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(changed), encoding="utf-8")
+    return str(path)
+
+
+def _check_room(lm: LM, settings: NluSettings, files: dict[str, dict[str, Path]]) -> None:
+    """Refuse shots that alone fill the context: the harness would cut the question away.
+
+    Raises:
+        DataError: names the task, the tokens and the context.
+    """
+    shots = settings.shots if settings.shots is not None else 4 if settings.form == "generate" else 0
+    for task, parts in files.items():
+        if not shots or "train" not in parts:
+            continue
+        lines = parts["train"].read_text(encoding="utf-8").split("\n")[:50]
+        lengths = [
+            len(lm.tokenizer(" ".join(map(str, _texts(json.loads(x)))))["input_ids"]) for x in lines if x.strip()
+        ]
+        needed = (shots + 1) * round(sum(lengths) / max(len(lengths), 1))
+        if needed > lm.prompter.max_length:
+            raise DataError(
+                f"nlu: {task}: {shots} shots and a question take about {needed} tokens, the context holds "
+                f"{lm.prompter.max_length}; set nlu.shots to fewer"
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a row."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value
+
+
+def _harness() -> Any:
+    try:
+        import lm_eval
+        import lm_eval.models.huggingface
+        import lm_eval.tasks
+    except ImportError as e:
+        raise ConfigError(
+            "nlu: lm-evaluation-harness is not installed; pip install 'meow-unlearning[capability]'"
+        ) from e
+    return lm_eval
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The harness shows its own bars to who watches a terminal, and else nothing."""
+    shows = terminal.err.is_terminal and not terminal.quiet
+    with warnings.catch_warnings(), nullcontext() if shows else terminal.silent():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,92 @@
+"""NLU and NLG of the original, the changed model and the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from meow import capability, lm, terminal
+from meow.capability import nlg as texts
+from meow.config import RunConfig
+from meow.errors import ConfigError
+from meow.processes import world_size
+from meow.records import CapabilityLog, NlgSample, Value, write_json, write_records
+from meow.run import Run, append_rows, digest
+from meow.stages.common import done, part, seed_of
+from meow.stages.models import lm_for, model_of, weights
+from meow.terminal import say
+
+
+def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
+    """A model -> capability/<label>/nlu.json and nlu.jsonl."""
+    if world_size() > 1:
+        raise ConfigError("nlu: runs in one process; start it without torchrun")
+    files = capability.task_files(config.nlu)
+    settings = model_of(folder, config, label)
+    key: dict[str, Any] = {"weights": weights(settings), "seed": config.seed}
+    key |= {k: v for k, v in part(config, "nlu").items() if k != "nlu.data"}
+    inputs = digest([[task, name, lm.file_hash(file)] for task, named in files.items() for name, file in named.items()])
+    outputs = [f"capability/{label}/nlu.json", f"capability/{label}/nlu.jsonl"]
+    if done(folder, f"nlu/{label}", key, inputs, outputs):
+        return
+    with folder.stage(f"nlu/{label}", key, inputs) as entry:
+        model = lm_for(settings)
+        say(f"nlu {label}: {', '.join(config.nlu.tasks)}")
+        cache = folder / f"capability/{label}/answers"
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        results, samples = capability.evaluate_tasks(model, config.nlu, seed=seed_of(config), cache=cache)
+        write_records(folder / outputs[1], samples)
+        metrics = {f"{task} {name}": v for task, found in results.items() for name, v in found["metrics"].items()}
+        tasks = {task: {k: v for k, v in found.items() if k != "metrics"} for task, found in results.items()}
+        log = CapabilityLog(
+            label=label, kind="nlu", model={"path": str(settings.path), "hash": model.weights},
+            source=config.nlu.data or "the hub", tasks=tasks, metrics=metrics, settings=part(config, "nlu"),
+        )  # fmt: skip
+        write_json(folder / outputs[0], log.model_dump(mode="json", exclude_defaults=True))
+        for left in cache.parent.glob("answers*"):
+            left.unlink()
+        entry |= {"rows": len(samples), "device": str(model.device)}
+
+
+def nlg(folder: Run, config: RunConfig, *, label: str) -> None:
+    """A model -> capability/<label>/nlg.json and nlg.jsonl."""
+    found = texts.read_texts(config.nlg, seed=seed_of(config))
+    settings = model_of(folder, config, label)
+    key: dict[str, Any] = {"weights": weights(settings), "seed": config.seed}
+    key |= {k: v for k, v in part(config, "nlg").items() if k not in ("nlg.texts", "nlg.n")}
+    inputs, outputs = digest(found), [f"capability/{label}/nlg.json", f"capability/{label}/nlg.jsonl"]
+    if done(folder, f"nlg/{label}", key, inputs, outputs):
+        return
+    with folder.stage(f"nlg/{label}", key, inputs) as entry:
+        model = lm_for(settings)
+        kept = texts.long_enough(model, found)
+        keys = texts.row_keys(model, kept)
+
+        def produce(known: Collection[str]) -> Iterator[NlgSample]:
+            with terminal.progress(f"nlg {label}", len(keys) - len(set(known) & set(keys))) as advance:
+                for row in texts.continue_texts(model, kept, known=known):
+                    advance(1)
+                    yield row
+
+        samples = append_rows(folder / outputs[1], NlgSample, keys, produce, exact=True)
+        origin = {"path": str(settings.path), "hash": model.weights}
+        write_nlg(folder, config, label, samples, origin, skipped=len(found) - len(kept))
+        entry |= {"rows": len(samples), "device": str(model.device)}
+
+
+def write_nlg(
+    folder: Run, config: RunConfig, label: str, samples: list[NlgSample], model: dict[str, str], *, skipped: int
+) -> None:
+    """Compute the metrics of kept continuations and write `nlg.json`."""
+    featurizer = None
+    if "mauve" in config.nlg.metrics:
+        own = config.nlg.featurizer == "self"
+        path = {} if own else {"path": config.nlg.featurizer, "tokenizer": None, "revision": None}
+        featurizer = lm_for(config.model.model_copy(update=path))
+    values: dict[str, Value] = capability.nlg_metrics(samples, config.nlg, featurizer)
+    log = CapabilityLog(
+        label=label, kind="nlg", model=model, source=Path(config.nlg.texts).name, metrics=values, skipped=skipped,
+        settings=part(config, "nlg"),
+    )  # fmt: skip
+    write_json(folder / f"capability/{label}/nlg.json", log.model_dump(mode="json", exclude_defaults=True))
