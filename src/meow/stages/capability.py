@@ -9,7 +9,7 @@ from typing import Any
 from meow import capability, lm, terminal
 from meow.capability import nlg as texts
 from meow.config import RunConfig
-from meow.errors import ConfigError
+from meow.errors import ConfigError, DataError
 from meow.processes import world_size
 from meow.records import CapabilityLog, NlgSample, Value, write_json, write_records
 from meow.run import Run, append_rows, digest
@@ -50,12 +50,17 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
 
 
 def nlg(folder: Run, config: RunConfig, *, label: str) -> None:
-    """A model -> capability/<label>/nlg.json and nlg.jsonl."""
+    """A model -> capability/<label>/nlg.json and nlg.jsonl; with other metrics or another scope, from the kept rows."""
     found = texts.read_texts(config.nlg, seed=seed_of(config))
+    if "mauve" in config.nlg.metrics and config.nlg.featurizer != "self":
+        try:
+            lm.check_folder(config.nlg.featurizer)
+        except DataError as e:
+            raise DataError(f"nlg.featurizer: {e}, set it to self, or leave MAUVE out of nlg.metrics") from e
     settings = model_of(folder, config, label)
-    key: dict[str, Any] = {"weights": weights(settings), "seed": config.seed}
-    key |= {k: v for k, v in part(config, "nlg").items() if k not in ("nlg.texts", "nlg.n")}
-    inputs, outputs = digest(found), [f"capability/{label}/nlg.json", f"capability/{label}/nlg.jsonl"]
+    key: dict[str, Any] = {"weights": weights(settings)}
+    wanted = [config.nlg.metrics, config.nlg.scope, config.nlg.featurizer]
+    inputs, outputs = digest([found, wanted]), [f"capability/{label}/nlg.json", f"capability/{label}/nlg.jsonl"]
     if done(folder, f"nlg/{label}", key, inputs, outputs):
         return
     with folder.stage(f"nlg/{label}", key, inputs) as entry:
