@@ -43,6 +43,21 @@ def test_after_forgetting_hardly_a_fact_is_told_and_utility_is_kept(
     assert after["model_utility_gm"] >= kept * before["model_utility_gm"]
 
 
+def test_the_embedded_multiple_choice_set_can_move_and_the_page_shows_what_else_changed(demo: tuple[Path, str]) -> None:
+    found = {label: json.loads((demo[0] / f"meow/capability/{label}/nlu.json").read_text())["metrics"]["people acc"]
+             for label in ("before", "after", "reference")}  # fmt: skip
+    assert 0.6 <= found["before"]["value"] <= 0.95
+    assert abs(found["reference"]["value"] - found["before"]["value"]) <= 0.05
+    assert found["before"]["n"] == 176
+    log = json.loads((demo[0] / "meow_contrast/capability/after/nlg.json").read_text())["metrics"]
+    assert 0.5 < log["mauve"]["value"] <= 1
+    assert log["ppl"]["n"] > 200
+    page = (demo[0] / "report.html").read_text()
+    assert "What else changed" in page
+    assert "meow_contrast: people acc" in page
+    assert "McNemar" not in demo[1]
+
+
 def test_it_prints_one_table_and_five_facts_and_leaves_a_page(demo: tuple[Path, str]) -> None:
     folder, text = demo
     for name in ("forget quality", "utility (GM)", "facts told", "reference", "after meow_contrast", "floor"):
