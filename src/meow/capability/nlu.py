@@ -72,7 +72,7 @@ def evaluate_tasks(
         cache: answers that are there are not asked again; grows as they come.
 
     Returns:
-        By task: `split`, `shots`, `n`, and each metric as a Value with its standard error; and a row for every item.
+        By task: `split`, `shots`, `n`, `stderr` and each metric as a Value; and a row for every item.
 
     Raises:
         ConfigError: the harness is not installed, or there is no such task.
@@ -84,9 +84,10 @@ def evaluate_tasks(
         specs = [_spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks]
         standard = any(isinstance(spec, str) and not spec.endswith(".yaml") for spec in specs)
         manager = harness.tasks.TaskManager(include_defaults=standard)
+        on_cpu = lm.device.type == "cpu"  # nothing to find there by running out of memory
         model = harness.models.huggingface.HFLM(
-            pretrained=lm.model, tokenizer=lm.tokenizer, batch_size="auto", max_batch_size=64,
-            max_length=lm.prompter.max_length, device=str(lm.device),
+            pretrained=lm.model, tokenizer=lm.tokenizer, max_length=lm.prompter.max_length, device=str(lm.device),
+            batch_size=max(1, lm.batch_tokens // lm.prompter.max_length) if on_cpu else "auto", max_batch_size=64,
         )  # fmt: skip
         _check_room(lm, settings, files)
         try:
@@ -107,16 +108,17 @@ def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSam
     for task, rows in found["samples"].items():
         config = found["configs"][task]
         numbers = {k: v for k, v in found["results"][task].items() if "," in k and "_stderr" not in k}
-        values = {}
+        values, errors = {}, {}
         for key, number in numbers.items():
             metric, _, used = key.partition(",")
             error = found["results"][task].get(f"{metric}_stderr,{used}")
             known = isinstance(error, float)
+            errors[metric] = error if known else None
             ends = (number - 1.96 * error, number + 1.96 * error) if known else (None, None)
             values[metric] = Value(value=number, n=len(rows), low=ends[0], high=ends[1], unit="share")
         results[task] = {
             "split": config.get("test_split") or config.get("validation_split"),
-            "shots": found["n-shot"].get(task) or 0, "n": len(rows), "metrics": values,
+            "shots": found["n-shot"].get(task) or 0, "n": len(rows), "stderr": errors, "metrics": values,
         }  # fmt: skip
         for row in rows:
             right = {metric: float(row[metric]) for metric in values if isinstance(row.get(metric), int | float)}
