@@ -181,7 +181,8 @@ def seeded(best: dict[str, str], seeds: Iterable[int]) -> Iterator[tuple[str, li
 
 def chosen_rates(clock: Clock) -> dict[str, str]:
     """Part 1, and seed 0 of part 2."""
-    clock.run((f"{m}-{r}", ["forget", *settings("forget05", m, r, f"name={m}-{r}")]) for r in RATES for m in METHODS)
+    left = [(m, r) for r in RATES for m in METHODS if not (OUT / f"forget05/{m}-{r}/model/config.json").is_file()]
+    clock.run((f"{m}-{r}", ["forget", *settings("forget05", m, r, f"name={m}-{r}")]) for m, r in left)
     best = chosen(looks([f"{m}-{r}" for m in METHODS for r in RATES]))
     clock.run(seeded(best, SEEDS[:1]))
     return best
