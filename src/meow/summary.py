@@ -241,7 +241,7 @@ def compared(rows: Sequence[Compared]) -> None:
     out.print(table)
     if fit < len(head):
         out.print(f"too narrow for: {', '.join(head[fit:])} (--save-path FILE.md has them)", soft_wrap=True)
-    for row in rows:
+    for row in (r for r in rows if not r.name.endswith(" reference")):
         reasons = {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm") if row.metrics[n].reason}
         for reason in sorted(filter(None, reasons)):
             out.print(f"{row.name}: {reason}", highlight=False, markup=False, soft_wrap=True)
