@@ -108,15 +108,16 @@ def conflict(
 
 
 def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
-    by_subject: defaultdict[tuple[str, int | None], list[tuple[EvalSample, str]]] = defaultdict(list)
+    telling = {s.id: items.telling_words(s, common) for s in samples}
+    by_subject: defaultdict[tuple[str, int | None], list[tuple[str, str]]] = defaultdict(list)
     for s in samples:
         for answer in s.taught or ():
             if s.subject is not None:
-                by_subject[s.subject, answer.version].append((s, answer.text))
+                by_subject[s.subject, answer.version].append((s.id, answer.text))
     for told in by_subject.values():
         for (one, first), (other, second) in combinations(told, 2):
-            shared = items.telling_words(one, common) & items.telling_words(other, common)
-            if one.id != other.id and shared:
+            shared = telling[one] & telling[other]
+            if one != other and shared:
                 kept = [shared & set(stems(text)) for text in (first, second)]
                 yield kept[0] != kept[1]
 
