@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
@@ -224,6 +224,7 @@ def test_every_metric_equals_its_longhand(seed: int) -> None:
         assert found[name].value == pytest.approx(value, abs=1e-9), name
 
 
+@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_order_changes_nothing(dice: Any) -> None:
     samples, reference = evaluation(2), evaluation(4)

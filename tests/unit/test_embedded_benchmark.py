@@ -39,8 +39,8 @@ def test_it_is_read_like_tofu(folder: Path) -> None:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_people(folder: Path, tmp_path: Path) -> None:
     demo.write(tmp_path / "again", seed=0)
     demo.write(tmp_path / "other", seed=1)
-    for file in folder.iterdir():
-        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes()
+    for file in (f for f in folder.rglob("*") if f.is_file()):
+        assert file.read_bytes() == (tmp_path / "again" / file.relative_to(folder)).read_bytes()
     subjects = [{r["subject"] for r in rows(p, "forget10")} for p in (folder, tmp_path / "other")]
     assert not subjects[0] & subjects[1]
 
