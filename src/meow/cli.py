@@ -176,15 +176,20 @@ def evaluate(
     split: Split = None,
     reference: Annotated[str | None, typer.Option("--reference", help="= eval.reference")] = None,
     rescore: Annotated[bool, typer.Option("--rescore", help="From the samples that are there; no model.")] = False,
+    save_path: Annotated[
+        Path | None, typer.Option("--save-path", "--save_path", help="Also write TOFU's eval_log_aggregated.json.")
+    ] = None,
     as_json: Json = False,
     force: Force = False,
 ) -> None:
     """Evaluate before, after (where it is trained) and reference -> eval/."""
-    from meow import pipeline, summary
+    from meow import pipeline, published, summary
 
     config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
                        more={"eval.reference": reference}, named=model_name_or_path)  # fmt: skip
     folder = pipeline.evaluate(config, force=force, rescore=rescore).path
+    if save_path is not None:
+        published.write_tofu_log(folder, save_path)
     if as_json:
         _json(summary.as_object(folder))
         return

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from meow.errors import DataError
-from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_json, read_records
+from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_json, read_records, write_json
 
 TOFU_FILE = "eval_log_aggregated.json"
 OPEN_UNLEARNING_FILE = "TOFU_EVAL.json"
@@ -139,6 +139,15 @@ def tofu_log(samples: Iterable[EvalSample]) -> dict[str, dict[str, dict[str, Any
             if value is not None:
                 of_set.setdefault(column, {})[str(s.index)] = value
     return log
+
+
+def write_tofu_log(folder: Path, path: Path) -> None:
+    """Write the last evaluation of a run folder (`after`, else `before`) in TOFU's form.
+
+    Raises:
+        DataError: no evaluation.
+    """
+    write_json(path, tofu_log(read(folder).samples))
 
 
 def _ours(folder: Path) -> Evaluation:

@@ -83,6 +83,11 @@ def test_it_is_scored_again_without_a_model_and_with_another_reference(
     done = meow("eval", folder, "--rescore", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out) == alone[1]
+    log = tmp_path / "log/eval_log_aggregated.json"
+    assert meow("eval", folder, "--rescore", "--save-path", log, "--json").code == 0
+    again = json.loads(meow("compare", log, "--reference", folder / "eval/reference", "--json").out)
+    for name in HEAD[1:]:
+        assert again[name] == pytest.approx(alone[1][name], rel=1e-9)
     rows = (folder / "eval/before/samples.jsonl").read_text().splitlines()
     first = json.loads(rows[0]) | {"generation": "I cannot say.", "rougeL_recall": 0.0}
     (folder / "eval/before/samples.jsonl").write_text("\n".join([json.dumps(first), *rows[1:]]) + "\n")
