@@ -11,6 +11,8 @@
 6. Mixtures of an inverted, a negative and a retain term that are no named method, chosen like these, three seeds.
 7. The embedded benchmark: six methods at the demo's settings, three seeds; nothing is chosen there.
 
+What says most per minute comes first: one seed of everything before the further seeds of anything but FIRST.
+
 Two runs go side by side on one thread each. A second call reuses what is finished; what the minutes did not suffice for
 is printed as not run. Rows go to stdout as JSON; the run folders lie in `study/`.
 """
@@ -43,6 +45,8 @@ RATES = ("2e-4", "5e-4", "1e-3")
 SEEDS = (0, 1, 2)
 FACTS, EPOCHS = 16, 6
 ELSEWHERE = ("meow", "meow_contrast", "grad_diff", "npo_grad_diff", "dpo_grad_diff", "simnpo")
+FIRST = ("meow", "meow_contrast", "npo_grad_diff")
+"""Methods whose further seeds come before everything else."""
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 SHOWN = ("forget_quality", "ks_d", "model_utility_gm", "facts_told", "median_truth_ratio", "fluency", "forget_rougeL")
 MODELS, TOFU = SHARED / "models/tofu-mini", SHARED / "data/tofu"
@@ -176,6 +180,8 @@ def seeded(best: dict[str, str], seeds: Iterable[int]) -> Iterator[tuple[str, li
     for seed in seeds:
         for method, rate in best.items():
             name = f"{method}-{rate}" + (f"-s{seed}" if seed else "")
+            if (OUT / f"forget05/{name}/eval/after/log.json").is_file():
+                continue
             yield name, ["run", *settings("forget05", method, rate, f"name={name}", f"seed={seed}")]
 
 
@@ -196,8 +202,8 @@ def methods(clock: Clock, best: dict[str, str]) -> None:
         show("forget05", method=method, lr=rate, chosen_on="the tuning half", n=100, **pooled(folders))
 
 
-def ablation(clock: Clock, rate: str) -> None:
-    """Part 3: does it matter which inverted answers are taught?"""
+def ablation(clock: Clock, rate: str, seeds: Sequence[int]) -> None:
+    """Part 3, the runs of some seeds: does it matter which inverted answers are taught?"""
     kinds = [(rule, k) for k in (1, 2, 3) for rule in ("highest", "lowest", "random")] + [("all", 4)]
     steps = 600 * EPOCHS // (3 * FACTS)
 
@@ -209,8 +215,8 @@ def ablation(clock: Clock, rate: str) -> None:
         more = [f"select.rule={rule}", f"select.k={k}", f"train.batch_size={FACTS * k}", f"train.epochs={epochs}"]
         return ["run", *settings("forget05", "meow", rate, f"name={name(rule, k, seed)}", f"seed={seed}", *more)]
 
-    clock.run((name(rule, k, seed), run(rule, k, seed)) for seed in SEEDS for rule, k in kinds)
-    for rule, k in kinds:
+    clock.run((name(rule, k, seed), run(rule, k, seed)) for seed in seeds for rule, k in kinds)
+    for rule, k in kinds if seeds != SEEDS[:1] else []:
         folders = [OUT / "forget05" / name(rule, k, seed) for seed in SEEDS]
         show("ablation", rule=rule, k=k, lr=rate, n=100, **pooled(folders))
 
@@ -287,13 +293,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=100)
     clock = Clock(parser.parse_args().minutes)
     best = chosen_rates(clock)
+    rate = best.get("meow", RATES[1])
     parts: list[Callable[[], None]] = [
-        lambda: clock.run(seeded({m: r for m, r in best.items() if m in ELSEWHERE}, SEEDS[1:])),
-        lambda: ablation(clock, best.get("meow", RATES[1])),
+        lambda: clock.run(seeded({m: r for m, r in best.items() if m in FIRST}, SEEDS[1:])),
+        lambda: ablation(clock, rate, SEEDS[:1]),
+        lambda: at_home(clock),
         lambda: ceiling(clock),
         lambda: elsewhere(clock, best),
         lambda: mixtures(clock),
-        lambda: at_home(clock),
+        lambda: ablation(clock, rate, SEEDS[1:]),
         lambda: methods(clock, best),
     ]
     for part in parts:
