@@ -56,6 +56,15 @@ def test_rows_end_in_the_order_wanted_however_they_came(tmp_path: Path) -> None:
     assert [r.key for r in read_records(file, MemoRecord)] == ["a", "b"]
 
 
+def test_rows_that_nobody_wants_stay_for_later_unless_the_file_is_to_be_exact(tmp_path: Path) -> None:
+    file = tmp_path / "m.jsonl"
+    append_rows(file, MemoRecord, ["a", "b", "c"], lambda _: iter([row("a"), row("b"), row("c")]))
+    append_rows(file, MemoRecord, ["b"], lambda _: iter([]))
+    assert [r.key for r in read_records(file, MemoRecord)] == ["b", "a", "c"]
+    append_rows(file, MemoRecord, ["c", "b"], lambda _: iter([]), exact=True)
+    assert [r.key for r in read_records(file, MemoRecord)] == ["c", "b"]
+
+
 def test_a_broken_line_in_the_middle_is_named(tmp_path: Path) -> None:
     file = tmp_path / "m.jsonl"
     append_rows(file, MemoRecord, ["a", "b"], lambda _: iter([row("a"), row("b")]))
