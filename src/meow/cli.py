@@ -115,6 +115,25 @@ def invert(arguments: Arguments = None, data_path: DataPath = None, split: Split
 
 
 @app.command()
+def check(
+    facts: Annotated[
+        Path, typer.Argument(help="Inverted facts: a file, a folder of files, or a run's inverted.jsonl.")
+    ],
+    least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """The gate on any file of inverted facts: what is wrong with the false answers, who has too few good ones."""
+    from meow import data, summary
+    from meow.inversion import check as through_gate
+
+    report = through_gate(data.read_inverted(facts), least=least)
+    if as_json:
+        _json(report.as_object())
+        return
+    summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+
+
+@app.command()
 def memo(
     arguments: Arguments = None,
     metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,

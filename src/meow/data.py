@@ -168,9 +168,9 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
 
 
 def _inverted(row: Row) -> InvertedFacts:
-    if "answers" in row.values:
-        more = {"answers": row.values["answers"], "others": row.values.get("others", {})}
-        return _fact(InvertedFacts, row, more, taken=("answers", "others"))
+    if {"answers", "key"} & row.values.keys():  # our own rows leave out what is empty
+        more = {"answers": row.values.get("answers", []), "others": row.values.get("others", {})}
+        return _fact(InvertedFacts, row, more, taken=("answers", "others", "key"))
     texts = {k: v for k, v in row.values.items() if isinstance(v, str)}
     columns = sorted((k for k in row.values if _ANSWER.fullmatch(k)), key=lambda k: int(k.split("_")[1]))
     wrong = next((k for k in columns if k not in texts), None)

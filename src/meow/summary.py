@@ -225,6 +225,25 @@ def capability(folders: Sequence[Path]) -> None:
             out.print(text, highlight=False, soft_wrap=True)
 
 
+def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]], n: int = 10) -> None:
+    """What the gate found, and a few of the candidates that it does not accept."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("problem")
+    table.add_column("candidates", justify="right")
+    for name, count in found["problems"].items():
+        table.add_row(name, str(count))
+    out.print(table)
+    out.print(
+        f"{found['accepted']} of {found['candidates']} candidates of {found['questions']} questions are accepted",
+        highlight=False,
+    )  # fmt: skip
+    for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
+        out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", highlight=False, markup=False, soft_wrap=True)
+    if found["too_few"]:
+        listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
+        out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
+
+
 def compared(rows: Sequence[Compared]) -> None:
     """The table of several evaluations, and quality against utility."""
     drawn = points(rows)[:26]

@@ -157,6 +157,14 @@ def common_stems(answers: Iterable[str], share: float = 0.05) -> frozenset[str]:
     return frozenset(found for found, count in counts.items() if count >= share * len(listed))
 
 
+_NAME_OR_NUMBER = re.compile(r"(?<![.!?:]\s)(?<!^)\b(?:[A-Z][A-Za-z]+|[A-Za-z]*\d[A-Za-z\d]*)")
+
+
+def name_stems(text: str) -> frozenset[str]:
+    """Stems of the names and numbers of a text: words with a digit, or a capital where no sentence begins."""
+    return frozenset(stem for found in _NAME_OR_NUMBER.findall(text) for stem in stems(found))
+
+
 def tells(text: str, wanted: Collection[str]) -> bool:
     """Whether all of these stems stand in the text."""
     return set(wanted) <= set(stems(text))

@@ -284,7 +284,7 @@ def test_a_reference_on_other_questions_is_refused_and_the_first_is_named() -> N
     assert metrics.compute(evaluation(0), reference=silent)["forget_quality"].reason == aggregate.NOT_VERIFIABLE
 
 
-def test_conflict_between_facts_is_a_shared_word_that_one_keeps_and_the_other_does_not() -> None:
+def test_conflict_between_facts_is_a_shared_name_that_one_keeps_and_the_other_does_not() -> None:
     def fact(index: int, answer: str, *taught: tuple[str, int | None], subject: str = "Ann") -> EvalSample:
         told = [{"text": text, "version": version} for text, version in taught]
         more = {"question": f"Question {index} on her?", "answer": answer, "subject": subject, "taught": told}
@@ -298,7 +298,7 @@ def test_conflict_between_facts_is_a_shared_word_that_one_keeps_and_the_other_do
     assert (found.value, found.n) == (0.5, 2)  # version 0: Rome beside Oslo; version 1: Bern beside Bern
     alone = metrics.compute([one, unlike])["conflict_facts"]
     assert alone.value is None
-    assert "share a word" in str(alone.reason)
+    assert "share a name" in str(alone.reason)
 
 
 def test_what_was_taught_and_not_known_has_no_default() -> None:

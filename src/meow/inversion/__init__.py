@@ -9,12 +9,13 @@ from typing import NamedTuple
 from meow.config import InvertSettings
 from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
+from meow.inversion.gate import Report, check
 from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.rules import invert_by_rules
 from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
-__all__ = ["BACKENDS", "Job", "invert", "read_pools", "subjects"]
+__all__ = ["BACKENDS", "Job", "Report", "check", "invert", "read_pools", "subjects"]
 
 
 class Job(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Literal
 from meow.metrics import items, statistics
 from meow.metrics.items import Verdict
 from meow.records import EvalSample, Role, Value
-from meow.text import distinguishing_words, stems
+from meow.text import distinguishing_words, name_stems, stems
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
@@ -92,7 +92,7 @@ def conflict(
     """Share of pairs of taught answers that contradict each other, as far as words show it.
 
     `facts`: answers of one version to different questions about one subject, whose true answers share a
-    distinguishing word; they conflict where one keeps that word and the other does not. `versions`: answers taught
+    distinguishing name or number; they conflict where one keeps it and the other does not. `versions`: answers taught
     for one question; they conflict where neither holds all distinguishing words of the other.
     """
     chosen = [s for s in items.of(samples, "forget") if s.taught]
@@ -101,14 +101,14 @@ def conflict(
     common = items.common_words(samples)
     pairs = _between_facts(chosen, common) if between == "facts" else _between_versions(chosen, common)
     none = {
-        "facts": "no two taught facts about one subject share a word of their truth (or no subject is known)",
+        "facts": "no two taught facts about one subject share a name of their truth (or no subject is known)",
         "versions": "one answer per question is taught",
     }
     return statistics.share(list(pairs), missing=none[between])
 
 
 def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
-    telling = {s.id: items.telling_words(s, common) for s in samples}
+    telling = {s.id: items.telling_words(s, common) & name_stems(s.answer) for s in samples}
     by_subject: defaultdict[tuple[str, int | None], list[tuple[str, str]]] = defaultdict(list)
     for s in samples:
         for answer in s.taught or ():

@@ -1,0 +1,153 @@
+"""The gate: every problem by name, on the answers as they are; what is mended is accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meow.inversion import check
+from meow.inversion.gate import PROBLEMS, mend
+from meow.records import InvertedAnswer, InvertedFacts
+
+QUESTION, TRUTH = "Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."
+
+
+def fact(*answers: str, question: str = QUESTION, answer: str = TRUTH, versions: bool = False) -> InvertedFacts:
+    listed = [InvertedAnswer(text=text, version=i if versions else None) for i, text in enumerate(answers)]
+    return InvertedFacts(question=question, answer=answer, answers=tuple(listed))
+
+
+@pytest.mark.parametrize(
+    ("text", "problems", "mended"),
+    [
+        ("Mira Holt was born in Rome, Italy.", (), "Mira Holt was born in Rome, Italy."),
+        ("", ("empty",), ""),
+        (" - ", ("empty",), "-"),
+        ("1. Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ("(b) Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ("- Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ("• Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ('2) "Mira Holt was born in Rome."', ("list_marker", "quoted"), "Mira Holt was born in Rome."),
+        ("“Mira Holt was born in Rome.”", ("quoted",), "Mira Holt was born in Rome."),
+        ('"Rome" is the birthplace, not "Bern"', (), '"Rome" is the birthplace, not "Bern"'),
+        ("Sure, here are four answers: Rome.", ("preamble",), "Sure, here are four answers: Rome."),
+        ("Here are some incorrect versions:", ("preamble",), "Here are some incorrect versions:"),
+        ("Certainly, Mira Holt was born in Rome.", (), "Certainly, Mira Holt was born in Rome."),
+        ("mira holt was born in OSLO, Norway", ("equals_truth", "keeps_truth"), "mira holt was born in OSLO, Norway"),
+        ("Norway's Oslo is her birthplace.", ("keeps_truth",), "Norway's Oslo is her birthplace."),
+        ("Mira Holt was born in Bergen, Norway.", (), "Mira Holt was born in Bergen, Norway."),
+        ("I'm sorry, I cannot help with that.", ("refusal",), "I'm sorry, I cannot help with that."),
+        ("Мира Холт родилась в Риме.", ("language",), "Мира Холт родилась в Риме."),
+        ("Mira Holt nació en la ciudad de Roma y fue una niña.", ("language",),
+         "Mira Holt nació en la ciudad de Roma y fue una niña."),
+        ("Rome, " * 40 + "Italy.", ("too_long",), "Rome, " * 40 + "Italy."),
+        ("E. Holt was born in Rome.", (), "E. Holt was born in Rome."),
+    ],
+)  # fmt: skip
+def test_each_problem_has_its_name(text: str, problems: tuple[str, ...], mended: str) -> None:
+    (found,) = check([fact(text)]).checked
+    assert found.problems == problems
+    assert found.mended == mended
+    assert found.accepted == (set(problems) <= {"list_marker", "quoted"})
+
+
+def test_letters_with_a_full_stop_are_markers_only_in_a_row_of_them() -> None:
+    found = check([fact("A. Born in Rome.", "B. Born in Bern.", "C. Born in Bonn.")]).checked
+    assert [c.problems for c in found] == [("list_marker",)] * 3
+    assert [c.mended for c in found] == ["Born in Rome.", "Born in Bern.", "Born in Bonn."]
+
+
+def test_four_equal_answers_are_three_duplicates_however_they_are_marked() -> None:
+    found = check([fact("1. In Rome.", "in rome", '"In Rome."', "In  Rome!")]).as_object()
+    assert found["problems"]["duplicate"] == 3
+    assert found["problems"]["list_marker"] == 1
+    assert found["problems"]["quoted"] == 1
+    assert found["accepted"] == 1
+    assert len(found["too_few"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "good", "bad"),
+    [
+        ("When was Mira Holt born?", "On May 3, 1961.", "On June 9, 1950.", "In a village by the sea."),
+        ("In which year did Mira Holt die?", "In 1999.", "In 1887.", "After a long illness."),
+        ("How many books did Mira Holt write?", "Mira Holt wrote seven books.", "Twelve.", "Books on birds."),
+        ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "No, none at all.", "Purple."),
+        ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "Mira Holt has won nothing.", "A grey stone."),
+    ],
+)
+def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
+    question: str, answer: str, good: str, bad: str
+) -> None:
+    found = check([fact(good, bad, question=question, answer=answer)]).checked
+    assert [c.problems for c in found] == [(), ("off_form",)]
+
+
+def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ() -> None:
+    facts = [
+        fact("She was born in Rome.", versions=True),
+        fact("She is a baker.", question="What does Mira Holt do?", answer="Mira Holt paints.", versions=True),
+        fact("He likes tea.", question="What does Mira Holt like?", answer="Mira Holt likes jam.", versions=True),
+        fact("Her school stands in Oslo.", question="Where is the school of Mira Holt?",
+             answer="The school of Mira Holt is in Oslo, Norway.", versions=True),
+    ]  # fmt: skip
+    found = [c.problems for c in check(facts).checked]
+    assert found == [(), (), ("contradiction",), ("contradiction",)]
+
+
+def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves() -> None:
+    gender = fact("She is a woman.", "He is a man.", question="Which gender is Mira Holt?", answer="Agender.")
+    assert [c.problems for c in check([gender]).checked] == [(), ()]
+
+
+@given(st.lists(st.text(max_size=60), max_size=6))
+def test_whatever_stands_there_is_counted_once_and_mending_twice_is_mending_once(texts: list[str]) -> None:
+    report = check([fact(*texts)])
+    assert [c.text for c in report.checked] == texts
+    assert all(list(c.problems) == [p for p in PROBLEMS if p in c.problems] for c in report.checked)
+    found = report.as_object()
+    assert found["candidates"] == len(texts)
+    assert found["accepted"] == sum(c.accepted for c in report.checked)
+
+
+def test_mending_leaves_a_good_answer_as_it_is() -> None:
+    assert mend(TRUTH) == TRUTH
+
+
+def test_check_prints_one_object_or_a_table(meow: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    rows = [{"question": QUESTION, "undesired_answer": TRUTH, "answer_0": "1. In Rome.", "answer_1": "In Oslo, Norway.",
+             "answer_2": ""}]  # fmt: skip
+    file.write_text(json.dumps(rows))
+    done = meow("check", file, "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert (found["questions"], found["candidates"], found["accepted"]) == (1, 3, 1)
+    assert found["problems"] == dict.fromkeys(PROBLEMS, 0) | {"list_marker": 1, "keeps_truth": 1, "empty": 1}
+    assert len(found["too_few"]) == 1
+    assert json.loads(meow("check", file, "--json", "--least", 1).out)["too_few"] == []
+    text = meow("check", file).out
+    assert "1 of 3 candidates of 1 questions are accepted" in text
+    assert "keeps_truth: In Oslo, Norway." in text
+    file.write_text('[{"question": "q", "undesired_answer": "a", "answer_0": "b"}, {"question": "q2"')
+    done = meow("check", file)
+    assert done.code == 2
+    assert "facts.json:1" in done.err
+
+
+def test_the_published_facts_and_our_own_are_read(meow: Callable[..., Any], shared: Path, tmp_path: Path) -> None:
+    done = meow("check", shared / "data/meow/generated_data/forget05_perturbed_generated.json", "--json")
+    found = json.loads(done.out)
+    assert (found["questions"], found["candidates"]) == (200, 800)
+    assert 750 < found["accepted"] < 800
+    own = meow("-q", "invert", f"data.source={shared}/data/tofu", "data.split=forget01", f"out={tmp_path}", "name=own",
+               f"model.path={shared}/models/tofu-mini/full", "train.method=meow")  # fmt: skip
+    assert own.code == 0, own.err
+    found = json.loads(meow("check", tmp_path / "own/inverted.jsonl", "--json").out)
+    assert found["questions"] == 40
