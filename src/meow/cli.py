@@ -134,6 +134,21 @@ def check(
 
 
 @app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="Inverted facts, or an evaluation.")],
+    target: Annotated[Path, typer.Argument(help="What to write: .jsonl, .json or .csv.")],
+    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
+) -> None:
+    """Between our files and published ones, without loss; facts to one row a pair, or to preference pairs."""
+    from meow.convert import convert as write
+
+    n = write(source, target, form=form, remove=remove or [], reverse=reverse)
+    _say(f"{target}: {n} rows")
+
+
+@app.command()
 def memo(
     arguments: Arguments = None,
     metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,

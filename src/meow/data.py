@@ -178,12 +178,23 @@ def _inverted(row: Row) -> InvertedFacts:
         raise DataError(f"{row.where}: {wrong}: found {json.dumps(row.values[wrong])[:80]}, expected a text")
     if not columns:
         raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {', '.join(row.values)}")
-    answers = [InvertedAnswer(text=texts[k].strip()) for k in columns]
-    skip = {"question", TRUE_COLUMN, *columns, *Fact.model_fields}
+    answers = [InvertedAnswer(text=texts[k].strip(), version=_version(row, k)) for k in columns]
+    versions = {k for k in row.values if re.fullmatch(r"version_\d+", k)}
+    skip = {"question", TRUE_COLUMN, *columns, *versions, *Fact.model_fields}
     others = {k: v for k, v in texts.items() if k not in skip and not _is_number(v)}
-    taken = [k for k in row.values if k in columns or k in others or _SCORE.fullmatch(k)]
+    blank = {k for k, text in texts.items() if not text.strip()}  # a CSV has every row's columns in every row
+    taken = [k for k in row.values if k in {*columns, *others, *versions, *blank} or _SCORE.fullmatch(k)]
     more = {"answers": answers, "others": others}
     return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=taken)
+
+
+def _version(row: Row, column: str) -> int | None:
+    """The version that stands beside an answer (`version_0` beside `answer_0`), where one does."""
+    found = row.values.get(column.replace("answer", "version"))
+    try:
+        return None if found in (None, "") else int(found)
+    except (TypeError, ValueError) as e:
+        raise DataError(f"{row.where}: version of {column}: found {found!r}, expected a whole number") from e
 
 
 def _is_number(text: str) -> bool:

@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "text", "processes"},
     {"records", "config"},
     {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk"},
-    {"selection", "decode", "evaluation", "plots"},
+    {"selection", "decode", "evaluation", "plots", "convert"},
     {"differences"},
     {"compare"},
     {"summary"},

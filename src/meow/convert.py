@@ -1,0 +1,159 @@
+"""Between our files and those that people have: inverted facts, evaluations, pairs to train on. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from meow import data, published
+from meow.errors import ConfigError
+from meow.records import TRUE_COLUMN, EvalSample, InvertedFacts, read_json, write_json, write_records, write_text
+
+FORMS = ("meow", "published", "pairs", "dpo")
+"""What facts become: our rows; the published columns (`answer_0`, ...); one row for each question and false answer;
+rows of prompt, chosen (false) and rejected (true)."""
+_KEPT = ("id", "subject", "set", "lang")
+
+
+def convert(
+    source: Path, target: Path, *, form: str | None = None, remove: Sequence[str] = (), reverse: bool = False
+) -> int:
+    """Convert a file; a round trip between `meow` and `published` loses nothing.
+
+    An evaluation (TOFU's log, OpenUnlearning's file, our samples) becomes our samples (`.jsonl`) or TOFU's log
+    (`.json`). Facts become what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
+
+    Args:
+        source: the file, or for an evaluation also its folder.
+        target: what to write; the ending of its name says how.
+        form: of FORMS; default: `meow` for `.jsonl`, else `published`.
+        remove: columns to leave out: `answer_3`, or a further text column.
+        reverse: add `reversed_answer`, the true answer's words in reverse.
+
+    Returns:
+        Rows written.
+
+    Raises:
+        ConfigError: an unknown form or ending, or a column that is not there.
+        DataError: a bad source.
+    """
+    if target.suffix not in (".jsonl", ".json", ".csv"):
+        raise ConfigError(f"{target}: unknown form; end the name in .jsonl, .json or .csv")
+    if _is_evaluation(source):
+        return _evaluation(source, target)
+    form = form or ("meow" if target.suffix == ".jsonl" else "published")
+    if form not in FORMS:
+        raise ConfigError(f"--form: found {form!r}, expected one of {', '.join(FORMS)}")
+    facts = [_reversed(fact) if reverse else fact for fact in data.read_inverted(source)]
+    for column in remove:
+        facts = _without(facts, column)
+    if form == "meow" and target.suffix == ".jsonl":
+        write_records(target, facts)
+        return len(facts)
+    if form == "meow":
+        raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
+    rows = [row for fact in facts for row in ROWS[form](fact)]
+    WRITERS[target.suffix](target, rows)
+    return len(rows)
+
+
+def _published(fact: InvertedFacts) -> list[dict[str, Any]]:
+    """One row with the published columns, and what they do not hold in columns of its own."""
+    kept = {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
+    answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)}
+    versions = {f"version_{i}": a.version for i, a in enumerate(fact.answers) if a.version is not None}
+    meta = {"meta": fact.meta} if fact.meta else {}
+    chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
+    texts = {"question": fact.question, TRUE_COLUMN: fact.answer}
+    return [{**texts, **answers, **fact.others, **versions, **kept, **meta, **chat}]
+
+
+def _pairs(fact: InvertedFacts) -> list[dict[str, Any]]:
+    return [{"question": fact.question, "answer": answer.text} for answer in fact.answers if answer.text]
+
+
+def _dpo(fact: InvertedFacts) -> list[dict[str, Any]]:
+    return [{"prompt": fact.question, "chosen": a.text, "rejected": fact.answer} for a in fact.answers if a.text]
+
+
+ROWS: dict[str, Callable[[InvertedFacts], list[dict[str, Any]]]] = {
+    "published": _published, "pairs": _pairs, "dpo": _dpo,
+}  # fmt: skip
+"""The rows of one fact, by form."""
+
+
+def _reversed(fact: InvertedFacts) -> InvertedFacts:
+    text = " ".join(reversed(fact.answer.split()))
+    return fact.model_copy(update={"others": {**fact.others, "reversed_answer": text}})
+
+
+def _without(facts: Sequence[InvertedFacts], column: str) -> list[InvertedFacts]:
+    """Facts without a column; later answers move up."""
+    place = int(column[7:]) if column.startswith("answer_") and column[7:].isdigit() else None
+    there = any(
+        column in fact.others if place is None else place < len(fact.answers) for fact in facts
+    )  # fmt: skip
+    if not there:
+        known = sorted({name for fact in facts for name in fact.others})
+        raise ConfigError(
+            f"--remove: no column {column!r}; there are answer_0, answer_1, ... {', '.join(known)}".rstrip()
+        )
+    return [
+        fact.model_copy(
+            update={"others": {k: v for k, v in fact.others.items() if k != column},
+                    "answers": tuple(a for i, a in enumerate(fact.answers) if i != place)}
+        )
+        for fact in facts
+    ]  # fmt: skip
+
+
+def _json_lines(target: Path, rows: Sequence[dict[str, Any]]) -> None:
+    write_text(target, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _csv(target: Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(k for row in rows for k in row)), restval="", lineterminator="\n")
+    writer.writeheader()
+    plain = [
+        {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in row.items()}
+        for row in rows
+    ]
+    writer.writerows(plain)
+    write_text(target, text.getvalue())
+
+
+WRITERS: dict[str, Callable[[Path, Sequence[dict[str, Any]]], None]] = {
+    ".jsonl": _json_lines, ".json": lambda target, rows: write_json(target, list(rows)), ".csv": _csv,
+}  # fmt: skip
+"""Writes rows, by the ending of a file's name."""
+
+
+def _is_evaluation(source: Path) -> bool:
+    """Whether a path is an evaluation: a folder that holds one, our samples, or a published file."""
+    if source.is_dir():
+        return published.find(source) is not None
+    if source.suffix == ".jsonl":
+        return source.name == "samples.jsonl"
+    if source.suffix != ".json" or not source.is_file():
+        return False
+    value = read_json(source)
+    return isinstance(value, dict) and (
+        bool(set(published.TOFU_SETS.values()) & value.keys())
+        or any(isinstance(v, dict) and "agg_value" in v for v in value.values())
+    )
+
+
+def _evaluation(source: Path, target: Path) -> int:
+    samples: Sequence[EvalSample] = published.read(source).samples
+    if target.suffix == ".csv":
+        raise ConfigError(f"{target}: an evaluation becomes .jsonl (our samples) or .json (TOFU's log)")
+    if target.suffix == ".jsonl":
+        write_records(target, samples)
+    else:
+        write_json(target, published.tofu_log(samples))
+    return len(samples)
