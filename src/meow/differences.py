@@ -23,9 +23,9 @@ class Changed(NamedTuple):
     n: int
     """Items."""
     values: Mapping[str, Value]
-    """By label."""
+    """By label, or by run."""
     difference: Value | None
-    """After minus before over the same items; None where one of the two is missing."""
+    """The second minus the first over the same items; None where one of the two is missing."""
 
     def as_object(self) -> dict[str, Any]:
         """Values by label and the difference, as JSON."""
@@ -44,44 +44,54 @@ class Changed(NamedTuple):
 
 
 def read(folder: Path) -> list[Changed]:
-    """What was measured in a run folder, by metric."""
-    logs = {(k, label): _log(folder, k, label) for k in ("nlu", "nlg") for label in LABELS}
+    """What was measured in a run folder, by metric, and what forgetting changed."""
+    return _changed({label: folder / "capability" / label for label in LABELS}, "before", "after")
+
+
+def between(one: Path, other: Path) -> list[Changed]:
+    """What two runs left after forgetting, item by item: the second against the first."""
+    sides = {folder.resolve().name: folder / "capability/after" for folder in (one, other)}
+    return _changed(sides, *sides) if len(sides) == 2 else []
+
+
+def _changed(sides: Mapping[str, Path], first: str, second: str) -> list[Changed]:
+    """Every metric of some models by their name, and the difference between two of them."""
     found = []
     for kind in ("nlu", "nlg"):
-        mine = {label: log for (k, label), log in logs.items() if k == kind and log is not None}
-        for name in dict.fromkeys(name for log in mine.values() for name in log.metrics):
-            values = {label: log.metrics[name] for label, log in mine.items() if name in log.metrics}
-            gap = None
-            if {"before", "after"} <= values.keys():
-                gap = _nlu(folder, name) if kind == "nlu" else _nlg(folder, name, mine["after"])
-            found.append(Changed(name, max(v.n for v in values.values()), values, gap))
+        logs = {name: log for name, side in sides.items() if (log := _log(side, kind)) is not None}
+        for metric in dict.fromkeys(metric for log in logs.values() for metric in log.metrics):
+            values = {name: log.metrics[metric] for name, log in logs.items() if metric in log.metrics}
+            both = {first, second} <= values.keys()
+            gap = {"nlu": _nlu, "nlg": _nlg}[kind](sides[first], sides[second], metric) if both else None
+            found.append(Changed(metric, max(v.n for v in values.values()), values, gap))
     return found
 
 
-def _log(folder: Path, kind: str, label: str) -> CapabilityLog | None:
-    file = folder / f"capability/{label}/{kind}.json"
+def _log(side: Path, kind: str) -> CapabilityLog | None:
+    file = side / f"{kind}.json"
     return CapabilityLog.model_validate(read_json(file)) if file.is_file() else None
 
 
-def _nlu(folder: Path, name: str) -> Value:
-    """Items that are right after and were not before, against those that were."""
+def _nlu(one: Path, other: Path, name: str) -> Value:
+    """Items that are right on one side and not on the other."""
     task, _, metric = name.rpartition(" ")
     scores = []
-    for label in ("before", "after"):
-        rows = read_records(folder / f"capability/{label}/nlu.jsonl", NluSample)
+    for side in (one, other):
+        rows = read_records(side / "nlu.jsonl", NluSample)
         scores.append({s.index: s.right[metric] for s in rows if s.task == task and metric in s.right})
     both = sorted(scores[0].keys() & scores[1].keys())
     return paired.difference([scores[0][i] for i in both], [scores[1][i] for i in both], binary=True)
 
 
-def _nlg(folder: Path, name: str, log: CapabilityLog) -> Value:
+def _nlg(one: Path, other: Path, name: str) -> Value:
     texts = []
-    for label in ("before", "after"):
-        rows = read_records(folder / f"capability/{label}/nlg.jsonl", NlgSample)
+    for side in (one, other):
+        rows = read_records(side / "nlg.jsonl", NlgSample)
         texts.append({s.prompt + s.continuation: s for s in rows})
     both = [text for text in texts[0] if text in texts[1]]
     sides = [[side[text] for text in both] for side in texts]
-    full = log.settings.get("nlg.scope") == "full"
+    logs = [log for side in (one, other) if (log := _log(side, "nlg")) is not None]
+    full = logs[-1].settings.get("nlg.scope") == "full"
     if name == "ppl":
         sums = [np.array([[s.nll, s.n_tokens] for s in side], dtype=np.float64) for side in sides]
 
@@ -103,9 +113,8 @@ def _nlg(folder: Path, name: str, log: CapabilityLog) -> Value:
             return before, after
 
         return paired.of_statistic(len(both), bleus)
-    values = [_log(folder, "nlg", label) for label in ("before", "after")]
-    numbers = [v.metrics[name].value for v in values if v is not None]
-    if len(numbers) < 2 or numbers[0] is None or numbers[1] is None:
+    numbers = [log.metrics[name].value for log in logs]
+    if numbers[0] is None or numbers[1] is None:
         return Value(value=None, reason="not computable on both sides")
     return Value(value=numbers[1] - numbers[0], n=len(both), reason="no interval: a distance between two sets of texts")
 

@@ -12,6 +12,7 @@ from meow import differences, metrics
 from meow import memory as recall
 from meow.compare import Compared, points
 from meow.compare import table as compared_table
+from meow.differences import Changed
 from meow.errors import DataError
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
@@ -208,21 +209,28 @@ def robustness(folder: Path) -> None:
 
 
 def capability(folders: Sequence[Path]) -> None:
-    """NLU and NLG of every label, what forgetting changed with its interval, and whether that is more than noise."""
+    """NLU and NLG of every run's labels, what forgetting changed, and how the runs differ from the first of them."""
     for folder in folders:
-        found = differences.read(folder)
-        if not found:
-            continue
-        table = Table(box=None, pad_edge=False, header_style="bold", title=folder.name, title_justify="left")
-        labels = [label for label in differences.LABELS if any(label in row.values for row in found)]
-        for head in ("", "n", *labels, "change", "95% interval", ""):
-            table.add_column(head, justify="right" if head else "left", no_wrap=head != "")
-        for row in found:
-            cells = [metrics.show(row.values[label]) if label in row.values else "" for label in labels]
-            table.add_row(row.name, str(row.n), *cells, *row.change())
-        out.print(table)
-        for text in dict.fromkeys(f"{row.name}: {v.reason}" for row in found for v in row.values.values() if v.reason):
-            out.print(text, highlight=False, soft_wrap=True)
+        labels = differences.LABELS
+        _capability(folder.resolve().name, labels, differences.read(folder), "after - before")
+    for folder in folders[1:]:
+        names = [path.resolve().name for path in (folders[0], folder)]
+        _capability(" and ".join(names), names, differences.between(folders[0], folder), "second - first")
+
+
+def _capability(title: str, names: Sequence[str], found: Sequence[Changed], change: str) -> None:
+    if not found:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    shown = [name for name in names if any(name in row.values for row in found)]
+    for head in ("", "n", *shown, change, "95% interval", ""):
+        table.add_column(head, justify="right" if head else "left", no_wrap=head != "")
+    for row in found:
+        cells = [metrics.show(row.values[name]) if name in row.values else "" for name in shown]
+        table.add_row(row.name, str(row.n), *cells, *row.change())
+    out.print(table)
+    for text in dict.fromkeys(f"{row.name}: {v.reason}" for row in found for v in row.values.values() if v.reason):
+        out.print(text, highlight=False, soft_wrap=True)
 
 
 def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]], n: int = 10) -> None:

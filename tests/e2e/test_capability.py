@@ -285,3 +285,21 @@ def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
     assert found["ppl"].reason == "outside the noise"
     assert found["mauve"] is not None
     assert "no interval" in str(found["mauve"].reason)
+
+
+def test_two_runs_are_compared_item_by_item(tmp_path: Path) -> None:
+    from meow.records import CapabilityLog, Value, write_json, write_records
+
+    for run, right in (("one", [1, 1, 0, 0]), ("two", [0, 1, 0, 0])):
+        folder = tmp_path / run / "capability/after"
+        rows = [NluSample(task="t", index=i, right={"acc": x}) for i, x in enumerate(right)]
+        write_records(folder / "nlu.jsonl", rows)
+        value = Value(value=sum(right) / 4, n=4)
+        log = CapabilityLog(label="after", kind="nlu", source="here", metrics={"t acc": value})
+        write_json(folder / "nlu.json", log.model_dump(mode="json"))
+    (row,) = differences.between(tmp_path / "one", tmp_path / "two")
+    assert [row.values[name].value for name in ("one", "two")] == [0.5, 0.25]
+    assert row.difference is not None
+    assert row.difference.value == -0.25
+    assert row.difference.reason == "within the noise: 1 lost, 0 won, McNemar p = 1"
+    assert differences.between(tmp_path / "one", tmp_path / "one") == []
