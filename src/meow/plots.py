@@ -33,21 +33,27 @@ class Point(NamedTuple):
     """Forget quality, a p-value."""
 
 
+MANY = 8
+"""Points beyond which they are numbered and named beside the picture."""
+
+
 def quality_utility(points: Sequence[Point]) -> str:
     """Forget quality (logarithmic) against utility; up and to the right is better.
 
     Args:
         points: models with both numbers.
     """
-    with _figure(6.4, 3.6) as (figure, axes):
-        lowest = min([p.quality for p in points if p.quality > 0], default=1e-3)
-        floor = lowest / 10
-        for i, point in enumerate(points):
-            y = max(point.quality, floor)
-            axes.plot(point.utility, y, "o", ms=8, color=PALETTE[i % len(PALETTE)])
-            left = point.utility > sum(axes.get_xlim()) / 2 and len(points) > 1
+    many = len(points) > MANY
+    names = [str(i) for i in range(1, len(points) + 1)] if many else [p.name for p in points]
+    with _figure(7.6 if many else 6.4, 4.2 if many else 3.6) as (figure, axes):
+        floor = min([p.quality for p in points if p.quality > 0], default=1e-3) / 10
+        places = [(point.utility, max(point.quality, floor)) for point in points]
+        for i, place in enumerate(places):
+            axes.plot(*place, "o", ms=6 if many else 8, color=PALETTE[i % len(PALETTE)])
+        for (x, y), text in _together(places, names).items():
+            left = x > sum(axes.get_xlim()) / 2 and len(points) > 1
             axes.annotate(
-                point.name, (point.utility, y), textcoords="offset points", xytext=(-9 if left else 9, 6),
+                text, (x, y), textcoords="offset points", xytext=(-7 if left else 7, 5), fontsize=8 if many else 10,
                 ha="right" if left else "left",
             )  # fmt: skip
         axes.axhline(0.05, lw=0.8, ls=":", color=INK)
@@ -55,10 +61,23 @@ def quality_utility(points: Sequence[Point]) -> str:
                       xytext=(4, 3), fontsize=8)  # fmt: skip
         axes.set_yscale("log")
         axes.set_ylim(floor, 3)
-        axes.margins(x=0.25)
+        axes.margins(x=0.1 if many else 0.25)
         axes.set_xlabel("model utility (GM)")
         axes.set_ylabel("forget quality (p)")
+        if many:
+            listed = "\n".join(f"{name:>2}  {point.name}" for name, point in zip(names, points, strict=True))
+            axes.annotate(listed, (1.02, 1), xycoords="axes fraction", va="top", fontsize=7)
         return _svg(figure, "Forget quality against model utility")
+
+
+def _together(places: Sequence[tuple[float, float]], names: Sequence[str]) -> dict[tuple[float, float], str]:
+    """One label for points that lie on each other."""
+    width = max(x for x, _ in places) - min(x for x, _ in places) or 1.0
+    found: dict[tuple[float, float], list[str]] = {}
+    for (x, y), name in zip(places, names, strict=True):
+        near = next((p for p in found if abs(p[0] - x) < 0.03 * width and abs(math.log10(p[1] / y)) < 0.2), (x, y))
+        found.setdefault(near, []).append(name)
+    return {place: ", ".join(listed) for place, listed in found.items()}
 
 
 def quality_utility_text(points: Sequence[Point], *, width: int = 60, height: int = 12) -> list[str]:

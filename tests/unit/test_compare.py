@@ -135,3 +135,13 @@ def test_what_an_open_unlearning_file_states_and_does_not_hold_is_marked(tmp_pat
     assert row.metrics["mia_min_k"] == Value(value=0.71, unit="AUC", reason="as the file states it")
     assert row.metrics["privacy_leak"].value == -33
     assert row.metrics["mia_loss"].value is None
+
+
+def test_many_points_are_numbered_and_named_beside_the_picture_and_share_a_label_where_they_meet() -> None:
+    points = [plots.Point(f"method{i}", 0.5 + 0.1 * (i // 2), 10.0 ** -(i // 2)) for i in range(10)]
+    svg = plots.quality_utility(points)
+    for i in range(5):
+        assert f"{2 * i + 1}, {2 * i + 2}" in svg
+    assert all(f"method{i}" in svg for i in range(10))
+    assert "method3" in plots.quality_utility(points[:4])
+    assert "1, 2" not in plots.quality_utility(points[:4])
