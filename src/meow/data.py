@@ -168,7 +168,8 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
 
 
 def _inverted(row: Row) -> InvertedFacts:
-    if {"answers", "key"} & row.values.keys():  # our own rows leave out what is empty
+    own = "key" in row.values and not any(_ANSWER.fullmatch(k) for k in row.values)  # ours leave out what is empty
+    if "answers" in row.values or own:
         more = {"answers": row.values.get("answers", []), "others": row.values.get("others", {})}
         return _fact(InvertedFacts, row, more, taken=("answers", "others", "key"))
     texts = {k: v for k, v in row.values.items() if isinstance(v, str)}

@@ -62,8 +62,11 @@ def write_log(
     before = None if label in ("before", "reference") else samples_of(folder, "before")
     reference = None if label == "reference" else samples_of(folder, "reference")
     if label.startswith(PARTIAL):
+        whole = samples_of(folder, "before")
+        places = {s.id: s.index for s in whole}  # among all facts: halves are told by it
+        samples = [s.model_copy(update={"index": places.get(s.id, s.index)}) for s in samples]
         before, reference = (_alike(samples, rows or []) for rows in (before, reference))
-        samples = _with_words(samples, samples_of(folder, "before"))
+        samples = _with_words(samples, whole)
     chosen: dict[str, Value] = {}
     if config.train.evaluate_every is not None:
         halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
@@ -117,24 +120,25 @@ def write_facts(folder: Run) -> None:
 def rescore(folder: Run, config: RunConfig) -> list[str]:
     """Compute every `log.json` of a run folder again from its samples.
 
-    A reference that is a published evaluation is read again, so that another one can be set.
-
     Args:
         folder: of the run.
-        config: of the run; `eval.reference` may be another one than before.
+        config: of the run.
 
     Returns:
         The labels.
 
     Raises:
-        DataError: there is no evaluation, or the reference is a model, which was not evaluated yet.
+        DataError: there is no evaluation, or the reference is a model that this run has not evaluated.
     """
     reference = Path(config.eval.reference) if config.eval.reference else None
     labels = [file.parent.name for file in sorted(folder.path.glob("eval/*/samples.jsonl"))]
     if not labels:
         raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
-    if reference is not None and not samples_of(folder, "reference") and published.find(reference) is None:
-        raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
+    if reference is not None and published.find(reference) is None:
+        known = published.read(folder / "eval/reference").log if "reference" in labels else None
+        same = known is not None and known.model.get("path", "").startswith(str(reference))
+        if known is None or (reference.exists() and not same):
+            raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
     for label in labels:
         old = published.read(folder / f"eval/{label}").log
         write_log(folder, config, label, samples_of(folder, label), old.model if old else {})

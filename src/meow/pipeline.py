@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from meow import data, evaluation, plots, stages
+from meow import data, evaluation, plots, published, stages
 from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
@@ -132,6 +132,12 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     folder = run_of(config)
     if rescore:
         with folder.locked():
+            if (
+                config.eval.reference
+                and published.find(Path(config.eval.reference))
+                and not stages.reference_model(config)
+            ):
+                perform(folder, config, stage_named("eval/reference"), force=True)
             labels = evaluation.rescore(folder, config)
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
@@ -174,6 +180,8 @@ def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
         kind: `nlu` or `nlg`.
         force: redo what was made with other settings.
     """
+    if config.model.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
     folder = run_of(config)
     function = {"nlu": stages.nlu, "nlg": stages.nlg}[kind]
     with folder.locked(config):

@@ -247,6 +247,26 @@ def test_what_is_wrong_is_one_line(
     assert len(done.err.splitlines()) == 1
 
 
+def test_a_malformed_row_and_a_missing_model_are_one_line_and_one_item_has_no_interval(
+    meow: Callable[..., Any], shared: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "piqa/validation.jsonl"
+    file.parent.mkdir()
+    call = ["-q", "nlu", "--split", "piqa", f"nlu.data={tmp_path}", f"out={tmp_path}"]
+    model = ["--model_name_or_path", shared / "models/tofu-mini/full"]
+    for text, message in (('{"goal": "g"', "validation.jsonl:1: malformed JSON"), ('{"goal": "g"}', "cannot run piqa")):
+        file.write_text(text + "\n")
+        done = meow(*call, *model)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert message in done.err
+    assert "model.path: not set" in meow(*call).err
+    file.write_text('{"goal": "g", "sol1": "a", "sol2": "b", "label": 0}\n')
+    assert meow(*call, *model).code == 0
+    log = json.loads((tmp_path / "full/capability/before/nlu.json").read_text())
+    assert log["metrics"]["piqa acc"]["n"] == 1
+    assert "low" not in log["metrics"]["piqa acc"]
+
+
 def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
     """12 items: 8 lost, 1 won, 3 equal. McNemar: p = 2 (C(9,0) + C(9,1)) / 2^9 = 20/512."""
     from meow.records import CapabilityLog, Value, write_json, write_records

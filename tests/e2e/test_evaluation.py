@@ -88,10 +88,15 @@ def test_it_is_scored_again_without_a_model_and_with_another_reference(
     again = json.loads(meow("compare", log, "--reference", folder / "eval/reference", "--json").out)
     for name in HEAD[1:]:
         assert again[name] == pytest.approx(alone[1][name], rel=1e-9)
+    other = meow("eval", folder, "--rescore", "--json", "--reference", log)
+    assert other.code == 0, other.err
+    assert json.loads(other.out)["ks_d"] == 0  # the log is this model's own
+    refused = meow("eval", folder, "--rescore", "--reference", shared / "models/tofu-mini/retain95")
+    assert (refused.code, "which this run has not evaluated" in refused.err) == (2, True)
     rows = (folder / "eval/before/samples.jsonl").read_text().splitlines()
     first = json.loads(rows[0]) | {"generation": "I cannot say.", "rougeL_recall": 0.0}
     (folder / "eval/before/samples.jsonl").write_text("\n".join([json.dumps(first), *rows[1:]]) + "\n")
-    changed = json.loads(meow("eval", folder, "--rescore", "--json").out)
+    changed = json.loads(meow("eval", folder, "--rescore", "--json", "--reference", log).out)
     assert changed["metrics"]["forget_rougeL"]["value"] < alone[1]["metrics"]["forget_rougeL"]["value"]
 
 

@@ -185,7 +185,8 @@ def test_a_degenerate_model_is_evaluated_without_a_crash_or_an_infinity(
     losses = [s.true.avg_loss for s in samples if s.true]
     if kind == "uniform":
         assert losses == pytest.approx([math.log(head.weight.shape[0])] * len(losses), rel=1e-5)
-        assert found["detectability"].value == pytest.approx(0.5, abs=0.5)
+        assert found["exact_memorization"].value == 0  # the argmax of equal logits is token 0, which no answer holds
+        assert found["extraction_strength"].value == 0
         assert found["facts_told"].value == 0
     else:
         assert min(losses) > 50

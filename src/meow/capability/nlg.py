@@ -100,9 +100,9 @@ def continue_texts(lm: LM, texts: Sequence[str], *, known: Collection[str] = ())
     Raises:
         DataError: a text that does not fit the context.
     """
-    keys = row_keys(lm, texts)
-    for at in range(0, len(texts), GROUP):
-        group = [(text, key) for text, key in zip(texts, keys, strict=True) if key not in known][at : at + GROUP]
+    left = [(text, key) for text, key in zip(texts, row_keys(lm, texts), strict=True) if key not in known]
+    for at in range(0, len(left), GROUP):
+        group = left[at : at + GROUP]
         encoded = [_split(lm, text) for text, _ in group]
         prompts = [replace(e, ids=e.ids[: e.start]) for e, _ in encoded]
         answers = lm.generate(prompts, [len(e.ids) - e.start for e, _ in encoded])

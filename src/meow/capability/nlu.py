@@ -7,6 +7,7 @@ split, four shots from train, greedy, eight new tokens, the label must open the 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from meow.config import NluSettings
 from meow.data import check_hub
 from meow.errors import ConfigError, DataError
 from meow.lm import LM
-from meow.records import NluSample, Value
+from meow.records import NluSample, Value, json_lines
 
 SPLITS = {
     "piqa": ("piqa",), "arcc": ("arc_challenge",), "arce": ("arc_easy",),
@@ -38,7 +39,8 @@ def task_files(settings: NluSettings) -> dict[str, dict[str, Path]]:
     """The local files of each task, by part; empty for a task that the harness fetches.
 
     Raises:
-        ConfigError: no such task folder, or a task that needs the hub, which cannot be reached.
+        ConfigError: no such task folder.
+        DataError: a malformed row (names the line), or a task that needs the hub, which cannot be reached.
     """
     found: dict[str, dict[str, Path]] = {}
     for task in settings.tasks:
@@ -56,6 +58,10 @@ def task_files(settings: NluSettings) -> dict[str, dict[str, Path]]:
                 f"{folder}: holds no {', '.join(f'{part}.jsonl' for part in PARTS)}; expected the task's rows, one "
                 "JSON object a line"
             )
+        for file in files.values():
+            for line, row in json_lines(file):
+                if not isinstance(row, dict):
+                    raise DataError(f"{file}:{line}: found {type(row).__name__}, expected an object; mend the line")
         found[task] = files
     return found
 
@@ -79,6 +85,9 @@ def evaluate_tasks(
         DataError: a row that the task cannot read, or shots that do not fit the context.
     """
     harness = _harness()
+    from datasets.exceptions import DatasetsError
+    from jinja2 import TemplateError
+
     files = task_files(settings)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         specs = [_spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks]
@@ -96,7 +105,7 @@ def evaluate_tasks(
                 use_cache=str(cache) if cache else None, log_samples=True, bootstrap_iters=1000,
                 random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
             )  # fmt: skip
-        except (KeyError, ValueError, TypeError, IndexError) as e:
+        except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
             raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
     return _read(found)
 
@@ -112,7 +121,7 @@ def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSam
         for key, number in numbers.items():
             metric, _, used = key.partition(",")
             error = found["results"][task].get(f"{metric}_stderr,{used}")
-            known = isinstance(error, float)
+            known = isinstance(error, float) and math.isfinite(error)
             errors[metric] = error if known else None
             ends = (number - 1.96 * error, number + 1.96 * error) if known else (None, None)
             values[metric] = Value(value=number, n=len(rows), low=ends[0], high=ends[1], unit="share")

@@ -22,6 +22,11 @@ def part(config: RunConfig, section: str) -> dict[str, Any]:
 
 
 def seed_of(config: RunConfig) -> int:
+    """The seed of a run.
+
+    Raises:
+        ConfigError: a list of seeds, which stands for several runs.
+    """
     if not isinstance(config.seed, int):
         raise ConfigError("seed: a list stands for several runs; this command takes one, as in seed=0")
     return config.seed
@@ -38,6 +43,7 @@ def texts(fact: Fact) -> list[Any]:
 
 
 def read_if(path: Path, kind: Any) -> list[Any]:
+    """The rows of a file that meow wrote; none where it is not there."""
     return read_records(path, kind) if path.is_file() else []
 
 
