@@ -170,7 +170,7 @@ def details(folder: Path) -> None:
     if log is None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold", title=label, title_justify="left", title_style="bold")
-    for head in ("metric", "value", "95% interval", "n", "95th percentile", "worst"):
+    for head in ("metric", "value", "95% interval", "n", "95% no worse than", "worst"):
         table.add_column(head, justify="left" if head == "metric" else "right")
     missing: dict[str, list[str]] = {}
     for name, value in log.metrics.items():
@@ -229,7 +229,9 @@ def _capability(title: str, names: Sequence[str], found: Sequence[Changed], chan
         cells = [metrics.show(row.values[name]) if name in row.values else "" for name in shown]
         table.add_row(row.name, str(row.n), *cells, *row.change())
     out.print(table)
-    for text in dict.fromkeys(f"{row.name}: {v.reason}" for row in found for v in row.values.values() if v.reason):
+    for text in dict.fromkeys(
+        f"{row.name}, {name}: {v.reason}" for row in found for name, v in row.values.items() if v.reason
+    ):
         out.print(text, highlight=False, soft_wrap=True)
 
 

@@ -51,7 +51,7 @@ def _cell(name: str, value: Value | None, *, asked: bool) -> dict[str, str]:
         return {"text": "not computable", "why": (value.reason if value else None) or "not measured"}
     notes = [f"{value.low:.3f} to {value.high:.3f}"] if value.low is not None and value.high is not None else []
     worst = metrics.worst(name, value)
-    notes += [f"95th percentile {worst[1]:.3f}, worst {worst[0]:.3f}"] if worst else []
+    notes += [f"95% no worse than {worst[1]:.3f}, worst {worst[0]:.3f}"] if worst else []
     notes += [f"n = {value.n}"] if value.n else []
     notes += [f"used to choose: {value.selected_on}"] if value.selected_on else []
     notes += [value.reason] if value.reason else []
