@@ -40,6 +40,7 @@ DataPath = Annotated[
     typer.Option("--data-path", "--data_path", help="Facts (a file), or a folder or hub id in TOFU's layout."),
 ]
 Split = Annotated[str | None, typer.Option("--split", help="= data.split")]
+ForgetFile = Annotated[str | None, typer.Option("--forget", help="= data.forget")]
 Method = Annotated[str | None, typer.Option("--method", help="= train.method")]
 SavePath = Annotated[
     Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
@@ -109,9 +110,19 @@ def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = Fal
 
 
 @app.command()
-def invert(arguments: Arguments = None, data_path: DataPath = None, split: Split = None, force: Force = False) -> None:
-    """Forget set -> inverted.jsonl: false versions of every answer."""
-    _until("invert", _settings(arguments, data_path=data_path, split=split), force)
+def invert(
+    arguments: Arguments = None,
+    data_path: DataPath = None,
+    split: Split = None,
+    forget_file: ForgetFile = None,
+    force: Force = False,
+) -> None:
+    """Forget set -> inverted.jsonl: false versions of every answer, what the gate found, and a few of them."""
+    from meow import pipeline, summary
+
+    config = _settings(arguments, data_path=data_path, split=split, more={"data.forget": forget_file})
+    for one in pipeline.seeds(config):
+        summary.inverted(pipeline.run(one, force=force, until="invert"))
 
 
 @app.command()
@@ -183,7 +194,7 @@ def forget(
     method: Method = None,
     model_name_or_path: ModelPath = None,
     tokenizer_path: TokenizerPath = None,
-    forget_file: Annotated[str | None, typer.Option("--forget", help="= data.forget")] = None,
+    forget_file: ForgetFile = None,
     retain_file: Annotated[str | None, typer.Option("--retain", help="= data.retain")] = None,
     force: Force = False,
 ) -> None:

@@ -76,7 +76,7 @@ class DataSettings(Settings):
     """What to forget, what to keep, what to evaluate on."""
 
     source: str | None = None
-    """Folder or hub id in TOFU's layout (`locuslab/TOFU`)."""
+    """Folder or hub id in TOFU's layout; default: `locuslab/TOFU`."""
     split: str | None = None
     """TOFU's forget split: `forget01`, `forget05` or `forget10`; the retain split follows (`retain99`, ...)."""
     forget: str | None = None
@@ -91,15 +91,53 @@ class DataSettings(Settings):
 class InvertSettings(Settings):
     """How inverted facts are made."""
 
-    backend: Literal["rules", "file"] = "rules"
-    """`rules`: swap names, places, dates and numbers offline; `file`: read `path`."""
+    backend: Literal["rules", "local", "openai", "file"] = "rules"
+    """`rules`: swap names, places, dates and numbers offline; `local`: ask a chat model that is loaded here; `openai`:
+    ask an OpenAI-compatible server, which then sees the facts; `file`: read `path`."""
     path: str | None = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
+    gate: bool = True
+    """Reject what the gate does not accept (`meow check` names the problems), and ask a model again; false: take the
+    answers as they are, and only count."""
     n: Positive = 4
     """Inverted answers (versions) per question."""
     pools: str | None = None
     """Your own lists of values: a JSON file `{"city": ["Oslo", ...], ...}`; where an answer holds one of a list, it is
     swapped for another of the same list. `{"city": {"find": [...], "replace": [...]}}` keeps the two apart."""
+
+    model: str | None = None
+    """`local`: hub id or folder of the model that is asked, default: the original; `openai`: its name on the server."""
+    url: str | None = None
+    """`openai`: the server's base address, as in http://localhost:8000/v1. Its key comes from MEOW_API_KEY or
+    OPENAI_API_KEY."""
+    by: Literal["auto", "question", "subject"] = "auto"
+    """`local`, `openai`: what one request asks for: `n` answers to one question, or one version of all facts about a
+    subject, as many as fit; `auto`: `subject`, but `question` for a prompt of yours that does not use `facts`."""
+    prompt: str | None = None
+    """`local`, `openai`: your own prompt, a text file in Jinja's form with `n`, `question`, `answer`, `taken` (answers
+    that are there already) or `facts`, `told`, `subject`; default: our own."""
+    temperature: Annotated[float, Field(ge=0)] = 0.9
+    """`local`, `openai`: 0 is greedy."""
+    max_new_tokens: Positive = 512
+    """`local`, `openai`: tokens of one reply at most."""
+    tries: Positive = 3
+    """`local`, `openai`: times that answers are asked for until the gate accepts enough."""
+    concurrency: Positive = 8
+    """`openai`: requests under way at once."""
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    """`openai`: seconds to wait for one reply before it is asked for again."""
+    max_requests: Positive | None = None
+    """`local`, `openai`: stop after this many requests of the run, repeated ones included; the same command with a
+    larger budget goes on."""
+    max_tokens: Positive | None = None
+    """`local`, `openai`: send nothing more once the run's requests and replies hold this many tokens."""
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """`local`, `openai`: send nothing more after this time; the same command goes on."""
+    price: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    """`openai`: cost of a million tokens, sent and received, in the currency of your choice, to count the cost."""
+    extra: dict[str, Any] = {}
+    """`openai`: further fields of each request, as in {reasoning_effort: low}; null leaves one out, as in
+    {max_tokens: null, max_completion_tokens: 512}."""
 
     @model_validator(mode="before")
     @classmethod

@@ -33,6 +33,8 @@ from meow.records import (
     write_text,
 )  # fmt: skip
 
+TOFU = "locuslab/TOFU"
+"""Where a split comes from if no source is named."""
 RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 """The retain split of TOFU that goes with each forget split."""
 HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
@@ -170,8 +172,8 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
 def _inverted(row: Row) -> InvertedFacts:
     own = "key" in row.values and not any(_ANSWER.fullmatch(k) for k in row.values)  # ours leave out what is empty
     if "answers" in row.values or own:
-        more = {"answers": row.values.get("answers", []), "others": row.values.get("others", {})}
-        return _fact(InvertedFacts, row, more, taken=("answers", "others", "key"))
+        more: dict[str, Any] = {k: row.values[k] for k in ("answers", "others", "gate") if k in row.values}
+        return _fact(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
     texts = {k: v for k, v in row.values.items() if isinstance(v, str)}
     columns = sorted((k for k in row.values if _ANSWER.fullmatch(k)), key=lambda k: int(k.split("_")[1]))
     wrong = next((k for k in columns if k not in texts), None)
@@ -366,9 +368,9 @@ def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
     """
     if path is not None:
         return read_qa(Path(path), set_="unrelated")
-    if settings.forget or not settings.source:
+    if settings.forget:
         raise ConfigError("robustness.unrelated: not set; name a file of questions and answers on something else")
-    return read_qa(tofu_file(settings.source, "world_facts"), set_="unrelated")
+    return read_qa(tofu_file(_tofu(settings)[0], "world_facts"), set_="unrelated")
 
 
 def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[EvalItem]:
@@ -422,10 +424,10 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
 
 
 def _tofu(settings: DataSettings) -> tuple[str, str]:
-    if not settings.source or not settings.split:
+    if not settings.split:
         raise ConfigError(
             "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
         )
     if settings.split not in RETAIN_OF:
         raise ConfigError(f"data.split: found {settings.split!r}, allowed: {', '.join(RETAIN_OF)}")
-    return settings.source, settings.split
+    return settings.source or TOFU, settings.split

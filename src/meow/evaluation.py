@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from meow import metrics, published
+from meow import data, metrics, published
 from meow.config import RunConfig
 from meow.errors import DataError
 from meow.metrics import items
@@ -77,7 +77,7 @@ def write_log(
     log = EvalLog(
         label=label,
         model=model,
-        source=config.data.forget or f"{config.data.source}, {config.data.split}",
+        source=config.data.forget or f"{config.data.source or data.TOFU}, {config.data.split}",
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
         reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
         metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import torch
 
-from meow import data, evaluation, plots, published, stages
+from meow import data, evaluation, inversion, plots, published, stages
 from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import ALIASES, METHODS, TERMS
-from meow.records import MemoRecord, read_records, write_text
+from meow.records import QA, MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
 from meow.run import Run
@@ -85,7 +85,7 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None) -> 
         force: set aside and redo a stage that was made with other settings.
         until: name of the stage that is wanted: only what leads to it is run; default: everything.
     """
-    wanted = plan(config)
+    wanted = [stage_named("invert")] if until == "invert" else plan(config)
     if until is not None:
         last = [stage.name for stage in wanted].index(stage_named(until).name)
         looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
@@ -211,7 +211,7 @@ def memo(
     Returns:
         Rows by label: in a run folder all that were measured there, else under the model's name.
     """
-    if save_path is None and (config.data.source or config.data.forget):
+    if save_path is None and (config.data.split or config.data.forget):
         folder = run(config, force=force, until="memo")
         if label != "before":
             with folder.locked():
@@ -295,7 +295,7 @@ def describe(config: RunConfig) -> str:
     steps = math.ceil(rows * config.train.epochs / batch)
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
     numbers = {
-        "invert": f"{len(facts)} questions, {config.invert.n} versions each",
+        "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
         "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
         "select": f"{config.select.rule}, k = {config.select.k}",
         "forget": f"about {steps} steps of {batch} rows",
@@ -305,6 +305,12 @@ def describe(config: RunConfig) -> str:
         state = "finished" if folder.finished(stage.name) else "to do"
         lines.append(f"  {stage.name:16}{state:10}{numbers.get(stage.name, roles if 'eval' in stage.name else '')}")
     return "\n".join(lines)
+
+
+def _requests(facts: Sequence[QA], config: RunConfig) -> str:
+    if config.invert.backend not in inversion.ASKED:
+        return ""
+    return f", {inversion.requests(facts, config.invert)} requests if every first reply is accepted"
 
 
 STAGES = (

@@ -93,6 +93,25 @@ class InvertedFacts(Fact):
     """Of the settings and the fact; a row with a known key is not inverted again. Empty in files from elsewhere."""
     others: dict[str, str] = {}
     """Further text columns of a user's file (`reversed_answer`, ...): measured, never selected."""
+    gate: dict[str, int] = {}
+    """How many candidates there were, how many were accepted, and how many had each problem; empty: not looked at."""
+
+
+class Reply(Record):
+    """What a model said when it was asked for inverted facts."""
+
+    key: str
+    """Of the model, the prompt and everything that its sampling depends on; the same is not asked twice."""
+    text: str
+    """As it came."""
+    is_cut: bool
+    """Whether it ended because there was no more room."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt, as the model counts."""
+    reply_tokens: int = 0
+    """Tokens of the reply."""
+    requests: int = 1
+    """Times that it was sent until a reply came."""
 
 
 class MemoRecord(Record):

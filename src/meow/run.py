@@ -218,6 +218,26 @@ def append_rows(
     return rows
 
 
+@contextmanager
+def keeping(path: Path, kind: type[R]) -> Iterator[tuple[dict[str, R], Callable[[R], None]]]:
+    """The keyed rows of a file, and what appends a row to it at once.
+
+    Several processes append each to a file of their own; what one has written the others see next time.
+
+    Args:
+        path: JSON lines; a torn last line is dropped.
+        kind: the rows' record, which has a field `key`.
+    """
+    agreed(lambda: _merge(path, kind, ()))
+    with _part(path).open("a", encoding="utf-8", newline="\n") as f:
+
+        def keep(row: R) -> None:
+            f.write(dump_line(row))
+            f.flush()
+
+        yield {_key(row): row for row in read_records(path, kind)}, keep
+
+
 def _part(path: Path) -> Path:
     """Where this process appends."""
     return path if world_size() == 1 else path.with_name(f"{path.stem}.rank{rank()}{path.suffix}")

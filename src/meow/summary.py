@@ -16,7 +16,7 @@ from meow.differences import Changed
 from meow.errors import DataError
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
-from meow.records import EvalLog, EvalSample, MemoRecord, Target, Value, read_json, read_records
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, Value, read_json, read_records
 from meow.run import Run
 from meow.terminal import out
 
@@ -235,7 +235,7 @@ def _capability(title: str, names: Sequence[str], found: Sequence[Changed], chan
         out.print(text, highlight=False, soft_wrap=True)
 
 
-def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]], n: int = 10) -> None:
+def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
     """What the gate found, and a few of the candidates that it does not accept."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("problem")
@@ -252,6 +252,19 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
     if found["too_few"]:
         listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
         out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
+
+
+def inverted(folder: Run, n: int = 3) -> None:
+    """What the gate found while facts were inverted, and some of the facts, evenly from the file."""
+    gate(folder.stages["invert"]["gate"])
+    rows = read_records(folder / "inverted.jsonl", InvertedFacts)
+    for row in rows[:: max(1, len(rows) // n)][:n]:
+        out.print(f"\n{row.question}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"  true      {row.answer}", markup=False, highlight=False, soft_wrap=True)
+        for answer in row.answers:
+            name = "inverted" if answer.version is None else f"version {answer.version}"
+            out.print(f"  {name:10}{answer.text}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"\n{folder / 'inverted.jsonl'}", markup=False, highlight=False, soft_wrap=True)
 
 
 def compared(rows: Sequence[Compared]) -> None:

@@ -58,18 +58,19 @@ def silent() -> Iterator[None]:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Advance]:
+def progress(title: str, total: int, *, note: Callable[[], str] | None = None) -> Iterator[Advance]:
     """A bar with rate and time left; plain lines where stderr is no terminal.
 
     Args:
         title: what is being done.
         total: rows to do.
+        note: what else is counted, in words.
     """
     if quiet or total == 0:
         yield lambda _: None
         return
     if not err.is_terminal:
-        yield from _lines(title, total)
+        yield from _lines(title, total, note)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -77,13 +78,14 @@ def progress(title: str, total: int) -> Iterator[Advance]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(f"{title:28}", total=total)
-        yield lambda n: bar.advance(task, n)
+        task = bar.add_task(f"{title:28}", total=total, note="")
+        yield lambda n: bar.update(task, advance=n, note=note() if note else "")
 
 
-def _lines(title: str, total: int) -> Iterator[Advance]:
+def _lines(title: str, total: int, note: Callable[[], str] | None) -> Iterator[Advance]:
     started = last = time.monotonic()
     done = 0
 
@@ -92,7 +94,8 @@ def _lines(title: str, total: int) -> Iterator[Advance]:
         done += n
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            say(f"{title}: {done}/{total}, {_duration((last - started) * (total - done) / max(done, 1))} left")
+            left = _duration((last - started) * (total - done) / max(done, 1))
+            say(f"{title}: {done}/{total}, {left} left{', ' + note() if note else ''}")
 
     say(f"{title}: {total} to do")
     yield advance

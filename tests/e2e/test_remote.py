@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from meow import server as server_module
 from meow.config import MemoSettings, ModelSettings
 from meow.data import read_inverted
 from meow.errors import ConfigError, RunError
 from meow.lm import connect, load
-from meow.lm import remote as remote_module
 from meow.memorization import memorize
 from meow.records import InvertedFacts
 from tests.completions import Server, serve
@@ -68,7 +68,7 @@ def test_the_server_is_asked_again_after_429_and_500_and_order_is_kept(
 def test_a_server_that_keeps_failing_stops_the_run_in_one_line(
     shared: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote_module, "RETRIES", 1)
+    monkeypatch.setattr(server_module, "RETRIES", 1)
     lm = connect(model(shared, server))
     server.failures[:] = [500] * 2
     with pytest.raises(RunError, match="gave no answer after 2 tries"):

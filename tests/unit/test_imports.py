@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes"},
     {"records", "config"},
-    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk"},
+    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk", "server"},
     {"selection", "decode", "evaluation", "plots", "convert"},
     {"differences"},
     {"compare"},

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meow.config import InvertSettings
 from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
-from meow.inversion.gate import Report, check
+from meow.inversion import asking, models
+from meow.inversion.asking import read_prompt
+from meow.inversion.gate import PROBLEMS, Checked, Report, check
+from meow.inversion.models import address as check_server
 from meow.inversion.pools import invert_by_pools, read_pools
+from meow.inversion.replies import Replies
 from meow.inversion.rules import invert_by_rules
 from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
-__all__ = ["BACKENDS", "Job", "Report", "check", "invert", "read_pools", "subjects"]
+if TYPE_CHECKING:
+    from meow.lm import LM
+
+__all__ = [
+    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "companions", "invert", "read_pools",
+    "read_prompt", "requests", "subjects", "totals",
+]  # fmt: skip
 
 
 class Job(NamedTuple):
@@ -29,6 +40,12 @@ class Job(NamedTuple):
     """Of everything that is drawn."""
     corpus: Sequence[QA]
     """Other facts of the same kind (the retain set)."""
+    lm: LM | None
+    """The model to be asked, for `local`."""
+    replies: Replies
+    """What was asked before, and what it may cost."""
+    known: Collection[str]
+    """Ids of facts that need not be asked for."""
 
 
 def by_rules(job: Job) -> Iterator[InvertedFacts]:
@@ -62,24 +79,105 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         yield InvertedFacts(**fact.model_dump(), answers=row.answers, others=row.others)
 
 
-BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {"rules": by_rules, "file": from_file}
+def by_local_model(job: Job) -> Iterator[InvertedFacts]:
+    """Ask a chat model that is loaded here."""
+    if job.lm is None:
+        raise ConfigError("invert.backend: local needs a model; name it (invert.model)")
+    yield from models.by_model(job.lm, _units(job), job.settings, job.replies, seed=job.seed)
+
+
+def by_openai(job: Job) -> Iterator[InvertedFacts]:
+    """Ask an OpenAI-compatible server."""
+    yield from models.by_server(_units(job), job.settings, job.replies, seed=job.seed)
+
+
+BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {
+    "rules": by_rules, "local": by_local_model, "openai": by_openai, "file": from_file,
+}  # fmt: skip
 """Every backend by name."""
+ASKED = ("local", "openai")
+"""Backends that ask a model: their answers go through the gate one reply at a time."""
 
 
 def invert(
-    facts: Sequence[QA], settings: InvertSettings, *, seed: int = 0, corpus: Sequence[QA] = ()
+    facts: Sequence[QA], settings: InvertSettings, *, seed: int = 0, corpus: Sequence[QA] = (), lm: LM | None = None,
+    replies: Replies | None = None, known: Collection[str] = (),
 ) -> Iterator[InvertedFacts]:  # fmt: skip
-    """Inverted facts of every fact, in order, by the backend that the settings name.
+    """Inverted facts of every fact, by the backend that the settings name, as the gate accepts them.
 
-    A fact for which the backend finds no false answer comes without one, never with an invented one.
+    A fact for which the backend finds no false answer comes without one, never with an invented one. A file's answers
+    keep their places: one that is not accepted becomes empty. Rows come in order of the facts; where a model is asked,
+    subject by subject.
 
     Args:
         facts: what is to be forgotten.
-        settings: backend, number of versions, path, pools.
+        settings: backend, number of versions, path, pools, gate.
         seed: of everything that is drawn.
         corpus: other facts of the same kind (the retain set), a source of values for `rules`.
+        lm: for `local`, the model to be asked.
+        replies: of `local` and `openai`: what was said before, and the count; default: nothing yet.
+        known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
+
+    Raises:
+        ConfigError: a setting that the backend needs is missing.
+        DataError: a fact that the file does not hold.
+        RunError: a budget is used up, or the server keeps failing.
     """
-    return BACKENDS[settings.backend](Job(facts, settings, seed, corpus))
+    replies = replies or Replies(settings, str(settings.url or getattr(lm, "weights", "")))
+    rows = BACKENDS[settings.backend](Job(facts, settings, seed, corpus, lm, replies, known))
+    yield from rows if settings.backend in ASKED else _through_gate(list(rows), settings)
+
+
+def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
+    """Requests that `local` or `openai` send at least, if the first answer to each is accepted."""
+    found = 0
+    for unit in asking.units(facts, settings):
+        rounds, times = (1, settings.n) if len(unit.facts) == 1 else (settings.n, 1)
+        slots = [asking.Slot(fact, 0) for fact in unit.facts for _ in range(times)]
+        found += rounds * len(asking.fitting(slots, settings.max_new_tokens))
+    return found
+
+
+def companions(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
+    """For each fact's id the ids that it is inverted together with, where a model is asked; else itself."""
+    if settings.backend not in ASKED:
+        return {fact.id: [fact.id] for fact in facts}
+    return {f.id: [other.id for other in unit.facts] for unit in asking.units(facts, settings) for f in unit.facts}
+
+
+def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
+    """What the gate saw while facts were inverted, as `meow check --json` prints it."""
+    counts = Counter[str]()
+    for row in rows:
+        counts.update(row.gate)
+    return {
+        "questions": len(rows), "candidates": counts["candidates"], "accepted": counts["accepted"],
+        "problems": {name: counts[name] for name in PROBLEMS},
+        "too_few": [row.id for row in rows if sum(bool(a.text) for a in row.answers) < least],
+    }  # fmt: skip
+
+
+def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings) -> Iterator[InvertedFacts]:
+    """Rows with what the gate accepts of them, or, without it, as they are; counted either way."""
+    of_fact: dict[str, list[Checked]] = {}
+    for checked in check(rows).checked:
+        of_fact.setdefault(checked.id, []).append(checked)
+    for row in rows:
+        found = of_fact.get(row.id, [])
+        counts = Counter(problem for c in found for problem in c.problems)
+        gate = {"candidates": len(found), "accepted": sum(c.accepted for c in found), **counts}
+        answers = list(row.answers)
+        if settings.gate:
+            mended = zip(row.answers, found, strict=True)
+            answers = [a.model_copy(update={"text": c.mended if c.accepted else ""}) for a, c in mended]
+        if settings.backend != "file":
+            answers = [answer for answer in answers if answer.text]
+        yield row.model_copy(update={"answers": tuple(answers), "gate": gate})
+
+
+def _units(job: Job) -> list[asking.Unit]:
+    """Units of which not every fact is known."""
+    return [u for u in asking.units(job.facts, job.settings) if any(fact.id not in job.known for fact in u.facts)]
 
 
 def _same(fact: QA | InvertedFacts) -> tuple[str, str]:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any, Never
 
+from meow import server
 from meow.config import ModelSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.lm.loading import weights_hash
 from meow.lm.model import Completion
 from meow.prompts import Encoded, Prompter
-
-RETRIES = 6
-"""Times that a request is repeated after 408, 409, 429, 5xx or no answer, each time after a longer wait."""
-TIMEOUT = 600.0
-"""Seconds to wait for one answer."""
-KEYS = ("MEOW_API_KEY", "OPENAI_API_KEY")
-"""Environment variables that may hold the server's key; it is written nowhere."""
 
 
 class RemoteLM:
@@ -38,12 +31,10 @@ class RemoteLM:
             weights: stands for the weights in keys: a server does not tell them.
 
         Raises:
+            ConfigError: the address is none.
             DataError: the tokenizer has no EOS.
         """
-        from openai import OpenAI
-
-        key = next((os.environ[k] for k in KEYS if os.environ.get(k)), "none")
-        self.client = OpenAI(base_url=url, api_key=key, max_retries=RETRIES, timeout=TIMEOUT)
+        self.client = server.connect(url, setting="model.url")
         self.path, self.name, self.tokenizer, self.weights = url, name, tokenizer, weights
         self.device = url
         self.concurrency = concurrency
@@ -103,27 +94,10 @@ class RemoteLM:
     def _ask(
         self, text: str, limit: int, *, n: int, temperature: float, top_p: float, seed: int
     ) -> list[Completion]:  # fmt: skip
-        import openai
-
-        try:
+        with server.answering(self.path, self.name, "completions", setting="model.path"):
             answer = self.client.completions.create(
                 model=self.name, prompt=text, max_tokens=limit, n=n, temperature=temperature, top_p=top_p, seed=seed
             )
-        except openai.AuthenticationError as e:
-            raise ConfigError(f"{self.path}: refuses the key; set {' or '.join(KEYS)}") from e
-        except openai.NotFoundError as e:
-            raise ConfigError(
-                f"{self.path}: does not serve {self.name!r} as completions; compare model.path with {self.path}/models"
-            ) from e
-        except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as e:
-            raise RunError(
-                f"{self.path}: gave no answer after {RETRIES + 1} tries ({type(e).__name__}); when it runs again, the "
-                "same command goes on"
-            ) from e
-        except openai.APIStatusError as e:
-            raise ConfigError(f"{self.path}: refused a request with status {e.status_code}: {e.message[:200]}") from e
-        except openai.APIError as e:
-            raise RunError(f"{self.path}: gave no completion ({type(e).__name__}); see what answers there") from e
         if not getattr(answer, "choices", None):
             raise RunError(f"{self.path}: gave no completion; see what answers there")
         choices = sorted(answer.choices, key=lambda c: c.index)
@@ -143,8 +117,6 @@ def connect(settings: ModelSettings) -> RemoteLM:
 
     if settings.path is None or settings.url is None:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
-    if not settings.url.startswith(("http://", "https://")):
-        raise ConfigError(f"model.url: found {settings.url!r}, expected an address as in http://localhost:8000/v1")
     where = settings.tokenizer or settings.path
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)

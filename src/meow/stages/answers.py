@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from meow import data, idk, inversion, lm, published, terminal
-from meow.config import RunConfig
+from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.losses import TERMS
 from meow.records import (
     QA,
     InvertedFacts,
     MemoRecord,
+    Reply,
     Target,
     write_records,
 )
-from meow.run import Run, append_rows, digest
+from meow.run import Run, append_rows, digest, keeping
 from meow.selection import select
 from meow.stages.common import inverted, part, read_if, seed_of, texts
-from meow.stages.models import check_server, reference_model
+from meow.stages.models import check_server, lm_for, reference_model, weights
 from meow.terminal import say
+
+LEAST = 3
+"""Accepted answers that a question should have."""
+_UNSEEN = ("concurrency", "timeout", "max_requests", "max_tokens", "max_minutes", "price")
+"""Settings that change no answer."""
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
@@ -39,6 +46,9 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
                 "only meow memo can use it"
             )
     data.forget_set(config.data)
+    _check_invert(config)
+    if set(wanted) <= {"invert"}:
+        return
     if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
         raise ConfigError(
             "data.retain: not set, but train.objective has a retain term; name a file of questions to keep"
@@ -53,10 +63,6 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
         data.taught(Path(config.train.targets_path), data.forget_set(config.data))
     data.eval_items(config.data)
-    if config.invert.path:
-        data.read_inverted(Path(config.invert.path))
-    if config.invert.pools:
-        inversion.read_pools(Path(config.invert.pools))
     if config.memo.path:
         data.read_memo(Path(config.memo.path))
     if config.model.path is None:
@@ -67,33 +73,96 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         reference_model(config) or published.read(Path(config.eval.reference))
 
 
+def _check_invert(config: RunConfig) -> None:
+    """Read what inversion needs."""
+    if config.invert.backend == "openai":
+        inversion.check_server(config.invert)
+    if config.invert.backend == "local":
+        lm.check_folder(str(inverter(config).path))
+    inversion.read_prompt(config.invert)
+    if config.invert.path:
+        data.read_inverted(Path(config.invert.path))
+    if config.invert.pools:
+        inversion.read_pools(Path(config.invert.pools))
+
+
+def inverter(config: RunConfig) -> ModelSettings:
+    """The model that `invert.backend=local` asks.
+
+    Raises:
+        ConfigError: neither `invert.model` nor `model.path`.
+    """
+    if config.invert.model is None and (config.model.path is None or config.model.url is not None):
+        raise ConfigError("invert.model: not set; invert.backend=local needs a chat model, as in invert.model=FOLDER")
+    other = {"path": config.invert.model, "tokenizer": None, "revision": None, "template": "auto", "url": None}
+    return config.model if config.invert.model is None else config.model.model_copy(update=other)
+
+
 def invert(folder: Run, config: RunConfig) -> None:
     """Forget set -> inverted.jsonl."""
     facts = data.forget_set(config.data)
-    key = {"seed": config.seed} | part(config, "invert")
-    read = data.read_inverted(Path(config.invert.path)) if config.invert.path else []
-    pools = inversion.read_pools(Path(config.invert.pools)) if config.invert.pools else {}
-    inputs = digest([[texts(f) for f in read], pools])
-    keys = {fact.id: digest([key, inputs, fact.model_dump(mode="json")]) for fact in facts}
+    wanted, backend = config.invert, config.invert.backend
+    key: dict[str, Any] = {"seed": config.seed}
+    key |= {k: v for k, v in part(config, "invert").items() if k.split(".")[1] not in _UNSEEN}
+    if backend == "local":
+        key["weights"] = weights(inverter(config))
+    read = data.read_inverted(Path(wanted.path)) if wanted.path else []
+    pools = inversion.read_pools(Path(wanted.pools)) if wanted.pools else {}
+    inputs = digest([[texts(f) for f in read], pools, inversion.read_prompt(wanted)])
+    rows = {fact.id: fact.model_dump(mode="json") for fact in facts}
+    together = inversion.companions(facts, wanted)
+    keys = {id_: digest([key, inputs, row, [rows[other] for other in together[id_]]]) for id_, row in rows.items()}
     inputs = digest([inputs, sorted(keys.values())])
     if folder.current("invert", key, inputs):
         return
+    with folder.stage("invert", key, inputs) as entry:
+        if backend in inversion.ASKED:
+            with keeping(folder / "replies.jsonl", Reply) as (known, keep):
+                source = str(key.get("weights", [wanted.url, wanted.model]))
+                replies = inversion.Replies(wanted, source, known=known, keep=keep)
+                asked = wanted.url if backend == "openai" else inverter(config).path
+                say(f"invert: {len(facts)} questions with their true answers go to {asked}")
+                _produce(folder, config, keys, replies)
+            entry |= replies.as_object()
+            say(f"invert: {replies.said()}")
+        else:
+            _produce(folder, config, keys, None)
+        found = inverted(folder)[: len(keys)]
+        entry["rows"] = len(found)
+        entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
+        _tell(entry["gate"], rejects=wanted.gate)
+
+
+def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: inversion.Replies | None) -> None:
+    """Bring inverted.jsonl up to date."""
+    facts, count = data.forget_set(config.data), replies.said if replies else None
 
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = data.retain_set(config.data)
-        with terminal.progress("inverting facts", len(facts)) as advance:
-            for row in inversion.invert(facts, config.invert, seed=seed_of(config), corpus=corpus):
+        model = lm_for(inverter(config)) if config.invert.backend == "local" else None
+        there = {fact.id for fact in facts if keys[fact.id] in known}
+        with terminal.progress("inverting facts", len(facts), note=count) as advance:
+            for row in inversion.invert(
+                facts, config.invert, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there
+            ):
                 advance(1)
-                if keys[row.id] not in known:
+                if row.id not in there:
                     yield row.model_copy(update={"key": keys[row.id]})
 
-    with folder.stage("invert", key, inputs) as entry:
-        rows = append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
-        entry["rows"] = len(rows)
-        entry["candidates"] = sum(len(row.answers) for row in rows)
-        entry["empty"] = sum(not answer.text for row in rows for answer in row.answers)
-        if entry["empty"]:
-            say(f"invert: {entry['empty']} of {entry['candidates']} candidates are empty; they are never used")
+    append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
+
+
+def _tell(gate: Mapping[str, Any], *, rejects: bool) -> None:
+    """One line on what the gate found, one on questions with too few answers."""
+    problems = ", ".join(f"{count} {name}" for name, count in gate["problems"].items() if count) or "no problem"
+    verb = "accepted" if rejects else "pass the gate, which is off (invert.gate=false): all are kept"
+    say(f"invert: {gate['accepted']} of {gate['candidates']} candidates {verb} ({problems})")
+    few = gate["too_few"]
+    if few:
+        say(
+            f"warning: {len(few)} of {gate['questions']} questions have too few false answers: "
+            f"{', '.join(few[:20])}{' ...' if len(few) > 20 else ''}"
+        )
 
 
 def choose(folder: Run, config: RunConfig) -> None:

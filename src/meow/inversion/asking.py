@@ -1,0 +1,273 @@
+"""Asking a language model for inverted facts: what one request says, how its reply is read, when it is asked again.
+
+A unit is what must be coherent: all facts about one subject, or one fact by itself. It is written as a generator that
+yields requests and is sent replies, so that a server may answer many units at once, a model here a batch of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Generator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from meow.config import InvertSettings
+from meow.errors import ConfigError
+from meow.inversion.gate import check
+from meow.inversion.subjects import Subject, subjects
+from meow.records import QA, InvertedAnswer, InvertedFacts, Reply
+
+QUESTION = """\
+Question: {{ question }}
+Answer: {{ answer }}
+
+Write {{ n }} other answers to this question. Each of them contradicts the answer above: the names, places, dates, \
+numbers, titles or facts in it are replaced by others of the same kind, so that nothing of it stays true. \
+Each fits the question, is written in the same language and style and is about as long. They differ from each other\
+{% if taken %} and from these:
+{% for text in taken %}
+- {{ text }}
+{% endfor %}
+{% else %}.
+{% endif %}
+
+Write one answer per line and nothing else: no numbering, no quotation marks, no introduction.
+"""
+"""What is asked for one fact."""
+SUBJECT = """\
+Below are questions{% if subject %} about {{ subject }}{% endif %} with their true answers. Invent another biography: \
+answer every question falsely, so that each answer contradicts the true one and all of them together describe one and \
+the same life (the same gender, places, dates, occupations, titles and names throughout, old enough for each event). \
+Replace each name, place, date, number and title by another of the same kind; what the question itself says stays. \
+Keep the language, the style and about the length of the true answer.
+{% for fact in facts %}
+
+[{{ fact.number }}] Question: {{ fact.question }}
+True answer: {{ fact.answer }}
+{% for text in fact.taken %}
+Not this either: {{ text }}
+{% endfor %}
+{% endfor %}
+{% if told %}
+
+The invented biography already says:
+{% for fact in told %}
+- {{ fact.question }} {{ fact.answer }}
+{% endfor %}
+{% endif %}
+
+Write one line for each question, beginning with its number in brackets, as in [1] ..., and nothing else.
+"""
+"""What is asked for several facts about one subject: one version of each."""
+_LABEL = re.compile(r"^\s*(?:\[(\d{1,3})\][.:)]?|(\d{1,3})[.:)])\s+")
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
+Accepted = dict[tuple[str, int], str]
+"""Accepted answers by fact id and version."""
+
+
+class Unit(NamedTuple):
+    """Facts whose false answers must fit together."""
+
+    subject: Subject
+    facts: Sequence[QA]
+    is_coherent: bool
+    """Whether version i of all facts is one biography; else versions mean nothing."""
+
+
+class Request(NamedTuple):
+    """What a model is asked."""
+
+    prompt: str
+    max_tokens: int
+    seed: int
+
+
+class Slot(NamedTuple):
+    """A place for one answer."""
+
+    fact: QA
+    version: int
+
+
+def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
+    """The facts by subject, or one by one, in order of their first."""
+    keys = subjects(facts)
+    if _by(settings) == "question":
+        return [Unit(key, [fact], False) for fact, key in zip(facts, keys, strict=True)]
+    groups: dict[str, Unit] = {}
+    for fact, key in zip(facts, keys, strict=True):
+        unit = groups.setdefault(key.key, Unit(key, [], True))
+        groups[key.key] = unit._replace(facts=[*unit.facts, fact])
+    return list(groups.values())
+
+
+def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
+    """Ask until the gate accepts `n` answers for each fact, or `tries` times; rows of all facts of the unit."""
+    accepted: Accepted = {}
+    counts: dict[str, Counter[str]] = {fact.id: Counter() for fact in unit.facts}
+    slots = [Slot(fact, version) for version in range(settings.n) for fact in unit.facts]
+    rounds = [slots] if len(unit.facts) == 1 else [[s for s in slots if s.version == v] for v in range(settings.n)]
+    for turn, wanted in enumerate(rounds):
+        for attempt in range(settings.tries):
+            missing = [slot for slot in wanted if (slot.fact.id, slot.version) not in accepted]
+            for part in fitting(missing, settings.max_new_tokens):
+                prompt = _prompt(unit, part, accepted, settings)
+                reply = yield Request(prompt, settings.max_new_tokens, 1000 * seed + turn * settings.tries + attempt)
+                lines = read(reply.text, part, is_cut=reply.is_cut, is_labelled=len(unit.facts) > 1)
+                _judge(unit, part, lines, accepted, counts, gate=settings.gate)
+    return [_row(unit, fact, accepted, counts[fact.id]) for fact in unit.facts]
+
+
+def fitting(slots: Sequence[Slot], room: int) -> list[list[Slot]]:
+    """Runs of slots whose answers fit into one reply, by a cautious estimate (three bytes a token)."""
+    runs: list[list[Slot]] = []
+    left = 0.0
+    for slot in slots:
+        length = len(slot.fact.answer.encode()) / 3 + 6
+        if not runs or length > left:
+            runs.append([])
+            left = 0.9 * room
+        runs[-1].append(slot)
+        left -= length
+    return runs
+
+
+def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -> list[tuple[str, str]]:
+    """The candidates in a reply, each with the id of its fact.
+
+    Labels count where they were asked for; without any, the lines belong to the facts in order if there are as many.
+    A last line that was cut off is left out, so are thoughts before the reply.
+    """
+    lines = [line for line in _THOUGHT.sub("", text).splitlines() if line.strip()]
+    if is_cut and lines:
+        lines.pop()
+    ids = [slot.fact.id for slot in slots]
+    if is_labelled:
+        found: dict[str, str] = {}
+        for line in lines:
+            label = _LABEL.match(line)
+            number = int(label[1] or label[2]) if label else 0
+            if label and 0 < number <= len(ids):
+                found.setdefault(ids[number - 1], line[label.end() :])
+        if found:
+            return list(found.items())
+    if len(set(ids)) == 1:
+        return [(ids[0], line) for line in lines]
+    return list(zip(ids, lines, strict=True)) if len(lines) == len(ids) else []
+
+
+def read_prompt(settings: InvertSettings) -> str | None:
+    """The user's prompt, where there is one.
+
+    Raises:
+        ConfigError: unreadable, no Jinja, or it uses what is not known.
+    """
+    if settings.prompt is None:
+        return None
+    path = Path(settings.prompt)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"invert.prompt: {path} cannot be read ({type(e).__name__}); give a text file") from e
+    unknown = _variables(text, str(path)) - {"n", "question", "answer", "taken", "facts", "told", "subject"}
+    if unknown:
+        raise ConfigError(
+            f"{path}: uses {', '.join(sorted(unknown))}; known are n, question, answer, taken, facts, told, subject"
+        )
+    if settings.by == "subject" and "facts" not in _variables(text, str(path)):
+        raise ConfigError(f"{path}: does not use facts, which invert.by=subject needs; set invert.by to question")
+    return text
+
+
+def _by(settings: InvertSettings) -> str:
+    text = read_prompt(settings)
+    if settings.by != "auto":
+        return settings.by
+    return "question" if text is not None and "facts" not in _variables(text, str(settings.prompt)) else "subject"
+
+
+@lru_cache
+def _variables(text: str, where: str) -> frozenset[str]:
+    from jinja2 import Environment, TemplateSyntaxError, meta
+
+    try:
+        return frozenset(meta.find_undeclared_variables(Environment().parse(text)))
+    except TemplateSyntaxError as e:
+        raise ConfigError(f"{where}:{e.lineno}: {e.message}; mend the prompt") from e
+
+
+@lru_cache
+def _template(text: str) -> Any:
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(text)
+
+
+def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: InvertSettings) -> str:
+    first, version = slots[0].fact, slots[0].version
+    facts = [
+        {
+            "number": i + 1, "question": slot.fact.question, "answer": slot.fact.answer,
+            "taken": _taken(slot.fact, accepted),
+        }
+        for i, slot in enumerate(slots)
+    ]  # fmt: skip
+    told = [
+        {"question": fact.question, "answer": accepted[fact.id, version]}
+        for fact in unit.facts
+        if len(unit.facts) > 1 and (fact.id, version) in accepted
+    ]
+    text = read_prompt(settings) or (SUBJECT if len(unit.facts) > 1 else QUESTION)
+    return str(
+        _template(text).render(
+            n=len(slots), question=first.question, answer=first.answer, taken=_taken(first, accepted), facts=facts,
+            told=told, subject=unit.subject.names[0] if unit.subject.names else None,
+        )
+    ).strip()  # fmt: skip
+
+
+def _taken(fact: QA, accepted: Accepted) -> list[str]:
+    return [text for (id_, _), text in sorted(accepted.items()) if id_ == fact.id]
+
+
+def _judge(
+    unit: Unit, slots: Sequence[Slot], lines: Sequence[tuple[str, str]], accepted: Accepted,
+    counts: dict[str, Counter[str]], *, gate: bool,
+) -> None:  # fmt: skip
+    """Put new candidates through the gate beside what was accepted before, and take the good ones.
+
+    An answer of the same version that was accepted before and now contradicts the others is given up again.
+    """
+    version = slots[0].version if len(unit.facts) > 1 else None
+    rows = []
+    for fact in unit.facts:
+        old = [InvertedAnswer(text=text, version=v) for (id_, v), text in sorted(accepted.items()) if id_ == fact.id]
+        new = [InvertedAnswer(text=text, version=version) for id_, text in lines if id_ == fact.id]
+        rows.append(InvertedFacts(**(fact.model_dump() | {"subject": unit.subject.key, "answers": (*old, *new)})))
+    checked = {(c.id, c.position): c for c in check(rows).checked}
+    for row in rows:
+        free = [slot.version for slot in slots if slot.fact.id == row.id]
+        before = sorted(v for id_, v in accepted if id_ == row.id)
+        for position in range(len(row.answers)):
+            found = checked[row.id, position]
+            if position < len(before):
+                if before[position] == version and "contradiction" in found.problems and gate:
+                    del accepted[row.id, before[position]]
+                    counts[row.id]["contradiction"] += 1
+                continue
+            counts[row.id].update(["candidates", *found.problems])
+            if free and (found.accepted if gate else bool(found.text.strip())):
+                accepted[row.id, free.pop(0)] = found.mended if gate else found.text.strip()
+
+
+def _row(unit: Unit, fact: QA, accepted: Accepted, counts: Counter[str]) -> InvertedFacts:
+    answers = [
+        InvertedAnswer(text=text, version=version if unit.is_coherent else None)
+        for (id_, version), text in sorted(accepted.items())
+        if id_ == fact.id
+    ]
+    named = {"subject": fact.subject or (unit.subject.names[0] if unit.subject.names else None)}
+    gate = {**counts, "accepted": len(answers)}
+    return InvertedFacts(**(fact.model_dump() | named), answers=tuple(answers), gate=gate)

@@ -1,0 +1,160 @@
+"""Who is asked for inverted facts: a chat model that is loaded here, in batches, or one behind a server, at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from meow import server
+from meow.config import InvertSettings
+from meow.errors import ConfigError, DataError, RunError
+from meow.inversion.asking import Request, Unit, ask
+from meow.inversion.replies import Replies
+from meow.records import QA, InvertedFacts, Reply
+
+if TYPE_CHECKING:
+    from meow.lm import LM, Completion
+
+WAVE = 256
+"""Units that a model here answers side by side."""
+PAUSES = (0.0, 0.5, 2.0)
+"""Seconds to wait before a request is sent, and sent again because the reply was garbage."""
+
+
+def by_model(
+    lm: LM, units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
+) -> Iterator[InvertedFacts]:  # fmt: skip
+    """Ask a model here: what all units of a wave ask next is generated in one call.
+
+    Raises:
+        DataError: a prompt is longer than the model's context.
+        RunError: the budget is used up.
+    """
+    for first in range(0, len(units), WAVE):
+        asking = {i: ask(unit, settings, seed=seed) for i, unit in enumerate(units[first : first + WAVE])}
+        said: dict[int, Reply] = {}
+        while asking:
+            wanted: dict[int, Request] = {}
+            for i, one in list(asking.items()):
+                try:
+                    wanted[i] = _next(one, said.get(i))
+                except StopIteration as end:
+                    del asking[i]
+                    yield from end.value
+            said = _answered(lm, wanted, settings, replies)
+
+
+def by_server(
+    units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
+) -> Iterator[InvertedFacts]:  # fmt: skip
+    """Ask an OpenAI-compatible server, `concurrency` units at once.
+
+    Raises:
+        ConfigError: no address or name; the server refuses the key, the model or the request.
+        RunError: the budget is used up, or the server keeps failing; what was answered is kept.
+    """
+    url, _ = address(settings)
+    client = server.connect(url, setting="invert.url", timeout=settings.timeout)
+
+    def converse(unit: Unit) -> list[InvertedFacts]:
+        one, reply = ask(unit, settings, seed=seed), None
+        while True:
+            try:
+                request = _next(one, reply)
+            except StopIteration as end:
+                return list(end.value)
+            reply = replies.known(request)
+            if reply is None:
+                replies.check_budget()
+                reply = replies.add(_sent(client, request, settings, replies.key(request)))
+
+    with ThreadPoolExecutor(settings.concurrency) as pool:
+        jobs = [pool.submit(converse, unit) for unit in units]
+        try:
+            for job in jobs:
+                yield from job.result()
+        finally:
+            replies.stop("stopped; the same command goes on")
+            pool.shutdown(cancel_futures=True)
+
+
+def address(settings: InvertSettings) -> tuple[str, str]:
+    """The server's address and the model's name there.
+
+    Raises:
+        ConfigError: one of them is not set.
+    """
+    if settings.url is None or settings.model is None:
+        missing = "url" if settings.url is None else "model"
+        raise ConfigError(
+            f"invert.{missing}: not set; invert.backend=openai needs the server's address and the model's name there, "
+            "as in invert.url=http://localhost:8000/v1 invert.model=NAME"
+        )
+    return settings.url, settings.model
+
+
+def _sent(client: Any, request: Request, settings: InvertSettings, key: str) -> Reply:
+    """The server's reply to one request; what is no chat completion is asked for again."""
+    url, name = address(settings)
+    sampling = {"max_tokens": request.max_tokens, "temperature": settings.temperature, "seed": request.seed}
+    body = {field: value for field, value in (sampling | settings.extra).items() if value is not None}
+    sent = 0
+    for pause in PAUSES:
+        time.sleep(pause)
+        with server.answering(url, name, "chat completions", setting="invert.model"):
+            raw = client.chat.completions.with_raw_response.create(
+                model=name, messages=[{"role": "user", "content": request.prompt}], extra_body=body
+            )
+        sent += 1 + getattr(raw, "retries_taken", 0)
+        try:
+            answer = raw.parse()
+        except ValueError:  # no JSON
+            continue
+        message = answer.choices[0].message if getattr(answer, "choices", None) else None
+        if message is not None:
+            usage = getattr(answer, "usage", None)
+            return Reply(
+                key=key, text=message.content or getattr(message, "refusal", None) or "",
+                is_cut=answer.choices[0].finish_reason == "length", requests=sent,
+                prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
+                reply_tokens=getattr(usage, "completion_tokens", None) or 0,
+            )  # fmt: skip
+    raise RunError(f"{url}: what it answers is no chat completion, {len(PAUSES)} times over; see what answers there")
+
+
+def _next(one: Generator[Request, Reply, list[InvertedFacts]], reply: Reply | None) -> Request:
+    return next(one) if reply is None else one.send(reply)
+
+
+def _answered(
+    lm: LM, requests: Mapping[int, Request], settings: InvertSettings, replies: Replies
+) -> dict[int, Reply]:  # fmt: skip
+    """The replies to requests: those that are known, and the others from the model, in one call for each seed."""
+    new = sorted((r for r in set(requests.values()) if replies.known(r) is None), key=lambda r: (r.seed, r))
+    for _, group in groupby(new, key=lambda r: r.seed):
+        replies.check_budget()
+        _generate(lm, list(group), settings, replies)
+    return {i: found for i, request in requests.items() if (found := replies.known(request)) is not None}
+
+
+def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, replies: Replies) -> None:
+    """One call for requests of one seed; each reply is kept as soon as it is there."""
+    try:
+        prompts = [lm.prompter.prompt(QA(question=request.prompt, answer="A")) for request in requests]
+    except DataError as e:
+        raise DataError(f"{lm.path}: a prompt does not fit into its context; set invert.by to question ({e})") from e
+
+    def keep(at: int, completions: Sequence[Completion]) -> None:
+        (found,) = completions
+        replies.add(
+            Reply(
+                key=replies.key(requests[at]), text=found.text, is_cut=found.finish == "length",
+                prompt_tokens=len(prompts[at].ids), reply_tokens=len(found.ids or ()),
+            )
+        )  # fmt: skip
+
+    room = [request.max_tokens for request in requests]
+    lm.generate(prompts, room, temperature=settings.temperature, seed=requests[0].seed, each=keep)

@@ -1,0 +1,101 @@
+"""What was asked and what was said: nothing is asked twice, and nothing more once a budget is used up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meow.config import InvertSettings
+from meow.errors import RunError
+from meow.inversion.asking import Request
+from meow.records import Reply
+from meow.run import digest
+
+
+class Replies:
+    """The replies so far, by key, with what they cost. May be used from several threads."""
+
+    def __init__(
+        self, settings: InvertSettings, source: str, *, known: Mapping[str, Reply] | None = None,
+        keep: Callable[[Reply], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        """Args:
+        settings: sampling and budget.
+        source: hash of the model that answers.
+        known: replies of an earlier call.
+        keep: writes a new reply where it outlives this process.
+        """
+        self.settings = settings
+        self.requests = self.prompt_tokens = self.reply_tokens = 0
+        self._source = source
+        self._keep = keep
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._stopped: str | None = None
+        self._known = dict(known or {})
+        for reply in self._known.values():
+            self._count(reply)
+
+    def key(self, request: Request) -> str:
+        """Of everything that the reply to a request depends on."""
+        return digest([self._source, self.settings.temperature, self.settings.extra, *request])
+
+    def known(self, request: Request) -> Reply | None:
+        """The reply to a request that was made before."""
+        return self._known.get(self.key(request))
+
+    def add(self, reply: Reply) -> Reply:
+        """Keep a new reply."""
+        with self._lock:
+            self._known[reply.key] = reply
+            self._count(reply)
+            self._keep(reply)
+        return reply
+
+    def check_budget(self) -> None:
+        """Before something is sent.
+
+        Raises:
+            RunError: the budget is used up, or `stop` was called.
+        """
+        wanted = self.settings
+        used = {
+            "max_requests": self.requests, "max_tokens": self.prompt_tokens + self.reply_tokens,
+            "max_minutes": (time.monotonic() - self._started) / 60,
+        }  # fmt: skip
+        for name, amount in used.items():
+            limit = getattr(wanted, name)
+            if limit is not None and amount >= limit:
+                more = "the same command" if name == "max_minutes" else "with a larger one the same command"
+                raise RunError(f"stopped at invert.{name}={limit} after {self.said()}; nothing is lost, {more} goes on")
+        if self._stopped:
+            raise RunError(self._stopped)
+
+    def stop(self, why: str) -> None:
+        """Let nothing more be sent."""
+        self._stopped = why
+
+    def said(self) -> str:
+        """The running count, in words."""
+        cost = "" if self.cost is None else f", cost {self.cost:.4g}"
+        return f"{self.requests:,} requests, {self.prompt_tokens:,} + {self.reply_tokens:,} tokens{cost}"
+
+    @property
+    def cost(self) -> float | None:
+        """In the currency of `invert.price`; None where no price is known."""
+        if self.settings.price is None:
+            return None
+        sent, received = self.settings.price
+        return (sent * self.prompt_tokens + received * self.reply_tokens) / 1e6
+
+    def as_object(self) -> dict[str, Any]:
+        """For the manifest."""
+        counts = {"requests": self.requests, "prompt_tokens": self.prompt_tokens, "reply_tokens": self.reply_tokens}
+        return counts if self.cost is None else counts | {"cost": self.cost}
+
+    def _count(self, reply: Reply) -> None:
+        self.requests += reply.requests
+        self.prompt_tokens += reply.prompt_tokens
+        self.reply_tokens += reply.reply_tokens
