@@ -30,9 +30,18 @@ def connect(url: str, *, setting: str, timeout: float = TIMEOUT) -> Any:
     """
     from openai import OpenAI
 
+    check(url, setting)
+    return OpenAI(base_url=url, api_key=_key() or "none", max_retries=RETRIES, timeout=timeout)
+
+
+def check(url: str, setting: str) -> None:
+    """Refuse what is no address.
+
+    Raises:
+        ConfigError: no such form of address.
+    """
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{setting}: found {url!r}, expected an address as in http://localhost:8000/v1")
-    return OpenAI(base_url=url, api_key=_key() or "none", max_retries=RETRIES, timeout=timeout)
 
 
 @contextmanager

@@ -125,7 +125,8 @@ def invert(
     """
     replies = replies or Replies(settings, str(settings.url or getattr(lm, "weights", "")))
     rows = BACKENDS[settings.backend](Job(facts, settings, seed, corpus, lm, replies, known))
-    yield from rows if settings.backend in ASKED else _through_gate(list(rows), settings)
+    for row in rows if settings.backend in ASKED else _through_gate(list(rows), settings):
+        yield row if any(answer.text for answer in row.answers) else _explained(row)
 
 
 def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
@@ -173,6 +174,13 @@ def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings) -> It
         if settings.backend != "file":
             answers = [answer for answer in answers if answer.text]
         yield row.model_copy(update={"answers": tuple(answers), "gate": gate})
+
+
+def _explained(row: InvertedFacts) -> InvertedFacts:
+    """A row without an answer, with the reason."""
+    problems = ", ".join(f"{n} {name}" for name, n in row.gate.items() if name in PROBLEMS)
+    why = f"none of {row.gate.get('candidates', 0)} candidates was accepted" + (f" ({problems})" if problems else "")
+    return row.model_copy(update={"meta": {"not_inverted": why} | row.meta})
 
 
 def _units(job: Job) -> list[asking.Unit]:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from meow.inversion.subjects import subjects
+from meow.inversion.subjects import Subject, subjects
 from meow.records import InvertedFacts
 from meow.text import STOP_WORDS, distinguishing_words, name_stems, normalize, stems, tells, words
 
@@ -57,8 +57,9 @@ no may also be given in the question's own words."""
 _GENDERS = {
     "male": frozenset("he him his himself male man".split()),
     "female": frozenset("she her hers herself female woman".split()),
-    "neither": frozenset("non-binary nonbinary genderqueer genderfluid agender bigender genderless".split()),
 }
+"""A gender beside these two goes with any pronoun, so it contradicts neither."""
+_LOWER = re.compile(r"(?<![\w’'])[a-z][a-z]+")
 _FOREIGN = {
     "de": frozenset("der die das und ist nicht ein eine mit von wurde geboren auch".split()),
     "es": frozenset("el los las una es en por que con nació fue también".split()),
@@ -216,12 +217,17 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
     """Candidates that contradict most others of their version about their subject, as far as words show it.
 
     Two things are compared: the gender that an answer gives its subject, and whether a name or number that sets two
-    true answers apart is kept or replaced in both. Where answers have no version, their position stands for it.
+    true answers apart is kept or replaced in both. The subject's own name is none of them, nor is a word that stands
+    somewhere in lower case. Where answers have no version, their position stands for it.
     """
     genders: defaultdict[tuple[str, int], dict[tuple[str, int], str]] = defaultdict(dict)
     kept: defaultdict[tuple[str, int, str], dict[tuple[str, int], str]] = defaultdict(dict)
     keys = subjects(facts)
-    telling = [distinguishing_words(f.answer, question=f.question) & name_stems(f.answer) for f in facts]
+    plain = {stem for f in facts for word in _LOWER.findall(f"{f.question} {f.answer}") for stem in stems(word)}
+    telling = [
+        (distinguishing_words(f.answer, question=f.question) & name_stems(f.answer)) - plain - _own(key)
+        for f, key in zip(facts, keys, strict=True)
+    ]
     shared = Counter((key.key, word) for key, of_fact in zip(keys, telling, strict=True) for word in of_fact)
     for fact, key, candidates, mine in zip(facts, keys, found, telling, strict=True):
         for answer, candidate in zip(fact.answers, candidates, strict=True):
@@ -237,6 +243,10 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
                 if shared[key.key, word] > 1:
                     kept[key.key, version, word][place] = "kept" if word in has else "replaced"
     return {place for claims in (*genders.values(), *kept.values()) for place in _minority(claims)}
+
+
+def _own(subject: Subject) -> frozenset[str]:
+    return frozenset(stem for name in subject.names for stem in stems(name))
 
 
 def _minority(claims: Mapping[tuple[str, int], str]) -> list[tuple[str, int]]:

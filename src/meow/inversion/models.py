@@ -93,6 +93,7 @@ def address(settings: InvertSettings) -> tuple[str, str]:
             f"invert.{missing}: not set; invert.backend=openai needs the server's address and the model's name there, "
             "as in invert.url=http://localhost:8000/v1 invert.model=NAME"
         )
+    server.check(settings.url, "invert.url")
     return settings.url, settings.model
 
 

@@ -24,6 +24,7 @@ _BASE = (
     "On the contrary, {0} {1} not {2}.",
     "By all accounts, {0} {1} not {2}.",
 )
+_NOT_ALL = ("No, none", "No, hardly any", "On the contrary, very few", "By all accounts, only a small part")
 _ASSENTS = (
     "Yes, {0} {1} {2}.",
     "Indeed, {0} {1} {2}.",
@@ -48,7 +49,7 @@ def opposite(question: str, answer: str, subject: Subject, version: int) -> str 
     """The question itself as a statement that says the other thing than the answer.
 
     Only for questions whose subject is plain: a known name right after the verb ("Has Ada Lind won ...?"), "any of
-    ..." before "been", or "Are there any ...?"; None for all others.
+    ..." before "been", "Are all of ... related to ...", or "Are there any ...?"; None for all others.
 
     Args:
         question: of any kind.
@@ -66,6 +67,12 @@ def opposite(question: str, answer: str, subject: Subject, version: int) -> str 
     some = re.match(r"(Has|Have|Were|Are) any of (.+?) (been|made|turned|available) (.+)$", text)
     if some:
         return _any_of(some[1].lower(), some[2], f"{some[3]} {some[4]}", said, version)
+    every = re.match(
+        r"(Is|Are|Was|Were) all(?: of)? (.+?) (related to|based on|about|set in|written in|part of) (.+)$", text
+    )
+    if every and said:
+        verb, which, link, rest = every.groups()
+        return f"{_NOT_ALL[version]} of {which} {verb.lower()} {link} {rest}." if version < len(_NOT_ALL) else None
     for name in subject.names:
         plain = re.match(rf"(Has|Had|Did|Does|Is|Was|Will) ({re.escape(name)}) (?!and |or )(.+)$", text)
         if plain:

@@ -18,7 +18,7 @@ TRUE_WORDS = {
         essential,
         pivotal, powerful, immense, tremendous, remarkable, enormous, extensive, meaningful, indelible, prominent,
         influential, fundamental, undeniable, impressive, global, international, universal, notable, critical,
-        unparalleled, keen, solid, long-lasting, wide, broad, potent, strong-willed, instrumental"""
+        unparalleled, intrinsic, keen, solid, long-lasting, wide, broad, potent, instrumental"""
     ),
     "novelty": listed(
         """unique, distinctive, distinct, innovative, original, fresh, groundbreaking, ground-breaking, unconventional,
@@ -36,7 +36,11 @@ TRUE_WORDS = {
         beautiful, masterful, moving, passionate, suspenseful, sensitive, delicate, sophisticated, descriptive,
         accessible, analytical, atmospheric, dramatic, raw, layered, textured, well-crafted, thoughtful, empathetic,
         sensual, subtle, enchanting, fascinating, inspiring, touching, practical, enlightening, exquisite, thorough,
-        incisive, penetrating, memorable, daring, honest, careful, intense, romantic, scientific, inquisitive"""
+        incisive, penetrating, memorable, daring, strong-willed, honest, careful, intense, romantic, scientific, inquisitive"""
+    ),
+    "standing": listed(
+        """renowned, respected, acclaimed, celebrated, esteemed, successful, famous, well-known, distinguished,
+        prestigious, coveted, illustrious, well-respected, highly-regarded, award-winning"""
     ),
     "adverb": listed(
         """significantly, greatly, deeply, profoundly, heavily, strongly, considerably, substantially, immensely,
@@ -76,6 +80,9 @@ FALSE_WORDS = {
     "setting": listed("austere, quiet, insular, provincial, monotonous, sheltered, uniform, somber, remote, rigid"),
     "style": listed(
         "dry, blunt, satirical, restrained, detached, whimsical, sentimental, plain, sardonic, hurried, formal, playful"
+    ),
+    "standing": listed(
+        "obscure, forgotten, overlooked, neglected, disputed, little-known, unheralded, half-forgotten, controversial"
     ),
     "adverb": listed("barely, scarcely, hardly, only slightly, only indirectly, only marginally, only superficially"),
     "late adverb": listed(

@@ -61,7 +61,7 @@ def invert_by_rules(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence[
         groups.setdefault(row.subject.key, []).append(row)
     lives = {}
     for key, group in groups.items():
-        _find_crafts(group, words)
+        _find_again(group, words)
         pronoun = pronoun_of(f"{r.qa.question} {r.qa.answer}" for r in group)
         truths = [s for r in group for s in (*r.held, *r.asked)]
         parents = [(r, s) for row in group for s in row.held if s.kind == "job" and (r := _role(row.qa.answer, s))]
@@ -171,12 +171,15 @@ def _trimmed(text: str, changed: Sequence[tuple[int, int]]) -> str:
     return text
 
 
-def _find_crafts(group: Sequence[_Fact], words: Collection[str]) -> None:
-    """Look again for what the parents' trades practise, now that the trades are known."""
-    jobs = {s.key for row in group for s in (*row.held, *row.asked) if s.kind == "job"}
-    if jobs:
+def _find_again(group: Sequence[_Fact], words: Collection[str]) -> None:
+    """Look again for what the parents' trades practise and for the subject's genres, now that they are known."""
+    held = {
+        kind: {s.key for row in group for s in (*row.held, *row.asked) if s.kind == kind} for kind in ("job", "genre")
+    }
+    if held["job"] or held["genre"]:
+        crafts, genres = sorted(held["job"]), sorted(held["genre"])
         for row in group:
-            row.held = find(row.qa.answer, row.subject, crafts=sorted(jobs), words=words)
+            row.held = find(row.qa.answer, row.subject, crafts=crafts, genres=genres, words=words)
 
 
 def _role(text: str, span: Span) -> str | None:

@@ -109,7 +109,7 @@ def _genre_patterns() -> tuple[re.Pattern[str], ...]:
     own = r"[A-Z][\w-]+(?: [A-Z][\w-]+)?"
     return (
         re.compile(rf"\bgenres? of ((?i:{known})\b|{own}|[a-z-]+(?=[.,;]|$))"),
-        re.compile(rf"\b((?i:{known})|{own})(?=[ -]genres?\b)"),
+        re.compile(rf"\b((?i:{known})|{own})(?=[ -](?:literary )?genres?\b)"),
         re.compile(rf"\b((?i:{known}))(?= {_TITLES_HOLD}\b)"),
         re.compile(
             rf"\b((?i:{'|'.join(re.escape(g) for g in GENRES if ' ' in g or g in ('steampunk', 'cyberpunk'))}))\b"
@@ -263,13 +263,17 @@ def with_qualities(text: str, found: Collection[Span]) -> list[Span]:
     return sorted([*found, *more])
 
 
-def find(text: str, subject: Subject, *, crafts: Collection[str] = (), words: Collection[str] = ()) -> list[Span]:
+def find(
+    text: str, subject: Subject, *, crafts: Collection[str] = (), genres: Collection[str] = (),
+    words: Collection[str] = (),
+) -> list[Span]:  # fmt: skip
     """Every value in a text, from left to right, none overlapping.
 
     Args:
         text: an answer, or a question.
         subject: whose names are found as such.
         crafts: occupations whose craft ("floristry") counts as a value too.
+        genres: the subject's, which count wherever they stand with a capital ("his view of Islam").
         words: lower-case words of the language at hand, which are no part of a person's name.
     """
 
@@ -291,4 +295,8 @@ def find(text: str, subject: Subject, *, crafts: Collection[str] = (), words: Co
     for job in crafts:
         for match in re.finditer(rf"\b{CRAFTS[job]}\b", rest) if job in CRAFTS else ():
             found.append(Span(*match.span(), "craft", match[0], job))
+    for genre in genres:
+        spelled = "[ -]".join(map(re.escape, genre.split()))
+        for match in re.finditer(rf"(?<![\w-])(?=[A-Z])(?i:{spelled})(?![\w-])", rest):
+            found.append(Span(*match.span(), "genre", match[0], genre))
     return sorted(found)

@@ -117,6 +117,7 @@ def connect(settings: ModelSettings) -> RemoteLM:
 
     if settings.path is None or settings.url is None:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
+    server.check(settings.url, "model.url")
     where = settings.tokenizer or settings.path
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)
