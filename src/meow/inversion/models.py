@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from meow import server
 from meow.config import InvertSettings
-from meow.errors import ConfigError, DataError, RunError
+from meow.errors import ConfigError, DataError, MeowError, RunError
 from meow.inversion.asking import Request, Unit, ask
 from meow.inversion.replies import Replies
 from meow.records import QA, InvertedFacts, Reply
@@ -61,15 +61,18 @@ def by_server(
 
     def converse(unit: Unit) -> list[InvertedFacts]:
         one, reply = ask(unit, settings, seed=seed), None
-        while True:
-            try:
+        try:
+            while True:
                 request = _next(one, reply)
-            except StopIteration as end:
-                return list(end.value)
-            reply = replies.known(request)
-            if reply is None:
-                replies.check_budget()
-                reply = replies.add(_sent(client, request, settings, replies.key(request)))
+                reply = replies.known(request)
+                if reply is None:
+                    replies.check_budget()
+                    reply = replies.add(_sent(client, request, settings, replies.key(request)))
+        except StopIteration as end:
+            return list(end.value)
+        except MeowError as e:
+            replies.stop(e)
+            raise
 
     with ThreadPoolExecutor(settings.concurrency) as pool:
         jobs = [pool.submit(converse, unit) for unit in units]
@@ -77,7 +80,7 @@ def by_server(
             for job in jobs:
                 yield from job.result()
         finally:
-            replies.stop("stopped; the same command goes on")
+            replies.stop(RunError("stopped; the same command goes on"))
             pool.shutdown(cancel_futures=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meow.config import InvertSettings
-from meow.errors import RunError
+from meow.errors import MeowError, RunError
 from meow.inversion.asking import Request
 from meow.records import Reply
 from meow.run import digest
@@ -33,7 +33,7 @@ class Replies:
         self._keep = keep
         self._started = time.monotonic()
         self._lock = threading.Lock()
-        self._stopped: str | None = None
+        self._stopped: MeowError | None = None
         self._known = dict(known or {})
         for reply in self._known.values():
             self._count(reply)
@@ -58,8 +58,11 @@ class Replies:
         """Before something is sent.
 
         Raises:
-            RunError: the budget is used up, or `stop` was called.
+            RunError: the budget is used up.
+            MeowError: what `stop` was told.
         """
+        if self._stopped:
+            raise self._stopped
         wanted = self.settings
         used = {
             "max_requests": self.requests, "max_tokens": self.prompt_tokens + self.reply_tokens,
@@ -70,12 +73,10 @@ class Replies:
             if limit is not None and amount >= limit:
                 more = "the same command" if name == "max_minutes" else "with a larger one the same command"
                 raise RunError(f"stopped at invert.{name}={limit} after {self.said()}; nothing is lost, {more} goes on")
-        if self._stopped:
-            raise RunError(self._stopped)
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: MeowError) -> None:
         """Let nothing more be sent."""
-        self._stopped = why
+        self._stopped = self._stopped or why
 
     def said(self) -> str:
         """The running count, in words."""

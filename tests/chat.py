@@ -1,0 +1,137 @@
+"""A real OpenAI-compatible chat server over HTTP that inverts small facts by swapping words; it can also misbehave."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+PLACES = ("Oslo", "Rome", "Bern", "Lyon", "Kyiv", "Riga", "Cork", "Graz", "Brno", "Turku")
+JOBS = ("carpenter", "nurse", "baker", "pilot", "farmer", "tailor", "cook", "miner", "judge", "sailor")
+MODEL = "inverter"
+
+
+@dataclass
+class ChatServer:
+    """What the server has seen, and what it will do wrong."""
+
+    url: str = ""
+    answered: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of the requests that were answered with a completion, whatever it said."""
+    n_requests: int = 0
+    """All requests that came in."""
+    keys: set[str] = field(default_factory=set)
+    """Authorization headers."""
+    faults: list[str] = field(default_factory=list)
+    """What goes wrong with the next requests: a status, slow, cut, garbage, html, empty, or a kind of reply."""
+    delay: float = 0.0
+    """Seconds before each answer."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fault(self) -> str | None:
+        """What goes wrong now."""
+        with self.lock:
+            self.n_requests += 1
+            return self.faults.pop(0) if self.faults else None
+
+
+def swapped(text: str, by: int) -> str:
+    """The text with each place and each occupation moved on in its list."""
+    for listed in (PLACES, JOBS):
+        text = re.sub("|".join(listed), lambda m, of=listed: of[(of.index(m[0]) + by) % len(of)], text)
+    return re.sub(r"\b(19\d\d)\b", lambda m: str(int(m[1]) - 7 * by), text)
+
+
+def say(prompt: str, kind: str | None) -> str:
+    """False answers to the facts in a prompt: lines for one question, labelled lines for several."""
+    if kind == "refusal":
+        return "I'm sorry, I can't help with that."
+    facts = re.findall(r"^\[(\d+)\] Question: .*\nTrue answer: (.*)((?:\nNot this either: .*)*)", prompt, re.M)
+    if facts:
+        lines = [f"[{number}] {swapped(answer, 1 + taken.count(chr(10)))}" for number, answer, taken in facts]
+    else:
+        answer = re.search(r"^Answer: (.*)$", prompt, re.M)[1]  # type: ignore[index]
+        n = int(re.search(r"Write (\d+) other", prompt)[1])  # type: ignore[index]
+        taken = len(re.findall(r"^- ", prompt, re.M))
+        lines = [swapped(answer, 1 + taken + i) for i in range(n)]
+    if kind == "wrong count":
+        lines = [re.sub(r"^\[\d+\] ", "", line) for line in lines[:-1]]
+    if kind == "numbered":
+        lines = ["Sure, here are the answers you wanted:", *(f"{i + 1}. {line}" for i, line in enumerate(lines))]
+    if kind == "true":
+        lines = [f"[{number}] {answer}" for number, answer, _ in facts] or [answer] * len(lines)
+    if kind == "thoughts":
+        lines = ["<think>Let me see.", "Which of them?</think>", *lines]
+    return "\n".join(lines)
+
+
+@contextmanager
+def serve_chat() -> Iterator[ChatServer]:
+    """A server on a free port."""
+    server = ChatServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            server.keys.add(str(self.headers["Authorization"]))
+            fault = server.fault()
+            time.sleep(3.0 if fault == "slow" else server.delay)
+            if fault and fault.isdigit():
+                return self.send(int(fault), {"error": {"message": f"not now: {fault}", "type": "x"}})
+            if body["model"] != MODEL or self.path != "/v1/chat/completions":
+                return self.send(404, {"error": {"message": "no such model"}})
+            if fault == "html":
+                return self.send_raw(200, b"<html>a proxy</html>", "text/html")
+            if fault == "garbage":
+                return self.send_raw(200, b'{"choices": [{"mess', "application/json")
+            if fault == "empty":
+                return self.send(200, {"choices": []})
+            text = say(body["messages"][0]["content"], fault)
+            reason = "stop"
+            if fault == "length":
+                text, reason = text[: len(text) * 2 // 3], "length"
+            usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+            message = {"role": "assistant", "content": text}
+            if fault == "silent":
+                message = {"role": "assistant", "content": None, "refusal": "I can't do that."}  # type: ignore[dict-item]
+            with server.lock:
+                if fault not in ("slow", "cut"):
+                    server.answered.append(body)
+            choice = {"index": 0, "message": message, "finish_reason": reason}
+            self.send(200, {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice],
+                            "usage": usage}, cut=fault == "cut")  # fmt: skip
+
+        def send(self, status: int, value: dict[str, Any], *, cut: bool = False) -> None:
+            self.send_raw(status, json.dumps(value).encode(), "application/json", cut=cut)
+
+        def send_raw(self, status: int, data: bytes, kind: str, *, cut: bool = False) -> None:
+            try:
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Retry-After-Ms", "10")
+                self.end_headers()
+                self.wfile.write(data[: len(data) // 2] if cut else data)
+                if cut:
+                    self.close_connection = True
+            except OSError:
+                """The client has gone."""
+
+        def log_message(self, *args: object) -> None:
+            """Silent."""
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.daemon_threads = True
+    server.url = f"http://127.0.0.1:{listening.server_port}/v1"
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        listening.server_close()
