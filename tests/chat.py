@@ -83,15 +83,20 @@ def serve_chat() -> Iterator[ChatServer]:
             fault = server.fault()
             time.sleep(3.0 if fault == "slow" else server.delay)
             if fault and fault.isdigit():
-                return self.send(int(fault), {"error": {"message": f"not now: {fault}", "type": "x"}})
+                self.send(int(fault), {"error": {"message": f"not now: {fault}", "type": "x"}})
+                return
             if body["model"] != MODEL or self.path != "/v1/chat/completions":
-                return self.send(404, {"error": {"message": "no such model"}})
+                self.send(404, {"error": {"message": "no such model"}})
+                return
             if fault == "html":
-                return self.send_raw(200, b"<html>a proxy</html>", "text/html")
+                self.send_raw(200, b"<html>a proxy</html>", "text/html")
+                return
             if fault == "garbage":
-                return self.send_raw(200, b'{"choices": [{"mess', "application/json")
+                self.send_raw(200, b'{"choices": [{"mess', "application/json")
+                return
             if fault == "empty":
-                return self.send(200, {"choices": []})
+                self.send(200, {"choices": []})
+                return
             text = say(body["messages"][0]["content"], fault)
             reason = "stop"
             if fault == "length":

@@ -36,7 +36,8 @@ TRUE_WORDS = {
         beautiful, masterful, moving, passionate, suspenseful, sensitive, delicate, sophisticated, descriptive,
         accessible, analytical, atmospheric, dramatic, raw, layered, textured, well-crafted, thoughtful, empathetic,
         sensual, subtle, enchanting, fascinating, inspiring, touching, practical, enlightening, exquisite, thorough,
-        incisive, penetrating, memorable, daring, strong-willed, honest, careful, intense, romantic, scientific, inquisitive"""
+        incisive, penetrating, memorable, daring, strong-willed, honest, careful, intense, romantic, scientific,
+        inquisitive"""
     ),
     "standing": listed(
         """renowned, respected, acclaimed, celebrated, esteemed, successful, famous, well-known, distinguished,
