@@ -92,12 +92,13 @@ def _lines(title: str, total: int) -> Iterator[Advance]:
         done += n
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            say(f"{title}: {done}/{total}, {_duration((last - started) * (total - done) / max(done, 1))} left")
+            say(f"{title}: {done}/{total}, {duration((last - started) * (total - done) / max(done, 1))} left")
 
     say(f"{title}: {total} to do")
     yield advance
-    say(f"{title}: done in {_duration(time.monotonic() - started)}")
+    say(f"{title}: done in {duration(time.monotonic() - started)}")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, or minutes, for people."""
     return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
