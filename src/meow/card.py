@@ -127,7 +127,7 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tup
         ("taught", _TAUGHT.get(str(targets), str(targets)) + (rule if targets == "selected" else "")),
         ("objective", terms),
         ("training", f"AdamW, learning rate {get('lr'):g}, {get('schedule')} after warm-up, {get('epochs'):g} epochs, "
-                     f"{rows} rows a step, weight decay {get('weight_decay'):g}"),
+                     f"at most {rows} rows a step, weight decay {get('weight_decay'):g}"),
         ("LoRA", adapter if rank else "none: all weights are trained"),
         ("seed", str(settings["seed"])),
     ]  # fmt: skip
