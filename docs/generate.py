@@ -22,7 +22,8 @@ from meow.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"
-FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval", "robustness")
+FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval", "robustness",
+          "notify")  # fmt: skip
 EVAL = ("name", "out", "threads", "model", "data", "eval")
 
 

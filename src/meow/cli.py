@@ -324,6 +324,25 @@ def report(
 
 
 @app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished model.")],
+    repo_id: Annotated[str, typer.Argument(metavar="REPO_ID", help="Where to on the hub, as in user/name.")],
+    private: Annotated[bool, typer.Option("--private/--public", help="Who may see it there.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files and sizes; send nothing.")] = False,
+) -> None:
+    """Upload model/ with its card to the Hugging Face hub; nothing else of the run is sent."""
+    from meow import hub
+
+    if not dry_run:
+        _say(hub.push(folder, repo_id, private=private))
+        return
+    listed = hub.files(folder)
+    for name, size in listed:
+        _say(f"{size / 1e6:10.3f} MB  {name}")
+    _say(f"{sum(size for _, size in listed) / 1e6:10.3f} MB  would go to {repo_id}")
+
+
+@app.command()
 def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """What is done in a run folder and what is left."""
     from meow import pipeline, summary
@@ -347,7 +366,7 @@ def _settings(
     from meow.pipeline import load_config
 
     listed = list(arguments or [])
-    path = Path(listed.pop(0)) if listed and "=" not in listed[0] else None
+    path = Path(listed.pop(0)) if listed and "=" not in listed[0] and "://" not in listed[0] else None
     if path is not None and path.is_dir():
         path = path / "config.yaml"
     flags = {

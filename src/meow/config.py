@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from meow.errors import ConfigError
 
@@ -370,6 +370,24 @@ class FinetuneSettings(Optimization):
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
 
 
+class NotifySettings(Settings):
+    """Who is told when a run is finished or fails."""
+
+    urls: Annotated[tuple[SecretStr, ...], Field(exclude=True)] = ()
+    """Addresses as Apprise has them (`feishu://TOKEN`, `lark://TOKEN`, `mailto://...`), or a Feishu or Lark webhook as
+    it is; a single one or a list. More come from MEOW_NOTIFY_URLS. Secrets: they are saved nowhere, not in config.yaml
+    either, so a resumed run takes them from the environment or the command line again."""
+    each_stage: bool = False
+    """Also tell when a stage is finished, not only the run."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("urls"), str):
+            return {**values, "urls": (values["urls"],)}
+        return values
+
+
 class RunConfig(Settings):
     """Everything that one run needs."""
 
@@ -394,6 +412,7 @@ class RunConfig(Settings):
     nlu: NluSettings = NluSettings()
     nlg: NlgSettings = NlgSettings()
     finetune: FinetuneSettings = FinetuneSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 class Method(Settings):
@@ -430,14 +449,14 @@ def load(
     problems = []
     for override in overrides:
         key, equals, value = override.partition("=")
-        if not equals or not key.strip():
-            problems.append(f"{override}: not of the form key=value; write for example train.lr=3e-5")
+        if not equals or not key.strip() or "://" in key:
+            problems.append(f"{_shown(override)}: not of the form key=value; write for example train.lr=3e-5")
             continue
         try:
             _put(tree, key.strip(), yaml.safe_load(value))
             origin[key.strip()] = "command line"
         except (yaml.YAMLError, TypeError) as e:
-            problems.append(f"{override}: cannot be read ({str(e).splitlines()[0]})")
+            problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0]})")
     if methods is not None:
         problems += _apply_method(tree, methods, terms, aliases)
     config = None
@@ -546,8 +565,16 @@ def _suggest(name: str, known: typing.Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(sorted(known))}"
 
 
+def _shown(override: str) -> str:
+    """An override without what may be a secret in an address."""
+    before, mark, _ = override.partition("://")
+    return f"{before}{mark}***" if mark else before
+
+
 def _explain(problem: Any) -> str:
     found = json.dumps(problem.get("input"), ensure_ascii=False, default=str)[:80]
+    if problem["loc"][:1] == ("notify",) and (problem["loc"][-1] != "each_stage" or "://" in found):
+        found = "***"  # it may hold an address
     if problem["type"] == "extra_forbidden":
         loc = problem["loc"]
         keys = leaves()

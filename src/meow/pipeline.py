@@ -7,6 +7,7 @@ with the same settings and inputs, and goes on where it stopped when it is not.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import torch
 
-from meow import data, evaluation, inversion, plots, published, stages
+from meow import card, data, evaluation, inversion, notify, plots, published, stages
 from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import ALIASES, METHODS, TERMS
+from meow.processes import agreed
 from meow.records import QA, MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
@@ -77,30 +79,35 @@ def plan(config: RunConfig) -> list[Stage]:
     return [stage for stage in STAGES if needed.get(stage.name, True)]
 
 
-def run(config: RunConfig, *, force: bool = False, until: str | None = None) -> Run:
+def run(config: RunConfig, *, force: bool = False, until: str | None = None, notifies: bool = True) -> Run:
     """Run the stages in order, skipping what is finished.
 
     Args:
         config: of one seed.
         force: set aside and redo a stage that was made with other settings.
         until: name of the stage that is wanted: only what leads to it is run; default: everything.
+        notifies: send messages to the addresses of `notify.urls` and the environment.
     """
+    clock = time.monotonic()
     wanted = [stage_named("invert")] if until == "invert" else plan(config)
     if until is not None:
         last = [stage.name for stage in wanted].index(stage_named(until).name)
         looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
         wanted = [s for s in wanted[: last + 1] if looks or not s.name.startswith("eval/")]
+    to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])
     folder = run_of(config)
     with folder.locked(config):
         for stage in wanted:
-            perform(folder, config, stage, force=force)
+            with notify.told(folder, stage.name, to, each=config.notify.each_stage):
+                perform(folder, config, stage, force=force)
+    notify.tell_finished(folder, to, time.monotonic() - clock, until=until)
     stages.release()
     return folder
 
 
 def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False) -> None:
-    """Run one stage in a locked folder."""
+    """Run one stage in a locked folder, then bring the model's card up to date where the stage has to do with it."""
     if config.threads:
         torch.set_num_threads(config.threads)
     try:
@@ -111,6 +118,8 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
         folder.set_aside(stage.name, stage.writes)
         say(f"{stage.name}: made with other settings, set aside")
         stage.function(folder, config)
+    if "model" in stage.writes or "model/" in stage.reads:
+        card.write(folder)
 
 
 def finetune(config: RunConfig, *, force: bool = False) -> Run:
@@ -139,6 +148,7 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
             ):
                 perform(folder, config, stage_named("eval/reference"), force=True)
             labels = evaluation.rescore(folder, config)
+            card.write(folder)
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
     data.eval_items(config.data)
@@ -269,7 +279,7 @@ def demo(
         finetune(load_config(None, settings[name]), force=force)
     methods = [name for name in settings if name not in ("reference", "original")]
     configs = [load_config(None, [*settings[name], *overrides]) for name in methods]
-    folders = [run(config, force=force).path for config in configs]
+    folders = [run(config, force=force, notifies=False).path for config in configs]
     for kind in ("nlu", "nlg"):
         for config in configs:
             capability(config, kind, force=force)
@@ -281,6 +291,7 @@ def demo(
 def describe(config: RunConfig) -> str:
     """What a run would do, counted without loading a model."""
     folder = run_of(config)
+    notify.addresses(config.notify)
     stages.check_inputs(config, [stage.name for stage in plan(config)])
     facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
     answers = 1 + config.invert.n

@@ -94,13 +94,14 @@ def _lines(title: str, total: int, note: Callable[[], str] | None) -> Iterator[A
         done += n
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            left = _duration((last - started) * (total - done) / max(done, 1))
+            left = duration((last - started) * (total - done) / max(done, 1))
             say(f"{title}: {done}/{total}, {left} left{', ' + note() if note else ''}")
 
     say(f"{title}: {total} to do")
     yield advance
-    say(f"{title}: done in {_duration(time.monotonic() - started)}")
+    say(f"{title}: done in {duration(time.monotonic() - started)}")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, or minutes, for people."""
     return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that `meow demo` left, and what it printed."""
     out = tmp_path_factory.mktemp("runs") / "demo"
+    nobody = {"MEOW_NOTIFY_URLS": "nosuch://address"}  # a run would refuse it; the demo tells nobody
     done = subprocess.run(
-        [sys.executable, "-m", "meow", "demo", "--out", str(out)], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-m", "meow", "demo", "--out", str(out)], capture_output=True, text=True, check=False,
+        env=os.environ | nobody,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out, done.stdout
 

@@ -1,0 +1,204 @@
+"""The model card, `model/README.md`: how the model was made, what was measured, and what that does not show.
+
+It is in the hub's form and holds no question, answer or subject, and no path of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meow import metrics
+from meow.config import RunConfig, load
+from meow.evaluation import PARTIAL
+from meow.metrics import statistics
+from meow.records import EvalLog, Value, write_text
+from meow.run import Run
+from meow.summary import logs
+
+SHOWN = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "facts_told", "facts_told_paraphrase",
+         "median_truth_ratio", "retain_rougeL", "fluency")  # fmt: skip
+"""Metrics of the card, in order."""
+_LABELS = {"forget_quality_floor": "floor of forget quality"}
+_TAUGHT = {
+    "selected": "selected inverted (false) answers", "all": "all inverted (false) answers",
+    "idk": "\"I don't know\", in one of many ways", "reversed": "the true words in reverse",
+    "file": "answers from a file", "none": "nothing",
+}  # fmt: skip
+Logs = Mapping[str, EvalLog]
+
+
+def write(folder: Run) -> None:
+    """Write `model/README.md` where forgetting is finished."""
+    if folder.finished("forget") and (folder / "model").is_dir():
+        write_text(folder / "model/README.md", card(folder))
+
+
+def card(folder: Run) -> str:
+    """The card of a run that has a model, as Markdown with a head in YAML.
+
+    What was trained comes from the manifest, so later settings in config.yaml do not change it.
+    """
+    from huggingface_hub import ModelCard
+
+    config, found, entry = load(folder / "config.yaml"), logs(folder.path), folder.stages["forget"]
+    parts = [
+        f"---\n{_head(config, found, entry['settings'])}\n---\n",
+        f"# {config.name}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to forget "
+        f"{_data(config)}.\n",
+        "## How it was made\n\n" + _table(("", ""), _making(config, folder.stages)),
+        f"## Results\n\n{_results(found)}",
+        "## What the numbers do not show\n\n" + "".join(f"- {text}\n" for text in _limits(found, folder.stages)),
+        "## Versions\n\n" + ", ".join(f"{k} {v}" for k, v in entry["versions"].items()) + "\n",
+    ]
+    return str(ModelCard("\n".join(parts)))
+
+
+def on_hub(path: str | None) -> bool:
+    """Whether a model or data set is named by its hub id rather than by a folder of this machine."""
+    return path is not None and not path.startswith((".", "/", "~")) and path.count("/") < 2 and not Path(path).exists()
+
+
+def _name(path: str) -> str:
+    """A hub id, or the last telling part of a path."""
+    if on_hub(path):
+        return path
+    folder = Path(path).resolve()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def _base(config: RunConfig) -> str:
+    path = str(config.model.path)
+    return f"[{path}](https://huggingface.co/{path})" if on_hub(path) else f"`{_name(path)}`, a local model,"
+
+
+def _data(config: RunConfig) -> str:
+    if config.data.source is None:
+        return "questions of its maker's own"
+    return f"the split `{config.data.split}` of {_name(config.data.source)}"
+
+
+def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
+    """The YAML. A local base model is no hub id and stands in the text alone."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    source = str(config.data.source) if on_hub(config.data.source) else None
+    measured = found["after"].metrics if "after" in found else {}
+    results = [
+        EvalResult(
+            task_type="text-generation", task_name="machine unlearning", dataset_type=source or "custom",
+            dataset_name=source or _data(config), dataset_split=config.data.split, metric_type=name,
+            metric_name=_label(name), metric_value=measured[name].value,
+        )
+        for name in SHOWN
+        if name in measured and measured[name].value is not None
+    ]  # fmt: skip
+    adapter = bool(settings.get("train.lora_rank")) and not settings.get("train.lora_merge", True)
+    data = ModelCardData(
+        base_model=str(config.model.path) if on_hub(config.model.path) else None,
+        library_name="peft" if adapter else "transformers",
+        pipeline_tag="text-generation",
+        datasets=[source] if source else None,
+        tags=["machine-unlearning", "meow", *filter(None, [settings.get("train.method")])],
+        model_name=config.name,
+        eval_results=results or None,
+    )
+    return str(data.to_yaml())
+
+
+def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    from meow.losses import METHODS
+
+    entry = stages["forget"]
+    settings = entry["settings"]
+    get = {key.removeprefix("train."): value for key, value in settings.items() if key.startswith("train.")}.get
+    method, targets = get("method"), get("targets")
+    terms = " + ".join(f"{weight:g} `{term}`" for term, weight in (get("objective") or {}).items())
+    source = f"`{method}` ({METHODS[method].source})" if method in METHODS else "an objective of its own"
+    chosen = stages.get("select", {}).get("settings", {})
+    rule = f" (rule `{chosen['select.rule']}`, k = {chosen['select.k']})" if "select.rule" in chosen else ""
+    rows = (get("batch_size") or 1) * (get("accumulate") or 1) * entry["world_size"]
+    rank = get("lora_rank")
+    adapter = f"rank {rank}, {'merged' if get('lora_merge') else 'not merged: the files are the adapter alone'}"
+    return [
+        ("base model", f"{_name(str(config.model.path))} (weights `{settings['weights']}`)"),
+        ("method", source),
+        ("taught", _TAUGHT.get(str(targets), str(targets)) + (rule if targets == "selected" else "")),
+        ("objective", terms),
+        ("training", f"AdamW, learning rate {get('lr'):g}, {get('schedule')} after warm-up, {get('epochs'):g} epochs, "
+                     f"at most {rows} rows a step, weight decay {get('weight_decay'):g}"),
+        ("LoRA", adapter if rank else "none: all weights are trained"),
+        ("seed", str(settings["seed"])),
+    ]  # fmt: skip
+
+
+def _results(found: Logs) -> str:
+    """The table of metrics; what is not there says so."""
+    labels = [label for label in ("before", "after", "reference") if label in found]
+    if "after" not in found:
+        return "Not evaluated yet.\n"
+    rows, missing = [], []
+    for name in SHOWN:
+        value = found["after"].metrics.get(name)
+        cells = [_cell(found[label].metrics.get(name), label) for label in labels]
+        ends = f"{value.low:.3f} to {value.high:.3f}" if value and None not in (value.low, value.high) else ""
+        rows.append((_label(name), *cells, ends, str(value.n or "") if value else ""))
+        if value is None or value.value is None:
+            missing.append(f"- {_label(name)}: {(value.reason if value else None) or 'not measured'}\n")
+    text = _table(("", *labels, "95% interval (after)", "n"), rows)
+    note = "\nForget quality is the p-value of a two-sample KS test against a model that never saw the forget set.\n"
+    return text + note + ("\nNot computable after forgetting:\n\n" + "".join(missing) if missing else "")
+
+
+def _cell(value: Value | None, label: str) -> str:
+    absent = "not computable" if label == "after" else "–"
+    return absent if value is None or value.value is None else metrics.show(value)
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, metrics.METRICS[name].label)
+
+
+def _table(head: tuple[str, ...], rows: list[Any]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
+    texts = []
+    if stages["forget"]["settings"].get("train.targets") in ("selected", "all", "file"):
+        texts.append("The model was taught answers that are not true: what it says about what it forgot is invented.")
+    untaught = len(stages.get("select", {}).get("untaught") or [])
+    if untaught:
+        texts.append(f"{untaught} questions had no inverted answer and were not taught.")
+    after = found.get("after")
+    if after is None:
+        return [*texts, "Nothing was measured yet, neither what is left nor what was damaged."]
+    quality = after.metrics.get("forget_quality")
+    if quality is not None and quality.value is not None:
+        texts.append(
+            f"A p-value is neither an effect nor a probability of success: with n = {quality.n} only D of "
+            f"{statistics.smallest_significant_d(quality.n):.3f} and more is significant (p < .05)."
+        )
+        texts += [f"Forget quality: {quality.reason}."] if quality.reason else []
+    texts.append("Facts told compares words in greedy answers; another way of asking, or drawing, may bring out more.")
+    if after.rows.get("retain"):
+        texts.append("The evaluated retain questions may have been trained on; utility is then a training-set number.")
+    chosen = {v.selected_on for v in after.metrics.values() if v.selected_on}
+    texts += [f"Chosen with some of the questions: {what}. The table is of the others." for what in sorted(chosen)]
+    if not chosen:
+        texts.append(
+            "No training step was chosen by these numbers. Settings tuned on these questions are not known here."
+        )
+    return [*texts, _robustness(found)]
+
+
+def _robustness(found: Logs) -> str:
+    """What relearning and coarser weights brought back."""
+    tried = {label: log.metrics["facts_told"] for label, log in sorted(found.items())
+             if label.startswith((*PARTIAL, "int")) and "facts_told" in log.metrics}  # fmt: skip
+    if not tried:
+        return "Whether a little more training, or coarser weights, bring the facts back was not tested."
+    shown = ", ".join(f"{metrics.show(value) or 'not computable'} ({label})" for label, value in tried.items())
+    return f"Facts told with coarser weights, or after further training for that many steps: {shown}."

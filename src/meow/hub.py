@@ -1,0 +1,104 @@
+"""Sending a finished model with its card to the Hugging Face hub. Only `model/` is sent, never facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from meow import card
+from meow.errors import ConfigError, DataError, RunError
+from meow.run import Run
+
+SENT = (".safetensors", ".json", ".txt", ".model", ".jinja", ".md", ".py")
+"""Endings of what belongs to a model. A pickle can run code on the machine of whoever loads it."""
+T = TypeVar("T")
+
+
+def files(folder: Path) -> list[tuple[str, int]]:
+    """What would be sent of a run: names inside `model/` and sizes in bytes. A missing card is written first.
+
+    Raises:
+        DataError: no finished model, a file that belongs to none, or an adapter that only this machine can use.
+    """
+    run = Run(folder)
+    if not run.finished("forget") or not (run / "model").is_dir():
+        raise DataError(f"{folder}: holds no finished model; give a run folder in which meow forget is finished")
+    if not (run / "model/README.md").is_file():
+        card.write(run)
+    found = sorted(p for p in (run / "model").rglob("*") if p.is_file())
+    for file in found:
+        if file.suffix not in SENT:
+            raise DataError(f"{file}: belongs to no model that is sent ({', '.join(SENT)}; never a pickle); remove it")
+    _check_adapter(run / "model/adapter_config.json")
+    return [(str(file.relative_to(run / "model")), file.stat().st_size) for file in found]
+
+
+def push(folder: Path, repo: str, *, private: bool = True) -> str:
+    """Upload a run's model and card.
+
+    Args:
+        folder: of the run.
+        repo: hub id, as in `user/name`; it is made where it is not there.
+        private: that nobody else may see it; a public repository of that name is then refused.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        ConfigError: a malformed id, no token or one that is refused, or a public repository.
+        DataError: see `files`.
+        RunError: the hub cannot be reached, or refuses.
+    """
+    from huggingface_hub import HfApi, get_token
+
+    sent = files(folder)
+    if get_token() is None:
+        raise ConfigError("no token for the hub; set HF_TOKEN, or log in with `hf auth login`")
+    api = HfApi()
+    _ask(repo, lambda: api.create_repo(repo, private=private, exist_ok=True))
+    if private and not _ask(repo, lambda: api.repo_info(repo)).private:
+        raise ConfigError(f"{repo}: is there and public; push with --public, or take another name")
+    names = [name for name, _ in sent]
+    done = _ask(repo, lambda: api.upload_folder(
+        repo_id=repo, folder_path=folder / "model", allow_patterns=names, commit_message="Upload model and card",
+    ))  # fmt: skip
+    return str(done.commit_url)
+
+
+def _check_adapter(file: Path) -> None:
+    base = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"] if file.is_file() else None
+    if base and not card.on_hub(base):
+        raise DataError(
+            f"{file}: names a folder of this machine as the base, which nobody else has; train with "
+            "train.lora_merge=true, or on a model of the hub"
+        )
+
+
+def _ask(repo: str, call: Callable[[], T]) -> T:
+    """What the hub answers.
+
+    Raises:
+        ConfigError: a malformed id, or a token that it refuses.
+        RunError: it refuses otherwise, or is not there.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return call()
+    except HFValidationError as e:
+        raise ConfigError(f"{repo}: no id of a repository on the hub; give one as in user/name") from e
+    except ValueError as e:  # of the card, mostly
+        raise RunError(f"{repo}: the hub refuses what was sent ({' '.join(str(e).split())[:300]})") from e
+    except HfHubHTTPError as e:
+        status: Any = e.response.status_code if e.response is not None else "unknown"
+        if status in (401, 403):
+            raise ConfigError(
+                f"{repo}: the hub refuses the token (status {status}); it needs the right to write there"
+            ) from e
+        raise RunError(f"{repo}: the hub refuses with status {status}: {e.server_message or 'no reason given'}") from e
+    except Exception as e:  # whatever the http library of the day raises
+        raise RunError(
+            f"{repo}: the hub cannot be reached ({type(e).__name__}); try again, and see that HF_HUB_OFFLINE is not set"
+        ) from e
