@@ -102,9 +102,11 @@ def _allowed(schema: dict[str, Any]) -> str:
         schema.get("type", ""), schema.get("type", "anything")
     )
     if kind == "array":
-        return f"list of {_allowed(schema['items'])}"
+        parts = schema.get("prefixItems")
+        return f"list of {_allowed(parts[0] if parts else schema['items'])}" + (f" ({len(parts)})" if parts else "")
     if kind == "object":
-        return f"`name: {_allowed(schema.get('additionalProperties') or {})}`"
+        values = schema.get("additionalProperties")
+        return f"`name: {_allowed(values if isinstance(values, dict) else {})}`"
     ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
     limits = [f"{text} {schema[key]:g}" for key, text in ends.items() if key in schema]
     return " ".join([kind, ", ".join(limits)]).strip()
