@@ -63,7 +63,8 @@ def settings(split: str, method: str, rate: str, *more: str) -> list[str]:
         "memo.template=model", f"eval.reference={MODELS}/{RETAIN[split]}", f"train.method={method}", f"train.lr={rate}",
         f"train.epochs={EPOCHS}", f"train.batch_size={FACTS * k}", "train.weight_decay=0",
     ]  # fmt: skip
-    return [*found, *([f"invert.path={inverted}"] if inverted.is_file() else []), *more]
+    published = [f"invert.path={inverted}", "invert.gate=false"]  # as they were published, none left out
+    return [*found, *(published if inverted.is_file() else []), *more]
 
 
 MIXTURES = {
