@@ -58,9 +58,9 @@ class Card(NamedTuple):
 
 
 SHAPES = (
-    Shape("1B (Llama 3.2)", 16, 2048, 8192, 512, 128256, True),
-    Shape("7B (Llama 2)", 32, 4096, 11008, 4096, 32000, False),
-    Shape("13B (Llama 2)", 40, 5120, 13824, 5120, 32000, False),
+    Shape("1B", 16, 2048, 8192, 512, 128256, True),
+    Shape("7B", 32, 4096, 11008, 4096, 32000, False),
+    Shape("13B", 40, 5120, 13824, 5120, 32000, False),
 )
 FULL = Way("full, bfloat16", 2, 2, 4)
 WAYS = (

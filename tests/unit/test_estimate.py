@@ -20,7 +20,7 @@ def test_shapes_have_the_number_of_weights_of_the_published_models() -> None:
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_a_layer_keeps_what_the_formula_says(checkpointing: bool) -> None:
-    """The difference of two depths is what layers keep; the hooks see every tensor that is kept for the backward pass."""
+    """The difference of two depths is what layers keep; the hooks see every tensor that is kept for backward."""
     shape, tokens = estimate.Shape("small", 1, 256, 688, 128, 64, False), 4 * 64
 
     def kept(layers: int) -> int:
