@@ -24,6 +24,7 @@ check: install
 
 docs: install
 	$(PY) docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 bench: install
 	rm -f benchmarks/results.jsonl

@@ -1,5 +1,5 @@
 """Writes the pages that are made from the code: docs/cli.md, docs/config.md, docs/metrics.md, configs/forget.yaml,
-configs/eval.yaml. With --check, says which of them are out of date and exits with 1.
+configs/eval.yaml, the tables of docs/memory.md. With --check, says which of them are out of date and exits with 1.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import click
+import estimate
 import typer
 from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
@@ -120,6 +121,7 @@ PAGES = {
     "docs/cli.md": cli_page,
     "docs/config.md": config_page,
     "docs/metrics.md": metrics_page,
+    "docs/memory.md": lambda: estimate.filled((ROOT / "docs/memory.md").read_text(encoding="utf-8")),
     "configs/forget.yaml": lambda: commented_yaml("meow run configs/forget.yaml train.method=meow", FORGET),
     "configs/eval.yaml": lambda: commented_yaml("meow eval configs/eval.yaml", EVAL),
 }

@@ -10,42 +10,84 @@ import pytest
 import typer
 
 from meow.cli import app
+from meow.config import RunConfig
 from meow.pipeline import load_config
+from tests.pages import FENCE, lines, titled
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").rglob("*.yaml"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "configs").rglob("*.yaml"))]
+LAUNCHED = re.compile(r"^(?:torchrun|accelerate launch) .*-m (?=meow )")
+SECTIONS = "|".join(RunConfig.model_fields)
+
+
+def spans(text: str) -> list[str]:
+    """Inline code outside fenced blocks."""
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", FENCE.sub("", text))]
 
 
 def commands(text: str) -> list[str]:
     """Every `meow ...` of a page that is meant to be typed."""
-    blocks = "\n".join(re.findall(r"```\n(.*?)```", text, re.S)).replace("\\\n", " ")
-    lines = [line.split(" # ")[0].strip() for line in blocks.splitlines()]
-    lines += re.findall(r"`(meow [^`]+)`", text)
-    lines += [line.removeprefix("# ") for line in text.splitlines()[:1] if line.startswith("# meow ")]
-    return [" ".join(line.split()) for line in lines if re.match(r"meow [a-z]", line) and "..." not in line]
+    found = lines(text) + spans(text)
+    found += [line.removeprefix("# ") for line in text.splitlines()[:1]]
+    found = [LAUNCHED.sub("", " ".join(line.split())) for line in found]
+    return [line for line in found if re.match(r"meow [a-z]", line) and "..." not in line]
 
 
-WRITTEN = sorted({(page.name, command) for page in PAGES for command in commands(page.read_text(encoding="utf-8"))})
+def settings(text: str) -> list[str]:
+    """Every `section.key=value` of a page that stands in running text."""
+    return [span for span in spans(text) if re.match(rf"'?(?:{SECTIONS})\.\w+=", span) and "..." not in span]
+
+
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
+WRITTEN = sorted({(page, command) for page, text in TEXTS.items() for command in commands(text)})
+NAMED = sorted({(page, item) for page, text in TEXTS.items() for item in settings(text)})
 
 
 def test_there_are_commands_to_check() -> None:
-    assert len(WRITTEN) > 12
+    pages = {page for page, _ in WRITTEN}
+    assert {"README.md", "docs/first-hour.md", "docs/howto/gpus.md", "docs/coming-from.md"} < pages
+    assert len(WRITTEN) > 100
+    assert len(NAMED) > 40
 
 
 @pytest.mark.parametrize(("page", "command"), WRITTEN)
-def test_every_written_command_is_one(page: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    del page
+def test_every_written_command_is_one(page: str, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    name, *arguments = shlex.split(command)[1:]
+    name, *arguments = [a for a in shlex.split(command)[1:] if a not in ("-q", "--quiet")]
+    if name in ("--help", "--version"):
+        return
     group = typer.main.get_command(app)
+    if not arguments:  # a command's name in running text
+        assert name in group.commands  # type: ignore[attr-defined]
+        return
     context = group.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
     listed = list(context.params.get("arguments") or [])
     path = Path(listed.pop(0)) if listed and "=" not in listed[0] else None
+    shown = titled(TEXTS[page])
+    if path is not None and path.name in shown:
+        path = tmp_path / path
+        path.write_text(shown[path.name], encoding="utf-8")
     if path is not None and path.suffix == ".yaml":
         assert path.is_file()
         load_config(path, listed)
     else:
         load_config(None, listed)
+
+
+@pytest.mark.parametrize(("page", "item"), NAMED)
+def test_every_setting_in_running_text_is_one(page: str, item: str) -> None:
+    del page
+    load_config(None, shlex.split(item))
+
+
+SHOWN = sorted((page, name) for page, text in TEXTS.items() for name in titled(text) if name.endswith(".yaml"))
+
+
+@pytest.mark.parametrize(("page", "name"), SHOWN)
+def test_every_yaml_that_a_page_shows_loads(page: str, name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text(titled(TEXTS[page])[name], encoding="utf-8")
+    load_config(file, [])
 
 
 EXPERIMENTS = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name != "accelerate"]
