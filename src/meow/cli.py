@@ -44,6 +44,7 @@ Method = Annotated[str | None, typer.Option("--method", help="= train.method")]
 SavePath = Annotated[
     Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
 ]
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
 
 
@@ -313,11 +314,29 @@ def report(
 
 
 @app.command()
-def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
-    """What is done in a run folder and what is left."""
-    from meow import pipeline, summary
+def status(folder: Folder, as_json: Json = False) -> None:
+    """What is done in a run folder, what is under way, what is left, and what to type next."""
+    from meow import status as state
 
-    summary.status(folder, [stage.name for stage in pipeline.STAGES])
+    found = state.read(folder)
+    if as_json:
+        _json(found.as_object())
+        return
+    state.show(found)
+
+
+@app.command()
+def clean(
+    folder: Folder, yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False
+) -> None:  # fmt: skip
+    """Remove what must be forgotten (questions, answers, generations); leave model, numbers and manifest."""
+    from meow import cleaning
+
+    found = cleaning.leftovers(folder)
+    _say(cleaning.describe(folder, found))
+    if found and not yes:
+        typer.confirm("Remove them?", abort=True)
+    _say(f"{len(cleaning.clean(folder))} files removed; what is left to read: {folder / 'report.html'}")
 
 
 def _until(stage: str, config: RunConfig, force: bool) -> None:

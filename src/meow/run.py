@@ -57,7 +57,7 @@ class Run:
         """Work in the folder alone; with a config, write the resolved `config.yaml`.
 
         Raises:
-            RunError: another process works in it.
+            RunError: another process works in it, or, with a config, it was cleaned.
         """
         with ExitStack() as held:
 
@@ -71,10 +71,27 @@ class Run:
                         f"{self.path}: another process works in this folder; wait, or take another name"
                     ) from e
                 if config is not None:
+                    if "clean" in self.stages:
+                        raise RunError(
+                            f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
+                            f"name={self.path.name}-again"
+                        )
                     write_text(self / "config.yaml", dump(config))
 
             agreed(lock)
             yield
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process works in the folder."""
+        if not (self / ".lock").is_file():
+            return False
+        with (self / ".lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:

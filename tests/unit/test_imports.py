@@ -20,10 +20,12 @@ LAYERS = (
     {"summary"},
     {"lm"},
     {"inversion", "memorization", "tofu", "original", "report", "capability"},
+    {"cleaning"},
     {"training"},
     {"robustness"},
     {"stages"},
     {"pipeline"},
+    {"status"},
     {"cli"},
     {"__init__", "__main__"},
 )
@@ -78,6 +80,7 @@ def test_training_never_imports_evaluation() -> None:
         "run",
         "plots",
         "demo",
+        "cleaning",
     ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
