@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
-from meow.errors import DataError
 from meow.report import report
-from meow.run import Run
+from meow.run import existing
 
 KEPT = ("config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", "eval/*/log.json",
         "capability/*/nlu.json", "capability/*/nlg.json")  # fmt: skip
@@ -39,8 +38,7 @@ def leftovers(folder: Path) -> list[Leftover]:
     Raises:
         DataError: no run folder.
     """
-    if not (folder / "config.yaml").is_file():
-        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
+    existing(folder)
     kept = {path for pattern in KEPT for path in folder.glob(pattern)}
     found = sorted(path for path in folder.rglob("*") if path not in kept and (path.is_symlink() or path.is_file()))
     inside = [path for path in found if path.relative_to(folder).parts[0] not in KEPT_FOLDERS]
@@ -68,8 +66,7 @@ def clean(folder: Path) -> list[Leftover]:
         DataError: no run folder.
         RunError: another process works in it.
     """
-    leftovers(folder)
-    run = Run(folder)
+    run = existing(folder)
     with run.locked():
         if STAGE not in run.stages:
             report([folder], folder / "report.html", redact=True)

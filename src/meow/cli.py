@@ -326,6 +326,25 @@ def status(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
+def ask(
+    folder: Folder,
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="Default: one a line from the terminal or a pipe.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each question.")] = False,
+) -> None:
+    """Questions -> the greedy answers of before, after and reference, beside the true and the taught ones."""
+    from meow import dialogue
+
+    for reply in dialogue.ask(folder, questions or dialogue.typed(), label or []):
+        if as_json:
+            _json(reply.as_object())
+        else:
+            dialogue.show(reply)
+
+
+@app.command()
 def clean(
     folder: Folder, yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False
 ) -> None:  # fmt: skip

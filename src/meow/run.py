@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meow.config import RunConfig, dump
-from meow.errors import OtherSettingsError, RunError
+from meow.errors import DataError, OtherSettingsError, RunError
 from meow.processes import agreed, barrier, rank, world_size
 from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
 
@@ -192,6 +192,17 @@ class Run:
 
     def _write(self, stages: Mapping[str, Any]) -> None:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})
+
+
+def existing(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        DataError: no run folder.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
+    return Run(folder)
 
 
 def append_rows(

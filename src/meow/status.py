@@ -12,9 +12,9 @@ from rich.table import Table
 from meow import pipeline
 from meow.cleaning import STAGE as CLEANED
 from meow.differences import LABELS
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError
 from meow.pipeline import Stage
-from meow.run import Run
+from meow.run import Run, existing
 from meow.terminal import out
 
 
@@ -56,9 +56,7 @@ def read(folder: Path) -> Status:
     Raises:
         DataError: no run folder.
     """
-    if not (folder / "config.yaml").is_file():
-        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
-    run, planned = Run(folder), _planned(folder)
+    run, planned = existing(folder), _planned(folder)
     entries, busy = run.stages, run.busy
     last = next(reversed(entries), None)
     lines = [

@@ -25,7 +25,7 @@ LAYERS = (
     {"robustness"},
     {"stages"},
     {"pipeline"},
-    {"status"},
+    {"status", "dialogue"},
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -20,6 +20,7 @@ from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, batches, kept_logits, log_total, pad, widened
 from meow.prompts import Encoded, Prompter
+from meow.records import QA, Fact
 
 WORTH = 0.8
 """Sequences are scored as trees where those hold fewer than this share of their tokens."""
@@ -215,6 +216,20 @@ class LM:
             batch_tokens=self.batch_tokens, each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
+
+    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str:
+        """The greedy answer to a question, put in the model's template.
+
+        Args:
+            question: as text, or a fact whose question it is.
+            max_new_tokens: tokens of the answer at most.
+
+        Raises:
+            DataError: the question leaves no room for an answer.
+        """
+        # Tokens before an answer depend on how it begins; most begin with a letter.
+        fact = QA(question=question, answer="A") if isinstance(question, str) else question
+        return self.generate([self.prompter.prompt(fact)], max_new_tokens)[0][0].text.strip()
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them.
