@@ -90,6 +90,22 @@ def demo(
 
 
 @app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write; one that is there is left alone.")] = Path(
+        "meow.yaml"
+    ),
+    full: Annotated[bool, typer.Option("--full", help="Every setting with its meaning, commented out.")] = False,
+) -> None:
+    """Write a YAML to fill in: your model, what to forget, what to keep, how."""
+    from meow import template
+
+    steps = template.write(path, full=full)
+    _say(f"{path}: fill in {', '.join(line.key for line in template.SHORT[:3])}, then type")
+    for step in steps:
+        _say(f"  {step}")
+
+
+@app.command()
 def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
     """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
     from meow import pipeline, summary

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes"},
     {"records", "config"},
-    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk"},
+    {"metrics", "run", "data", "prompts", "terminal", "published", "demo", "losses", "memory", "idk", "template"},
     {"selection", "decode", "evaluation", "plots", "convert"},
     {"differences"},
     {"compare"},
@@ -81,6 +81,7 @@ def test_training_never_imports_evaluation() -> None:
         "plots",
         "demo",
         "cleaning",
+        "template",
     ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
