@@ -14,7 +14,7 @@ from meow.differences import LABELS
 from meow.errors import ConfigError, MeowError
 from meow.lm import LM
 from meow.pipeline import load_config
-from meow.records import QA, EvalItem, Target, read_records
+from meow.records import EvalItem, Target, read_records
 from meow.run import Run, existing
 from meow.terminal import out, say
 
@@ -61,9 +61,9 @@ def ask(folder: Path, questions: Iterable[str], labels: Sequence[str] = ()) -> I
     known, taught = _known(config), _taught(run)
     for question in filter(None, map(str.strip, questions)):
         facts = known.get(_same(question), [])
-        asked = (facts[0] if facts else QA(question=question, answer="A")).model_copy(
-            update={"question": question, "messages": ()}
-        )
+        asked: str | EvalItem = question
+        if facts:  # as it was asked when it was evaluated
+            asked = facts[0].model_copy(update={"question": question})
         answers = {
             label: model.answer(asked, max_new_tokens=config.eval.max_new_tokens) for label, model in models.items()
         }

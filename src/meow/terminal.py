@@ -6,19 +6,23 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 Advance = Callable[[int], None]
 """Called with the number of rows finished since the last call."""
@@ -30,6 +34,8 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in
 """Tables; where nobody's window limits them they are wide enough for every column."""
 quiet = False
 """Set by `meow -q`: no progress."""
+verbose = False
+"""Set by `meow -v`: settings, timings, and what others say."""
 
 
 def say(line: str) -> None:
@@ -38,9 +44,19 @@ def say(line: str) -> None:
         err.print(line, soft_wrap=True, markup=False)
 
 
+def detail(line: str) -> None:
+    """One line for those who asked for more."""
+    if verbose:
+        say(line)
+
+
 @contextmanager
 def silent() -> Iterator[None]:
-    """Nothing that others write, in Python or past it, reaches stdout or stderr."""
+    """Nothing that others write, in Python or past it, reaches stdout or stderr; with `meow -v` it does."""
+    if verbose:
+        with redirect_stdout(sys.stderr):
+            yield
+        return
     kept = {fd: os.dup(fd) for fd in (1, 2)}
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -57,33 +73,67 @@ def silent() -> Iterator[None]:
             os.close(copy)
 
 
+class _Rate(ProgressColumn):
+    """Rows a second, or seconds a row."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far; nothing before the first row."""
+        speed = task.finished_speed or task.speed
+        return Text(_rate(speed) if speed else "", style="progress.data.speed")
+
+
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Advance]:
+def progress(title: str, total: int, *, done: int = 0) -> Iterator[Advance]:
     """A bar with rate and time left; plain lines where stderr is no terminal.
 
     Args:
         title: what is being done.
         total: rows to do.
+        done: rows that an earlier command did.
     """
     if quiet or total == 0:
         yield lambda _: None
         return
     if not err.is_terminal:
-        yield from _lines(title, total)
+        yield from _lines(title, total, done)
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(f"{title:28}", total=total)
+        task = bar.add_task(f"{title:28}", total=total, completed=done)
         yield lambda n: bar.advance(task, n)
 
 
-def _lines(title: str, total: int) -> Iterator[Advance]:
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A bar for a training, which knows its length with the first row of its log; it ends in any case.
+
+    Args:
+        title: what is being trained.
+    """
+    with ExitStack() as shown:
+        bar: list[Advance] = []
+
+        def move(row: Mapping[str, Any]) -> None:
+            if "truncated" in row:
+                say(
+                    f"{title}: {row['truncated']} rows are longer than the context or max_length; their answers are cut"
+                )
+            elif "look" not in row:
+                if not bar:
+                    bar.append(shown.enter_context(progress(title, row["steps"], done=row["step"] - 1)))
+                bar[0](1)
+
+        yield move
+
+
+def _lines(title: str, total: int, before: int) -> Iterator[Advance]:
     started = last = time.monotonic()
     done = 0
 
@@ -92,11 +142,17 @@ def _lines(title: str, total: int) -> Iterator[Advance]:
         done += n
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            say(f"{title}: {done}/{total}, {_duration((last - started) * (total - done) / max(done, 1))} left")
+            left = _duration((last - started) * (total - before - done) / max(done, 1))
+            say(f"{title}: {before + done}/{total}, {_rate(done / (last - started))}, {left} left")
 
-    say(f"{title}: {total} to do")
+    say(f"{title}: {total - before} to do")
     yield advance
-    say(f"{title}: done in {_duration(time.monotonic() - started)}")
+    seconds = time.monotonic() - started
+    say(f"{title}: done in {_duration(seconds)}, {_rate(done / max(seconds, 1e-9))}")
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:.1f}/s" if speed >= 1 or speed == 0 else f"{1 / speed:.1f} s each"
 
 
 def _duration(seconds: float) -> str:

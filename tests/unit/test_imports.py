@@ -25,7 +25,7 @@ LAYERS = (
     {"robustness"},
     {"stages"},
     {"pipeline"},
-    {"status", "dialogue"},
+    {"status", "dialogue", "notebook"},
     {"cli"},
     {"__init__", "__main__"},
 )

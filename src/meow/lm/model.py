@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from meow.config import ModelSettings
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, batches, kept_logits, log_total, pad, widened
 from meow.prompts import Encoded, Prompter
-from meow.records import QA, Fact
+from meow.records import Fact
 
 WORTH = 0.8
 """Sequences are scored as trees where those hold fewer than this share of their tokens."""
@@ -87,6 +88,30 @@ class LM:
             max_length=min(max_length or context, context),
             eos_ids=_eos_ids(model, tokenizer),
         )
+
+    @classmethod
+    def load(cls, path: str | Path, *, template: str = "auto", dtype: str = "auto", device: str = "auto") -> LM:
+        """A causal language model from a folder or the hub.
+
+        Args:
+            path: folder, a run's `model/`, or hub id.
+            template: how a question is put: `qa`, `llama2-chat`, `chat`; `auto`: as the tokenizer has it.
+            dtype: number format of the weights.
+            device: `cpu`, `cuda`, ...; `auto`: the accelerator if there is one.
+
+        Raises:
+            DataError: no such model, or pickled weights only; says what to do.
+        """
+        from meow.lm.loading import load
+
+        return load(ModelSettings.model_validate(
+            {"path": str(path), "template": template, "dtype": dtype, "device": device}
+        ))  # fmt: skip
+
+    def __repr__(self) -> str:
+        n = sum(p.numel() for p in self.model.parameters())
+        size = f"{n / 1e9:.1f}B" if n >= 1e9 else f"{n / 1e6:.1f}M"
+        return f"LM({self.path or 'new'}, {size} parameters, template {self.prompter.template}, {self.device})"
 
     @property
     def device(self) -> torch.device:
@@ -227,9 +252,8 @@ class LM:
         Raises:
             DataError: the question leaves no room for an answer.
         """
-        # Tokens before an answer depend on how it begins; most begin with a letter.
-        fact = QA(question=question, answer="A") if isinstance(question, str) else question
-        return self.generate([self.prompter.prompt(fact)], max_new_tokens)[0][0].text.strip()
+        asked = self.prompter.asked(question) if isinstance(question, str) else self.prompter.prompt(question)
+        return self.generate([asked], max_new_tokens)[0][0].text.strip()
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them.

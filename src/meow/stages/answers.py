@@ -137,13 +137,13 @@ def choose(folder: Run, config: RunConfig) -> None:
             targets = [
                 Target(**fact.model_dump(), target=text)
                 for fact in forget
-                for text in _answers(fact, kind, taught, seed)
+                for text in instead(fact, kind, taught, seed)
             ]
         write_records(folder / "targets.jsonl", targets)
         entry["rows"] = len(targets)
 
 
-def _answers(fact: QA, kind: str | None, taught: Mapping[str, list[str]], seed: int) -> Sequence[str | None]:
+def instead(fact: QA, kind: str | None, taught: Mapping[str, list[str]], seed: int) -> Sequence[str | None]:
     """What to teach for a fact where it is no inverted answer; None: nothing."""
     if kind == "idk":
         return [idk.draw(fact.id, seed)]
