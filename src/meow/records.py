@@ -262,7 +262,8 @@ class Value(Record):
         if self.value is None:
             return f"not computable: {self.reason or 'not measured'}"
         ends = f"{self.low:.3f} to {self.high:.3f}, " if self.low is not None and self.high is not None else ""
-        return f"{self.value:.3g} {self.unit}".strip() + f" ({ends}n = {self.n})"
+        unit = self.unit if self.unit not in ("share", "answers") else ""
+        return f"{self.value:.3g} {unit}".strip() + f" ({ends}n = {self.n})"
 
 
 class EvalLog(Record):

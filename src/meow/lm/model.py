@@ -110,7 +110,7 @@ class LM:
 
     def __repr__(self) -> str:
         n = sum(p.numel() for p in self.model.parameters())
-        size = f"{n / 1e9:.1f}B" if n >= 1e9 else f"{n / 1e6:.1f}M"
+        size = f"{n / 1e9:.1f}B" if n >= 1e9 else f"{n / 1e6:.1f}M" if n >= 1e6 else f"{n / 1e3:.0f}K"
         return f"LM({self.path or 'new'}, {size} parameters, template {self.prompter.template}, {self.device})"
 
     @property
