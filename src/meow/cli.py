@@ -18,6 +18,8 @@ from meow.errors import ConfigError, MeowError
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
@@ -58,7 +60,12 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress, no hints: results and errors alone.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also settings, timings, and what transformers and others say.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
@@ -67,6 +74,9 @@ def _options(
     from meow import terminal
 
     terminal.quiet = quiet or processes.rank() > 0
+    terminal.verbose = verbose
+    if verbose:
+        os.environ["TRANSFORMERS_VERBOSITY"] = "info"
 
 
 @app.command()
@@ -80,13 +90,14 @@ def demo(
     force: Force = False,
 ) -> None:
     """All of it, on an embedded benchmark and a tiny model, on a CPU, in minutes."""
-    from meow import pipeline, summary
+    from meow import pipeline, status, summary
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
     summary.capability(folders)
     summary.facts(folders)
     _say(f"\n{out / 'report.html'}")
+    status.ending(folders[-1])
 
 
 @app.command()
@@ -106,23 +117,32 @@ def init(
 
 
 @app.command()
-def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
+def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
     from meow import pipeline, summary
     from meow.compare import compare
 
     configs = pipeline.seeds(_settings(arguments))
     if dry_run:
-        for config in configs:
-            _say(pipeline.describe(config))
+        _say("\n".join(map(pipeline.describe, configs)))
         return
-    folders = []
-    for config in configs:
-        folders.append(pipeline.run(config, force=force).path)
-        summary.results(folders[-1:])
-        _say(f"\n{folders[-1] / 'report.html'}")
-    if len(folders) > 1:
+    folders = [_run(config, force=force, as_json=as_json) for config in configs]
+    if len(folders) > 1 and not as_json:
         summary.compared(compare(folders))
+
+
+def _run(config: RunConfig, *, force: bool, as_json: bool) -> Path:
+    from meow import pipeline, status, summary
+
+    folder = pipeline.run(config, force=force).path
+    if as_json:
+        files = {"folder": str(folder), "model": str(folder / "model"), "report": str(folder / "report.html")}
+        _json(files | summary.as_object(folder))
+        return folder
+    summary.results([folder])
+    _say(f"\n{folder / 'report.html'}")
+    status.ending(folder)
+    return folder
 
 
 @app.command()
@@ -212,10 +232,12 @@ def forget(
 @app.command()
 def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
     """Make an original or a reference model from questions and answers -> model/."""
-    from meow import pipeline
+    from meow import pipeline, status
 
     for config in pipeline.seeds(_settings(arguments, model=model_name_or_path)):
-        _say(pipeline.finetune(config, force=force) / "model")
+        folder = pipeline.finetune(config, force=force)
+        _say(folder / "model")
+        status.ending(folder.path)
 
 
 @app.command(name="eval")
@@ -234,7 +256,7 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Evaluate before, after (where it is trained) and reference -> eval/."""
-    from meow import pipeline, published, summary
+    from meow import pipeline, published, status, summary
 
     config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
                        more={"eval.reference": reference}, named=model_name_or_path)  # fmt: skip
@@ -246,6 +268,7 @@ def evaluate(
         return
     summary.details(folder)
     summary.results([folder])
+    status.ending(folder)
 
 
 @app.command()
@@ -329,8 +352,8 @@ def report(
     _say(write(runs, out or runs[0] / "report.html", redact=redact))
 
 
-@app.command()
-def status(folder: Folder, as_json: Json = False) -> None:
+@app.command(name="status")
+def _status(folder: Folder, as_json: Json = False) -> None:
     """What is done in a run folder, what is under way, what is left, and what to type next."""
     from meow import status as state
 
@@ -375,10 +398,12 @@ def clean(
 
 
 def _until(stage: str, config: RunConfig, force: bool) -> None:
-    from meow import pipeline
+    from meow import pipeline, status
 
     for one in pipeline.seeds(config):
-        _say(pipeline.run(one, force=force, until=stage).path)
+        folder = pipeline.run(one, force=force, until=stage).path
+        _say(folder)
+        status.ending(folder)
 
 
 def _settings(
@@ -387,6 +412,8 @@ def _settings(
     named: str | None = None,
 ) -> RunConfig:  # fmt: skip
     """Settings from a YAML or a run folder, then `key=value`, then flags; `named`: a model that names the run."""
+    from meow import terminal
+    from meow.config import dump
     from meow.pipeline import load_config
 
     listed = list(arguments or [])
@@ -401,7 +428,9 @@ def _settings(
     } | (more or {})
     if named and path is None and not any(item.startswith("name=") for item in listed):
         flags["name"] = "-".join(filter(None, (Path(named).name, split)))
-    return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+    config = load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+    terminal.detail(dump(config).rstrip())
+    return config
 
 
 def _choice(flag: str, found: str, known: Mapping[str, Sequence[str]]) -> str:
@@ -431,8 +460,11 @@ def main() -> None:
         for line in [] if e.agreed else str(e).splitlines():
             sys.stderr.write(f"meow: {line}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("meow: stopped; the same command goes on where it stopped\n")
-        sys.exit(130)
+    except SystemExit as e:
+        if e.code == STOPPED and processes.rank() == 0:
+            from meow import terminal
+
+            sys.stderr.write(f"\nmeow: stopped{terminal.going_on()}\n")
+        raise
     finally:
         processes.leave()

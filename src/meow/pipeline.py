@@ -7,6 +7,7 @@ with the same settings and inputs, and goes on where it stopped when it is not.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +24,8 @@ from meow.losses import ALIASES, METHODS, TERMS
 from meow.records import MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
-from meow.run import Run
-from meow.terminal import say
+from meow.run import Run, peak_memory_mb
+from meow.terminal import detail, say
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
     """Run one stage in a locked folder."""
     if config.threads:
         torch.set_num_threads(config.threads)
+    clock = time.perf_counter()
     try:
         stage.function(folder, config)
     except OtherSettingsError:
@@ -111,6 +113,7 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
         folder.set_aside(stage.name, stage.writes)
         say(f"{stage.name}: made with other settings, set aside")
         stage.function(folder, config)
+    detail(f"{stage.name}: {time.perf_counter() - clock:.1f} s, peak memory {peak_memory_mb()} MB so far")
 
 
 def finetune(config: RunConfig, *, force: bool = False) -> Run:

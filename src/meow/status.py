@@ -15,7 +15,7 @@ from meow.differences import LABELS
 from meow.errors import ConfigError
 from meow.pipeline import Stage
 from meow.run import Run, existing
-from meow.terminal import out
+from meow.terminal import out, say
 
 
 class Line(NamedTuple):
@@ -82,6 +82,30 @@ def show(found: Status) -> None:
     out.print(what, highlight=False, markup=False, soft_wrap=True)
 
 
+FILES = {
+    "inverted facts": "inverted.jsonl", "what is taught": "targets.jsonl", "model": "model",
+    "every fact": "eval/facts.csv", "page": "report.html",
+}  # fmt: skip
+"""What a user looks for in a run folder."""
+
+
+def ending(folder: Path) -> None:
+    """Say how training went, where the files are, and what to type next."""
+    found = read(folder)
+    for line in found.lines:
+        steps = _steps(folder, line.stage)
+        if steps and line.seconds:
+            first, last = steps[0]["terms"], steps[-1]["terms"]
+            terms = ", ".join(f"{name} {first[name]:.3g} to {last[name]:.3g}" for name in last if name in first)
+            say(f"{line.stage}: {len(steps)} steps in {line.seconds:.1f} s: {terms}")
+    for name, file in FILES.items():
+        if (folder / file).exists():
+            say(f"{name}: {folder / file}")
+    say(f"next: {found.next}")
+    if found.next and found.next.startswith("meow run") and (folder / "model").is_dir():
+        say(f"or:   meow ask {folder}")
+
+
 def _planned(folder: Path) -> dict[str, Stage]:
     """The stages that the folder's settings need, by name; none where nothing is to be forgotten in it."""
     try:
@@ -94,7 +118,7 @@ def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *,
     state = "finished" if "finished" in entry else "under way" if busy else "interrupted" if entry else "left"
     rows = entry.get("rows")
     if entry and state != "finished":
-        rows = _step(run, name) if name in ("forget", "finetune") else _rows(run, stage)
+        rows = _step(run.path, name) if name in ("forget", "finetune") else _rows(run, stage)
     return Line(
         name, state, rows, entry.get("seconds"), entry.get("peak_memory_mb"), entry.get("copied_from"),
     )  # fmt: skip
@@ -108,11 +132,16 @@ def _rows(run: Run, stage: Stage | None) -> int | None:
     return sum(file.read_bytes().count(b"\n") for file in files if file.suffix == ".jsonl") if files else None
 
 
-def _step(run: Run, name: str) -> str | None:
-    """The last step that an unfinished training has logged, as `120 of 400`."""
-    file = run / "log.jsonl"
+def _steps(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The steps that a training has logged."""
+    file = folder / "log.jsonl"
     lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-    steps = [row for row in map(json.loads, lines) if row.get("stage") == name and "terms" in row]
+    return [row for row in map(json.loads, lines) if row.get("stage") == name and "terms" in row]
+
+
+def _step(folder: Path, name: str) -> str | None:
+    """The last step of an unfinished training, as `120 of 400`."""
+    steps = _steps(folder, name)
     return f"{steps[-1]['step']} of {steps[-1]['steps']}" if steps else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +51,17 @@ def detail(line: str) -> None:
         say(line)
 
 
+RESUMED = ("demo", "run", "invert", "memo", "select", "forget", "finetune", "eval", "nlu", "nlg", "robustness")
+"""Commands that go on where they were stopped when they are typed again."""
+
+
+def going_on() -> str:
+    """How to go on with a command that was stopped, as the rest of a sentence; empty where there is nothing to."""
+    name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    program = ["python", "-m", "meow"] if Path(sys.argv[0]).name == "__main__.py" else ["meow"]
+    return f"; go on with: {shlex.join([*program, *sys.argv[1:]])}" if name in RESUMED else ""
+
+
 @contextmanager
 def silent() -> Iterator[None]:
     """Nothing that others write, in Python or past it, reaches stdout or stderr; with `meow -v` it does."""
@@ -94,7 +106,7 @@ def progress(title: str, total: int, *, done: int = 0) -> Iterator[Advance]:
     if quiet or total == 0:
         yield lambda _: None
         return
-    if not err.is_terminal:
+    if not err.is_terminal or err.is_dumb_terminal:
         yield from _lines(title, total, done)
         return
     columns = (
