@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +13,19 @@ import click
 import estimate
 import typer
 from pydantic import TypeAdapter
-from pydantic_core import PydanticUndefined
 
 from meow.cli import app
-from meow.config import RunConfig, Settings, leaves
+from meow.config import leaves
 from meow.losses import METHODS, TERMS
 from meow.metrics import METRICS
+from meow.template import commented
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"
 FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval", "robustness",
           "notify")  # fmt: skip
 EVAL = ("name", "out", "threads", "model", "data", "eval")
+MADE = "Every setting at its default. Made by docs/generate.py."
 
 
 def cli_page() -> str:
@@ -66,28 +66,6 @@ def metrics_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def commented_yaml(command: str, sections: tuple[str, ...]) -> str:
-    """A YAML that holds every setting of these sections at its default, each with its meaning."""
-    lines = [f"# {command}", "# Every setting at its default. Made by docs/generate.py.", ""]
-    for name in sections:
-        field = RunConfig.model_fields[name]
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Settings):
-            lines.append(f"{name}:")
-            for inner, inner_field in kind.model_fields.items():
-                lines += _yaml_lines(inner, inner_field, "  ")
-        else:
-            lines += _yaml_lines(name, field, "")
-    return "\n".join(lines) + "\n"
-
-
-def _yaml_lines(name: str, field: Any, indent: str) -> list[str]:
-    text = " ".join(str(field.description).split())
-    comment = textwrap.wrap(text, 110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
-    value = None if field.default is PydanticUndefined else field.default
-    return [*comment, f"{indent}{name}: {json.dumps(value)}"]
-
-
 def _kind(field: Any) -> str:
     """What a setting may be, in words, from its JSON schema."""
     kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
@@ -122,8 +100,8 @@ PAGES = {
     "docs/config.md": config_page,
     "docs/metrics.md": metrics_page,
     "docs/memory.md": lambda: estimate.filled((ROOT / "docs/memory.md").read_text(encoding="utf-8")),
-    "configs/forget.yaml": lambda: commented_yaml("meow run configs/forget.yaml train.method=meow", FORGET),
-    "configs/eval.yaml": lambda: commented_yaml("meow eval configs/eval.yaml", EVAL),
+    "configs/forget.yaml": lambda: commented("meow run configs/forget.yaml train.method=meow", MADE, FORGET),
+    "configs/eval.yaml": lambda: commented("meow eval configs/eval.yaml", MADE, EVAL),
 }
 
 

@@ -18,6 +18,8 @@ from meow.errors import ConfigError, MeowError
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
@@ -45,6 +47,7 @@ Method = Annotated[str | None, typer.Option("--method", help="= train.method")]
 SavePath = Annotated[
     Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
 ]
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
 
 
@@ -58,7 +61,12 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress, no hints: results and errors alone.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also settings, timings, and what transformers and others say.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
@@ -67,6 +75,9 @@ def _options(
     from meow import terminal
 
     terminal.quiet = quiet or processes.rank() > 0
+    terminal.verbose = verbose
+    if verbose:
+        os.environ["TRANSFORMERS_VERBOSITY"] = "info"
 
 
 @app.command()
@@ -80,33 +91,59 @@ def demo(
     force: Force = False,
 ) -> None:
     """All of it, on an embedded benchmark and a tiny model, on a CPU, in minutes."""
-    from meow import pipeline, summary
+    from meow import pipeline, status, summary
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
     summary.capability(folders)
     summary.facts(folders)
     _say(f"\n{out / 'report.html'}")
+    status.ending(folders[-1])
 
 
 @app.command()
-def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False) -> None:
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write; one that is there is left alone.")] = Path(
+        "meow.yaml"
+    ),
+    full: Annotated[bool, typer.Option("--full", help="Every setting with its meaning, commented out.")] = False,
+) -> None:
+    """Write a YAML to fill in: your model, what to forget, what to keep, how."""
+    from meow import template
+
+    steps = template.write(path, full=full)
+    _say(f"{path}: fill in {', '.join(line.key for line in template.SHORT[:3])}, then type")
+    for step in steps:
+        _say(f"  {step}")
+
+
+@app.command()
+def run(arguments: Arguments = None, force: Force = False, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Every stage in order, skipping what is finished: invert, measure, select, forget, evaluate, report."""
     from meow import pipeline, summary
     from meow.compare import compare
 
     configs = pipeline.seeds(_settings(arguments))
     if dry_run:
-        for config in configs:
-            _say(pipeline.describe(config))
+        _say("\n".join(map(pipeline.describe, configs)))
         return
-    folders = []
-    for config in configs:
-        folders.append(pipeline.run(config, force=force).path)
-        summary.results(folders[-1:])
-        _say(f"\n{folders[-1] / 'report.html'}")
-    if len(folders) > 1:
+    folders = [_run(config, force=force, as_json=as_json) for config in configs]
+    if len(folders) > 1 and not as_json:
         summary.compared(compare(folders))
+
+
+def _run(config: RunConfig, *, force: bool, as_json: bool) -> Path:
+    from meow import pipeline, status, summary
+
+    folder = pipeline.run(config, force=force).path
+    if as_json:
+        files = {"folder": str(folder), "model": str(folder / "model"), "report": str(folder / "report.html")}
+        _json(files | summary.as_object(folder))
+        return folder
+    summary.results([folder])
+    _say(f"\n{folder / 'report.html'}")
+    status.ending(folder)
+    return folder
 
 
 @app.command()
@@ -206,10 +243,12 @@ def forget(
 @app.command()
 def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
     """Make an original or a reference model from questions and answers -> model/."""
-    from meow import pipeline
+    from meow import pipeline, status
 
     for config in pipeline.seeds(_settings(arguments, model=model_name_or_path)):
-        _say(pipeline.finetune(config, force=force) / "model")
+        folder = pipeline.finetune(config, force=force)
+        _say(folder / "model")
+        status.ending(folder.path)
 
 
 @app.command(name="eval")
@@ -228,7 +267,7 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Evaluate before, after (where it is trained) and reference -> eval/."""
-    from meow import pipeline, published, summary
+    from meow import pipeline, published, status, summary
 
     config = _settings(arguments, model=model_name_or_path, tokenizer=tokenizer_path, data_path=data_path, split=split,
                        more={"eval.reference": reference}, named=model_name_or_path)  # fmt: skip
@@ -240,6 +279,7 @@ def evaluate(
         return
     summary.details(folder)
     summary.results([folder])
+    status.ending(folder)
 
 
 @app.command()
@@ -342,19 +382,58 @@ def push(
     _say(f"{sum(size for _, size in listed) / 1e6:10.3f} MB  would go to {repo_id}")
 
 
-@app.command()
-def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
-    """What is done in a run folder and what is left."""
-    from meow import pipeline, summary
+@app.command(name="status")
+def _status(folder: Folder, as_json: Json = False) -> None:
+    """What is done in a run folder, what is under way, what is left, and what to type next."""
+    from meow import status as state
 
-    summary.status(folder, [stage.name for stage in pipeline.STAGES])
+    found = state.read(folder)
+    if as_json:
+        _json(found.as_object())
+        return
+    state.show(found)
+
+
+@app.command()
+def ask(
+    folder: Folder,
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="Default: one a line from the terminal or a pipe.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each question.")] = False,
+) -> None:
+    """Questions -> the greedy answers of before, after and reference, beside the true and the taught ones."""
+    from meow import dialogue
+
+    for reply in dialogue.ask(folder, questions or dialogue.typed(), label or []):
+        if as_json:
+            _json(reply.as_object())
+        else:
+            dialogue.show(reply)
+
+
+@app.command()
+def clean(
+    folder: Folder, yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False
+) -> None:  # fmt: skip
+    """Remove what must be forgotten (questions, answers, generations); leave model, numbers and manifest."""
+    from meow import cleaning
+
+    found = cleaning.leftovers(folder)
+    _say(cleaning.describe(folder, found))
+    if found and not yes:
+        typer.confirm("Remove them?", abort=True)
+    _say(f"{len(cleaning.clean(folder))} files removed; what is left to read: {folder / 'report.html'}")
 
 
 def _until(stage: str, config: RunConfig, force: bool) -> None:
-    from meow import pipeline
+    from meow import pipeline, status
 
     for one in pipeline.seeds(config):
-        _say(pipeline.run(one, force=force, until=stage).path)
+        folder = pipeline.run(one, force=force, until=stage).path
+        _say(folder)
+        status.ending(folder)
 
 
 def _settings(
@@ -363,6 +442,8 @@ def _settings(
     named: str | None = None,
 ) -> RunConfig:  # fmt: skip
     """Settings from a YAML or a run folder, then `key=value`, then flags; `named`: a model that names the run."""
+    from meow import terminal
+    from meow.config import dump
     from meow.pipeline import load_config
 
     listed = list(arguments or [])
@@ -377,7 +458,9 @@ def _settings(
     } | (more or {})
     if named and path is None and not any(item.startswith("name=") for item in listed):
         flags["name"] = "-".join(filter(None, (Path(named).name, split)))
-    return load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+    config = load_config(path, [*listed, *(f"{key}={value}" for key, value in flags.items() if value is not None)])
+    terminal.detail(dump(config).rstrip())
+    return config
 
 
 def _choice(flag: str, found: str, known: Mapping[str, Sequence[str]]) -> str:
@@ -407,8 +490,11 @@ def main() -> None:
         for line in [] if e.agreed else str(e).splitlines():
             sys.stderr.write(f"meow: {line}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("meow: stopped; the same command goes on where it stopped\n")
-        sys.exit(130)
+    except SystemExit as e:
+        if e.code == STOPPED and processes.rank() == 0:
+            from meow import terminal
+
+            sys.stderr.write(f"\nmeow: stopped{terminal.going_on()}\n")
+        raise
     finally:
         processes.leave()

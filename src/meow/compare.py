@@ -18,7 +18,7 @@ from meow.differences import Changed
 from meow.errors import ConfigError, DataError
 from meow.metrics import items
 from meow.published import Evaluation
-from meow.records import EvalSample, Value, read_records, write_text
+from meow.records import EvalLog, EvalSample, Value, read_json, read_records, write_text
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
@@ -71,7 +71,7 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
     Raises:
         DataError: no evaluation, or one on other questions than the reference's.
     """
-    found = [published.read(path) for path in paths]
+    found = [_cleaned(path) or published.read(path) for path in paths]
     names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
     against = published.read(reference).samples if reference is not None else None
     halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
@@ -80,7 +80,12 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
         return metrics.halves(samples)[1] if samples and halved else samples or None
 
     rows = []
-    for name, evaluation in zip(names, found, strict=True):
+    for path, name, evaluation in zip(paths, names, found, strict=True):
+        if evaluation.log is not None and not evaluation.samples:
+            if reference is not None:
+                raise DataError(f"{path}: holds numbers alone, no samples to compare with --reference; leave that out")
+            rows.append(_as_written(name, evaluation.log))
+            continue
         samples = fresh(evaluation.samples) or []
         before = fresh(_sibling(evaluation, "before"))
         theirs = fresh(against if against is not None else _sibling(evaluation, "reference"))
@@ -93,6 +98,20 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
         n = len(items.of(samples, "forget"))
         rows.append(Compared(name, n, values | stated, _group(evaluation), broken))
     return rows
+
+
+def _cleaned(path: Path) -> Evaluation | None:
+    """The evaluation of a run folder without samples, as `meow clean` leaves it; None where there are samples."""
+    log = path / "eval/after/log.json"
+    if published.find(path) is not None or not log.is_file():
+        return None
+    return Evaluation(path.resolve().name, log.parent, "meow", (), EvalLog.model_validate(read_json(log)))
+
+
+def _as_written(name: str, log: EvalLog) -> Compared:
+    """An evaluation of which the numbers alone are left."""
+    missing = Value(value=None, reason="not in its log, and the samples are gone (meow clean)")
+    return Compared(name, log.rows.get("forget", 0), {k: log.metrics.get(k, missing) for k in metrics.METRICS})
 
 
 def ordered(rows: Sequence[Compared], by: str | None) -> list[Compared]:

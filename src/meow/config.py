@@ -506,7 +506,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{where}: malformed YAML ({getattr(e, 'problem', e)}); mend the line") from e
     if not isinstance(tree or {}, dict):
         raise ConfigError(f"{path}: found {type(tree).__name__}, expected settings as `key: value`")
-    return tree or {}
+    return {key: value for key, value in (tree or {}).items() if value is not None}  # a section of comments alone
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:

@@ -25,8 +25,8 @@ from meow.processes import agreed
 from meow.records import QA, MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
-from meow.run import Run
-from meow.terminal import say
+from meow.run import Run, peak_memory_mb
+from meow.terminal import detail, say
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
     """Run one stage in a locked folder, then bring the model's card up to date where the stage has to do with it."""
     if config.threads:
         torch.set_num_threads(config.threads)
+    clock = time.perf_counter()
     try:
         stage.function(folder, config)
     except OtherSettingsError:
@@ -120,6 +121,7 @@ def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False
         stage.function(folder, config)
     if "model" in stage.writes or "model/" in stage.reads:
         card.write(folder)
+    detail(f"{stage.name}: {time.perf_counter() - clock:.1f} s, peak memory {peak_memory_mb()} MB so far")
 
 
 def finetune(config: RunConfig, *, force: bool = False) -> Run:

@@ -99,6 +99,23 @@ class Prompter:
         full = self.encode(fact)
         return Encoded(full.ids[: full.start], full.start, full.text)
 
+    def asked(self, question: str) -> Encoded:
+        """The tokens from which an answer is generated where no true one is known.
+
+        A space at the end of the template is left out: it belongs to the answer's first token.
+
+        Raises:
+            DataError: the question leaves no room for an answer.
+        """
+        text, special = self._prompt(question)
+        ids = self._tokens(text.rstrip(" "), special=special)
+        if len(ids) >= self.max_length:
+            raise DataError(
+                f"the question takes {len(ids)} tokens, the context holds {self.max_length}, which leaves no room for "
+                "an answer; shorten it"
+            )
+        return Encoded(tuple(ids), len(ids), text)
+
     def raw(self, text: str) -> Encoded:
         """Plain text as a prompt: what the tokenizer adds by default, never EOS."""
         ids = self._without_eos(self.tokenizer(text)["input_ids"])

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -275,6 +276,14 @@ class Value(Record):
     selected_on: str | None = None
     """What this number was used to choose, if anything; such a number is no headline."""
 
+    def __repr__(self) -> str:
+        """The number with its interval and n, or why there is none."""
+        if self.value is None:
+            return f"not computable: {self.reason or 'not measured'}"
+        ends = f"{self.low:.3f} to {self.high:.3f}, " if self.low is not None and self.high is not None else ""
+        unit = self.unit if self.unit not in ("share", "answers") else ""
+        return f"{self.value:.3g} {unit}".strip() + f" ({ends}n = {self.n})"
+
 
 class EvalLog(Record):
     """One evaluation: where it comes from and every metric. Its samples lie beside it in `samples.jsonl`."""
@@ -295,6 +304,22 @@ class EvalLog(Record):
     """By name of METRICS."""
     settings: dict[str, Any] = {}
     """The settings that the numbers depend on."""
+
+    def __repr__(self) -> str:
+        """Label, rows and the first numbers, on one line."""
+        rows = ", ".join(f"{n} {role}" for role, n in self.rows.items())
+        shown = [f"{name} {v.value:.3g}" for name, v in self.metrics.items() if v.value is not None][:6]
+        return f"EvalLog({self.label}: {rows}; {', '.join(shown) or 'nothing computable'})"
+
+    def _repr_html_(self) -> str:
+        """A table of what could be computed, for notebooks."""
+        found = {name: value for name, value in self.metrics.items() if value.value is not None}
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(repr(value))}</td></tr>" for name, value in found.items()
+        )
+        left = len(self.metrics) - len(found)
+        note = f"<p>{left} metrics are not computable here; their reasons are in .metrics.</p>" if left else ""
+        return f"<table><caption>{escape(self.label)}</caption>{rows}</table>{note}"
 
 
 class CapabilityLog(Record):

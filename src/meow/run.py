@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meow.config import RunConfig, dump
-from meow.errors import OtherSettingsError, RunError
+from meow.errors import DataError, OtherSettingsError, RunError
 from meow.processes import agreed, barrier, rank, world_size
 from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
 
@@ -57,7 +57,7 @@ class Run:
         """Work in the folder alone; with a config, write the resolved `config.yaml`.
 
         Raises:
-            RunError: another process works in it.
+            RunError: another process works in it, or, with a config, it was cleaned.
         """
         with ExitStack() as held:
 
@@ -71,10 +71,27 @@ class Run:
                         f"{self.path}: another process works in this folder; wait, or take another name"
                     ) from e
                 if config is not None:
+                    if "clean" in self.stages:
+                        raise RunError(
+                            f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
+                            f"name={self.path.name}-again"
+                        )
                     write_text(self / "config.yaml", dump(config))
 
             agreed(lock)
             yield
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process works in the folder."""
+        if not (self / ".lock").is_file():
+            return False
+        with (self / ".lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+        return False
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
@@ -175,6 +192,17 @@ class Run:
 
     def _write(self, stages: Mapping[str, Any]) -> None:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})
+
+
+def existing(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        DataError: no run folder.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
+    return Run(folder)
 
 
 def append_rows(

@@ -129,27 +129,6 @@ def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
     out.print()
 
 
-def status(folder: Path, stages: Sequence[str]) -> None:
-    """What is done in a run folder and what is left.
-
-    Raises:
-        DataError: no run folder.
-    """
-    if not (folder / "config.yaml").is_file():
-        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
-    entries = Run(folder).stages
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in ("stage", "state", "rows", "seconds", "peak MB"):
-        table.add_column(head, justify="left" if head in ("stage", "state") else "right")
-    for name in dict.fromkeys([*stages, *entries]):
-        entry = entries.get(name, {})
-        state = "finished" if "finished" in entry else "interrupted" if entry else "not started"
-        if "copied_from" in entry:
-            state += f", taken from {entry['copied_from']}"
-        table.add_row(name, state, *(str(entry.get(k, "")) for k in ("rows", "seconds", "peak_memory_mb")))
-    out.print(table)
-
-
 def as_object(folder: Path) -> dict[str, Any]:
     """The last evaluation of a folder as what `--json` prints.
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 Advance = Callable[[int], None]
 """Called with the number of rows finished since the last call."""
@@ -30,6 +35,8 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in
 """Tables; where nobody's window limits them they are wide enough for every column."""
 quiet = False
 """Set by `meow -q`: no progress."""
+verbose = False
+"""Set by `meow -v`: settings, timings, and what others say."""
 
 
 def say(line: str) -> None:
@@ -38,9 +45,30 @@ def say(line: str) -> None:
         err.print(line, soft_wrap=True, markup=False)
 
 
+def detail(line: str) -> None:
+    """One line for those who asked for more."""
+    if verbose:
+        say(line)
+
+
+RESUMED = ("demo", "run", "invert", "memo", "select", "forget", "finetune", "eval", "nlu", "nlg", "robustness")
+"""Commands that go on where they were stopped when they are typed again."""
+
+
+def going_on() -> str:
+    """How to go on with a command that was stopped, as the rest of a sentence; empty where there is nothing to."""
+    name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    program = ["python", "-m", "meow"] if Path(sys.argv[0]).name == "__main__.py" else ["meow"]
+    return f"; go on with: {shlex.join([*program, *sys.argv[1:]])}" if name in RESUMED else ""
+
+
 @contextmanager
 def silent() -> Iterator[None]:
-    """Nothing that others write, in Python or past it, reaches stdout or stderr."""
+    """Nothing that others write, in Python or past it, reaches stdout or stderr; with `meow -v` it does."""
+    if verbose:
+        with redirect_stdout(sys.stderr):
+            yield
+        return
     kept = {fd: os.dup(fd) for fd in (1, 2)}
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -57,35 +85,71 @@ def silent() -> Iterator[None]:
             os.close(copy)
 
 
+class _Rate(ProgressColumn):
+    """Rows a second, or seconds a row."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far; nothing before the first row."""
+        speed = task.finished_speed or task.speed
+        return Text(_rate(speed) if speed else "", style="progress.data.speed")
+
+
 @contextmanager
-def progress(title: str, total: int, *, note: Callable[[], str] | None = None) -> Iterator[Advance]:
+def progress(
+    title: str, total: int, *, done: int = 0, note: Callable[[], str] | None = None
+) -> Iterator[Advance]:  # fmt: skip
     """A bar with rate and time left; plain lines where stderr is no terminal.
 
     Args:
         title: what is being done.
         total: rows to do.
+        done: rows that an earlier command did.
         note: what else is counted, in words.
     """
     if quiet or total == 0:
         yield lambda _: None
         return
-    if not err.is_terminal:
-        yield from _lines(title, total, note)
+    if not err.is_terminal or err.is_dumb_terminal:
+        yield from _lines(title, total, done, note)
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(f"{title:28}", total=total, note="")
+        task = bar.add_task(f"{title:28}", total=total, completed=done, note="")
         yield lambda n: bar.update(task, advance=n, note=note() if note else "")
 
 
-def _lines(title: str, total: int, note: Callable[[], str] | None) -> Iterator[Advance]:
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """A bar for a training, which knows its length with the first row of its log; it ends in any case.
+
+    Args:
+        title: what is being trained.
+    """
+    with ExitStack() as shown:
+        bar: list[Advance] = []
+
+        def move(row: Mapping[str, Any]) -> None:
+            if "truncated" in row:
+                say(
+                    f"{title}: {row['truncated']} rows are longer than the context or max_length; their answers are cut"
+                )
+            elif "look" not in row:
+                if not bar:
+                    bar.append(shown.enter_context(progress(title, row["steps"], done=row["step"] - 1)))
+                bar[0](1)
+
+        yield move
+
+
+def _lines(title: str, total: int, before: int, note: Callable[[], str] | None) -> Iterator[Advance]:
     started = last = time.monotonic()
     done = 0
 
@@ -94,12 +158,18 @@ def _lines(title: str, total: int, note: Callable[[], str] | None) -> Iterator[A
         done += n
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            left = duration((last - started) * (total - done) / max(done, 1))
-            say(f"{title}: {done}/{total}, {left} left{', ' + note() if note else ''}")
+            left = duration((last - started) * (total - before - done) / max(done, 1))
+            more = f", {note()}" if note else ""
+            say(f"{title}: {before + done}/{total}, {_rate(done / (last - started))}, {left} left{more}")
 
-    say(f"{title}: {total} to do")
+    say(f"{title}: {total - before} to do")
     yield advance
-    say(f"{title}: done in {duration(time.monotonic() - started)}")
+    seconds = time.monotonic() - started
+    say(f"{title}: done in {duration(seconds)}, {_rate(done / max(seconds, 1e-9))}")
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:.1f}/s" if speed >= 1 or speed == 0 else f"{1 / speed:.1f} s each"
 
 
 def duration(seconds: float) -> str:

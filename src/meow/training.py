@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from meow import terminal
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, pad
@@ -465,7 +466,7 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
         activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
         logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
         save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True, remove_unused_columns=False,
-        log_level="error", dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
+        log_level="info" if terminal.verbose else "error", dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments

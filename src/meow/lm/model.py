@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from meow.config import ModelSettings
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, batches, kept_logits, log_total, pad, widened
 from meow.prompts import Encoded, Prompter
+from meow.records import Fact
 
 WORTH = 0.8
 """Sequences are scored as trees where those hold fewer than this share of their tokens."""
@@ -86,6 +88,30 @@ class LM:
             max_length=min(max_length or context, context),
             eos_ids=_eos_ids(model, tokenizer),
         )
+
+    @classmethod
+    def load(cls, path: str | Path, *, template: str = "auto", dtype: str = "auto", device: str = "auto") -> LM:
+        """A causal language model from a folder or the hub.
+
+        Args:
+            path: folder, a run's `model/`, or hub id.
+            template: how a question is put: `qa`, `llama2-chat`, `chat`; `auto`: as the tokenizer has it.
+            dtype: number format of the weights.
+            device: `cpu`, `cuda`, ...; `auto`: the accelerator if there is one.
+
+        Raises:
+            DataError: no such model, or pickled weights only; says what to do.
+        """
+        from meow.lm.loading import load
+
+        return load(ModelSettings.model_validate(
+            {"path": str(path), "template": template, "dtype": dtype, "device": device}
+        ))  # fmt: skip
+
+    def __repr__(self) -> str:
+        n = sum(p.numel() for p in self.model.parameters())
+        size = f"{n / 1e9:.1f}B" if n >= 1e9 else f"{n / 1e6:.1f}M" if n >= 1e6 else f"{n / 1e3:.0f}K"
+        return f"LM({self.path or 'new'}, {size} parameters, template {self.prompter.template}, {self.device})"
 
     @property
     def device(self) -> torch.device:
@@ -215,6 +241,19 @@ class LM:
             batch_tokens=self.batch_tokens, each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
+
+    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str:
+        """The greedy answer to a question, put in the model's template.
+
+        Args:
+            question: as text, or a fact whose question it is.
+            max_new_tokens: tokens of the answer at most.
+
+        Raises:
+            DataError: the question leaves no room for an answer.
+        """
+        asked = self.prompter.asked(question) if isinstance(question, str) else self.prompter.prompt(question)
+        return self.generate([asked], max_new_tokens)[0][0].text.strip()
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them.

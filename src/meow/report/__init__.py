@@ -8,12 +8,15 @@ from pathlib import Path
 from meow.records import write_text
 from meow.report import sections
 from meow.report.view import Folder, read_folder
+from meow.terminal import say
 
 __all__ = ["report"]
 
 
 def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     """Write the page: what was forgotten, what was kept, what is not known, and every fact.
+
+    The page inside a cleaned run folder is kept as it is.
 
     Args:
         folders: of finished or unfinished runs; what is missing is named on the page.
@@ -29,6 +32,9 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     views = [read_folder(folder) for folder in folders]
+    if any("clean" in view.stages and out.is_file() and out.samefile(view.path / out.name) for view in views):
+        say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
+        return out
     environment = Environment(
         loader=PackageLoader("meow", "report"), autoescape=select_autoescape(default=True), trim_blocks=True,
         lstrip_blocks=True,

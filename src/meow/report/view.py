@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from meow.errors import DataError
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, read_records
-from meow.run import Run
+from meow.run import existing
 from meow.summary import logs
 
 R = TypeVar("R", bound=Record)
@@ -48,15 +47,14 @@ def read_folder(path: Path) -> Folder:
     Raises:
         DataError: no run folder, or a broken file in it.
     """
-    if not (path / "config.yaml").is_file():
-        raise DataError(f"{path}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
+    run = existing(path)
     found = logs(path)
     samples = {label: _rows(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
     return Folder(
         name=path.resolve().name,
         path=path,
         config=(path / "config.yaml").read_text(encoding="utf-8"),
-        stages=Run(path).stages,
+        stages=run.stages,
         logs=found,
         samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},
         retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},

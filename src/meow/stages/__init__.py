@@ -3,15 +3,16 @@
 A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
 """
 
-from meow.stages.answers import check_inputs, choose, invert
+from meow.stages.answers import check_inputs, choose, instead, invert
 from meow.stages.capability import nlg, nlu
-from meow.stages.evaluate import evaluate, page
+from meow.stages.evaluate import evaluate, page, with_taught
 from meow.stages.memory import MEMO_STAGES, measure, memo
-from meow.stages.models import check_server, measurer, reference_model, release
+from meow.stages.models import check_server, measurer, model_of, reference_model, release
 from meow.stages.robust import CURVES, quantised, relearned
 from meow.stages.train import finetune, forget
 
 __all__ = [
-    "CURVES", "MEMO_STAGES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "invert",
-    "measure", "measurer", "memo", "nlg", "nlu", "page", "quantised", "reference_model", "release", "relearned",
+    "CURVES", "MEMO_STAGES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "instead",
+    "invert", "measure", "measurer", "memo", "model_of", "nlg", "nlu", "page", "quantised", "reference_model",
+    "release", "relearned", "with_taught",
 ]  # fmt: skip

@@ -45,14 +45,13 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
                 f"model.url: a server continues prompts but gives no scores and no weights, which {needing[0]} needs; "
                 "only meow memo can use it"
             )
+    if set(wanted) != {"invert"}:
+        _check_named(config)
     data.forget_set(config.data)
     _check_invert(config)
-    if set(wanted) <= {"invert"}:
+    if set(wanted) == {"invert"}:
         return
-    if any(TERMS[term].retain for term in config.train.objective or {}) and not data.retain_set(config.data):
-        raise ConfigError(
-            "data.retain: not set, but train.objective has a retain term; name a file of questions to keep"
-        )
+    data.retain_set(config.data)
     if config.train.evaluate_every is not None and config.eval.reference is None:
         raise ConfigError(
             "train.evaluate_every: a step is chosen by forget quality, which needs a model that never saw the forget "
@@ -65,12 +64,24 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
     data.eval_items(config.data)
     if config.memo.path:
         data.read_memo(Path(config.memo.path))
-    if config.model.path is None:
-        raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
     if config.model.url is None:
-        lm.check_folder(config.model.path)
+        lm.check_folder(str(config.model.path))
     if config.eval.reference:
         reference_model(config) or published.read(Path(config.eval.reference))
+
+
+def _check_named(config: RunConfig) -> None:
+    """Refuse a run that lacks a model or files, all that is missing at once."""
+    missing = []
+    if config.model.path is None:
+        missing.append("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
+    own = config.data.forget is not None or (config.data.source is None and config.data.split is None)
+    if own and not config.data.forget:
+        missing.append("data.forget: not set; name a file of questions and answers, or set data.source and data.split")
+    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.objective or {}):
+        missing.append("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
+    if missing:
+        raise ConfigError("\n".join(missing))
 
 
 def _check_invert(config: RunConfig) -> None:
@@ -196,13 +207,13 @@ def choose(folder: Run, config: RunConfig) -> None:
             targets = [
                 Target(**fact.model_dump(), target=text)
                 for fact in forget
-                for text in _answers(fact, kind, taught, seed)
+                for text in instead(fact, kind, taught, seed)
             ]
         write_records(folder / "targets.jsonl", targets)
         entry["rows"] = len(targets)
 
 
-def _answers(fact: QA, kind: str | None, taught: Mapping[str, list[str]], seed: int) -> Sequence[str | None]:
+def instead(fact: QA, kind: str | None, taught: Mapping[str, list[str]], seed: int) -> Sequence[str | None]:
     """What to teach for a fact where it is no inverted answer; None: nothing."""
     if kind == "idk":
         return [idk.draw(fact.id, seed)]

@@ -48,7 +48,7 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     items = data.eval_items(config.data, limit=config.eval.rows)
     if label in ("before", "reference"):
         return items
-    return _with_taught(items, read_if(folder / "targets.jsonl", Target))
+    return with_taught(items, read_if(folder / "targets.jsonl", Target))
 
 
 def evaluation_key(config: RunConfig, label: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def write_evaluation(
     return len(samples)
 
 
-def _with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
+def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
     """Items of which those to forget name their subject and the answers that were taught for them."""
     taught: dict[str, list[InvertedAnswer]] = {}
     for t in targets:

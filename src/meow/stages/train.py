@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from meow.records import (
 from meow.run import Run, digest
 from meow.stages.common import part, seed_of
 from meow.stages.models import release, weights
-from meow.terminal import say
 
 
 def forget(folder: Run, config: RunConfig) -> None:
@@ -33,16 +33,10 @@ def forget(folder: Run, config: RunConfig) -> None:
 
     def train(model: LM) -> None:
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
-        training.forget(
-            model,
-            targets,
-            retain,
-            config.train,
-            folder / "train",
-            seed=seed_of(config),
-            log=_logger(folder, "forget"),
-            on_evaluate=look,
-        )
+        with _logged(folder, "forget") as log:
+            training.forget(
+                model, targets, retain, config.train, folder / "train", seed=seed_of(config), log=log, on_evaluate=look
+            )
 
     _train(folder, config, "forget", key, train)
 
@@ -78,14 +72,8 @@ def finetune(folder: Run, config: RunConfig) -> None:
     key = _training_key(config, "finetune") | {"rows": digest([[q.question, q.answer] for q in rows])}
 
     def train(model: LM) -> None:
-        training.finetune(
-            model,
-            rows,
-            config.finetune,
-            folder / "train",
-            seed=seed_of(config),
-            log=_logger(folder, "finetune"),
-        )
+        with _logged(folder, "finetune") as log:
+            training.finetune(model, rows, config.finetune, folder / "train", seed=seed_of(config), log=log)
 
     _train(folder, config, "finetune", key, train)
 
@@ -134,22 +122,13 @@ def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
     return key | ({} if from_scratch else {"weights": weights(config.model)})
 
 
-def _logger(folder: Run, stage: str) -> Callable[[dict[str, Any]], None]:
-    bars: list[Any] = []
+@contextmanager
+def _logged(folder: Run, stage: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Every row of a training goes to `log.jsonl`, and moves the bar."""
+    with terminal.steps("forgetting" if stage == "forget" else "training") as shown:
 
-    def log(row: dict[str, Any]) -> None:
-        folder.log({"stage": stage} | row)
-        if "look" in row:
-            return
-        if "truncated" in row:
-            say(f"{stage}: {row['truncated']} rows are longer than the context or max_length; their answers are cut")
-            return
-        if not bars:
-            bars.append(terminal.progress("forgetting" if stage == "forget" else "training", row["steps"]))
-            bars.append(bars[0].__enter__())
-            bars[1](row["step"] - 1)
-        bars[1](1)
-        if row["step"] == row["steps"]:
-            bars[0].__exit__(None, None, None)
+        def log(row: dict[str, Any]) -> None:
+            folder.log({"stage": stage} | row)
+            shown(row)
 
-    return log
+        yield log

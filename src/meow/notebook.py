@@ -1,0 +1,232 @@
+"""The method in a few lines of Python: `from meow import LM, invert, memorize, select, forget, evaluate`.
+
+Each function takes facts as a file, as pairs of question and answer, or as records, and a few settings by name; `more`
+holds further settings of the same section (docs/config.md), as in `{"stride": 3}`. The work is done elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from meow import data, inversion, memorization, metrics, selection, stages, terminal, tofu, training
+from meow.config import RunConfig
+from meow.errors import ConfigError
+from meow.lm import LM
+from meow.losses import TERMS
+from meow.pipeline import load_config
+from meow.records import QA, EvalItem, EvalLog, EvalSample, InvertedFacts, MemoRecord, Role, Target
+from meow.run import digest
+
+Facts = str | Path | Sequence[QA] | Sequence[tuple[str, str]]
+"""A file of questions and answers, or the rows themselves."""
+Settings = Mapping[str, Any]
+NONE: Settings = {}
+
+
+class Evaluated(NamedTuple):
+    """What an evaluation found."""
+
+    log: EvalLog
+    """Every metric."""
+    samples: Sequence[EvalSample]
+    """Every question with the model's answer; what a later evaluation is compared with."""
+
+    def __repr__(self) -> str:
+        return f"{self.log!r}, {len(self.samples)} samples"
+
+    def _repr_html_(self) -> str:
+        return self.log._repr_html_()
+
+
+def facts(source: Facts, *, set_: str = "forget") -> list[QA]:
+    """Questions and answers as records.
+
+    Args:
+        source: a JSON, JSON lines or CSV file, pairs, or records.
+        set_: name of the set that they belong to.
+
+    Raises:
+        DataError: a bad file.
+    """
+    if isinstance(source, str | Path):
+        return data.read_qa(Path(source), set_=set_)
+    return [row if isinstance(row, QA) else QA(question=row[0], answer=row[1], set=set_) for row in source]
+
+
+def invert(
+    forget: Facts, *, n: int = 4, retain: Facts = (), seed: int = 0, more: Settings = NONE
+) -> list[InvertedFacts]:
+    """False answers for every fact, by rules offline, or from `more={"path": FILE}`.
+
+    Args:
+        forget: what is to be forgotten.
+        n: false versions of every answer.
+        retain: facts of the same kind, a source of values.
+        seed: of everything that is drawn.
+        more: of section `invert`.
+    """
+    config = _config("invert", {"n": n}, more)
+    corpus = facts(retain, set_="retain")
+    return list(inversion.invert(facts(forget), config.invert, seed=seed, corpus=corpus))
+
+
+def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE) -> list[MemoRecord]:
+    """How strongly a model remembers every true and every false answer, by MEMO.
+
+    Args:
+        lm: the original.
+        inverted: of `invert`.
+        more: of section `memo`, as in `{"metric": "ma"}`.
+    """
+    config = _config("memo", {}, more)
+    keys = sum(len(memorization.row_keys(lm.weights, fact, config.memo)) for fact in inverted)
+    found = []
+    with terminal.progress("measuring memorization", keys) as advance:
+        for row in memorization.memorize(lm, inverted, config.memo):
+            found.append(row)
+            advance(1)
+    return found
+
+
+def select(
+    inverted: Sequence[InvertedFacts], measured: Sequence[MemoRecord] = (), *, k: int = 3, seed: int = 0,
+    more: Settings = NONE,
+) -> list[Target]:  # fmt: skip
+    """Which false answers to teach: the k best remembered of every question, or any k where nothing was measured.
+
+    Args:
+        inverted: of `invert`.
+        measured: of `memorize`.
+        k: answers for every question.
+        seed: of what is drawn.
+        more: of section `select`.
+    """
+    config = _config("select", {"k": k, "rule": "highest" if measured else "random"}, more)
+    return selection.select(inverted, measured, config.select, seed=seed).targets
+
+
+def forget(
+    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = "meow_contrast", lr: float = 1e-5,
+    epochs: float = 10, batch_size: int = 16, seed: int = 0, more: Settings = NONE,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Train a model in place, so that it says something else.
+
+    Args:
+        lm: the original; changed.
+        targets: of `select`; for methods that teach no false answer, the facts to forget.
+        retain: what must stay.
+        method: a row of METHODS.
+        lr: peak learning rate.
+        epochs: passes over what is taught.
+        batch_size: rows of one step.
+        seed: of the order and of what is drawn.
+        more: of section `train`.
+
+    Returns:
+        One row for every step: loss, every term, gradient norm, learning rate.
+
+    Raises:
+        ConfigError: an unknown method, or one that needs `retain` or targets that are not given.
+        RunError: a loss that is not finite.
+    """
+    config = _config("train", {"method": method, "lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
+    if any(TERMS[term].retain for term in config.train.objective or {}) and not retain:
+        raise ConfigError(f"forget: {method} has a retain term; give retain, the facts to keep")
+    rows = _targets(targets, config, seed)
+    kept = facts(retain, set_="retain")
+    log = _train("forgetting", lambda folder, write: training.forget(
+        lm, rows, kept, config.train, folder, seed=seed, log=write
+    ))  # fmt: skip
+    lm.weights = digest([lm.weights, config.train.model_dump(mode="json"), seed, [[t.id, t.target] for t in rows]])
+    return log
+
+
+def finetune(
+    lm: LM, source: Facts, *, lr: float = 1e-5, epochs: float = 5, batch_size: int = 32, seed: int = 0,
+    more: Settings = NONE,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Train a model in place to give these answers; arguments as in `forget`, `more` of section `finetune`."""
+    config = _config("finetune", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
+    rows = facts(source, set_="train")
+    log = _train("training", lambda folder, write: training.finetune(
+        lm, rows, config.finetune, folder, seed=seed, log=write
+    ))  # fmt: skip
+    lm.weights = digest([lm.weights, config.finetune.model_dump(mode="json"), seed, [[q.id, q.answer] for q in rows]])
+    return log
+
+
+def evaluate(
+    lm: LM, forget: Facts, retain: Facts = (), *, targets: Sequence[Target] = (), before: Evaluated | None = None,
+    reference: Evaluated | None = None, original: LM | None = None, label: str = "", more: Settings = NONE,
+) -> Evaluated:  # fmt: skip
+    """What a model still tells, and what it kept.
+
+    Args:
+        lm: the model.
+        forget: what was to be forgotten; a file may bring wrong and paraphrased answers, in TOFU's form.
+        retain: what was to stay.
+        targets: what was taught, so that answers that repeat it are counted.
+        before: the same evaluation of the original.
+        reference: the same evaluation of a model that never saw the forget set; forget quality needs it.
+        original: the unchanged model, for fluency.
+        label: of the log; default: `after` where `before` is given, else `before`.
+        more: of section `eval`.
+    """
+    config = _config("eval", {}, more)
+    items = stages.with_taught([*_items(forget, "forget"), *_items(retain, "retain")], targets)
+    samples = []
+    with terminal.progress(f"evaluating {label}".strip(), len(items)) as advance:
+        for row in tofu.evaluate(lm, items, config.eval, original=original):
+            samples.append(row)
+            advance(1)
+    found = metrics.compute(
+        samples, before=before.samples if before else None, reference=reference.samples if reference else None
+    )
+    log = EvalLog(
+        label=label or ("after" if before else "before"), model={"path": lm.path, "hash": lm.weights},
+        source=str(forget) if isinstance(forget, str | Path) else "", metrics=found,
+        rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
+    )  # fmt: skip
+    return Evaluated(log, samples)
+
+
+def _config(section: str, given: Settings, more: Settings) -> RunConfig:
+    return load_config(None, [f"{section}.{key}={json.dumps(value)}" for key, value in {**given, **more}.items()])
+
+
+def _items(source: Facts, role: Role) -> list[EvalItem]:
+    if isinstance(source, str | Path):
+        return data.read_eval(Path(source), role)
+    return [EvalItem(**fact.model_dump(include=set(QA.model_fields)), role=role) for fact in facts(source, set_=role)]
+
+
+def _targets(given: Sequence[Target] | Facts, config: RunConfig, seed: int) -> list[Target]:
+    """Training rows; made of facts where the method teaches nothing that is selected."""
+    rows: Iterable[Any] = given if not isinstance(given, str | Path) else facts(given)
+    taught = [row for row in rows if isinstance(row, Target)]
+    if taught:
+        return taught
+    if config.train.targets in ("selected", "all", "file"):
+        raise ConfigError(f"forget: {config.train.method} teaches false answers; give the targets that select returns")
+    return [
+        Target(**fact.model_dump(), target=text)
+        for fact in facts(given)  # type: ignore[arg-type]
+        for text in stages.instead(fact, config.train.targets, {}, seed)
+    ]
+
+
+def _train(title: str, train: Any) -> list[dict[str, Any]]:
+    """Call a training with a folder for its checkpoints and a log that shows a bar; returns the log."""
+    log: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder, terminal.steps(title) as shown:
+
+        def write(row: dict[str, Any]) -> None:
+            log.append(row)
+            shown(row)
+
+        train(Path(folder), write)
+    return log

@@ -1,0 +1,160 @@
+"""What is done in a run folder, what is under way, what is left, and what to type next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from meow import pipeline
+from meow.cleaning import STAGE as CLEANED
+from meow.differences import LABELS
+from meow.errors import ConfigError
+from meow.pipeline import Stage
+from meow.run import Run, existing
+from meow.terminal import out, say
+
+
+class Line(NamedTuple):
+    """One stage."""
+
+    stage: str
+    """Its name."""
+    state: str
+    """`finished`, `under way`, `interrupted` or `left`."""
+    rows: int | str | None
+    """Rows that are there, or the training step; None: not known."""
+    seconds: float | None
+    """How long it took; None: not finished."""
+    peak_memory_mb: int | None
+    """Largest resident memory of its process; None: not finished."""
+    copied_from: str | None
+    """The sibling run whose output it is; None: its own."""
+
+
+class Status(NamedTuple):
+    """A run folder."""
+
+    folder: Path
+    """Where it lies."""
+    lines: Sequence[Line]
+    """Every stage that its settings need, and what else was done in it."""
+    next: str | None
+    """The command to type now; None: a process works in it."""
+
+    def as_object(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {"folder": str(self.folder), "stages": [line._asdict() for line in self.lines], "next": self.next}
+
+
+def read(folder: Path) -> Status:
+    """The state of every stage of a run folder.
+
+    Raises:
+        DataError: no run folder.
+    """
+    run, planned = existing(folder), _planned(folder)
+    entries, busy = run.stages, run.busy
+    last = next(reversed(entries), None)
+    lines = [
+        _line(run, name, entries.get(name, {}), planned.get(name), busy=busy and name == last)
+        for name in dict.fromkeys([*planned, *entries])
+    ]
+    if CLEANED in entries:  # what was never done will not be done
+        lines = [line for line in lines if line.state != "left"]
+    return Status(folder, lines, None if busy else _next(folder, lines, planned))
+
+
+def show(found: Status) -> None:
+    """The table, and what to type next."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in ("stage", "state", "rows", "seconds", "peak MB"):
+        table.add_column(head, justify="left" if head in ("stage", "state") else "right")
+    for line in found.lines:
+        state = line.state + (f", taken from {line.copied_from}" if line.copied_from else "")
+        cells = (line.rows, line.seconds, line.peak_memory_mb)
+        table.add_row(line.stage, state, *("" if cell is None else str(cell) for cell in cells))
+    out.print(table)
+    what = f"next: {found.next}" if found.next else "a process works in this folder"
+    out.print(what, highlight=False, markup=False, soft_wrap=True)
+
+
+FILES = {
+    "inverted facts": "inverted.jsonl", "what is taught": "targets.jsonl", "model": "model",
+    "every fact": "eval/facts.csv", "page": "report.html",
+}  # fmt: skip
+"""What a user looks for in a run folder."""
+
+
+def ending(folder: Path) -> None:
+    """Say how training went, where the files are, and what to type next."""
+    found = read(folder)
+    for line in found.lines:
+        steps = _steps(folder, line.stage)
+        if steps and line.seconds:
+            first, last = steps[0]["terms"], steps[-1]["terms"]
+            terms = ", ".join(f"{name} {first[name]:.3g} to {last[name]:.3g}" for name in last if name in first)
+            say(f"{line.stage}: {len(steps)} steps in {line.seconds:.1f} s: {terms}")
+    for name, file in FILES.items():
+        if (folder / file).exists():
+            say(f"{name}: {folder / file}")
+    say(f"next: {found.next}")
+    if found.next and found.next.startswith("meow run") and (folder / "model").is_dir():
+        say(f"or:   meow ask {folder}")
+
+
+def _planned(folder: Path) -> dict[str, Stage]:
+    """The stages that the folder's settings need, by name; none where nothing is to be forgotten in it."""
+    try:
+        return {stage.name: stage for stage in pipeline.plan(pipeline.load_config(folder / "config.yaml"))}
+    except ConfigError:
+        return {}
+
+
+def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *, busy: bool) -> Line:
+    state = "finished" if "finished" in entry else "under way" if busy else "interrupted" if entry else "left"
+    rows = entry.get("rows")
+    if entry and state != "finished":
+        rows = _step(run.path, name) if name in ("forget", "finetune") else _rows(run, stage)
+    return Line(
+        name, state, rows, entry.get("seconds"), entry.get("peak_memory_mb"), entry.get("copied_from"),
+    )  # fmt: skip
+
+
+def _rows(run: Run, stage: Stage | None) -> int | None:
+    """Rows that an unfinished stage has written, in whatever number of processes."""
+    places = [run / name for name in (stage.writes if stage else ())]
+    files = [f for place in places for f in (place.glob("samples*.jsonl") if place.is_dir() else
+                                             place.parent.glob(f"{place.stem}*{place.suffix}"))]  # fmt: skip
+    return sum(file.read_bytes().count(b"\n") for file in files if file.suffix == ".jsonl") if files else None
+
+
+def _steps(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The steps that a training has logged."""
+    file = folder / "log.jsonl"
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
+    return [row for row in map(json.loads, lines) if row.get("stage") == name and "terms" in row]
+
+
+def _step(folder: Path, name: str) -> str | None:
+    """The last step of an unfinished training, as `120 of 400`."""
+    steps = _steps(folder, name)
+    return f"{steps[-1]['step']} of {steps[-1]['steps']}" if steps else None
+
+
+def _next(folder: Path, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
+    """The command that goes on; where everything is finished, one that shows what came of it."""
+    todo = next((line.stage for line in lines if line.state in ("interrupted", "left")), None)
+    if todo in planned:
+        return f"meow run {folder}"
+    if todo is not None:
+        command, _, label = todo.partition("/")
+        if command == "memo":
+            return f"meow memo {folder} --label {label}"
+        return f"meow {'robustness' if command == 'eval' and label not in LABELS else command} {folder}"
+    if any(line.stage == "finetune" for line in lines):
+        return f"meow forget --model_name_or_path {folder / 'model'} --forget FILE --retain FILE --method meow_contrast"
+    return f"meow ask {folder}" if planned else f"meow compare {folder}"

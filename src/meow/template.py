@@ -1,0 +1,130 @@
+"""YAML files to start from: what a user must fill in, or every setting with its meaning."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_core import PydanticUndefined
+
+from meow.config import RunConfig, Settings
+from meow.errors import ConfigError
+
+
+class Line(NamedTuple):
+    """A setting of the short form."""
+
+    key: str
+    """Dotted."""
+    value: str
+    """What stands there at first, as YAML; empty: to be filled in."""
+    meaning: str
+    """Its comment."""
+
+
+SHORT = (
+    Line("model.path", "", "The model that must forget: a folder, or an id on the Hugging Face hub."),
+    Line("data.forget", "", "Questions and answers to forget: JSON lines, JSON or CSV with question and answer."),
+    Line("data.retain", "", "Questions and answers of the same kind to keep."),
+    Line("invert.path", "", "False answers made elsewhere; empty: meow swaps names, places, dates, ... by itself."),
+    Line("invert.n", "4", "False versions of every answer."),
+    Line("train.method", "meow_contrast", "How to forget; docs/metrics.md lists all methods."),
+    Line("train.lr", "1e-5", "Peak learning rate: higher forgets more, lower keeps more."),
+    Line("train.epochs", "10", "Passes over what is taught."),
+    Line("eval.reference", "", "A model that never saw what must be forgotten; forget quality needs one."),
+)
+"""What a user must fill in or will likely change."""
+
+
+def write(path: Path, *, full: bool = False) -> list[str]:
+    """Write a YAML for the user's own data and model.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        full: every setting with its meaning; those that are not in the short form are commented out.
+
+    Returns:
+        The commands to type next.
+
+    Raises:
+        ConfigError: the file is there already, or cannot be written.
+    """
+    command = f"meow run {path}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as f:
+            f.write(every(command) if full else short(command))
+    except FileExistsError as e:
+        raise ConfigError(
+            f"{path}: is there already and is left as it is; give another name, as in meow init my.yaml"
+        ) from e
+    except OSError as e:
+        raise ConfigError(
+            f"{path}: cannot be written ({e.strerror}); give another name, as in meow init my.yaml"
+        ) from e
+    return [f"{command} --dry-run", command, f"meow ask runs/{path.stem}"]
+
+
+def short(command: str) -> str:
+    """The settings of SHORT, each with its comment.
+
+    Args:
+        command: that runs the file; its first line.
+    """
+    lines = [f"# {command}", "# What to fill in and what one changes first; meow init --full lists every setting."]
+    section = ""
+    for key, value, meaning in SHORT:
+        group, _, name = key.partition(".")
+        if group != section:
+            lines += ["", f"{group}:"]
+        section = group
+        lines += [f"  # {meaning}", f"  {name}: {value}".rstrip()]
+    if "notify" in RunConfig.model_fields:
+        lines += ["", "# To be told when it is done or has failed (mail, Slack, a phone): notify in docs/config.md."]
+    return "\n".join(lines) + "\n"
+
+
+def every(command: str) -> str:
+    """Every setting with its meaning; those of SHORT as there, the others commented out at their default.
+
+    Args:
+        command: that runs the file; its first line.
+    """
+    note = "Every setting at its default; take the # before a name away to change it."
+    return commented(command, note, list(RunConfig.model_fields), given={line.key: line.value for line in SHORT})
+
+
+def commented(
+    command: str, note: str, sections: Collection[str], *, given: Mapping[str, str] | None = None
+) -> str:  # fmt: skip
+    """Every setting of some sections, each below its meaning.
+
+    Args:
+        command: that runs the file; its first line.
+        note: its second line.
+        sections: fields of RunConfig, in order.
+        given: values as YAML by dotted key; all other settings are commented out. None: all stand at their defaults.
+    """
+    lines = [f"# {command}", f"# {note}", ""]
+    for name in sections:
+        field = RunConfig.model_fields[name]
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            lines.append(f"{name}:")
+            for inner, inner_field in kind.model_fields.items():
+                lines += _setting(f"{name}.{inner}", inner_field, given)
+        else:
+            lines += _setting(name, field, given)
+    return "\n".join(lines) + "\n"
+
+
+def _setting(key: str, field: Any, given: Mapping[str, str] | None) -> Sequence[str]:
+    indent = "  " * key.count(".")
+    text = " ".join(str(field.description).split())
+    comment = textwrap.wrap(text, 110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+    value = json.dumps(None if field.default is PydanticUndefined else field.default)
+    mark = "#" if given is not None and key not in given else ""
+    return [*comment, f"{indent}{mark}{key.rpartition('.')[2]}: {(given or {}).get(key, value)}".rstrip()]

@@ -1,0 +1,61 @@
+"""What one types in a notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import meow
+from meow.errors import ConfigError
+from meow.records import EvalLog, Value
+from tests.conftest import FORGET, RETAIN
+
+
+def test_importing_meow_loads_no_torch_and_knows_its_names() -> None:
+    code = "import sys, meow; assert set(meow.__all__) <= set(dir(meow)); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    with pytest.raises(AttributeError, match="unlearn"):
+        meow.unlearn  # noqa: B018
+
+
+def test_a_method_that_teaches_nothing_takes_the_facts_and_changes_the_name_of_the_weights(tiny_model: Path) -> None:
+    lm = meow.LM.load(tiny_model, template="qa")
+    name = lm.weights
+    log = meow.forget(lm, FORGET, method="grad_ascent", lr=1e-2, epochs=4, batch_size=3)
+    assert [row["step"] for row in log] == [1, 2, 3, 4]
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert lm.weights != name
+
+
+def test_what_a_method_lacks_is_said(tiny_model: Path) -> None:
+    lm = meow.LM.load(tiny_model, template="qa")
+    with pytest.raises(ConfigError, match="give retain"):
+        meow.forget(lm, FORGET, method="meow_contrast")
+    with pytest.raises(ConfigError, match="give the targets that select returns"):
+        meow.forget(lm, FORGET, RETAIN, method="meow_contrast")
+    with pytest.raises(ConfigError, match="did you mean meow"):
+        meow.forget(lm, FORGET, method="meouw")
+
+
+def test_files_and_pairs_are_the_same_facts(tmp_path: Path) -> None:
+    file = tmp_path / "facts.jsonl"
+    file.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in FORGET))
+    assert meow.facts(file) == meow.facts(FORGET) == meow.facts(meow.facts(FORGET))
+
+
+def test_what_a_notebook_shows_of_results_is_short(tiny_model: Path) -> None:
+    lm = meow.LM.load(tiny_model, template="qa")
+    found = meow.evaluate(lm, FORGET, RETAIN, more={"max_new_tokens": 4})
+    assert found.log.rows == {"forget": 3, "retain": 3}
+    assert all(len(repr(thing)) < 300 for thing in (lm, found, found.log))
+    assert "tiny" in repr(lm)
+    assert "facts_told" in found._repr_html_()
+    assert repr(Value(value=0.5, low=0.25, high=0.75, n=8)) == "0.5 (0.250 to 0.750, n = 8)"
+    assert repr(Value(value=None, reason="no <wrong> answers")) == "not computable: no <wrong> answers"
+    log = EvalLog(label="a<b", source="", rows={}, metrics={"x": Value(value=1.0)})
+    assert "a&lt;b" in log._repr_html_()
