@@ -1,0 +1,148 @@
+"""Inverted facts by rules beside the published ones: `python -m benchmarks.inverted`, then `--train`.
+
+1. The gate on both, TOFU forget01 and forget05: questions with at least three accepted candidates, candidates that keep
+   no distinguishing word together with the rest, versions of a subject without a contradiction. Candidates as they are,
+   before anything is rejected. `--draw 30`: candidates drawn by seed 0, accepted and rejected, to be read.
+2. `--train`: `meow` and `meow_contrast` on tofu-mini, forget05, three seeds, at the study's settings: on the published
+   facts by question, on ours by question and by subject. Numbers come from the questions that chose no setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks import SHARED, study
+from meow import data
+from meow.config import DataSettings
+from meow.inversion import check
+from meow.inversion.gate import Checked
+from meow.inversion.rules import invert_by_rules
+from meow.inversion.subjects import subjects
+from meow.records import EvalLog, InvertedFacts, read_json
+
+RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
+"""Chosen by the study on the tuning half, with the published facts."""
+KINDS = {
+    "published, by question": ["select.by=question"],
+    "ours, by question": ["select.by=question"],
+    "ours, by subject": ["select.by=subject"],
+}
+
+
+def candidates(split: str) -> dict[str, list[InvertedFacts]]:
+    """Rows by rules, and the published ones."""
+    settings = DataSettings(source=str(study.TOFU), split=split)
+    facts, corpus = data.forget_set(settings), data.retain_set(settings)
+    published = SHARED / f"data/meow/generated_data/{split}_perturbed_generated.json"
+    return {
+        "rules": list(invert_by_rules(facts, 4, seed=0, corpus=corpus)),
+        "published": data.read_inverted(published),
+    }
+
+
+def quality(rows: Sequence[InvertedFacts]) -> dict[str, object]:
+    """What the gate says of a set of candidates."""
+    report = check(rows)
+    accepted: dict[str, list[int]] = {row.id: [] for row in rows}
+    for c in report.checked:
+        accepted[c.id] += [c.position] if c.accepted else []
+    keeps = {"keeps_truth", "equals_truth"}
+    left = [row.model_copy(update={"answers": tuple(row.answers[i] for i in accepted[row.id])}) for row in rows]
+    return {
+        "questions": len(rows), "candidates": len(report.checked),
+        "accepted": sum(c.accepted for c in report.checked),
+        "at least three": share(len(places) >= 3 for places in accepted.values()),
+        "keep not all that tells": share(not keeps & set(c.problems) for c in report.checked),
+        "versions without contradiction": coherent(rows),
+        "the same of what is accepted": coherent(left),
+        "problems": {k: n for k, n in report.as_object()["problems"].items() if n},
+    }  # fmt: skip
+
+
+def coherent(rows: Sequence[InvertedFacts]) -> str:
+    """Versions of a subject (places, where there are none) in which no answer contradicts the others."""
+    place = {(row.id, i): a.version for row in rows for i, a in enumerate(row.answers)}
+    about = {row.id: subject.key for row, subject in zip(rows, subjects(rows), strict=True)}
+    versions: dict[tuple[str, int], bool] = {}
+    for c in check(rows).checked:
+        version = place[c.id, c.position]
+        key = (about[c.id], c.position if version is None else version)
+        versions[key] = versions.get(key, True) and "contradiction" not in c.problems
+    return share(versions.values())
+
+
+def share(found: Iterable[bool]) -> str:
+    """How many of how many."""
+    listed = list(found)
+    return f"{sum(listed)}/{len(listed)} ({sum(listed) / max(len(listed), 1):.3f})"
+
+
+def draw(rows: Sequence[InvertedFacts], n: int) -> None:
+    """Print accepted and rejected candidates, drawn by seed 0."""
+    facts = {row.id: row for row in rows}
+    checked = check(rows).checked
+    for name, found in (("accepted", [c for c in checked if c.accepted]),
+                        ("rejected", [c for c in checked if not c.accepted])):  # fmt: skip
+        print(f"\n## {name}: {min(n, len(found))} of {len(found)}")
+        for c in random.Random(0).sample(found, min(n, len(found))):
+            _print(c, facts[c.id])
+
+
+def _print(c: Checked, fact: InvertedFacts) -> None:
+    print(f"- {', '.join(c.problems) or 'ok'}\n  Q {fact.question}\n  T {fact.answer}\n  F {c.text}")
+
+
+def train() -> None:
+    """Run what is not there yet, two at a time, and print one row for each method and kind of facts."""
+    jobs, folders = [], {}
+    for seed in study.SEEDS:
+        for method, rate in RATES.items():
+            for kind, more in KINDS.items():
+                ours = kind.startswith("ours")
+                name = f"{method}-{kind.replace(', ', '-').replace(' ', '-')}-s{seed}"
+                settings = [
+                    item
+                    for item in study.settings("forget05", method, rate, *more, f"seed={seed}", f"name={name}")
+                    if not (ours and item.startswith("invert."))
+                ]
+                jobs.append((name, ["run", *settings]))
+                folders.setdefault((method, kind), []).append(study.OUT / "forget05" / name)
+    clock = study.Clock(600)
+    clock.run(jobs)
+    for (method, kind), listed in folders.items():
+        study.show("inverted", method=method, facts=kind, conflict=conflict(listed), **study.pooled(listed))
+    study.show("not run", names=clock.missing)
+
+
+def conflict(folders: Sequence[Path]) -> list[float | None]:
+    """Share of contradicting pairs within a version, for each run."""
+    logs = [
+        EvalLog.model_validate(read_json(f / "eval/after/log.json")) for f in folders if (f / "eval/after").is_dir()
+    ]
+    return [log.metrics["conflict_facts"].value for log in logs]
+
+
+def main() -> None:
+    """The table, the draw or the training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--draw", type=int, default=0, metavar="N")
+    options = parser.parse_args()
+    if options.train:
+        train()
+        return
+    for split in ("forget01", "forget05"):
+        for source, rows in candidates(split).items():
+            if options.draw:
+                print(f"\n# {split}, {source}")
+                draw(rows, options.draw)
+            else:
+                print(json.dumps({"split": split, "source": source} | quality(rows)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
