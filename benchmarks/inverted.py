@@ -51,7 +51,10 @@ def quality(rows: Sequence[InvertedFacts]) -> dict[str, object]:
     for c in report.checked:
         accepted[c.id] += [c.position] if c.accepted else []
     keeps = {"keeps_truth", "equals_truth"}
-    left = [row.model_copy(update={"answers": tuple(row.answers[i] for i in accepted[row.id])}) for row in rows]
+    left = []  # what is not accepted becomes empty, so that places stay
+    for row in rows:
+        answers = (a if i in accepted[row.id] else a.model_copy(update={"text": ""}) for i, a in enumerate(row.answers))
+        left.append(row.model_copy(update={"answers": tuple(answers)}))
     return {
         "questions": len(rows), "candidates": len(report.checked),
         "accepted": sum(c.accepted for c in report.checked),
