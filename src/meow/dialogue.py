@@ -84,6 +84,7 @@ def typed() -> Iterator[str]:
         try:
             yield input("? ")
         except EOFError:
+            say("")
             return
 
 

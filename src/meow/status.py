@@ -58,7 +58,8 @@ def read(folder: Path) -> Status:
     """
     run, planned = existing(folder), _planned(folder)
     entries, busy = run.stages, run.busy
-    last = next(reversed(entries), None)
+    open_ = {name: str(entry["started"]) for name, entry in entries.items() if "finished" not in entry}
+    last = max(open_, key=lambda name: open_[name], default=None)
     lines = [
         _line(run, name, entries.get(name, {}), planned.get(name), busy=busy and name == last)
         for name in dict.fromkeys([*planned, *entries])

@@ -42,6 +42,12 @@ def test_what_a_method_lacks_is_said(tiny_model: Path) -> None:
         meow.forget(lm, FORGET, method="meouw")
 
 
+def test_a_question_alone_is_put_as_one_whose_answer_is_known(tiny_model: Path) -> None:
+    lm = meow.LM.load(tiny_model, template="qa")
+    for fact in meow.facts(FORGET + RETAIN):
+        assert lm.prompter.asked(fact.question).ids == lm.prompter.prompt(fact).ids
+
+
 def test_files_and_pairs_are_the_same_facts(tmp_path: Path) -> None:
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in FORGET))

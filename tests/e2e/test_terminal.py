@@ -1,0 +1,139 @@
+"""What people see while a run works and when it ends, and how they stop it and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FORGET, RETAIN
+
+QUICK = ["threads=1", "train.epochs=2", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
+LONG = ["threads=1", "train.epochs=300", "train.save_steps=20", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
+MEOW = [sys.executable, "-m", "meow"]
+
+
+@pytest.fixture
+def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder: two plain files of facts, and a model."""
+    for name, rows in (("forget", FORGET), ("retain", RETAIN)):
+        lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    (tmp_path / "model").symlink_to(tiny_model)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def flags(command: str, *more: str) -> list[str]:
+    files = ["data.forget=forget.jsonl", "data.retain=retain.jsonl", "model.path=model", "train.method=meow_contrast"]
+    return [*MEOW, command, *files, *more]
+
+
+def steps(folder: Path) -> list[int]:
+    file = folder / "runs/run/log.jsonl"
+    return [json.loads(line)["step"] for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def wait_for_training(process: subprocess.Popen[str] | subprocess.Popen[bytes], folder: Path, step: int) -> None:
+    while len(steps(folder)) < step:
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(meow: Callable[..., object], own: Path) -> None:
+    process = subprocess.Popen(flags("run", *LONG), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_training(process, own, 25)
+    code, out, _ = meow("status", "runs/run", "--json")
+    assert code == 0
+    state = {stage["stage"]: stage for stage in json.loads(out)["stages"]}
+    assert state["forget"]["state"] == "under way"
+    assert re.fullmatch(r"\d+ of 300", state["forget"]["rows"])
+    assert (state["memo"]["state"], state["eval/after"]["state"]) == ("finished", "left")
+    assert json.loads(out)["next"] is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    code, out, _ = meow("status", "runs/run")
+    assert code == 0
+    assert "interrupted" in out
+    assert "next: meow run runs/run" in out
+    typed = shlex.split(err.strip().splitlines()[-1].partition("go on with: ")[2])
+    assert typed[:3] == ["python", "-m", "meow"]
+    again = subprocess.run([sys.executable, *typed[1:]], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    left = re.search(r"forgetting: (\d+) to do", again.stderr)
+    assert left
+    assert int(left[1]) <= 280
+    assert steps(own) == list(range(1, 301))
+
+
+def test_two_plain_files_are_enough_and_the_end_names_files_and_the_next_command(own: Path) -> None:
+    files = ["--forget", "forget.jsonl", "--retain", "retain.jsonl", "--model_name_or_path", "model"]
+    command = [*MEOW, "forget", *files, "--method", "meow_contrast", *QUICK]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "runs/run\n"
+    *_, model, following, other = done.stderr.splitlines()
+    assert model == "model: runs/run/model"
+    assert any(re.match(r"forget: 2 steps in [\d.]+ s: target_nll ", line) for line in done.stderr.splitlines())
+    assert (following, other) == ("next: meow run runs/run", "or:   meow ask runs/run")
+    following = following.partition("meow ")[2]
+    done = subprocess.run([*MEOW, "-q", *following.split(), "--json"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["folder"] == "runs/run"
+    assert found["label"] == "after"
+    assert (own / found["report"]).is_file()
+
+
+def test_a_verbose_run_says_settings_and_timings(own: Path) -> None:
+    del own
+    done = subprocess.run([*MEOW, "-v", *flags("invert", *QUICK)[3:]], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "method: meow_contrast" in done.stderr
+    assert re.search(r"invert: [\d.]+ s, peak memory \d+ MB", done.stderr)
+
+
+def at_a_terminal(command: list[str], **environment: str) -> tuple[int, str]:
+    """Exit code and everything that a command shows in a window of 120 columns; stopped as soon as it trains."""
+    pid, window = pty.fork()
+    if pid == 0:
+        os.environ.update({"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"} | environment)
+        os.execvp(command[0], command)
+    shown, stopped = b"", False
+    while True:
+        if select.select([window], [], [], 60)[0]:
+            try:
+                more = os.read(window, 1 << 16)
+            except OSError:
+                break
+            if not more:
+                break
+            shown += more
+        if not stopped and re.search(rb"forgetting .*/300.*/s", shown):
+            stopped = True
+            os.write(window, b"\x03")
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["color", "no color"])
+def test_a_terminal_shows_bars_with_a_rate_and_gets_its_cursor_back(own: Path, environment: dict[str, str]) -> None:
+    del own
+    code, shown = at_a_terminal(flags("run", *LONG), **environment)
+    assert code == 130, shown
+    assert "meow: stopped; go on with: python -m meow run" in shown
+    assert "Traceback" not in shown
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
+    assert bool(re.search(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)[;m]", shown)) == (not environment)
