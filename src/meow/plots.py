@@ -50,7 +50,8 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         kept: the reference's utility, which is marked.
     """
     many = len(points) > MANY
-    names = [str(i) for i in range(1, len(points) + 1)] if many else [p.name for p in points]
+    called = [_plain(p.name) for p in points]
+    names = [str(i) for i in range(1, len(points) + 1)] if many else called
     with _figure(7.6 if many else 4.8, 4.2 if many else 3.4) as (figure, axes):
         floor = min([p.quality for p in points if p.quality > 0], default=1e-3) / 10
         places = [(point.utility, max(point.quality, floor)) for point in points]
@@ -78,7 +79,7 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         axes.set_xlabel("model utility (GM)")
         axes.set_ylabel("forget quality (p)")
         if many:
-            listed = "\n".join(f"{name:>2}  {point.name}" for name, point in zip(names, points, strict=True))
+            listed = "\n".join(f"{number:>2}  {name}" for number, name in zip(names, called, strict=True))
             axes.annotate(listed, (1.02, 1), xycoords="axes fraction", va="top", fontsize=7)
         return _svg(figure, "Forget quality against model utility")
 
@@ -189,7 +190,7 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel:
     with _figure(4.8, 2.8) as (figure, axes):
         for i, (name, (steps, values)) in enumerate(lines.items()):
             style = ("-", "--", ":")[i % 3]
-            axes.plot(steps, values, lw=1.6, ls=style, color=PALETTE[i % len(PALETTE)], label=name)
+            axes.plot(steps, values, lw=1.6, ls=style, color=PALETTE[i % len(PALETTE)], label=_plain(name))
         if share:
             axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("step")
@@ -197,6 +198,11 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel:
         if len(lines) > 1:
             axes.legend()
         return _svg(figure, f"{ylabel} per step")
+
+
+def _plain(name: str) -> str:
+    """A name that matplotlib does not read as a formula."""
+    return name.replace("$", r"\$")
 
 
 class _figure:  # noqa: N801 - used like a function

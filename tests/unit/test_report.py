@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meow import metrics
 from meow.errors import DataError
@@ -21,6 +24,7 @@ from meow.records import (
     write_records,
 )  # fmt: skip
 from meow.report import report
+from meow.report.facts import marked
 
 EVIL = "<script>document.title = 'owned'</script>"
 
@@ -117,19 +121,39 @@ def test_text_from_data_is_data(run: Path, tmp_path: Path) -> None:
     assert page.count("<script>") == 1
 
 
-def test_redacted_it_holds_ids_and_no_question_answer_or_subject(run: Path, tmp_path: Path) -> None:
+def texts_of(value: object) -> set[str]:
+    """Every string of more than three characters in a JSON value, keys left out."""
+    if isinstance(value, dict):
+        return set().union(*(texts_of(v) for k, v in value.items() if k not in ("id", "key", "role")))
+    if isinstance(value, list):
+        return set().union(*map(texts_of, value))
+    return {value} if isinstance(value, str) and len(value) > 3 else set()
+
+
+def test_redacted_it_holds_ids_and_nothing_that_stands_in_the_facts(run: Path, tmp_path: Path) -> None:
+    for label in ("before", "after", "reference"):
+        file = run / f"eval/{label}/samples.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows[:8]:
+            row["paraphrased_question"], row["paraphrase_generation"] = "Which home has they?", "A house by the lake."
+            row["prefix"], row["prefix_generation"], row["drawn"] = "Person lives", "by the sea", ["In a hut."]
+            row["paraphrased_answer"], row["set"] = f"The home of person {row['index']}.", f"secret set {row['index']}"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     page = report([run], tmp_path / "page.html", redact=True).read_text()
     assert "forget-3" in page
-    for secret in ("Where does", "lives in", "Person", "village", "town3", "Nobody knows"):
-        assert secret not in page
+    files = [*run.glob("eval/*/samples.jsonl"), run / "targets.jsonl", run / "inverted.jsonl"]
+    facts = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    secrets = texts_of(facts) - {"forget", "retain", "authors", "world"}
+    assert len(secrets) > 60
+    assert {secret for secret in secrets if secret in page} == set()
+    for part in ("Where does", "lives in", "Person", "village", "town3", "Nobody knows", "secret set"):
+        assert part not in page
 
 
 @pytest.mark.parametrize(
     "missing", ["eval/after", "eval/reference", "eval/before", "memo", "log.jsonl", "targets.jsonl"]
 )
 def test_what_is_missing_is_left_out_or_named_and_nothing_breaks(run: Path, tmp_path: Path, missing: str) -> None:
-    import shutil
-
     path = run / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     page = report([run], tmp_path / "page.html").read_text()
@@ -153,8 +177,6 @@ def test_a_number_used_to_choose_is_marked(run: Path, tmp_path: Path) -> None:
 
 
 def test_several_runs_stand_side_by_side_and_the_same_input_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(run, run.with_name("other"))
     first = report([run, run.with_name("other")], tmp_path / "page.html").read_text()
     assert "after town" in first
@@ -167,18 +189,142 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
         report([tmp_path], tmp_path / "page.html")
 
 
+def settings(folder: Path, **fields: object) -> None:
+    """Write `config.yaml` anew: the fixture's, with more."""
+    lines = [f"{name}: {json.dumps(value)}" for name, value in ({"name": folder.name} | fields).items()]
+    (folder / "config.yaml").write_text("\n".join(lines) + "\n")
+
+
+def test_what_was_not_measured_is_not_known(run: Path, tmp_path: Path) -> None:
+    page = report([run], tmp_path / "page.html").read_text()
+    assert "Not measured: coarser weights and further training" in page
+    assert "other abilities (meow nlu, meow nlg)" in page
+    shutil.copytree(run / "eval/after", run / "eval/int8")
+    (run / "capability/after").mkdir(parents=True)
+    settings(run, group="towns")
+    page = report([run], tmp_path / "page.html").read_text()
+    assert "Not measured" not in page
+    assert "after, weights of 8 bits" in page
+
+
+def test_runs_of_one_group_are_pooled_by_median_and_range(run: Path, tmp_path: Path) -> None:
+    folders = [run, run.with_name("two"), run.with_name("three")]
+    for folder, utility in zip(folders, (0.5, 0.6, 0.9), strict=True):
+        if folder != run:
+            shutil.copytree(run, folder)
+        settings(folder, group="towns")
+        log = json.loads((folder / "eval/after/log.json").read_text())
+        log["metrics"]["model_utility_gm"]["value"] = utility
+        (folder / "eval/after/log.json").write_text(json.dumps(log))
+    page = report(folders, tmp_path / "page.html").read_text()
+    assert "towns, 3 seeds, median (smallest to largest): " in page
+    assert "utility (GM) 0.600 (0.500 to 0.900)" in page
+
+
+def test_other_runs_on_the_same_questions_stand_in_the_picture_and_those_on_others_do_not(
+    run: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    for name, inputs in (("town", "same"), ("same$x$", "same"), ("different", "other")):
+        if name != "town":
+            shutil.copytree(run, run.with_name(name))
+        manifest["stages"]["eval/before"] = {"key": "k", "settings": {}, "inputs": inputs, "finished": "now"}
+        (run.with_name(name) / "manifest.json").write_text(json.dumps(manifest))
+    page = report([run], tmp_path / "page.html").read_text()
+    assert "same$x$" in page
+    assert "Grey: other runs" in page
+    assert "different" not in page
+    assert "Grey: other runs" not in report([run, run.with_name("different")], tmp_path / "page.html").read_text()
+
+
+def test_runs_of_one_name_are_told_apart_and_unlike_questions_are_named(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere/town"
+    shutil.copytree(run, other)
+    log = json.loads((other / "eval/after/log.json").read_text())
+    (other / "eval/after/log.json").write_text(json.dumps(log | {"source": "there"}))
+    log = json.loads((other / "eval/before/log.json").read_text())
+    (other / "eval/before/log.json").write_text(json.dumps(log | {"model": {"path": "M", "hash": "f00"}}))
+    page = report([run, other], tmp_path / "page.html").read_text()
+    assert "after runs/town" in page
+    assert "after elsewhere/town" in page
+    assert "evaluated on different questions" in page
+    assert "The runs have different originals" in page
+
+
+def test_facts_that_chose_the_step_are_marked_and_not_counted(run: Path, tmp_path: Path) -> None:
+    log = json.loads((run / "eval/after/log.json").read_text())
+    log["metrics"]["forget_quality_tuning"] = {"value": 0.5, "n": 4, "selected_on": "the training step"}
+    (run / "eval/after/log.json").write_text(json.dumps(log))
+    looks = [{"stage": "forget", "step": i, "steps": 3, "look": {"quality": 0.1 * i, "kept": 0.9}} for i in (1, 2, 3)]
+    with (run / "log.jsonl").open("a") as f:
+        f.writelines(json.dumps(row) + "\n" for row in looks)
+    page = report([run], tmp_path / "page.html").read_text()
+    assert page.count("used to choose the step</span>") == 4
+    assert "1 still there</a>" in page
+    assert "Choosing the step: town" in page
+    assert "Some numbers were used to choose (the training step); they are no results." in page
+
+
+def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path) -> None:
+    more = {"key": "k1", "settings": {}, "inputs": "i1", "finished": "2026-01-02T03:04:05+00:00", "peak_memory_mb": 900,
+            "seconds": 1200.4, "world_size": 2, "device": "cpu", "tokens": 5150}  # fmt: skip
+    stages = {
+        "eval/before": more | {"copied_from": "sibling"},
+        "forget": more,
+        "memo/after": more,
+        "robustness/relearn": more,
+        "nlu/after": more | {"finished": ""},
+    }
+    (run / "manifest.json").write_text(json.dumps({"version": 1, "stages": stages}))
+    page = report([run], tmp_path / "page.html").read_text()
+    for text in (
+        f"meow run {run}/config.yaml name=town-again", f"meow memo {run} --label after", f"meow robustness {run}",
+        f"meow nlu {run}", f"meow report {run}", "4,802 seconds, 900 MB at most", "finished, taken from sibling",
+        "2 processes", ">5150<", "2026-01-02 03:04 UTC", "<code>k1</code>",
+    ):  # fmt: skip
+        assert text in page, text
+
+
+WORDS = st.lists(
+    st.sampled_from(["Oslo", "Rome,", "don't", "3.5", "她住在", "罗马", "é", "a-b", "(x)", "नमस्ते"]), max_size=8
+)
+
+
+@given(WORDS, WORDS)
+def test_marked_words_are_the_text_and_the_unmarked_ones_stood_there_before(old: list[str], new: list[str]) -> None:
+    before, after = " ".join(old), " ".join(new)
+    found = marked(before, after)
+    assert "".join(text for _, text in found) == after
+    assert all(text == text.strip() for is_new, text in found if is_new)
+    rest = iter(before.replace(" ", ""))
+    assert all(letter in rest for is_new, text in found if not is_new for letter in text.replace(" ", ""))
+    assert not any(is_new for is_new, _ in marked(after, after))
+
+
+def test_only_the_changed_words_are_marked_whatever_the_script() -> None:
+    assert marked("Lives in Oslo, Norway.", "Lives in Rome, Italy.") == [
+        (False, "Lives in "), (True, "Rome"), (False, ", "), (True, "Italy"), (False, "."),
+    ]  # fmt: skip
+    assert marked("她住在北京。", "她住在上海。") == [(False, "她住在"), (True, "上海"), (False, "。")]
+    assert marked(None, "anything") == [(False, "anything")]
+    assert marked("anything", None) == []
+
+
 def test_four_hundred_facts_stay_below_two_megabytes(run: Path, tmp_path: Path) -> None:
     text = "Person {0} lives in town{0}, " + "which lies between two rivers and many hills, " * 6
     for label in ("before", "after", "reference"):
-        rows = [sample(i, "forget", text.format(i), 1 + i / 999) for i in range(400)]
-        write_records(run / f"eval/{label}/samples.jsonl", rows)
-    targets = [
-        Target(id=f"forget-{i}", question="q", answer="a", target=text.format(i + k))
-        for i in range(400)
-        for k in range(3)
-    ]
-    write_records(run / "targets.jsonl", targets)
-    assert report([run], tmp_path / "page.html").stat().st_size < 2e6
+        taught = [{"text": text.format(k)} for k in range(3)] if label == "after" else None
+        rows = [
+            sample(i, "forget", text.format(f"{label}{i}"), 1 + i / 999).model_copy(
+                update={"answer": text.format(i), "paraphrased_question": text, "paraphrase_generation": text}
+            )
+            for i in range(400)
+        ]
+        dumped = [row.model_dump(mode="json", exclude_defaults=True) | {"taught": taught} for row in rows]
+        write_records(run / f"eval/{label}/samples.jsonl", [EvalSample.model_validate(row) for row in dumped])
+    page = report([run], tmp_path / "page.html")
+    assert page.read_text().count("<article") == 400
+    assert page.stat().st_size < 2e6
 
 
 def test_likelihoods_are_finite() -> None:
