@@ -104,6 +104,36 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
     assert "floor 0.000155" in page
 
 
+@pytest.mark.parametrize(
+    ("p", "floor", "ours", "said", "unsaid"),
+    [
+        (0.3, 0.01, 0.9, "cannot be told apart", "still favoured"),
+        (
+            0.02,
+            0.01,
+            0.5,
+            "The truth is still favoured: median R is 0.50, the reference&#39;s 1.00.",
+            "Over-forgetting",
+        ),
+        (0.02, 0.01, 1.5, "Over-forgetting: median R is 1.50, the reference&#39;s 1.00", "still favoured"),
+        (0.01, 0.01, 0.9, "Forget quality stands at its floor of 0.01.", "cannot be told apart"),
+        (0.02, 0.01, 0.9, "differs from a model that never saw it (forget quality p = 0.02", "at its floor"),
+    ],
+)
+def test_the_words_follow_the_numbers(
+    run: Path, tmp_path: Path, p: float, floor: float, ours: float, said: str, unsaid: str
+) -> None:
+    numbers = {"forget_quality": p, "forget_quality_floor": floor, "median_truth_ratio": ours}
+    for label, changed in (("after", numbers), ("reference", {"median_truth_ratio": 1.0})):
+        log = json.loads((run / f"eval/{label}/log.json").read_text())
+        for name, value in changed.items():
+            log["metrics"][name]["value"] = value
+        (run / f"eval/{label}/log.json").write_text(json.dumps(log))
+    page = report([run], tmp_path / "page.html").read_text()
+    assert said in page
+    assert unsaid not in page
+
+
 def test_every_fact_stands_there_with_its_verdict_and_the_new_words_marked(run: Path, tmp_path: Path) -> None:
     page = report([run], tmp_path / "page.html").read_text()
     assert page.count("<article") == 8
@@ -277,11 +307,13 @@ def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path)
     }
     (run / "manifest.json").write_text(json.dumps({"version": 1, "stages": stages}))
     page = report([run], tmp_path / "page.html").read_text()
-    for text in (
-        f"meow run {run}/config.yaml name=town-again", f"meow memo {run} --label after", f"meow robustness {run}",
-        f"meow nlu {run}", f"meow report {run}", "4,802 seconds, 900 MB at most", "finished, taken from sibling",
-        "2 processes", ">5150<", "2026-01-02 03:04 UTC", "<code>k1</code>",
-    ):  # fmt: skip
+    commands = [
+        f"meow run {run}/config.yaml name=town-again", "meow memo runs/town-again --label after",
+        "meow robustness runs/town-again", "meow nlu runs/town-again", f"meow report {run}",
+    ]  # fmt: skip
+    cost = ["4,802 seconds, 900 MB at most", "finished, taken from sibling", "2 processes", ">5150<",
+            "2026-01-02 03:04 UTC", "<code>k1</code>"]  # fmt: skip
+    for text in commands + cost:
         assert text in page, text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from meow.report.view import Folder
@@ -43,10 +44,12 @@ def _stage(name: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 def _commands(view: Folder) -> list[str]:
     """Everything again under another name, then what was measured on demand."""
-    folder = str(view.path)
     if "forget" in view.stages:
-        found = [["meow", "run", f"{folder}/config.yaml", f"name={view.path.resolve().name}-again"]]
+        name = f"{view.path.resolve().name}-again"
+        folder = str(Path(view.settings.get("out") or "runs") / name)
+        found = [["meow", "run", str(view.path / "config.yaml"), f"name={name}"]]
     else:
+        folder = str(view.path)
         found = [["meow", "eval", folder]]
     for stage in view.stages:
         command = next((["meow", what, folder] for start, what in MEASURES.items() if stage.startswith(start)), None)

@@ -27,7 +27,8 @@ def about(views: Sequence[Folder]) -> tuple[str, list[str]]:
 def _about(view: Folder) -> list[str]:
     log = view.logs.get("after") or view.logs.get("before")
     settings: dict[str, Any] = view.settings
-    parts = [settings.get("train", {}).get("method"), settings.get("model", {}).get("path")]
+    method = settings.get("train", {}).get("method")
+    parts = [f"method {method}" if method else None, settings.get("model", {}).get("path")]
     parts += [f"{log.source} ({log.rows.get('forget', 0)} questions)"] if log else []
     reference = settings.get("eval", {}).get("reference")
     parts += [f"reference {reference}" if reference else "no reference"]
@@ -61,9 +62,13 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
     if quality.value is None or d.value is None:
         return f"{text} Forget quality is not computable: {quality.reason}."
     verdict = "cannot be told apart from" if quality.value >= 0.05 else "differs from"
+    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
+    lean = ""
+    if quality.value < 0.05 and ours is not None and theirs is not None and ours < theirs:
+        lean = f" The truth is still favoured: median R is {ours:.2f}, the reference's {theirs:.2f}."
     return (
         f"{text} On the forget set it {verdict} a model that never saw it "
-        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n})."
+        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{lean}"
     )
 
 
