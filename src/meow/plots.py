@@ -13,6 +13,7 @@ from meow.records import MemoRecord
 
 INK = "#010203"
 """Drawn in this colour, which the SVG then takes from the text around it, so that it is legible in light and dark."""
+GREY = "#8a8f94"
 PALETTE = ("#3b6fb6", "#d1603d", "#3f8f5f", "#8a5bb0", "#b08a2e", "#4c97a8")
 _STYLE = {
     "svg.fonttype": "none", "svg.hashsalt": "meow", "font.family": "sans-serif", "font.size": 10, "text.color": INK,
@@ -31,25 +32,38 @@ class Point(NamedTuple):
     """Model utility (GM), 0 to 1."""
     quality: float
     """Forget quality, a p-value."""
+    ends: tuple[float, float] | None = None
+    """The utility's 95% interval, which is drawn."""
+    beside: bool = False
+    """Drawn in grey: not what the picture is about."""
 
 
 MANY = 8
 """Points beyond which they are numbered and named beside the picture."""
 
 
-def quality_utility(points: Sequence[Point]) -> str:
+def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> str:
     """Forget quality (logarithmic) against utility; up and to the right is better.
 
     Args:
         points: models with both numbers.
+        kept: the reference's utility, which is marked.
     """
     many = len(points) > MANY
-    names = [str(i) for i in range(1, len(points) + 1)] if many else [p.name for p in points]
-    with _figure(7.6 if many else 6.4, 4.2 if many else 3.6) as (figure, axes):
+    called = [_plain(p.name) for p in points]
+    names = [str(i) for i in range(1, len(points) + 1)] if many else called
+    with _figure(7.6 if many else 4.8, 4.2 if many else 3.4) as (figure, axes):
         floor = min([p.quality for p in points if p.quality > 0], default=1e-3) / 10
         places = [(point.utility, max(point.quality, floor)) for point in points]
-        for i, place in enumerate(places):
-            axes.plot(*place, "o", ms=6 if many else 8, color=PALETTE[i % len(PALETTE)])
+        for i, (place, point) in enumerate(zip(places, points, strict=True)):
+            color = GREY if point.beside else PALETTE[i % len(PALETTE)]
+            axes.plot(*place, "o", ms=6 if many or point.beside else 8, color=color)
+            if point.ends:
+                axes.hlines(place[1], *point.ends, color=color, lw=1.4)
+        if kept is not None:
+            axes.axvline(kept, lw=0.8, ls="--", color=INK)
+            axes.annotate("reference", (kept, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
+                          xytext=(0, 2), fontsize=8, ha="center")  # fmt: skip
         for (x, y), text in _together(places, names).items():
             left = x > sum(axes.get_xlim()) / 2 and len(points) > 1
             axes.annotate(
@@ -65,7 +79,7 @@ def quality_utility(points: Sequence[Point]) -> str:
         axes.set_xlabel("model utility (GM)")
         axes.set_ylabel("forget quality (p)")
         if many:
-            listed = "\n".join(f"{name:>2}  {point.name}" for name, point in zip(names, points, strict=True))
+            listed = "\n".join(f"{number:>2}  {name}" for number, name in zip(names, called, strict=True))
             axes.annotate(listed, (1.02, 1), xycoords="axes fraction", va="top", fontsize=7)
         return _svg(figure, "Forget quality against model utility")
 
@@ -173,15 +187,22 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel:
         ylabel: of the vertical axis.
         share: the values are shares, 0 to 1.
     """
-    with _figure(6.4, 2.8) as (figure, axes):
+    with _figure(4.8, 2.8) as (figure, axes):
         for i, (name, (steps, values)) in enumerate(lines.items()):
-            axes.plot(steps, values, lw=1.4, color=PALETTE[i % len(PALETTE)], label=name)
+            style = ("-", "--", ":")[i % 3]
+            axes.plot(steps, values, lw=1.6, ls=style, color=PALETTE[i % len(PALETTE)], label=_plain(name))
         if share:
             axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("step")
         axes.set_ylabel(ylabel)
-        axes.legend()
+        if len(lines) > 1:
+            axes.legend()
         return _svg(figure, f"{ylabel} per step")
+
+
+def _plain(name: str) -> str:
+    """A name that matplotlib does not read as a formula."""
+    return name.replace("$", r"\$")
 
 
 class _figure:  # noqa: N801 - used like a function

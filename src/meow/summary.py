@@ -235,7 +235,7 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
 
 def inverted(folder: Run, n: int = 3) -> None:
     """What the gate found while facts were inverted, and some of the facts, evenly from the file."""
-    gate(folder.stages["invert"]["gate"])
+    gate(folder.stages["invert"]["gate"] | {"too_few": []})  # named while they were inverted
     rows = read_records(folder / "inverted.jsonl", InvertedFacts)
     for row in rows[:: max(1, len(rows) // n)][:n]:
         out.print(f"\n{row.question}", markup=False, highlight=False, soft_wrap=True)

@@ -16,9 +16,8 @@ from typing import NamedTuple
 _NOT_ASCII = re.compile(r"[^a-z0-9]+")
 _ASCII = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(r"\w+")
-_NO_SPACES = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]"
-)
+NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
+"""A character of a script that puts no spaces between words."""
 
 STOP_WORDS = frozenset(
     """a about above after again against all also although always am among an and another any are as at away be
@@ -58,7 +57,7 @@ def words(text: str, tokenizer: str = "ascii") -> list[str]:
         return _NOT_ASCII.sub(" ", text.lower()).split()
     found: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFC", text).lower()):
-        found += list(word) if _NO_SPACES.search(word) else [word]
+        found += list(word) if NO_SPACES.search(word) else [word]
     return found
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from meow.records import write_text
-from meow.report import sections
-from meow.report.view import Folder, read_folder
+from meow.report import facts, numbers, pictures, words
+from meow.report.provenance import provenance
+from meow.report.view import Folder, read_folder, siblings
 from meow.terminal import say
 
 __all__ = ["report"]
@@ -31,7 +35,7 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     """
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    views = [read_folder(folder) for folder in folders]
+    views = _named([read_folder(folder) for folder in dict.fromkeys(folders)])
     if any("clean" in view.stages and out.is_file() and out.samefile(view.path / out.name) for view in views):
         say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
         return out
@@ -39,32 +43,41 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
         loader=PackageLoader("meow", "report"), autoescape=select_autoescape(default=True), trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    page = environment.get_template("page.html.j2").render(
-        redact=redact, **_content(views, redact), origin=_origin(out)
-    )
+    page = environment.get_template("page.html.j2").render(redact=redact, **_content(views, redact, _origin(out)))
     write_text(out, page)
     return out
 
 
-def _content(views: Sequence[Folder], redact: bool) -> dict[str, object]:
-    columns = sections.columns(views)
+def _named(views: Sequence[Folder]) -> list[Folder]:
+    """Runs of one name in several folders are called by both."""
+    names = Counter(view.name for view in views)
+    return [v if names[v.name] == 1 else replace(v, name=f"{v.path.resolve().parent.name}/{v.name}") for v in views]
+
+
+def _content(views: Sequence[Folder], redact: bool, origin: Sequence[str]) -> dict[str, object]:
+    columns = numbers.columns(views)
+    others = siblings(views[0]) if len(views) == 1 else {}
     return {
         "title": ", ".join(view.name for view in views),
-        "told": sections.told(views),
-        "warnings": sections.warnings(views, columns),
-        "columns": list(columns),
-        "headlines": sections.table(columns, headline=True),
-        "others": sections.table(columns, headline=False),
-        "tests": sections.tests(columns),
-        "broken": sections.capability(views),
-        "memory": sections.memory_table(views),
-        "pictures": sections.pictures(views, columns),
-        "facts": sections.facts(views, redact=redact),
-        "runs": sections.provenance(views),
+        "about": words.about(views)[0],
+        "told": words.told(views),
+        "unknown": words.unknown(views),
+        "warnings": [*words.warnings(views), *origin],
+        "columns": {name: log.label for name, log in columns.items()},
+        "headlines": numbers.table(columns, headline=True),
+        "others": numbers.table(columns, headline=False),
+        "tests": [*numbers.tests(columns), *numbers.seeds(views)],
+        "capability": numbers.capability(views),
+        "robustness": numbers.robustness(views),
+        "memory": numbers.memory_table(views),
+        "pictures": pictures.pictures(views, columns, others),
+        "facts": facts.facts(views, redact=redact),
+        "runs": [provenance(view) for view in views],
+        "again": shlex.join(["meow", "report", *(str(view.path) for view in views)]),
     }
 
 
-def _origin(out: Path) -> str | None:
-    """A sentence about where the models come from, which the command that made them left beside the page."""
+def _origin(out: Path) -> list[str]:
+    """What the command that made the models left beside the page about where they come from."""
     file = out.parent / "origin.txt"
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    return [file.read_text(encoding="utf-8").strip()] if file.is_file() else []

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, read_records
-from meow.run import existing
+import yaml
+
+from meow.metrics import halves
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, read_json, read_records
+from meow.run import Run, existing
 from meow.summary import logs
 
 R = TypeVar("R", bound=Record)
@@ -38,7 +41,25 @@ class Folder:
     memo: Mapping[str, Sequence[MemoRecord]]
     """Memorization by label."""
     steps: Sequence[dict[str, Any]]
-    """Rows of log.jsonl of the forget stage."""
+    """Rows of log.jsonl of the forget stage: one per optimizer step."""
+    looks: Sequence[dict[str, Any]]
+    """The same of `train.evaluate_every`: one per look at the tuning half."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The resolved settings."""
+        return dict(yaml.safe_load(self.config) or {})
+
+    @property
+    def selected_on(self) -> str | None:
+        """What the tuning half of the questions was used to choose; None: nothing was chosen."""
+        log = self.logs.get("after")
+        return next((v.selected_on for v in log.metrics.values() if v.selected_on), None) if log else None
+
+    def judged(self, label: str) -> dict[str, EvalSample]:
+        """The forget samples that results come from: all, or those that chose nothing."""
+        found = self.samples.get(label, {})
+        return {s.id: s for s in halves(found.values())[1]} if self.selected_on else dict(found)
 
 
 def read_folder(path: Path) -> Folder:
@@ -48,7 +69,7 @@ def read_folder(path: Path) -> Folder:
         DataError: no run folder, or a broken file in it.
     """
     run = existing(path)
-    found = logs(path)
+    found, logged = logs(path), _logged(path / "log.jsonl")
     samples = {label: _rows(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
     return Folder(
         name=path.resolve().name,
@@ -60,8 +81,22 @@ def read_folder(path: Path) -> Folder:
         retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},
         inverted=_rows(path / "inverted.jsonl", InvertedFacts),
         memo={label: _rows(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
-        steps=_steps(path / "log.jsonl"),
+        steps=[row for row in logged if "terms" in row],
+        looks=[row for row in logged if "look" in row],
     )
+
+
+def siblings(view: Folder) -> dict[str, EvalLog]:
+    """What other runs beside this one left, by name: of the same original, questions, reference and settings."""
+    mine = view.stages.get("eval/before")
+    found = {}
+    for file in sorted(view.path.resolve().parent.glob("*/eval/after/log.json")):
+        folder = file.parents[2]
+        theirs = Run(folder).stages.get("eval/before", {})
+        same = mine is not None and all(theirs.get(k) == mine.get(k) for k in ("key", "inputs"))
+        if same and folder != view.path.resolve():
+            found[folder.name] = EvalLog.model_validate(read_json(file))
+    return found
 
 
 def measured(path: Path) -> list[str]:
@@ -74,8 +109,9 @@ def _rows(path: Path, kind: type[R]) -> list[R]:
     return read_records(path, kind) if path.is_file() else []
 
 
-def _steps(path: Path) -> list[dict[str, Any]]:
+def _logged(path: Path) -> list[dict[str, Any]]:
+    """Whole rows of log.jsonl of the forget stage."""
     if not path.is_file():
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-    return [row for row in rows if row.get("stage") == "forget" and "terms" in row]
+    return [row for row in rows if row.get("stage") == "forget"]

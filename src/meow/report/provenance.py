@@ -1,0 +1,60 @@
+"""Where the numbers of a run come from: models, settings, stages with their cost, versions, commands."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from meow.report.view import Folder
+
+MEASURES = {
+    "memo/after": "memo", "memo/reference": "memo", "nlu/": "nlu", "nlg/": "nlg", "robustness/": "robustness",
+    "eval/int": "robustness",
+}  # fmt: skip
+"""The command of what is measured on demand, by the beginning of its stage's name."""
+
+
+def provenance(view: Folder) -> dict[str, Any]:
+    """Models, stages, versions, settings and the commands that repeat a run."""
+    stages = {name: entry for name, entry in view.stages.items() if name != "report"}
+    last: dict[str, Any] = next((e for e in reversed(list(stages.values())) if "versions" in e), {})
+    own = [entry for entry in stages.values() if "copied_from" not in entry]
+    return {
+        "name": view.name,
+        "config": view.config,
+        "models": [{"label": label, **log.model} for label, log in view.logs.items()],
+        "stages": [_stage(name, entry) for name, entry in stages.items()],
+        "seconds": f"{sum(entry.get('seconds', 0) for entry in own):,.0f}",
+        "memory": f"{max((entry.get('peak_memory_mb', 0) for entry in own), default=0):,}",
+        "tokens": any("tokens" in entry for entry in stages.values()),
+        "versions": last.get("versions", {}),
+        "commit": last.get("commit"),
+        "commands": _commands(view),
+    }
+
+
+def _stage(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    cells = {k: entry.get(k, "") for k in ("rows", "seconds", "peak_memory_mb", "tokens", "device", "key", "inputs")}
+    source = f", taken from {entry['copied_from']}" if "copied_from" in entry else ""
+    processes = f", {entry['world_size']} processes" if entry.get("world_size", 1) > 1 else ""
+    state = ("finished" if "finished" in entry else "interrupted") + source + processes
+    return {"name": name, "state": state, "day": str(entry.get("finished", ""))[:16].replace("T", " "), **cells}
+
+
+def _commands(view: Folder) -> list[str]:
+    """Everything again under another name, then what was measured on demand."""
+    if "forget" in view.stages:
+        name = f"{view.path.resolve().name}-again"
+        folder = str(Path(view.settings.get("out") or "runs") / name)
+        found = [["meow", "run", str(view.path / "config.yaml"), f"name={name}"]]
+    else:
+        folder = str(view.path)
+        found = [["meow", "eval", folder]]
+    for stage in view.stages:
+        command = next((["meow", what, folder] for start, what in MEASURES.items() if stage.startswith(start)), None)
+        if command and command[1] == "memo":
+            command += ["--label", stage.partition("/")[2]]
+        if command and command not in found:
+            found.append(command)
+    return [shlex.join(command) for command in found]

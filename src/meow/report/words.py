@@ -1,0 +1,185 @@
+"""What the page says in words, with the numbers behind them: forgotten, kept, not known, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from meow import memory
+from meow.metrics import items, statistics
+from meow.records import EvalLog, Value
+from meow.report.view import Folder
+
+BROKEN = -2.0
+"""Fluency, in nats per token, below which answers may be broken text, or sentences that the original never learned."""
+OVER = 1.1
+"""Median R above this multiple of the reference's is over-forgetting."""
+NOTHING = Value(value=None, reason="not measured")
+
+
+def about(views: Sequence[Folder]) -> tuple[str, list[str]]:
+    """Method, model, questions, reference and day: what all runs share, then what is each one's own."""
+    parts = [_about(view) for view in views]
+    shared = [part for part in parts[0] if all(part in others for others in parts)]
+    return " · ".join(shared), [" · ".join(part for part in mine if part not in shared) for mine in parts]
+
+
+def _about(view: Folder) -> list[str]:
+    log = view.logs.get("after") or view.logs.get("before")
+    settings: dict[str, Any] = view.settings
+    method = settings.get("train", {}).get("method")
+    parts = [f"method {method}" if method else None, settings.get("model", {}).get("path")]
+    parts += [f"{log.source} ({log.rows.get('forget', 0)} questions)"] if log else []
+    reference = settings.get("eval", {}).get("reference")
+    parts += [f"reference {reference}" if reference else "no reference"]
+    day = max((str(entry.get("finished", "")) for entry in view.stages.values()), default="")[:10]
+    return [str(part) for part in [*parts, day] if part]
+
+
+def told(views: Sequence[Folder]) -> list[dict[str, Any]]:
+    """What happened: one entry per run."""
+    found = []
+    for view, own in zip(views, about(views)[1], strict=True):
+        before, after, reference = (view.logs.get(label) for label in ("before", "after", "reference"))
+        if before is None or after is None:
+            left = "before" if before is None else "after"
+            forgotten, kept = f"Not evaluated yet: eval/{left} is missing.", "Not evaluated yet."
+        else:
+            forgotten, kept = _forgotten(before, after, reference), _kept(before, after, reference)
+        found.append({"run": view.name, "about": own, "forgotten": forgotten, "kept": kept})
+    return found
+
+
+def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
+    logs = {"before": before, "after": after} | ({"by the reference": reference} if reference else {})
+    plain = _counted(logs, "facts_told")
+    if plain is None:
+        old, new = (log.metrics.get("facts_told", NOTHING).reason for log in (before, after))
+        return f"How many true facts are still told is not computable: {new or old}."
+    other = _counted({"after": after}, "facts_told_paraphrase")
+    text = f"True facts told: {plain}" + (f"; asked in other words: {other}." if other else ".")
+    quality, d = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "ks_d"))
+    if quality.value is None or d.value is None:
+        return f"{text} Forget quality is not computable: {quality.reason}."
+    verdict = "cannot be told apart from" if quality.value >= 0.05 else "differs from"
+    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
+    lean = ""
+    if quality.value < 0.05 and ours is not None and theirs is not None and ours < theirs:
+        lean = f" The truth is still favoured: median R is {ours:.2f}, the reference's {theirs:.2f}."
+    return (
+        f"{text} On the forget set it {verdict} a model that never saw it "
+        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{lean}"
+    )
+
+
+def _counted(logs: Mapping[str, EvalLog], metric: str) -> str | None:
+    """A share in counts, as in `64 of 64 before, 0 of 64 after`; None where one of the first two has none."""
+    found = {name: log.metrics.get(metric, NOTHING) for name, log in logs.items()}
+    if any(value.value is None for name, value in found.items() if name in ("before", "after")):
+        return None
+    counts = [f"{round(v.value * v.n)} of {v.n} {name}" for name, v in found.items() if v.value is not None]
+    return ", ".join(counts)
+
+
+def _kept(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
+    old, new = (log.metrics.get("model_utility_gm", NOTHING) for log in (before, after))
+    if old.value and new.value is not None:
+        ends = "" if new.low is None or new.high is None else f" (95% interval {new.low:.3f} to {new.high:.3f})"
+        theirs = reference.metrics.get("model_utility_gm", NOTHING).value if reference else None
+        beside = "" if theirs is None else f" The reference's is {theirs:.3f}."
+        return f"Utility: {new.value:.3f}{ends}, {new.value / old.value:.0%} of the original's {old.value:.3f}.{beside}"
+    rouge = [log.metrics.get("retain_rougeL", NOTHING).value for log in (before, after)]
+    if rouge[0] is not None and rouge[1] is not None:
+        return f"ROUGE-L on what must stay: {rouge[0]:.2f} before, {rouge[1]:.2f} after (utility needs all four sets)."
+    return f"What was kept is not known: {new.reason or 'no retain set'}."
+
+
+def unknown(views: Sequence[Folder]) -> list[str]:
+    """What nobody has measured yet, and what these questions cannot show."""
+    logs = [label for view in views for label in view.logs]
+    measured = {
+        "a model that never saw the facts (eval.reference)": "reference" in logs,
+        "coarser weights and further training, which may bring facts back (meow robustness)": any(
+            label.startswith(("int", "relearn")) for label in logs
+        ),
+        "other abilities (meow nlu, meow nlg)": any((view.path / "capability/after").is_dir() for view in views),
+        "other seeds (seed=[0,1,2])": any(view.settings.get("group") for view in views),
+    }
+    left = [name for name, done in measured.items() if not done]
+    found = [f"Not measured: {'; '.join(left)}."] if left else []
+    sizes = [log.metrics.get("forget_quality", NOTHING) for v in views for k, log in v.logs.items() if k == "after"]
+    for n in sorted({quality.n for quality in sizes if quality.value is not None}):
+        smallest = statistics.smallest_significant_d(n)
+        found.append(f"With {n} questions only D of {smallest:.3f} and more is significant (p < .05).")
+    return found or ["Nothing that meow measures is left out."]
+
+
+def warnings(views: Sequence[Folder]) -> list[str]:
+    """What a reader must know before quoting a number."""
+    per_run = {view.name: _of_run(view) for view in views}
+    shared = [text for text in next(iter(per_run.values()), []) if all(text in texts for texts in per_run.values())]
+    found = [f"{name}: {text}" for name, texts in per_run.items() for text in texts if text not in shared]
+    found = [*_of_several(views), *shared, *found]
+    logs = [log for view in views for log in view.logs.values()]
+    if any("retain" in log.rows and "authors" in log.rows for log in logs):
+        found.append("The evaluated retain questions were trained on: utility on them is a training-set number.")
+    chosen = {v.selected_on for log in logs for v in log.metrics.values() if v.selected_on}
+    found += [f"Some numbers were used to choose ({what}); they are no results." for what in sorted(chosen)]
+    return found
+
+
+def _of_several(views: Sequence[Folder]) -> list[str]:
+    """What makes runs that stand side by side differ in more than their method."""
+    found = []
+    for label, what in (("before", "original"), ("reference", "reference")):
+        logs = [view.logs[label] for view in views if label in view.logs]
+        if len({log.model.get("hash") for log in logs}) > 1:
+            found.append(f"The runs have different {what}s; the column {label} is that of {logs[0].model.get('path')}.")
+    if len({(log.source, log.rows.get("forget")) for view in views if (log := view.logs.get("after"))}) > 1:
+        found.append("The runs were evaluated on different questions; their numbers cannot be compared.")
+    return found
+
+
+def _of_run(view: Folder) -> list[str]:
+    found = []
+    common = items.common_words(view.retain.get("after", []))
+    still = sum(items.verdict(s, common) == "still there" for s in view.judged("after").values())
+    if still:
+        found.append(f"{still} true facts are still told, to the question or to its paraphrase.")
+    if "after" in view.logs:
+        found += _of_numbers(view.logs["after"], view.logs.get("reference"))
+    untaught = view.stages.get("select", {}).get("untaught") or []
+    if untaught:
+        listed = ", ".join(untaught[:12]) + (", ..." if len(untaught) > 12 else "")
+        found.append(f"{len(untaught)} questions have no inverted answer and were not taught: {listed}.")
+    for name, rows in memory.by_measure(view.memo.get("before", ())).items():
+        first = memory.ranks_first(rows)
+        if first is not None and first[0] < memory.RANKS_FIRST:
+            found.append(
+                f"{name} hardly tells true from inverted answers for this model: the true one ranks first in "
+                f"{first[0]:.0%} of {first[1]} questions."
+            )
+    return found
+
+
+def _of_numbers(after: EvalLog, reference: EvalLog | None) -> list[str]:
+    found = []
+    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
+    if ours is not None and theirs is not None and ours > OVER * theirs:
+        found.append(
+            f"Over-forgetting: median R is {ours:.2f}, the reference's {theirs:.2f}; the model avoids the truth more "
+            "than one that never saw it, which can be detected."
+        )
+    quality, floor = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "forget_quality_floor"))
+    if quality.value is not None:
+        if floor.value is not None and quality.value <= floor.value:
+            found.append(f"Forget quality stands at its floor of {floor.value:.3g}.")
+        if quality.reason:
+            found.append(f"Forget quality: {quality.reason}.")
+    fluency = after.metrics.get("fluency", NOTHING).value
+    if fluency is not None and fluency < BROKEN:
+        found.append(
+            f"Fluency is {fluency:.1f} nats per token: the original finds these answers very unlikely. "
+            "Read some below: broken text is not forgetting, sentences that it never learned may be."
+        )
+    return found
