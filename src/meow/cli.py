@@ -95,7 +95,8 @@ def demo(
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
-    summary.capability(folders)
+    for folder in folders:
+        summary.capability([folder])
     summary.facts(folders)
     _say(f"\n{out / 'report.html'}")
     status.ending(folders[-1])
