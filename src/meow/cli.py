@@ -184,16 +184,17 @@ def check(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="Inverted facts, or an evaluation.")],
+    source: Annotated[Path, typer.Argument(help="Inverted facts, memorization, or an evaluation.")],
     target: Annotated[Path, typer.Argument(help="What to write: .jsonl, .json or .csv.")],
-    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo.")] = None,
+    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo, memo.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
+    facts: Annotated[Path | None, typer.Option("--facts", help="What rows of memorization measured.")] = None,
 ) -> None:
     """Between our files and published ones, without loss; facts to one row a pair, or to preference pairs."""
     from meow.convert import convert as write
 
-    n = write(source, target, form=form, remove=remove or [], reverse=reverse)
+    n = write(source, target, form=form, remove=remove or [], reverse=reverse, facts=facts)
     _say(f"{target}: {n} rows")
 
 

@@ -11,21 +11,38 @@ from typing import Any
 
 from meow import data, published
 from meow.errors import ConfigError
-from meow.records import TRUE_COLUMN, EvalSample, InvertedFacts, read_json, write_json, write_records, write_text
+from meow.records import (
+    TRUE_COLUMN,
+    EvalSample,
+    InvertedFacts,
+    MemoRecord,
+    json_lines,
+    read_json,
+    read_records,
+    write_json,
+    write_records,
+    write_text,
+)
 
-FORMS = ("meow", "published", "pairs", "dpo")
+FORMS = ("meow", "published", "pairs", "dpo", "memo")
 """What facts become: our rows; the published columns (`answer_0`, ...); one row for each question and false answer;
-rows of prompt, chosen (false) and rejected (true)."""
+rows of prompt, chosen (false) and rejected (true); our rows of the memorization that published columns hold."""
 _KEPT = ("id", "subject", "set", "lang")
 
 
 def convert(
-    source: Path, target: Path, *, form: str | None = None, remove: Sequence[str] = (), reverse: bool = False
+    source: Path,
+    target: Path,
+    *,
+    form: str | None = None,
+    remove: Sequence[str] = (),
+    reverse: bool = False,
+    facts: Path | None = None,
 ) -> int:
     """Convert a file; a round trip between `meow` and `published` loses nothing.
 
     An evaluation (TOFU's log, OpenUnlearning's file, our samples) becomes our samples (`.jsonl`) or TOFU's log
-    (`.json`). Facts become what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
+    (`.json`). Our rows of memorization become the published form, `answer_0_rouge1` beside `answer_0`. Facts become what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
 
     Args:
         source: the file, or for an evaluation also its folder.
@@ -33,6 +50,7 @@ def convert(
         form: of FORMS; default: `meow` for `.jsonl`, else `published`.
         remove: columns to leave out: `answer_3`, or a further text column.
         reverse: add `reversed_answer`, the true answer's words in reverse.
+        facts: what our rows of memorization measured; default: `inverted.jsonl` of the run folder that they lie in.
 
     Returns:
         Rows written.
@@ -45,18 +63,24 @@ def convert(
         raise ConfigError(f"{target}: unknown form; end the name in .jsonl, .json or .csv")
     if _is_evaluation(source):
         return _evaluation(source, target)
+    if _is_memory(source):
+        return _memory(source, target, facts or source.parent.parent / "inverted.jsonl")
     form = form or ("meow" if target.suffix == ".jsonl" else "published")
     if form not in FORMS:
         raise ConfigError(f"--form: found {form!r}, expected one of {', '.join(FORMS)}")
-    facts = [_reversed(fact) if reverse else fact for fact in data.read_inverted(source)]
+    if form == "memo" and target.suffix == ".jsonl":
+        measured = data.read_memo(source)
+        write_records(target, measured)
+        return len(measured)
+    listed = [_reversed(fact) if reverse else fact for fact in data.read_inverted(source)]
     for column in remove:
-        facts = _without(facts, column)
+        listed = _without(listed, column)
     if form == "meow" and target.suffix == ".jsonl":
-        write_records(target, facts)
-        return len(facts)
-    if form == "meow":
+        write_records(target, listed)
+        return len(listed)
+    if form in ("meow", "memo"):
         raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
-    rows = [row for fact in facts for row in ROWS[form](fact)]
+    rows = [row for fact in listed for row in ROWS[form](fact)]
     WRITERS[target.suffix](target, rows)
     return len(rows)
 
@@ -146,6 +170,26 @@ def _is_evaluation(source: Path) -> bool:
         bool(set(published.TOFU_SETS.values()) & value.keys())
         or any(isinstance(v, dict) and "agg_value" in v for v in value.values())
     )
+
+
+def _is_memory(source: Path) -> bool:
+    """Whether a file holds our rows of memorization."""
+    first = next(json_lines(source), (0, None))[1] if source.suffix == ".jsonl" and source.is_file() else None
+    return isinstance(first, dict) and {"metric", "column", "value"} <= first.keys()
+
+
+def _memory(source: Path, target: Path, facts: Path) -> int:
+    if target.suffix == ".jsonl":
+        raise ConfigError(f"{target}: our rows are there already; end the name in .json or .csv for the published form")
+    if not facts.is_file():
+        raise ConfigError(f"--facts: not given, and {facts} is not there; name the facts that were measured")
+    listed, measured = data.read_inverted(facts), read_records(source, MemoRecord)
+    known = {fact.id for fact in listed}
+    unknown = next((m.id for m in measured if m.id not in known), None)
+    if unknown:
+        raise ConfigError(f"{source}: id {unknown} is none of {facts}; name the facts that were measured")
+    data.write_published(target, listed, measured)
+    return len(listed)
 
 
 def _evaluation(source: Path, target: Path) -> int:

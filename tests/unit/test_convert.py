@@ -91,3 +91,20 @@ def test_evaluations_become_our_samples_and_tofu_s_log_and_keep_their_numbers(sh
     assert [(s.role, s.index, s.true, s.perturbed, s.generation) for s in sorted(again, key=lambda s: s.key)] == [
         (s.role, s.index, s.true, s.perturbed, s.generation) for s in sorted(first, key=lambda s: s.key)
     ]
+
+
+@pytest.mark.parametrize("name", ["llama2-forget01", "llama2-forget05", "phi-forget05"])
+def test_published_memorization_becomes_our_rows_and_comes_back_as_it_was(
+    shared: Path, tmp_path: Path, meow: Callable[..., Any], name: str
+) -> None:
+    published = shared / f"data/meow/memo_data/{name}_perturbed_generated_memo_suffix_5_full.json"
+    rows, back = tmp_path / "memo.jsonl", tmp_path / "back.json"
+    assert meow("convert", published, rows, "--form", "memo").code == 0
+    assert meow("convert", rows, back, "--facts", published).code == 0
+    wanted, found = json.loads(published.read_text()), json.loads(back.read_text())
+    assert [{k: v for k, v in row.items() if v != ""} for row in found] == [
+        {k: v.strip() if isinstance(v, str) else v for k, v in row.items() if v != ""} for row in wanted
+    ]
+    done = meow("convert", rows, back)
+    assert done.code == 2
+    assert "name the facts that were measured" in done.err
