@@ -42,7 +42,8 @@ def convert(
     """Convert a file; a round trip between `meow` and `published` loses nothing.
 
     An evaluation (TOFU's log, OpenUnlearning's file, our samples) becomes our samples (`.jsonl`) or TOFU's log
-    (`.json`). Our rows of memorization become the published form, `answer_0_rouge1` beside `answer_0`. Facts become what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
+    (`.json`). Our rows of memorization become the published form, `answer_0_rouge1` beside `answer_0`. Facts become
+    what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
 
     Args:
         source: the file, or for an evaluation also its folder.
