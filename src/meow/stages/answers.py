@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from meow import data, idk, inversion, lm, published, terminal
-from meow.config import ModelSettings, RunConfig
+from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.losses import TERMS
 from meow.records import (
@@ -26,6 +26,7 @@ from meow.terminal import say
 
 LEAST = 3
 """Accepted answers that a question should have."""
+_MORE = "; lists of your own values (invert.pools) or a model (invert.backend=local, openai) may find some"
 _UNSEEN = ("concurrency", "timeout", "max_requests", "max_tokens", "max_minutes", "price")
 """Settings that change no answer."""
 
@@ -141,7 +142,7 @@ def invert(folder: Run, config: RunConfig) -> None:
         found = inverted(folder)[: len(keys)]
         entry["rows"] = len(found)
         entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
-        _tell(entry["gate"], rejects=wanted.gate)
+        _tell(entry["gate"], wanted)
 
 
 def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: inversion.Replies | None) -> None:
@@ -163,16 +164,17 @@ def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: i
     append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
 
 
-def _tell(gate: Mapping[str, Any], *, rejects: bool) -> None:
+def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
     """One line on what the gate found, one on questions with too few answers."""
     problems = ", ".join(f"{count} {name}" for name, count in gate["problems"].items() if count) or "no problem"
-    verb = "accepted" if rejects else "pass the gate, which is off (invert.gate=false): all are kept"
+    verb = "accepted" if settings.gate else "pass the gate, which is off (invert.gate=false): all are kept"
     say(f"invert: {gate['accepted']} of {gate['candidates']} candidates {verb} ({problems})")
     few = gate["too_few"]
     if few:
         say(
             f"warning: {len(few)} of {gate['questions']} questions have too few false answers: "
             f"{', '.join(few[:20])}{' ...' if len(few) > 20 else ''}"
+            f"{_MORE if settings.backend == 'rules' and settings.pools is None else ''}"
         )
 
 
