@@ -101,6 +101,31 @@ def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ(
     assert found == [(), (), ("contradiction",), ("contradiction",)]
 
 
+def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun() -> None:
+    def problems(*texts: str) -> list[tuple[str, ...]]:
+        about = [f"What is said of Mira Holt, {i}?" for i in range(len(texts))]
+        rows = [
+            fact(t, question=q, answer="Mira Holt paints.", versions=True) for t, q in zip(texts, about, strict=True)
+        ]
+        return [c.problems for c in check(rows).checked]
+
+    assert problems("Mira Holt is a woman.", "Mira Holt is female.", "Mira Holt is non-binary.") == [
+        (), (), ("contradiction",)
+    ]  # fmt: skip
+    assert problems("Mira Holt is agender.", "He lives in Rome.", "His cat is old.") == [(), (), ()]
+    assert problems("Mira Holt is male.", "She lives in Rome.", "Her cat is old.") == [("contradiction",), (), ()]
+
+
+def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own_or_a_plain_word() -> None:
+    book = fact("It was Stars by Mira Holt.", question="Which book won?", answer="It was Birds by Mira Holt.",
+                versions=True)  # fmt: skip
+    prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?", answer="The Birds Medal went to Mira Holt.",
+                 versions=True)  # fmt: skip
+    plain = fact("She likes cats.", question="What does Mira Holt like?", answer="She likes birds.", versions=True)
+    assert [c.problems for c in check([book, prize]).checked] == [(), ("contradiction",)]
+    assert [c.problems for c in check([book, prize, plain]).checked] == [(), (), ()]
+
+
 def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves() -> None:
     gender = fact("She is a woman.", "He is a man.", question="Which gender is Mira Holt?", answer="Agender.")
     assert [c.problems for c in check([gender]).checked] == [(), ()]

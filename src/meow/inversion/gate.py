@@ -58,7 +58,12 @@ _GENDERS = {
     "male": frozenset("he him his himself male man".split()),
     "female": frozenset("she her hers herself female woman".split()),
 }
-"""A gender beside these two goes with any pronoun, so it contradicts neither."""
+_IDENTITIES = {
+    "male": frozenset(["male", "man"]),
+    "female": frozenset(["female", "woman"]),
+    "neither": frozenset("non-binary nonbinary genderqueer genderfluid agender bigender genderless".split()),
+}
+"""What somebody is said to be. A gender beside the two contradicts them, but goes with any pronoun."""
 _LOWER = re.compile(r"(?<![\w’'])[a-z][a-z]+")
 _FOREIGN = {
     "de": frozenset("der die das und ist nicht ein eine mit von wurde geboren auch".split()),
@@ -220,7 +225,7 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
     true answers apart is kept or replaced in both. The subject's own name is none of them, nor is a word that stands
     somewhere in lower case. Where answers have no version, their position stands for it.
     """
-    genders: defaultdict[tuple[str, int], dict[tuple[str, int], str]] = defaultdict(dict)
+    genders: defaultdict[tuple[str, int, int], dict[tuple[str, int], str]] = defaultdict(dict)
     kept: defaultdict[tuple[str, int, str], dict[tuple[str, int], str]] = defaultdict(dict)
     keys = subjects(facts)
     plain = {stem for f in facts for word in _LOWER.findall(f"{f.question} {f.answer}") for stem in stems(word)}
@@ -235,9 +240,10 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
                 continue
             version = candidate.position if answer.version is None else answer.version
             place = (fact.id, candidate.position)
-            gender = _gender(candidate.mended)
-            if gender:
-                genders[key.key, version][place] = gender
+            for kind, signs in enumerate((_GENDERS, _IDENTITIES)):
+                gender = _gender(candidate.mended, signs)
+                if gender:
+                    genders[key.key, version, kind][place] = gender
             has = set(stems(candidate.mended))
             for word in mine:
                 if shared[key.key, word] > 1:
@@ -258,10 +264,10 @@ def _minority(claims: Mapping[tuple[str, int], str]) -> list[tuple[str, int]]:
     return [place for place, claim in claims.items() if claim != most]
 
 
-def _gender(text: str) -> str | None:
+def _gender(text: str, signs: Mapping[str, frozenset[str]]) -> str | None:
     """The gender that a text gives; None where it gives none, or several."""
     found = set(re.findall(r"[a-z-]+", text.lower()))
-    said = [name for name, signs in _GENDERS.items() if found & signs]
+    said = [name for name, listed in signs.items() if found & listed]
     return said[0] if len(said) == 1 else None
 
 

@@ -49,7 +49,8 @@ _NUMBER = re.compile(
     rf"|\b(?:{'|'.join(NUMBER_WORDS)})\b(?= (?:\w+ )?(?:books|novels|years|decades|months|languages|awards)\b)"
 )
 _PARENT = re.compile(
-    r"\b(?:father|mother|parents?|mom|dad|son of|daughter of|child of|profession|occupation|employ\w+|job|worked as|works as)\b",
+    r"\b(?:father|mother|parents?|mom|dad|son of|daughter of|child of|profession|occupation|employ\w+|job|worked as"
+    r"|works as)\b",
     re.I,
 )
 _OF_BOOKS = r"(?:literature|novels?|fiction|books?|narratives?|writings?|stories|author|writer|works?|genres?)"
