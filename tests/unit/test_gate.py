@@ -119,8 +119,8 @@ def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun() ->
 def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own_or_a_plain_word() -> None:
     book = fact("It was Stars by Mira Holt.", question="Which book won?", answer="It was Birds by Mira Holt.",
                 versions=True)  # fmt: skip
-    prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?", answer="The Birds Medal went to Mira Holt.",
-                 versions=True)  # fmt: skip
+    prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?",
+                 answer="The Birds Medal went to Mira Holt.", versions=True)  # fmt: skip
     plain = fact("She likes cats.", question="What does Mira Holt like?", answer="She likes birds.", versions=True)
     assert [c.problems for c in check([book, prize]).checked] == [(), ("contradiction",)]
     assert [c.problems for c in check([book, prize, plain]).checked] == [(), (), ()]
