@@ -58,20 +58,23 @@ def facts(source: Facts, *, set_: str = "forget") -> list[QA]:
 
 
 def invert(
-    forget: Facts, *, n: int = 4, retain: Facts = (), seed: int = 0, more: Settings = NONE
+    forget: Facts, *, n: int = 4, retain: Facts = (), lm: LM | None = None, seed: int = 0, more: Settings = NONE
 ) -> list[InvertedFacts]:
-    """False answers for every fact, by rules offline, or from `more={"path": FILE}`.
+    """False answers for every fact, in order, as the gate accepts them: by rules offline, by a chat model, from a
+    server (`more={"backend": "openai", "url": ..., "model": ...}`), or from a file (`more={"path": FILE}`).
 
     Args:
         forget: what is to be forgotten.
         n: false versions of every answer.
         retain: facts of the same kind, a source of values.
+        lm: a chat model that is asked instead of the rules.
         seed: of everything that is drawn.
         more: of section `invert`.
     """
-    config = _config("invert", {"n": n}, more)
-    corpus = facts(retain, set_="retain")
-    return list(inversion.invert(facts(forget), config.invert, seed=seed, corpus=corpus))
+    config = _config("invert", {"n": n} | ({"backend": "local"} if lm else {}), more)
+    rows, corpus = facts(forget), facts(retain, set_="retain")
+    found = {row.id: row for row in inversion.invert(rows, config.invert, seed=seed, corpus=corpus, lm=lm)}
+    return [found[row.id] for row in rows]
 
 
 def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE) -> list[MemoRecord]:

@@ -12,6 +12,7 @@ import pytest
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import Replies, asking, invert
 from meow.lm import LM, load, make_tiny
+from meow.notebook import invert as in_notebook
 from meow.records import QA, InvertedFacts, Reply, read_records
 from meow.training import finetune
 from tests.chat import swapped
@@ -69,6 +70,8 @@ def test_the_model_is_asked_in_batches_and_its_false_answers_are_kept(inverter: 
     assert {row.id: row for row in invert(FACTS, wanted, seed=0, lm=lm, replies=again)} == rows
     alone = {row.id: row for fact in FACTS for row in invert([fact], wanted, seed=0, lm=lm)}
     assert alone == rows
+    more = {"prompt": str(prompt), "temperature": 0.3, "max_new_tokens": 60}
+    assert in_notebook(FACTS, n=3, lm=lm, more=more) == [rows[fact.id] for fact in FACTS]
 
 
 def test_from_the_command_line_and_again_after_a_loss(
