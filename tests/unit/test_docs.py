@@ -1,0 +1,59 @@
+"""What the pages say of the code: the gate's problems and their examples, a prompt, and where every module is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from meow.config import InvertSettings
+from meow.inversion import check, read_prompt
+from meow.inversion.gate import MENDED, PROBLEMS
+from meow.records import InvertedAnswer, InvertedFacts
+from tests.pages import blocks, titled
+
+ROOT = Path(__file__).resolve().parents[2]
+INVERTING = (ROOT / "docs/inverting.md").read_text(encoding="utf-8")
+LISTED = re.findall(r"^\| `(\w+)` \| (.+?) \| (?:`(.+?)`)?.*\|$", INVERTING.split("## The gate")[1], re.M)
+QUESTION, TRUTH = "When was Mira Holt born?", "Mira Holt was born on May 3, 1961."
+
+
+def problems(*texts: str) -> list[tuple[str, ...]]:
+    answers = tuple(InvertedAnswer(text=text) for text in texts)
+    return [c.problems for c in check([InvertedFacts(question=QUESTION, answer=TRUTH, answers=answers)]).checked]
+
+
+def test_the_page_lists_every_problem_and_what_is_mended() -> None:
+    assert QUESTION in " ".join(INVERTING.split())
+    assert TRUTH in INVERTING
+    assert tuple(name for name, _, _ in LISTED) == PROBLEMS
+    assert tuple(name for name, text, _ in LISTED if "mended" in text) == MENDED
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), [(n, text) for n, _, text in LISTED if text and n != "contradiction"]
+)  # fmt: skip
+def test_every_example_has_its_problem(name: str, example: str) -> None:
+    assert name in problems(example)[0]
+
+
+def test_what_the_page_says_that_the_gate_cannot_see_it_does_not_see() -> None:
+    assert problems("Mira Holt was born on the third of the fifth month of '61.") == [()]
+    assert problems("Mira Holt wurde am 8. Juni 1944 geboren.") == [()]
+
+
+def test_the_prompt_on_the_page_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_text(titled(INVERTING)["prompt.txt"], encoding="utf-8")
+    assert read_prompt(InvertSettings(prompt=str(file)))
+
+
+def test_the_tree_in_the_readme_names_every_module() -> None:
+    tree = next(b.body for b in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if "src/meow/" in b.body)
+    source = ROOT / "src/meow"
+    there = {path for path in source.rglob("*.py") if not path.stem.startswith("__")} | {
+        path.parent for path in source.rglob("*/__init__.py")
+    }
+    named = set(re.findall(r"\w+", tree))
+    assert sorted(str(path.relative_to(source)) for path in there if path.stem not in named) == []
