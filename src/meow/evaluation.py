@@ -133,6 +133,7 @@ def rescore(folder: Run, config: RunConfig) -> list[str]:
     reference = Path(config.eval.reference) if config.eval.reference else None
     labels = [file.parent.name for file in sorted(folder.path.glob("eval/*/samples.jsonl"))]
     if not labels:
+        folder.refuse_cleaned()
         raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
     if reference is not None and published.find(reference) is None:
         known = published.read(folder / "eval/reference").log if "reference" in labels else None

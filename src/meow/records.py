@@ -431,13 +431,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file aside, then rename it over `path`; of several processes, the first one does."""
+    """Write a small file aside, then rename it over `path`; of several processes, the first one does.
+
+    Raises:
+        OSError: it cannot be written; names `path`.
+    """
     if rank() > 0:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8", newline="\n") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8", newline="\n") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        aside.replace(path)
+    except OSError as e:
+        e.filename, e.filename2 = str(path), None
+        raise
+    finally:
+        aside.unlink(missing_ok=True)

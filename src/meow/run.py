@@ -71,15 +71,21 @@ class Run:
                         f"{self.path}: another process works in this folder; wait, or take another name"
                     ) from e
                 if config is not None:
-                    if "clean" in self.stages:
-                        raise RunError(
-                            f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
-                            f"name={self.path.name}-again"
-                        )
+                    self.refuse_cleaned()
                     write_text(self / "config.yaml", dump(config))
 
             agreed(lock)
             yield
+
+    def refuse_cleaned(self) -> None:
+        """Raises:
+        RunError: the run was cleaned.
+        """
+        if "clean" in self.stages:
+            raise RunError(
+                f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
+                f"name={self.path.name}-again"
+            )
 
     @property
     def busy(self) -> bool:

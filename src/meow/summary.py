@@ -216,12 +216,14 @@ def _capability(title: str, names: Sequence[str], found: Sequence[Changed], chan
 
 def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
     """What the gate found, and a few of the candidates that it does not accept."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("problem")
-    table.add_column("candidates", justify="right")
-    for name, count in found["problems"].items():
-        table.add_row(name, str(count))
-    out.print(table)
+    counts = {name: count for name, count in found["problems"].items() if count}
+    if counts:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("problem")
+        table.add_column("candidates", justify="right")
+        for name, count in counts.items():
+            table.add_row(name, str(count))
+        out.print(table)
     out.print(
         f"{found['accepted']} of {found['candidates']} candidates of {found['questions']} questions are accepted",
         highlight=False,
