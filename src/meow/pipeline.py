@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from meow import card, data, evaluation, inversion, notify, plots, published, stages
+from meow import card, data, evaluation, inversion, lm, notify, plots, published, stages
 from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
@@ -69,12 +69,13 @@ def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool
     if config.threads:
         torch.set_num_threads(config.threads)
     clock = time.perf_counter()
-    lost = agreed(lambda: gone(folder, stage))
-    if lost:
-        say(f"{stage.name}: {folder / lost[0]} is gone; made anew")
-        folder.set_aside(stage.name, stage.writes)
     try:
         do(folder, config)
+        lost = agreed(lambda: gone(folder, stage))  # asked afterwards: other settings are refused first
+        if lost:
+            say(f"{stage.name}: {folder / lost[0]} is gone; made anew")
+            folder.set_aside(stage.name, stage.writes)
+            do(folder, config)
     except OtherSettingsError:
         if not force:
             raise
@@ -115,6 +116,7 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
             card.write(folder)
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
+    _check_model(config)
     data.eval_items(config.data)
     with folder.locked(config):
         for label in ("reference", "before", "after"):
@@ -129,6 +131,7 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
     """Round the weights of a finished run's model, and train it a little more, and see what it tells then."""
     folder, wanted = run_of(config), config.robustness
     stages.check_inputs(config, ["eval/after"])
+    data.unrelated(wanted.unrelated, config.data)
     done: list[tuple[Stage, Do]] = [
         (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
         for bits in wanted.bits
@@ -156,8 +159,7 @@ def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
         kind: `nlu` or `nlg`.
         force: redo what was made with other settings.
     """
-    if config.model.path is None:
-        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    _check_model(config)
     folder = run_of(config)
     function = {"nlu": stages.nlu, "nlg": stages.nlg}[kind]
     with folder.locked(config):
@@ -201,6 +203,7 @@ def memo(
         raise ConfigError(f"--label {label}: stands for a model of a run folder; here --model_name_or_path names it")
     if config.invert.path is None:
         raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
+    _check_model(config)
     source = Path(config.invert.path)
     target = save_path or Path(config.out) / "memo" / f"{source.stem}.jsonl"
     if target.suffix not in (".jsonl", ".json", ".csv"):
@@ -216,6 +219,14 @@ def memo(
     if plot:
         _draw({name: rows}, target.with_suffix(".svg"))
     return None, {name: rows}
+
+
+def _check_model(config: RunConfig) -> None:
+    """Name a model that is missing before another one, the reference, is worked on for long."""
+    if config.model.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    if config.model.url is None:
+        lm.check_folder(str(config.model.path))
 
 
 def _draw(labels: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:

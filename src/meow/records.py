@@ -415,6 +415,15 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
     return rows
 
 
+def read_if(path: Path, kind: type[R]) -> list[R]:
+    """The same; none where the file is not there.
+
+    Raises:
+        DataError: see `read_records`.
+    """
+    return read_records(path, kind) if path.is_file() else []
+
+
 def dump_line(record: Record) -> str:
     """A record as one line of JSON, fields at their defaults left out, NaN refused."""
     return json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, allow_nan=False) + "\n"

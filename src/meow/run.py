@@ -186,6 +186,12 @@ class Run:
         with (self / "log.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
+    def logged(self, stage: str) -> list[dict[str, Any]]:
+        """The whole rows of `log.jsonl` of one stage."""
+        file = self / "log.jsonl"
+        rows = [json.loads(line) for line in _whole_lines(file)] if file.is_file() else []
+        return [row for row in rows if row.get("stage") == stage]
+
     def settle_log(self, stage: str) -> None:
         """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""
         file = self / "log.jsonl"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,7 +100,7 @@ def ending(folder: Path, *names: str) -> None:
     """
     found = read(folder)
     for line in found.lines:
-        steps = _steps(folder, line.stage) if "model" in names or line.stage == "finetune" else []
+        steps = _steps(Run(folder), line.stage) if "model" in names or line.stage == "finetune" else []
         if steps and line.seconds:
             first, last = steps[0]["terms"], steps[-1]["terms"]
             terms = ", ".join(f"{name} {first[name]:.3g} to {last[name]:.3g}" for name in last if name in first)
@@ -128,7 +127,7 @@ def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *,
         state = "gone"
     rows = entry.get("rows")
     if entry and state in ("under way", "interrupted"):
-        rows = _step(run.path, name) if name in ("forget", "finetune") else _rows(run, stage)
+        rows = _step(run, name) if name in ("forget", "finetune") else _rows(run, stage)
     return Line(
         name, state, rows, entry.get("seconds"), entry.get("peak_memory_mb"), entry.get("copied_from"),
     )  # fmt: skip
@@ -142,16 +141,14 @@ def _rows(run: Run, stage: Stage | None) -> int | None:
     return sum(file.read_bytes().count(b"\n") for file in files if file.suffix == ".jsonl") if files else None
 
 
-def _steps(folder: Path, name: str) -> list[dict[str, Any]]:
+def _steps(run: Run, name: str) -> list[dict[str, Any]]:
     """The steps that a training has logged."""
-    file = folder / "log.jsonl"
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-    return [row for row in map(json.loads, lines) if row.get("stage") == name and "terms" in row]
+    return [row for row in run.logged(name) if "terms" in row]
 
 
-def _step(folder: Path, name: str) -> str | None:
+def _step(run: Run, name: str) -> str | None:
     """The last step of an unfinished training, as `120 of 400`."""
-    steps = _steps(folder, name)
+    steps = _steps(run, name)
     return f"{steps[-1]['step']} of {steps[-1]['steps']}" if steps else None
 
 
