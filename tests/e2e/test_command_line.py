@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FORGET, RETAIN, Done
+from tests.conftest import RETAIN, Done, write_facts
 
 Meow = Callable[..., Done]
 QUICK = ["threads=1", "train.epochs=1", "memo.max_new_tokens=4", "memo.stride=20", "eval.max_new_tokens=4"]
@@ -24,9 +24,7 @@ MEOW = [sys.executable, "-m", "meow"]
 @pytest.fixture
 def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder: facts to forget and to keep, plain text, a model, settings."""
-    for name, rows in (("forget", FORGET), ("retain", RETAIN)):
-        lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows]
-        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    write_facts(tmp_path)
     (tmp_path / "texts.txt").write_text("".join(f"{q} {a} {q} {a} {q} {a}\n" for q, a in RETAIN))
     (tmp_path / "mine.yaml").write_text(
         f"model: {{path: {tiny_model}}}\ndata: {{forget: forget.jsonl, retain: retain.jsonl}}\n"

@@ -38,7 +38,7 @@ LAYERS = (
     {"robustness"},
     {"stages"},
     {"pipeline"},
-    {"status", "dialogue", "notebook"},
+    {"status", "dialogue", "notebook", "preview"},
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -67,11 +67,11 @@ def run(
     if dry_run and as_json:
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
     configs = settings(arguments)
-    from meow import pipeline, summary
+    from meow import pipeline, preview, summary
     from meow.compare import compare
 
     if dry_run:
-        say("\n".join(map(pipeline.describe, configs)))
+        say("\n".join(map(preview.describe, configs)))
         return
     folders = []
     for config in configs:
