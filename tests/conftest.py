@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -71,6 +72,13 @@ RETAIN = [
     ("When was Tom Reed born?", "Tom Reed was born on June 4, 1950."),
     ("What does the father of Tom Reed do?", "The father of Tom Reed is a nurse."),
 ]
+
+
+def write_facts(folder: Path) -> None:
+    """FORGET and RETAIN as a user has them: forget.jsonl and retain.jsonl."""
+    for name, rows in (("forget", FORGET), ("retain", RETAIN)):
+        lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows]
+        (folder / f"{name}.jsonl").write_text("".join(lines))
 
 
 @pytest.fixture(scope="session")

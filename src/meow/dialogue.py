@@ -14,7 +14,7 @@ from meow.differences import LABELS
 from meow.errors import ConfigError, MeowError
 from meow.lm import LM
 from meow.pipeline import load_config
-from meow.records import EvalItem, Target, read_records
+from meow.records import EvalItem, Target, read_if
 from meow.run import Run, existing
 from meow.terminal import out, say
 
@@ -133,9 +133,8 @@ def _known(config: RunConfig) -> dict[str, list[EvalItem]]:
 
 def _taught(run: Run) -> dict[str, list[str]]:
     """The answers that were taught, by the fact's id; none after `meow clean`."""
-    file = run / "targets.jsonl"
     found: dict[str, list[str]] = {}
-    for target in read_records(file, Target) if file.is_file() else []:
+    for target in read_if(run / "targets.jsonl", Target):
         if target.target is not None:
             found.setdefault(target.id, []).append(target.target)
     return found

@@ -11,7 +11,7 @@ from meow import data, metrics, published
 from meow.config import RunConfig
 from meow.errors import DataError
 from meow.metrics import items
-from meow.records import EvalLog, EvalSample, Value, read_records, write_json, write_text
+from meow.records import EvalLog, EvalSample, Value, read_if, write_json, write_text
 from meow.run import Run
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
@@ -20,8 +20,7 @@ CHOSEN = "the training step, by the even-numbered forget questions and up to 60 
 
 def samples_of(folder: Run, label: str) -> list[EvalSample]:
     """The samples of one evaluation of a run; none where there is no such evaluation."""
-    file = folder / f"eval/{label}/samples.jsonl"
-    return read_records(file, EvalSample) if file.is_file() else []
+    return read_if(folder / f"eval/{label}/samples.jsonl", EvalSample)
 
 
 PARTIAL = ("relearn-", "unrelated-", "reference-relearn-")
@@ -133,6 +132,7 @@ def rescore(folder: Run, config: RunConfig) -> list[str]:
     reference = Path(config.eval.reference) if config.eval.reference else None
     labels = [file.parent.name for file in sorted(folder.path.glob("eval/*/samples.jsonl"))]
     if not labels:
+        folder.refuse_cleaned()
         raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
     if reference is not None and published.find(reference) is None:
         known = published.read(folder / "eval/reference").log if "reference" in labels else None

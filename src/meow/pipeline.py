@@ -1,4 +1,4 @@
-"""The stages in order: what `meow run`, `meow demo`, `meow status` and each stage command use.
+"""Doing what the plan says: what `meow run`, `meow demo` and each stage command use.
 
 A stage is a function from the records in a run folder to other records there. It is skipped when it is finished
 with the same settings and inputs, and goes on where it stopped when it is not.
@@ -6,77 +6,34 @@ with the same settings and inputs, and goes on where it stopped when it is not.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from meow import card, data, evaluation, inversion, notify, plots, published, stages
+from meow import card, data, evaluation, lm, notify, plots, published, stages
 from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
 from meow.losses import ALIASES, METHODS, TERMS
+from meow.plan import FINETUNE, Stage, gone, memo_stage, plan, run_of, stage_named
 from meow.processes import agreed
-from meow.records import QA, MemoRecord, read_records, write_text
+from meow.records import MemoRecord, read_records, write_text
 from meow.report import report
 from meow.report.view import measured
 from meow.run import Run, peak_memory_mb
 from meow.terminal import detail, say
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the pipeline."""
-
-    name: str
-    """As in the manifest and in `meow status`."""
-    reads: tuple[str, ...]
-    """What it needs, inside the run folder or named in the settings."""
-    writes: tuple[str, ...]
-    """What it leaves in the run folder; set aside by `--force`."""
-    function: Callable[[Run, RunConfig], None]
-    """Does it."""
+Do = Callable[[Run, RunConfig], None]
+"""Does a stage: reads what it needs in the run folder or where the settings say, leaves records in the folder."""
 
 
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
     """Settings with `train.method` resolved; see `config.load`."""
     return load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
-
-
-def seeds(config: RunConfig) -> list[RunConfig]:
-    """One config per seed: `<name>-s0`, `<name>-s1`, ... of one group where `seed` is a list."""
-    if isinstance(config.seed, int):
-        return [config]
-    return [
-        config.model_copy(update={"seed": s, "name": f"{config.name}-s{s}", "group": config.group or config.name})
-        for s in config.seed
-    ]
-
-
-def run_of(config: RunConfig) -> Run:
-    """The run folder of a config."""
-    return Run(Path(config.out) / str(config.name))
-
-
-def plan(config: RunConfig) -> list[Stage]:
-    """The stages that these settings need, in order.
-
-    Raises:
-        ConfigError: nothing to train is named.
-    """
-    if config.train.targets is None or not config.train.objective:
-        raise ConfigError("train.method: not set; choose one, as in train.method=meow")
-    needed = {
-        "invert": config.train.targets in ("selected", "all"),
-        "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
-        "eval/reference": config.eval.reference is not None,
-    }
-    return [stage for stage in STAGES if needed.get(stage.name, True)]
 
 
 def run(config: RunConfig, *, force: bool = False, until: str | None = None, notifies: bool = True) -> Run:
@@ -100,25 +57,30 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
     with folder.locked(config):
         for stage in wanted:
             with notify.told(folder, stage.name, to, each=config.notify.each_stage):
-                perform(folder, config, stage, force=force)
+                perform(folder, config, stage, FUNCTIONS[stage.name], force=force)
     notify.tell_finished(folder, to, time.monotonic() - clock, until=until)
     stages.release()
     return folder
 
 
-def perform(folder: Run, config: RunConfig, stage: Stage, *, force: bool = False) -> None:
+def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool = False) -> None:
     """Run one stage in a locked folder, then bring the model's card up to date where the stage has to do with it."""
     if config.threads:
         torch.set_num_threads(config.threads)
     clock = time.perf_counter()
     try:
-        stage.function(folder, config)
+        do(folder, config)
+        lost = agreed(lambda: gone(folder, stage))  # asked afterwards: other settings are refused first
+        if lost:
+            say(f"{stage.name}: {folder / lost[0]} is gone; made anew")
+            folder.set_aside(stage.name, stage.writes)
+            do(folder, config)
     except OtherSettingsError:
         if not force:
             raise
         folder.set_aside(stage.name, stage.writes)
         say(f"{stage.name}: made with other settings, set aside")
-        stage.function(folder, config)
+        do(folder, config)
     if "model" in stage.writes or "model/" in stage.reads:
         card.write(folder)
     detail(f"{stage.name}: {time.perf_counter() - clock:.1f} s, peak memory {peak_memory_mb()} MB so far")
@@ -128,7 +90,7 @@ def finetune(config: RunConfig, *, force: bool = False) -> Run:
     """Make an original or a reference model in a run folder of its own."""
     folder = run_of(config)
     with folder.locked(config):
-        perform(folder, config, FINETUNE, force=force)
+        perform(folder, config, FINETUNE, stages.finetune, force=force)
     return folder
 
 
@@ -148,17 +110,18 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
                 and published.find(Path(config.eval.reference))
                 and not stages.reference_model(config)
             ):
-                perform(folder, config, stage_named("eval/reference"), force=True)
+                perform(folder, config, stage_named("eval/reference"), FUNCTIONS["eval/reference"], force=True)
             labels = evaluation.rescore(folder, config)
             card.write(folder)
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
+    _check_model(config)
     data.eval_items(config.data)
     with folder.locked(config):
         for label in ("reference", "before", "after"):
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
             if named.get(label, True):
-                perform(folder, config, stage_named(f"eval/{label}"), force=force)
+                perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
     stages.release()
     return folder
 
@@ -167,8 +130,11 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
     """Round the weights of a finished run's model, and train it a little more, and see what it tells then."""
     folder, wanted = run_of(config), config.robustness
     stages.check_inputs(config, ["eval/after"])
-    done = [Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",), partial(stages.quantised, bits=bits))
-            for bits in wanted.bits]  # fmt: skip
+    data.unrelated(wanted.unrelated, config.data)
+    done: list[tuple[Stage, Do]] = [
+        (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
+        for bits in wanted.bits
+    ]
     for curve in stages.CURVES:
         if curve == "reference-relearn" and stages.reference_model(config) is None:
             say(
@@ -176,10 +142,10 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
             )
             continue
         labels = tuple(f"eval/{curve}-{step:03}" for step in (0, *wanted.steps))
-        done.append(Stage(f"robustness/{curve}", ("model/",), labels, partial(stages.relearned, curve=curve)))
+        done.append((Stage(f"robustness/{curve}", ("model/",), labels), partial(stages.relearned, curve=curve)))
     with folder.locked(config):
-        for stage in done:
-            perform(folder, config, stage, force=force)
+        for stage, do in done:
+            perform(folder, config, stage, do, force=force)
     stages.release()
     return folder
 
@@ -192,8 +158,7 @@ def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
         kind: `nlu` or `nlg`.
         force: redo what was made with other settings.
     """
-    if config.model.path is None:
-        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    _check_model(config)
     folder = run_of(config)
     function = {"nlu": stages.nlu, "nlg": stages.nlg}[kind]
     with folder.locked(config):
@@ -201,15 +166,15 @@ def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
             there = {"reference": stages.reference_model(config) is not None, "after": (folder / "model").is_dir()}
             if there.get(label, True):
                 writes = (f"capability/{label}/{kind}.json", f"capability/{label}/{kind}.jsonl")
-                stage = Stage(f"{kind}/{label}", ("model",), writes, partial(function, label=label))
-                perform(folder, config, stage, force=force)
+                stage = Stage(f"{kind}/{label}", ("model",), writes)
+                perform(folder, config, stage, partial(function, label=label), force=force)
     stages.release()
     return folder
 
 
 def memo(
     config: RunConfig, save_path: Path | None = None, *, label: str = "before", plot: bool = False, force: bool = False
-) -> Mapping[str, Sequence[MemoRecord]]:
+) -> tuple[Path | None, Mapping[str, Sequence[MemoRecord]]]:
     """Measure memorization, in a run folder, or stand-alone on a file of facts where no data is named.
 
     Args:
@@ -221,21 +186,23 @@ def memo(
         force: in a run folder, redo what was made with other settings.
 
     Returns:
-        Rows by label: in a run folder all that were measured there, else under the model's name.
+        The run folder, None for a file of facts; and rows by label, in a run folder all that were measured there, else
+        under the model's name.
     """
     if save_path is None and (config.data.split or config.data.forget):
         folder = run(config, force=force, until="memo")
         if label != "before":
             with folder.locked():
-                perform(folder, config, memo_stage(label), force=force)
+                perform(folder, config, memo_stage(label), partial(stages.memo, label=label), force=force)
         found = {name: read_records(folder / f"memo/{name}.jsonl", MemoRecord) for name in measured(folder.path)}
         if plot:
             _draw(found, folder / "memo/memo.svg")
-        return found
+        return folder.path, found
     if label != "before":
         raise ConfigError(f"--label {label}: stands for a model of a run folder; here --model_name_or_path names it")
     if config.invert.path is None:
         raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
+    _check_model(config)
     source = Path(config.invert.path)
     target = save_path or Path(config.out) / "memo" / f"{source.stem}.jsonl"
     if target.suffix not in (".jsonl", ".json", ".csv"):
@@ -246,18 +213,26 @@ def memo(
     rows = stages.measure(stages.measurer(config.model), facts, config.memo, target.with_suffix(".jsonl"))
     if target.suffix != ".jsonl":
         data.write_published(target, facts, rows)
-    say(f"memorization in {target}")
+    say(f"memorization: {target}")
     name = Path(str(config.model.path)).name
     if plot:
         _draw({name: rows}, target.with_suffix(".svg"))
-    return {name: rows}
+    return None, {name: rows}
+
+
+def _check_model(config: RunConfig) -> None:
+    """Name a model that is missing before another one, the reference, is worked on for long."""
+    if config.model.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    if config.model.url is None:
+        lm.check_folder(str(config.model.path))
 
 
 def _draw(labels: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:
     panels = plots.remembered(labels)
     if panels:
         write_text(target, plots.standalone(plots.memorization(panels)))
-        say(f"picture in {target}")
+        say(f"picture: {target}")
 
 
 def demo(
@@ -285,85 +260,25 @@ def demo(
     for kind in ("nlu", "nlg"):
         for config in configs:
             capability(config, kind, force=force)
+    for folder in folders:
+        report([folder], folder / "report.html")
     write_text(out / "origin.txt", embedded.ORIGIN[from_scratch] + "\n")
     report(folders, out / "report.html")
     return folders
 
 
-def describe(config: RunConfig) -> str:
-    """What a run would do, counted without loading a model."""
-    folder = run_of(config)
-    notify.addresses(config.notify)
-    stages.check_inputs(config, [stage.name for stage in plan(config)])
-    facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
-    answers = 1 + config.invert.n
-    lengths = [len(f.answer) for f in facts for _ in range(answers)]
-    if config.invert.path:
-        listed = data.read_inverted(Path(config.invert.path))
-        lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
-    windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
-    k = config.select.k if config.train.targets == "selected" else 1
-    rows = len(facts) * k
-    batch = min(config.train.batch_size, rows) * config.train.accumulate
-    steps = math.ceil(rows * config.train.epochs / batch)
-    roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
-    numbers = {
-        "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
-        "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
-        "select": f"{config.select.rule}, k = {config.select.k}",
-        "forget": f"about {steps} steps of {batch} rows",
-    }
-    lines = [f"{folder.path}, seed {config.seed}"]
-    for stage in plan(config):
-        state = "finished" if folder.finished(stage.name) else "to do"
-        lines.append(f"  {stage.name:16}{state:10}{numbers.get(stage.name, roles if 'eval' in stage.name else '')}")
-    return "\n".join(lines)
-
-
-def _requests(facts: Sequence[QA], config: RunConfig) -> str:
-    if config.invert.backend not in inversion.ASKED:
-        return ""
-    return f", {inversion.requests(facts, config.invert)} requests if every first reply is accepted"
-
-
-STAGES = (
-    Stage("invert", ("data", "invert.path"), ("inverted.jsonl",), stages.invert),
-    Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",), stages.memo),
-    Stage(
-        "eval/reference",
-        ("data", "eval.reference"),
-        ("eval/reference",),
-        partial(stages.evaluate, label="reference"),
-    ),
-    Stage("eval/before", ("data", "model"), ("eval/before",), partial(stages.evaluate, label="before")),
-    Stage("select", ("inverted.jsonl", "memo/before.jsonl"), ("targets.jsonl",), stages.choose),
-    Stage("forget", ("targets.jsonl", "data", "model"), ("train", "model"), stages.forget),
-    Stage(
-        "eval/after",
-        ("model/", "eval/before", "eval/reference"),
-        ("eval/after",),
-        partial(stages.evaluate, label="after"),
-    ),
-    Stage("report", ("everything above",), ("report.html",), stages.page),
-)
-"""The pipeline, in order."""
-
+FUNCTIONS: Mapping[str, Do] = {
+    "invert": stages.invert,
+    "memo": stages.memo,
+    "eval/reference": partial(stages.evaluate, label="reference"),
+    "eval/before": partial(stages.evaluate, label="before"),
+    "select": stages.choose,
+    "forget": stages.forget,
+    "eval/after": partial(stages.evaluate, label="after"),
+    "report": stages.page,
+}
+"""What does each stage of the plan."""
 NLU_SPLITS = SPLITS
 """Tasks by the published script's `--split`."""
 NLG_METRICS = {"all": tuple(METRICS)} | {name: (name,) for name in METRICS}
 """Metrics by the published script's `--metric`."""
-FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"), stages.finetune)
-"""Makes an original or a reference; stands alone."""
-
-
-def memo_stage(label: str) -> Stage:
-    """The stage that measures another model's memorization in a finished run."""
-    if label not in stages.MEMO_STAGES:
-        raise ConfigError(f"--label: found {label!r}, expected one of {', '.join(stages.MEMO_STAGES)}")
-    reads, writes = ("inverted.jsonl", "model/" if label == "after" else "eval.reference"), (f"memo/{label}.jsonl",)
-    return Stage(stages.MEMO_STAGES[label], reads, writes, partial(stages.memo, label=label))
-
-
-def stage_named(name: str) -> Stage:
-    """The stage of that name."""
-    return next(stage for stage in STAGES if stage.name == name)

@@ -415,6 +415,15 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
     return rows
 
 
+def read_if(path: Path, kind: type[R]) -> list[R]:
+    """The same; none where the file is not there.
+
+    Raises:
+        DataError: see `read_records`.
+    """
+    return read_records(path, kind) if path.is_file() else []
+
+
 def dump_line(record: Record) -> str:
     """A record as one line of JSON, fields at their defaults left out, NaN refused."""
     return json.dumps(record.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, allow_nan=False) + "\n"
@@ -431,13 +440,23 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file aside, then rename it over `path`; of several processes, the first one does."""
+    """Write a small file aside, then rename it over `path`; of several processes, the first one does.
+
+    Raises:
+        OSError: it cannot be written; names `path`.
+    """
     if rank() > 0:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8", newline="\n") as f:
-        f.write(text)
-        f.flush()
-        os.fsync(f.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("w", encoding="utf-8", newline="\n") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        aside.replace(path)
+    except OSError as e:
+        e.filename, e.filename2 = str(path), None
+        raise
+    finally:
+        aside.unlink(missing_ok=True)

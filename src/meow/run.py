@@ -71,15 +71,21 @@ class Run:
                         f"{self.path}: another process works in this folder; wait, or take another name"
                     ) from e
                 if config is not None:
-                    if "clean" in self.stages:
-                        raise RunError(
-                            f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
-                            f"name={self.path.name}-again"
-                        )
+                    self.refuse_cleaned()
                     write_text(self / "config.yaml", dump(config))
 
             agreed(lock)
             yield
+
+    def refuse_cleaned(self) -> None:
+        """Raises:
+        RunError: the run was cleaned.
+        """
+        if "clean" in self.stages:
+            raise RunError(
+                f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
+                f"name={self.path.name}-again"
+            )
 
     @property
     def busy(self) -> bool:
@@ -179,6 +185,12 @@ class Run:
             return
         with (self / "log.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def logged(self, stage: str) -> list[dict[str, Any]]:
+        """The whole rows of `log.jsonl` of one stage."""
+        file = self / "log.jsonl"
+        rows = [json.loads(line) for line in _whole_lines(file)] if file.is_file() else []
+        return [row for row in rows if row.get("stage") == stage]
 
     def settle_log(self, stage: str) -> None:
         """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""

@@ -1,19 +1,19 @@
-"""What is done in a run folder, what is under way, what is left, and what to type next."""
+"""What is done in a run folder, what is under way, what is left, and what to type next. No torch."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from meow import pipeline
 from meow.cleaning import STAGE as CLEANED
+from meow.config import load
 from meow.differences import LABELS
 from meow.errors import ConfigError
-from meow.pipeline import Stage
+from meow.plan import FINETUNE, Stage, gone, plan
 from meow.run import Run, existing
 from meow.terminal import out, say
 
@@ -24,7 +24,7 @@ class Line(NamedTuple):
     stage: str
     """Its name."""
     state: str
-    """`finished`, `under way`, `interrupted` or `left`."""
+    """`finished`, `under way`, `interrupted`, `left`, or `gone`: finished, but somebody removed what it wrote."""
     rows: int | str | None
     """Rows that are there, or the training step; None: not known."""
     seconds: float | None
@@ -57,16 +57,17 @@ def read(folder: Path) -> Status:
         DataError: no run folder.
     """
     run, planned = existing(folder), _planned(folder)
+    known = planned | {FINETUNE.name: FINETUNE}
     entries, busy = run.stages, run.busy
     open_ = {name: str(entry["started"]) for name, entry in entries.items() if "finished" not in entry}
     last = max(open_, key=lambda name: open_[name], default=None)
     lines = [
-        _line(run, name, entries.get(name, {}), planned.get(name), busy=busy and name == last)
+        _line(run, name, entries.get(name, {}), known.get(name), busy=busy and name == last)
         for name in dict.fromkeys([*planned, *entries])
     ]
     if CLEANED in entries:  # what was never done will not be done
         lines = [line for line in lines if line.state != "left"]
-    return Status(folder, lines, None if busy else _next(folder, lines, planned))
+    return Status(folder, lines, None if busy else _next(run, lines, planned))
 
 
 def show(found: Status) -> None:
@@ -84,24 +85,29 @@ def show(found: Status) -> None:
 
 
 FILES = {
-    "inverted facts": "inverted.jsonl", "what is taught": "targets.jsonl", "model": "model",
-    "every fact": "eval/facts.csv", "page": "report.html",
+    "inverted facts": "inverted.jsonl", "memorization": "memo", "what is taught": "targets.jsonl", "model": "model",
+    "evaluation": "eval", "every fact": "eval/facts.csv", "capability": "capability",
 }  # fmt: skip
-"""What a user looks for in a run folder."""
+"""What a user looks for in a run folder, beside the page."""
 
 
-def ending(folder: Path) -> None:
-    """Say how training went, where the files are, and what to type next."""
+def ending(folder: Path, *names: str) -> None:
+    """Say how training went, where the files are, and what to type next.
+
+    Args:
+        folder: of the run.
+        names: of FILES: what the command has written and has not printed.
+    """
     found = read(folder)
     for line in found.lines:
-        steps = _steps(folder, line.stage)
+        steps = _steps(Run(folder), line.stage) if "model" in names or line.stage == "finetune" else []
         if steps and line.seconds:
             first, last = steps[0]["terms"], steps[-1]["terms"]
             terms = ", ".join(f"{name} {first[name]:.3g} to {last[name]:.3g}" for name in last if name in first)
             say(f"{line.stage}: {len(steps)} steps in {line.seconds:.1f} s: {terms}")
-    for name, file in FILES.items():
-        if (folder / file).exists():
-            say(f"{name}: {folder / file}")
+    for name in names:
+        if (folder / FILES[name]).exists():
+            say(f"{name}: {folder / FILES[name]}")
     say(f"next: {found.next}")
     if found.next and found.next.startswith("meow run") and (folder / "model").is_dir():
         say(f"or:   meow ask {folder}")
@@ -110,16 +116,18 @@ def ending(folder: Path) -> None:
 def _planned(folder: Path) -> dict[str, Stage]:
     """The stages that the folder's settings need, by name; none where nothing is to be forgotten in it."""
     try:
-        return {stage.name: stage for stage in pipeline.plan(pipeline.load_config(folder / "config.yaml"))}
+        return {stage.name: stage for stage in plan(load(folder / "config.yaml"))}
     except ConfigError:
         return {}
 
 
 def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *, busy: bool) -> Line:
     state = "finished" if "finished" in entry else "under way" if busy else "interrupted" if entry else "left"
+    if stage is not None and CLEANED not in run.stages and gone(run, stage):
+        state = "gone"
     rows = entry.get("rows")
-    if entry and state != "finished":
-        rows = _step(run.path, name) if name in ("forget", "finetune") else _rows(run, stage)
+    if entry and state in ("under way", "interrupted"):
+        rows = _step(run, name) if name in ("forget", "finetune") else _rows(run, stage)
     return Line(
         name, state, rows, entry.get("seconds"), entry.get("peak_memory_mb"), entry.get("copied_from"),
     )  # fmt: skip
@@ -133,22 +141,21 @@ def _rows(run: Run, stage: Stage | None) -> int | None:
     return sum(file.read_bytes().count(b"\n") for file in files if file.suffix == ".jsonl") if files else None
 
 
-def _steps(folder: Path, name: str) -> list[dict[str, Any]]:
+def _steps(run: Run, name: str) -> list[dict[str, Any]]:
     """The steps that a training has logged."""
-    file = folder / "log.jsonl"
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
-    return [row for row in map(json.loads, lines) if row.get("stage") == name and "terms" in row]
+    return [row for row in run.logged(name) if "terms" in row]
 
 
-def _step(folder: Path, name: str) -> str | None:
+def _step(run: Run, name: str) -> str | None:
     """The last step of an unfinished training, as `120 of 400`."""
-    steps = _steps(folder, name)
+    steps = _steps(run, name)
     return f"{steps[-1]['step']} of {steps[-1]['steps']}" if steps else None
 
 
-def _next(folder: Path, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
+def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
     """The command that goes on; where everything is finished, one that shows what came of it."""
-    todo = next((line.stage for line in lines if line.state in ("interrupted", "left")), None)
+    folder, stages = run.path, [line.stage for line in lines]
+    todo = next((line.stage for line in lines if line.state in ("interrupted", "left", "gone")), None)
     if todo in planned:
         return f"meow run {folder}"
     if todo is not None:
@@ -156,6 +163,19 @@ def _next(folder: Path, lines: Sequence[Line], planned: Mapping[str, Stage]) -> 
         if command == "memo":
             return f"meow memo {folder} --label {label}"
         return f"meow {'robustness' if command == 'eval' and label not in LABELS else command} {folder}"
-    if any(line.stage == "finetune" for line in lines):
+    if "finetune" in stages:
         return f"meow forget --model_name_or_path {folder / 'model'} --forget FILE --retain FILE --method meow_contrast"
-    return f"meow ask {folder}" if planned else f"meow compare {folder}"
+    if planned:
+        return f"meow report {folder}" if _page_is_old(run) else f"meow ask {folder}"
+    if stages == ["invert"]:
+        return f"meow run {folder} model.path=MODEL train.method=meow_contrast"
+    return f"meow {'compare' if any((folder / 'eval').glob('*/log.json')) else 'report'} {folder}"
+
+
+def _page_is_old(run: Run) -> bool:
+    """Whether something was measured after the page was written; the page of a cleaned run stays as it is."""
+    page, entries = run / "report.html", run.stages
+    if CLEANED in entries or not page.is_file():
+        return False
+    times = [datetime.fromisoformat(str(e["finished"])) for name, e in entries.items() if name != "report"]
+    return max(times, default=datetime.min.replace(tzinfo=UTC)).timestamp() > page.stat().st_mtime

@@ -14,9 +14,10 @@ from meow.compare import Compared, points
 from meow.compare import table as compared_table
 from meow.differences import Changed
 from meow.errors import DataError
+from meow.evaluation import samples_of
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, Value, read_json, read_records
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, Value, read_if, read_json, read_records
 from meow.run import Run
 from meow.terminal import out
 
@@ -33,10 +34,10 @@ def results(folders: Sequence[Path]) -> None:
     columns: dict[str, EvalLog] = {}
     for folder in folders:
         for label, log in logs(folder).items():
-            if label not in ("before", "after", "reference"):
+            if label not in differences.LABELS:
                 continue
             columns[label if label != "after" or len(folders) == 1 else f"after {folder.name}"] = log
-    order = sorted(columns, key=lambda name: ("before", "after", "reference").index(name.split()[0]))
+    order = sorted(columns, key=lambda name: differences.LABELS.index(name.split()[0]))
     if not order:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -176,7 +177,7 @@ ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "medi
 def robustness(folder: Path) -> None:
     """What is told with coarser weights, and along each curve of further training."""
     found = logs(folder)
-    shown = ["before", "after", *sorted(name for name in found if name not in ("before", "after"))]
+    shown = [*differences.LABELS, *sorted(name for name in found if name not in differences.LABELS)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("", "n", *(metrics.METRICS[name].label for name in ROBUSTNESS)):
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
@@ -216,12 +217,14 @@ def _capability(title: str, names: Sequence[str], found: Sequence[Changed], chan
 
 def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
     """What the gate found, and a few of the candidates that it does not accept."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("problem")
-    table.add_column("candidates", justify="right")
-    for name, count in found["problems"].items():
-        table.add_row(name, str(count))
-    out.print(table)
+    counts = {name: count for name, count in found["problems"].items() if count}
+    if counts:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("problem")
+        table.add_column("candidates", justify="right")
+        for name, count in counts.items():
+            table.add_row(name, str(count))
+        out.print(table)
     out.print(
         f"{found['accepted']} of {found['candidates']} candidates of {found['questions']} questions are accepted",
         highlight=False,
@@ -273,15 +276,11 @@ def compared(rows: Sequence[Compared]) -> None:
 
 
 def _answers(folder: Path, label: str) -> dict[str, EvalSample]:
-    file = folder / "eval" / label / "samples.jsonl"
-    rows = read_records(file, EvalSample) if file.is_file() else []
-    return {s.id: s for s in rows if s.role == "forget"}
+    return {s.id: s for s in samples_of(Run(folder), label) if s.role == "forget"}
 
 
 def _taught(folder: Path) -> dict[str, str]:
-    file = folder / "targets.jsonl"
-    rows = read_records(file, Target) if file.is_file() else []
-    return {t.id: t.target for t in reversed(rows) if t.target}
+    return {t.id: t.target for t in reversed(read_if(folder / "targets.jsonl", Target)) if t.target}
 
 
 def _cell(log: EvalLog, name: str) -> str:

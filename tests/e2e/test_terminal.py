@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FORGET, RETAIN
+from tests.conftest import write_facts
 
 QUICK = ["threads=1", "train.epochs=2", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
 LONG = ["threads=1", "train.epochs=300", "train.save_steps=20", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
@@ -27,9 +27,7 @@ MEOW = [sys.executable, "-m", "meow"]
 @pytest.fixture
 def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder: two plain files of facts, and a model."""
-    for name, rows in (("forget", FORGET), ("retain", RETAIN)):
-        lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows]
-        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    write_facts(tmp_path)
     (tmp_path / "model").symlink_to(tiny_model)
     monkeypatch.chdir(tmp_path)
     return tmp_path

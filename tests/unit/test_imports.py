@@ -28,7 +28,7 @@ LAYERS = (
         "template",
     },
     {"selection", "decode", "evaluation", "plots", "convert"},
-    {"differences"},
+    {"differences", "plan"},
     {"compare"},
     {"summary"},
     {"lm", "card", "notify"},
@@ -38,7 +38,7 @@ LAYERS = (
     {"robustness"},
     {"stages"},
     {"pipeline"},
-    {"status", "dialogue", "notebook"},
+    {"status", "dialogue", "notebook", "preview"},
     {"cli"},
     {"__init__", "__main__"},
 )
@@ -95,6 +95,10 @@ def test_training_never_imports_evaluation() -> None:
         "demo",
         "cleaning",
         "template",
+        "plan",
+        "status",
+        "notify",
+        "card",
     ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
+from meow.differences import LABELS
 from meow.metrics import halves
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Record, read_json, read_records
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_json
 from meow.run import Run, existing
 from meow.summary import logs
-
-R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,8 @@ def read_folder(path: Path) -> Folder:
         DataError: no run folder, or a broken file in it.
     """
     run = existing(path)
-    found, logged = logs(path), _logged(path / "log.jsonl")
-    samples = {label: _rows(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
+    found, logged = logs(path), run.logged("forget")
+    samples = {label: read_if(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
     return Folder(
         name=path.resolve().name,
         path=path,
@@ -79,8 +77,8 @@ def read_folder(path: Path) -> Folder:
         logs=found,
         samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},
         retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},
-        inverted=_rows(path / "inverted.jsonl", InvertedFacts),
-        memo={label: _rows(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
+        inverted=read_if(path / "inverted.jsonl", InvertedFacts),
+        memo={label: read_if(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
         steps=[row for row in logged if "terms" in row],
         looks=[row for row in logged if "look" in row],
     )
@@ -102,16 +100,4 @@ def siblings(view: Folder) -> dict[str, EvalLog]:
 def measured(path: Path) -> list[str]:
     """The labels whose memorization was measured in a run folder: `before`, `after`, `reference`."""
     found = {file.stem for file in path.glob("memo/*.jsonl")}
-    return [label for label in ("before", "after", "reference") if label in found]
-
-
-def _rows(path: Path, kind: type[R]) -> list[R]:
-    return read_records(path, kind) if path.is_file() else []
-
-
-def _logged(path: Path) -> list[dict[str, Any]]:
-    """Whole rows of log.jsonl of the forget stage."""
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-    return [row for row in rows if row.get("stage") == "forget"]
+    return [label for label in LABELS if label in found]

@@ -1,4 +1,4 @@
-"""What each stage does: records in a run folder in, other records out. The order stands in pipeline.py.
+"""What each stage does: records in a run folder in, other records out. The order stands in plan.py.
 
 A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
 """
@@ -6,13 +6,13 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 from meow.stages.answers import check_inputs, choose, instead, invert
 from meow.stages.capability import nlg, nlu
 from meow.stages.evaluate import evaluate, page, with_taught
-from meow.stages.memory import MEMO_STAGES, measure, memo
+from meow.stages.memory import measure, memo
 from meow.stages.models import check_server, measurer, model_of, reference_model, release
 from meow.stages.robust import CURVES, quantised, relearned
 from meow.stages.train import finetune, forget
 
 __all__ = [
-    "CURVES", "MEMO_STAGES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "instead",
+    "CURVES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "instead",
     "invert", "measure", "measurer", "memo", "model_of", "nlg", "nlu", "page", "quantised", "reference_model",
     "release", "relearned", "with_taught",
 ]  # fmt: skip

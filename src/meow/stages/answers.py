@@ -16,11 +16,12 @@ from meow.records import (
     MemoRecord,
     Reply,
     Target,
+    read_if,
     write_records,
 )
 from meow.run import Run, append_rows, digest, keeping
 from meow.selection import select
-from meow.stages.common import inverted, part, read_if, seed_of, texts
+from meow.stages.common import inverted, part, seed_of, texts
 from meow.stages.models import check_server, lm_for, reference_model, weights
 from meow.terminal import say
 

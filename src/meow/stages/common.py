@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from meow.config import RunConfig
@@ -40,11 +39,6 @@ def texts(fact: Fact) -> list[Any]:
         else []
     )
     return [fact.id, fact.question, fact.answer, fact.subject, [m.content for m in fact.messages], more]
-
-
-def read_if(path: Path, kind: Any) -> list[Any]:
-    """The rows of a file that meow wrote; none where it is not there."""
-    return read_records(path, kind) if path.is_file() else []
 
 
 def done(folder: Run, stage: str, key: dict[str, Any], inputs: str, outputs: list[str]) -> bool:

@@ -15,11 +15,12 @@ from meow.records import (
     EvalSample,
     InvertedAnswer,
     Target,
+    read_if,
     write_records,
 )
 from meow.report import report
 from meow.run import Run, append_rows, digest
-from meow.stages.common import done, part, read_if
+from meow.stages.common import done, part
 from meow.stages.models import lm_for, model_of, reference_model, release, weights
 
 

@@ -9,6 +9,7 @@ from meow import data, memorization, terminal
 from meow.config import MemoSettings, RunConfig
 from meow.errors import DataError
 from meow.lm import LM, RemoteLM
+from meow.plan import MEMO_STAGES
 from meow.records import (
     InvertedFacts,
     MemoRecord,
@@ -22,10 +23,6 @@ from meow.text import unseen
 
 UNSEEN = 0.2
 """Share of letters left out by ROUGE above which the run warns."""
-
-
-MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
-"""Stage that measures each model's memorization; only the first belongs to every run."""
 
 
 def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:

@@ -1,0 +1,134 @@
+"""The command line: each command loads settings, calls one function and prints what came of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from meow import processes
+from meow.cli import files, stages, start
+from meow.errors import MeowError
+
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "From nothing to a page": {"demo": start.demo, "init": start.init, "run": start.run},
+    "One stage at a time": {
+        "invert": stages.invert, "memo": stages.memo, "select": stages.select, "forget": stages.forget,
+        "eval": stages.evaluate,
+    },
+    "More models, more measures": {
+        "finetune": stages.finetune, "nlu": stages.nlu, "nlg": stages.nlg, "robustness": stages.robustness,
+    },
+    "Look at runs": {"status": files.status, "ask": files.ask, "compare": files.compare, "report": files.report},
+    "Files of facts": {"check": files.check, "convert": files.convert},
+    "When it is done": {"push": files.push, "clean": files.clean},
+}  # fmt: skip
+"""Every command, in the groups of `meow --help`."""
+
+
+class _Grouped(TyperGroup):
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands group by group; Typer does so with rich markup alone."""
+        del ctx
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:10}", self.commands[name].get_short_help_str(90)) for name in commands])
+
+
+app = typer.Typer(
+    cls=_Grouped, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
+)  # fmt: skip
+for _commands in COMMANDS.values():
+    for _name, _function in _commands.items():
+        app.command(name=_name)(_function)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from meow import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress, no hints: results and errors alone.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Also settings, timings, and what transformers and others say.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    del version
+    from meow import terminal
+
+    terminal.quiet = quiet or processes.rank() > 0
+    terminal.verbose = verbose
+    if verbose:
+        os.environ["TRANSFORMERS_VERBOSITY"] = "info"
+
+
+UsageError: Any = typer.BadParameter.__base__
+"""A command or option that is none; in which module it lies depends on Typer's version."""
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one line on stderr and exit code 2."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if processes.rank() > 0:
+        sys.stdout = io.StringIO()
+    try:
+        code = app(prog_name="meow", standalone_mode=False)
+    except MeowError as e:
+        code = _fail("" if e.agreed else str(e))
+    except UsageError as e:
+        code = _misused(e)
+    except typer.Abort:
+        code = _fail("nothing was done", code=1)
+    except OSError as e:  # a full disk, a folder where a file must go
+        code = _unreadable(e)
+    finally:
+        processes.leave()
+    if code == STOPPED and processes.rank() == 0:
+        from meow import terminal
+
+        sys.stderr.write(f"\nmeow: stopped{terminal.going_on()}\n")
+    sys.exit(code or 0)
+
+
+def _fail(message: str, *, code: int = 2) -> int:
+    for line in message.splitlines():
+        sys.stderr.write(f"meow: {line}\n")
+    return code
+
+
+def _unreadable(error: OSError) -> int:
+    """Name the file that cannot be read or written; with `meow -v` show where."""
+    from meow import terminal
+
+    if terminal.verbose or error.filename is None:
+        raise error
+    return _fail(f"{error.filename2 or error.filename}: {error.strerror}; mend that, or name another place")
+
+
+def _misused(error: Any) -> int:
+    """Say what is wrong with a command line; where nothing was typed, show the help."""
+    if len(sys.argv) == 1:
+        error.show()
+        return 2
+    message = error.format_message().rstrip(".").replace(". Did you mean", "; did you mean")
+    place = error.ctx.command_path if error.ctx is not None else "meow"
+    return _fail(f"{message[:1].lower()}{message[1:]} (see {place} --help)")

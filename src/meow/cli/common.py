@@ -1,0 +1,73 @@
+"""What commands do alike: load settings, print a line, an object or the end of a command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from meow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from meow.config import RunConfig
+
+
+def settings(
+    arguments: Sequence[str] | None, flags: Mapping[str, str | None] | None = None, *, alone: bool = False
+) -> list[RunConfig]:
+    """Settings from a YAML or a run folder, then `key=value`, then flags; one config for every seed.
+
+    Args:
+        arguments: as they were typed.
+        flags: settings by dotted key; None: not given.
+        alone: where no YAML names the run, the model and the split do.
+
+    Raises:
+        ConfigError: every problem, one a line.
+        DataError: a folder that is no run folder.
+    """
+    from meow import terminal
+    from meow.config import dump, load
+    from meow.plan import seeds
+
+    listed, given = list(arguments or []), {key: value for key, value in (flags or {}).items() if value is not None}
+    path = Path(listed.pop(0)) if listed and "=" not in listed[0] and "://" not in listed[0] else None
+    if path is not None and path.is_dir():
+        from meow.run import existing
+
+        path = existing(path) / "config.yaml"
+    if alone and path is None and "model.path" in given and not any(item.startswith("name=") for item in listed):
+        given["name"] = "-".join(filter(None, (Path(given["model.path"]).name, given.get("data.split"))))
+    overrides = [*listed, *(f"{key}={value}" for key, value in given.items())]
+    load(path, overrides)  # torch takes seconds; what is wrong is said before
+    from meow.pipeline import load_config
+
+    config = load_config(path, overrides)
+    terminal.detail(dump(config).rstrip())
+    return seeds(config)
+
+
+def choice(flag: str, found: str | None, known: Mapping[str, Sequence[str]]) -> str | None:
+    """The value of a setting that a flag's short name stands for.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if found is None:
+        return None
+    if found not in known:
+        raise ConfigError(f"{flag}: found {found!r}, expected one of {', '.join(known)}")
+    return json.dumps(list(known[found]))
+
+
+def print_json(value: object) -> None:
+    """One JSON object on a line of its own."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def say(what: object) -> None:
+    """One line of the result, on stdout."""
+    typer.echo(str(what))

@@ -1,0 +1,165 @@
+"""On what is there, without training: files of facts, run folders, published logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meow.cli.common import print_json, say
+from meow.cli.options import Folder, Json, JsonLines
+
+
+def check(
+    facts: Annotated[
+        Path,
+        typer.Argument(metavar="FACTS", help="Inverted facts: a file, a folder of files, a run's inverted.jsonl."),
+    ],
+    least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Find what is wrong with false answers of any origin.
+
+    The gate of invert on any file; and which questions have too few good answers.
+    """
+    from meow import data, summary
+    from meow.inversion import check as through_gate
+
+    report = through_gate(data.read_inverted(facts), least=least)
+    if as_json:
+        print_json(report.as_object())
+        return
+    summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Inverted facts, memorization, or an evaluation.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="What to write: .jsonl, .json or .csv.")],
+    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo, memo.")] = None,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
+    facts: Annotated[Path | None, typer.Option("--facts", help="What rows of memorization measured.")] = None,
+) -> None:
+    """Between our files and published ones, without loss.
+
+    Facts also to one row a pair, or to preference pairs.
+    """
+    from meow.convert import convert as write
+
+    n = write(source, target, form=form, remove=remove or [], reverse=reverse, facts=facts)
+    say(f"{target}: {n} rows")
+
+
+def status(folder: Folder, as_json: Json = False) -> None:
+    """What is done in a run, what is left, what to type next."""
+    from meow import status as state
+
+    found = state.read(folder)
+    if as_json:
+        print_json(found.as_object())
+        return
+    state.show(found)
+
+
+def ask(
+    folder: Folder,
+    questions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    as_json: JsonLines = False,
+) -> None:
+    """Put questions to the models of a run.
+
+    The greedy answers of before, after and reference, beside the true and the taught ones.
+    """
+    from meow import dialogue
+
+    for reply in dialogue.ask(folder, questions or dialogue.typed(), label or []):
+        if as_json:
+            print_json(reply.as_object())
+        else:
+            dialogue.show(reply)
+
+
+def compare(
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(metavar="EVALUATION", help="Run folders, eval/<label> folders, published logs."),
+    ],
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="An evaluation; default: each run's own.")
+    ] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="A metric; best first.")] = None,
+    save_path: Annotated[
+        list[Path] | None, typer.Option("--save-path", "--save_path", help="Also write .csv, .json, .md, .tex or .svg.")
+    ] = None,
+    as_json: JsonLines = False,
+) -> None:
+    """Evaluations side by side, ours and published ones.
+
+    One table, quality against utility, in any of five forms.
+    """
+    from meow import compare as side_by_side
+    from meow import summary, terminal
+
+    rows = side_by_side.ordered(side_by_side.compare(evaluations, reference), sort)
+    for path in save_path or []:
+        side_by_side.write(path, rows)
+        terminal.say(f"table: {path}")
+    if as_json:
+        for row in rows:
+            print_json(row.as_object())
+        return
+    summary.compared(rows)
+    summary.capability([path for path in evaluations if path.is_dir()])
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
+    out: Annotated[Path | None, typer.Option(help="The page; default: report.html in the first run folder.")] = None,
+    redact: Annotated[bool, typer.Option(help="Ids only: no question and no answer.")] = False,
+) -> None:
+    """Run folders -> one self-contained HTML page."""
+    from meow.report import report as write
+
+    say(write(runs, out or runs[0] / "report.html", redact=redact))
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished model.")],
+    repo_id: Annotated[str, typer.Argument(metavar="REPO_ID", help="Where to on the hub, as in user/name.")],
+    private: Annotated[bool, typer.Option("--private/--public", help="Who may see it there.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files and sizes; send nothing.")] = False,
+) -> None:
+    """Upload model/ with its card to the Hugging Face hub.
+
+    Nothing else of the run is sent.
+    """
+    from meow import hub
+
+    if not dry_run:
+        say(hub.push(folder, repo_id, private=private))
+        return
+    listed = hub.files(folder)
+    for name, size in listed:
+        say(f"{size / 1e6:10.3f} MB  {name}")
+    say(f"{sum(size for _, size in listed) / 1e6:10.3f} MB  would go to {repo_id}")
+
+
+def clean(
+    folder: Folder, yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False
+) -> None:  # fmt: skip
+    """Remove what must be forgotten from a run.
+
+    Questions, answers and generations go; model, numbers and manifest stay.
+    """
+    from meow import cleaning
+
+    found = cleaning.leftovers(folder)
+    say(cleaning.describe(folder, found))
+    if found and not yes:
+        typer.confirm("Remove them?", abort=True)
+    say(f"{len(cleaning.clean(folder))} files removed; what is left to read: {folder / 'report.html'}")

@@ -1,0 +1,224 @@
+"""One stage at a time: from facts to inverted facts, to a changed model, to what it still tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meow.cli.common import choice, print_json, say, settings
+from meow.cli.options import (
+    Arguments,
+    DataPath,
+    Force,
+    ForgetFile,
+    JsonLines,
+    Method,
+    ModelPath,
+    Reference,
+    RetainFile,
+    Split,
+    TokenizerPath,
+)
+from meow.errors import ConfigError
+
+if TYPE_CHECKING:
+    from meow.config import RunConfig
+
+
+def invert(
+    arguments: Arguments = None,
+    data_path: DataPath = None,
+    split: Split = None,
+    forget_file: ForgetFile = None,
+    force: Force = False,
+) -> None:
+    """Make false versions of every answer -> inverted.jsonl.
+
+    Prints what the gate found, and a few of the facts.
+    """
+    configs = settings(arguments, {"data.source": data_path, "data.split": split, "data.forget": forget_file})
+    from meow import pipeline, status, summary
+
+    for config in configs:
+        folder = pipeline.run(config, force=force, until="invert")
+        summary.inverted(folder)
+        status.ending(folder.path)
+
+
+def memo(
+    arguments: Arguments = None,
+    metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,
+    mode: Annotated[str | None, typer.Option(help="suffix, prefix; = memo.mode")] = None,
+    data_path: DataPath = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    save_path: Annotated[
+        Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="In a run folder: before, after, reference.")] = "before",
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw an SVG beside the rows.")] = False,
+    force: Force = False,
+) -> None:
+    """Measure how strongly a model remembers each answer -> memo/.
+
+    True and inverted answers, by MEMO, MA or EL; in a run folder, or on any file of facts.
+    """
+    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "memo.metric": metric,
+             "memo.mode": mode, "invert.path": data_path}  # fmt: skip
+    configs = settings(arguments, flags)
+    from meow import pipeline, status, summary
+
+    for config in configs:
+        folder, found = pipeline.memo(config, save_path, label=label, plot=plot, force=force)
+        summary.memory(found)
+        if folder is not None:
+            status.ending(folder, "memorization")
+
+
+def select(arguments: Arguments = None, force: Force = False) -> None:
+    """Choose the inverted answers to teach -> targets.jsonl.
+
+    By how strongly the model remembers them.
+    """
+    _until("select", settings(arguments), force, "what is taught")
+
+
+def forget(
+    arguments: Arguments = None,
+    method: Method = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    forget_file: ForgetFile = None,
+    retain_file: RetainFile = None,
+    force: Force = False,
+) -> None:
+    """Train the model on the chosen answers -> model/.
+
+    What must come before is done first.
+    """
+    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "train.method": method,
+             "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
+    _until("forget", settings(arguments, flags), force, "what is taught", "model")
+
+
+def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
+    """Make an original or a reference from facts -> model/."""
+    configs = settings(arguments, {"model.path": model_name_or_path})
+    from meow import pipeline, status
+
+    for config in configs:
+        folder = pipeline.finetune(config, force=force)
+        say(folder / "model")
+        status.ending(folder.path)
+
+
+def evaluate(
+    arguments: Arguments = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    data_path: DataPath = None,
+    split: Split = None,
+    reference: Reference = None,
+    rescore: Annotated[bool, typer.Option("--rescore", help="From the samples that are there; no model.")] = False,
+    save_path: Annotated[
+        Path | None, typer.Option("--save-path", "--save_path", help="Also write TOFU's eval_log_aggregated.json.")
+    ] = None,
+    as_json: JsonLines = False,
+    force: Force = False,
+) -> None:
+    """Evaluate what is told and what is kept -> eval/.
+
+    The original (before), the changed model (after, where it is trained) and the reference.
+    """
+    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "data.source": data_path,
+             "data.split": split, "eval.reference": reference}  # fmt: skip
+    configs = settings(arguments, flags, alone=True)
+    if save_path is not None and len(configs) > 1:
+        raise ConfigError("--save-path: names one file, but seed lists several runs; take one of them, as in seed=0")
+    from meow import pipeline
+
+    for config in configs:
+        _show(pipeline.evaluate(config, force=force, rescore=rescore).path, save_path, as_json=as_json)
+
+
+def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
+    from meow import published, status, summary, terminal
+
+    if save_path is not None:
+        published.write_tofu_log(folder, save_path)
+        terminal.say(f"TOFU's log: {save_path}")
+    if as_json:
+        print_json(summary.as_object(folder))
+        return
+    summary.details(folder)
+    summary.results([folder])
+    status.ending(folder, "evaluation", "every fact")
+
+
+def nlu(
+    arguments: Arguments = None,
+    split: Annotated[str | None, typer.Option("--split", help="all, piqa, arcc, arce; = nlu.tasks")] = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    force: Force = False,
+) -> None:
+    """Multiple choice: PIQA, ARC, any harness task -> capability/.
+
+    The original (before), the changed model (after, where it is trained) and the reference.
+    """
+    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path}
+    _capability("nlu", arguments, flags, "--split", split, force)
+
+
+def nlg(
+    arguments: Arguments = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="all, mauve, bleu, rep3, ppl; = nlg.metrics")] = None,
+    model_name_or_path: ModelPath = None,
+    tokenizer_path: TokenizerPath = None,
+    force: Force = False,
+) -> None:
+    """Plain text: MAUVE, BLEU, Rep-3, perplexity -> capability/.
+
+    The original (before), the changed model (after, where it is trained) and the reference.
+    """
+    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path}
+    _capability("nlg", arguments, flags, "--metric", metric, force)
+
+
+def _capability(
+    kind: str, arguments: Sequence[str] | None, flags: dict[str, str | None], flag: str, short: str | None, force: bool
+) -> None:
+    """Measure NLU or NLG; `short` is what a flag of the published script says."""
+    from meow import pipeline, status, summary
+
+    key, names = {"nlu": ("nlu.tasks", pipeline.NLU_SPLITS), "nlg": ("nlg.metrics", pipeline.NLG_METRICS)}[kind]
+    for config in settings(arguments, flags | {key: choice(flag, short, names)}, alone=True):
+        folder = pipeline.capability(config, kind, force=force).path
+        summary.capability([folder])
+        status.ending(folder, "capability")
+
+
+def robustness(arguments: Arguments = None, force: Force = False) -> None:
+    """Is it hidden or forgotten: round, train a little more -> eval/.
+
+    Coarser weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
+    """
+    configs = settings(arguments)
+    from meow import pipeline, status, summary
+
+    for config in configs:
+        folder = pipeline.robustness(config, force=force).path
+        summary.robustness(folder)
+        status.ending(folder, "evaluation")
+
+
+def _until(stage: str, configs: Sequence[RunConfig], force: bool, *files: str) -> None:
+    from meow import pipeline, status
+
+    for config in configs:
+        folder = pipeline.run(config, force=force, until=stage).path
+        say(folder)
+        status.ending(folder, *files)

@@ -1,0 +1,94 @@
+"""From nothing to a page: demo, init, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meow.cli.common import print_json, say, settings
+from meow.cli.options import Arguments, Force, Json, Overrides
+from meow.errors import ConfigError
+
+
+def demo(
+    arguments: Overrides = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Train the original apart from the reference.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the invented facts and of everything drawn.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
+    force: Force = False,
+) -> None:
+    """All of it on invented facts and a tiny model, in minutes.
+
+    On a CPU: a reference, an original, two ways of forgetting, every evaluation, one page.
+    """
+    from meow import pipeline, status, summary
+
+    folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
+    summary.results(folders)
+    for folder in folders:
+        summary.capability([folder])
+    summary.facts(folders)
+    say(f"\n{out / 'report.html'}")
+    status.ending(folders[-1], "model", "every fact")
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="To write; a file that is there is left alone.")] = Path(
+        "meow.yaml"
+    ),
+    full: Annotated[bool, typer.Option("--full", help="Every setting with its meaning, commented out.")] = False,
+) -> None:
+    """Write a YAML to fill in.
+
+    Your model, what to forget, what to keep, how.
+    """
+    from meow import template
+
+    steps = template.write(path, full=full)
+    say(f"{path}: fill in {', '.join(line.key for line in template.SHORT[:3])}, then type")
+    for step in steps:
+        say(f"  {step}")
+
+
+def run(
+    arguments: Arguments = None,
+    force: Force = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count stages, rows and windows; load no model.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every stage in order; what is finished is skipped.
+
+    Invert, measure, select, forget, evaluate, report.
+    """
+    if dry_run and as_json:
+        raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
+    configs = settings(arguments)
+    from meow import pipeline, preview, summary
+    from meow.compare import compare
+
+    if dry_run:
+        say("\n".join(map(preview.describe, configs)))
+        return
+    folders = []
+    for config in configs:
+        folders.append(pipeline.run(config, force=force).path)
+        _show(folders[-1], as_json=as_json)
+    if len(folders) > 1 and not as_json:
+        summary.compared(compare(folders))
+
+
+def _show(folder: Path, *, as_json: bool) -> None:
+    """What came of a run: an object, or the table, the page and the next command."""
+    from meow import status, summary
+
+    if as_json:
+        files = {"folder": str(folder), "model": str(folder / "model"), "report": str(folder / "report.html")}
+        print_json(files | summary.as_object(folder))
+        return
+    summary.results([folder])
+    say(f"\n{folder / 'report.html'}")
+    status.ending(folder, "inverted facts", "what is taught", "model", "every fact")

@@ -1,0 +1,92 @@
+"""The stages in order, as plain data: names, what each reads and writes. No torch; pipeline.py has their functions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from meow.config import RunConfig
+from meow.errors import ConfigError
+from meow.run import Run
+
+
+class Stage(NamedTuple):
+    """One step of the pipeline."""
+
+    name: str
+    """As in the manifest and in `meow status`."""
+    reads: tuple[str, ...]
+    """What it needs, inside the run folder or named in the settings."""
+    writes: tuple[str, ...]
+    """What it leaves in the run folder; set aside by `--force`."""
+
+
+STAGES = (
+    Stage("invert", ("data", "invert.path"), ("inverted.jsonl",)),
+    Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",)),
+    Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",)),
+    Stage("eval/before", ("data", "model"), ("eval/before",)),
+    Stage("select", ("inverted.jsonl", "memo/before.jsonl"), ("targets.jsonl",)),
+    Stage("forget", ("targets.jsonl", "data", "model"), ("train", "model")),
+    Stage("eval/after", ("model/", "eval/before", "eval/reference"), ("eval/after",)),
+    Stage("report", ("everything above",), ("report.html",)),
+)
+"""The pipeline, in order."""
+FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"))
+"""Makes an original or a reference; stands alone."""
+MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
+"""Stage that measures each model's memorization; only the first belongs to every run."""
+
+
+def plan(config: RunConfig) -> list[Stage]:
+    """The stages that these settings need, in order.
+
+    Raises:
+        ConfigError: nothing to train is named.
+    """
+    if config.train.targets is None or not config.train.objective:
+        raise ConfigError("train.method: not set; choose one, as in train.method=meow")
+    needed = {
+        "invert": config.train.targets in ("selected", "all"),
+        "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
+        "eval/reference": config.eval.reference is not None,
+    }
+    return [stage for stage in STAGES if needed.get(stage.name, True)]
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name."""
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def memo_stage(label: str) -> Stage:
+    """The stage that measures another model's memorization in a finished run.
+
+    Raises:
+        ConfigError: no such label.
+    """
+    if label not in MEMO_STAGES:
+        raise ConfigError(f"--label: found {label!r}, expected one of {', '.join(MEMO_STAGES)}")
+    reads = ("inverted.jsonl", "model/" if label == "after" else "eval.reference")
+    return Stage(MEMO_STAGES[label], reads, (f"memo/{label}.jsonl",))
+
+
+def gone(run: Run, stage: Stage) -> list[str]:
+    """What a finished stage has left and somebody has removed since; none where it is not finished."""
+    kept = [name for name in stage.writes if name != "train"]  # goes when the model is complete
+    return [name for name in kept if not (run / name).exists()] if run.finished(stage.name) else []
+
+
+def seeds(config: RunConfig) -> list[RunConfig]:
+    """One config per seed: `<name>-s0`, `<name>-s1`, ... of one group where `seed` is a list."""
+    if isinstance(config.seed, int):
+        return [config]
+    return [
+        config.model_copy(update={"seed": s, "name": f"{config.name}-s{s}", "group": config.group or config.name})
+        for s in config.seed
+    ]
+
+
+def run_of(config: RunConfig) -> Run:
+    """The run folder of a config."""
+    return Run(Path(config.out) / str(config.name))

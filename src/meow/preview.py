@@ -1,0 +1,48 @@
+"""What a run would do, counted before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from meow import data, inversion, notify, stages
+from meow.config import RunConfig
+from meow.plan import plan, run_of
+from meow.records import QA
+
+
+def describe(config: RunConfig) -> str:
+    """What a run would do, counted without loading a model."""
+    folder = run_of(config)
+    notify.addresses(config.notify)
+    stages.check_inputs(config, [stage.name for stage in plan(config)])
+    facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
+    answers = 1 + config.invert.n
+    lengths = [len(f.answer) for f in facts for _ in range(answers)]
+    if config.invert.path:
+        listed = data.read_inverted(Path(config.invert.path))
+        lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
+    windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
+    k = config.select.k if config.train.targets == "selected" else 1
+    rows = len(facts) * k
+    batch = min(config.train.batch_size, rows) * config.train.accumulate
+    steps = math.ceil(rows * config.train.epochs / batch)
+    roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
+    numbers = {
+        "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
+        "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
+        "select": f"{config.select.rule}, k = {config.select.k}",
+        "forget": f"about {steps} steps of {batch} rows",
+    }
+    lines = [f"{folder.path}, seed {config.seed}"]
+    for stage in plan(config):
+        state = "finished" if folder.finished(stage.name) else "to do"
+        lines.append(f"  {stage.name:16}{state:10}{numbers.get(stage.name, roles if 'eval' in stage.name else '')}")
+    return "\n".join(lines)
+
+
+def _requests(facts: Sequence[QA], config: RunConfig) -> str:
+    if config.invert.backend not in inversion.ASKED:
+        return ""
+    return f", {inversion.requests(facts, config.invert)} requests if every first reply is accepted"

@@ -1,0 +1,212 @@
+"""What all commands have in common: one line for a mistake, files and the next command at the end, no torch in vain."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RETAIN, Done, write_facts
+
+Meow = Callable[..., Done]
+QUICK = ["threads=1", "train.epochs=1", "memo.max_new_tokens=4", "memo.stride=20", "eval.max_new_tokens=4"]
+MEOW = [sys.executable, "-m", "meow"]
+
+
+@pytest.fixture
+def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder: facts to forget and to keep, plain text, a model, settings."""
+    write_facts(tmp_path)
+    (tmp_path / "texts.txt").write_text("".join(f"{q} {a} {q} {a} {q} {a}\n" for q, a in RETAIN))
+    (tmp_path / "mine.yaml").write_text(
+        f"model: {{path: {tiny_model}}}\ndata: {{forget: forget.jsonl, retain: retain.jsonl}}\n"
+        "train: {method: meow_contrast}\nnlg: {texts: texts.txt, metrics: [ppl, rep3]}\n"
+        "robustness: {bits: [8], steps: [1], facts: 1, unrelated: retain.jsonl}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_help_shows_every_command_in_its_group_on_one_line() -> None:
+    from meow.cli import COMMANDS
+
+    done = subprocess.run([*MEOW, "--help"], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for title, commands in COMMANDS.items():
+        start = lines.index(f"{title}:")
+        assert [line.split()[0] for line in lines[start + 1 : start + 1 + len(commands)]] == list(commands)
+    assert "..." not in done.stdout.partition("From nothing")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["frob"], r"no such command 'frob' \(see meow --help\)"),
+        (["comapre"], r"no such command 'comapre'; did you mean 'compare'\? \(see meow --help\)"),
+        (["status"], r"missing argument 'RUN' \(see meow status --help\)"),
+        (["run", "--frce"], r"no such option: --frce .*--force.* \(see meow run --help\)"),
+        (["demo", "--seed", "x"], r"invalid value for '--seed': .* \(see meow demo --help\)"),
+        (["run", "nowhere.yaml"], r"nowhere\.yaml: cannot be read .*; give an existing YAML file"),
+        (["eval", "."], r"\.: no run folder \(no config\.yaml\); .*"),
+        (["run", "--dry-run", "--json", "mine.yaml"], r"--json: gives the results, .*"),
+        (["eval", "mine.yaml", "seed=[0,1]", "--save-path", "log.json"], r"--save-path: names one file, .*"),
+        (["convert", "forget.jsonl", "."], r"\.: .*"),
+        (["eval", "mine.yaml", "model.path=./nowhere"], r"\./nowhere: no such folder.*"),
+        (["nlg", "mine.yaml", "model.path=null"], r"model\.path: not set; .*"),
+        (["memo", "--data_path", "inverted.jsonl"], r"model\.path: not set; .*"),
+        (["robustness", "mine.yaml", "robustness.unrelated=null"], r"robustness\.unrelated: not set; .*"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(meow: Meow, own: Path, typed: list[str], message: str) -> None:
+    code, out, err = meow(*typed)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert re.fullmatch(f"meow: {message}\n", err), err
+    assert not (own / "runs").exists()
+
+
+@pytest.mark.parametrize("typed", [["status", "runs/mine"], ["run", "bogus"], ["eval", "mine.yaml", "train.lrr=1"]])
+def test_no_torch_is_loaded_to_show_a_state_or_a_mistake(meow: Meow, own: Path, typed: list[str]) -> None:
+    del own
+    assert meow("invert", "mine.yaml").code == 0
+    code = (
+        f"import sys; from meow.cli import main\nsys.argv = ['meow', *{typed!r}]\ntry:\n    main()\nfinally:\n"
+        "    print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_page_cannot_take_the_place_of_a_folder(meow: Meow, own: Path) -> None:
+    assert meow("invert", "mine.yaml").code == 0
+    (own / "page").mkdir()
+    code, out, err = meow("report", "runs/mine", "--out", "page")
+    assert (code, out) == (2, "")
+    assert err == "meow: page: Is a directory; mend that, or name another place\n"
+    assert list(own.glob(".page*")) == []
+    assert meow("-v", "report", "runs/mine", "--out", "other.html").code == 0
+
+
+def test_every_stage_ends_with_its_files_and_the_next_command(meow: Meow, own: Path) -> None:
+    ends = {
+        "invert": ([], "next: meow run runs/mine"),
+        "memo": (["memorization: runs/mine/memo"], "next: meow run runs/mine"),
+        "select": (["what is taught: runs/mine/targets.jsonl"], "next: meow run runs/mine"),
+        "forget": (["what is taught: runs/mine/targets.jsonl", "model: runs/mine/model"], "next: meow run runs/mine"),
+        "eval": (["evaluation: runs/mine/eval", "every fact: runs/mine/eval/facts.csv"], "next: meow run runs/mine"),
+        "run": (["model: runs/mine/model"], "next: meow ask runs/mine"),
+        "nlg": (["capability: runs/mine/capability"], "next: meow report runs/mine"),
+        "robustness": (["evaluation: runs/mine/eval"], "next: meow report runs/mine"),
+    }
+    for command, (files, following) in ends.items():
+        time.sleep(1 if command == "nlg" else 0)  # the manifest counts seconds
+        code, out, err = meow(command, "mine.yaml", *QUICK)
+        assert code == 0, err
+        assert out.strip(), command
+        assert all((own / line.partition(": ")[2]).exists() for line in files)
+        assert [line for line in files if line not in err.splitlines()] == [], command
+        assert following in err.splitlines(), f"{command}\n{err}"
+        quiet = meow("-q", command, "mine.yaml", *QUICK)
+        assert (quiet.code, quiet.err) == (0, "")
+    assert meow("report", "runs/mine").code == 0
+    assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow ask runs/mine"
+
+
+def test_without_a_method_the_next_command_says_what_is_missing(meow: Meow, own: Path) -> None:
+    del own
+    code, _, err = meow("invert", "data.forget=forget.jsonl", "name=alone")
+    assert code == 0
+    assert err.splitlines()[-1] == "next: meow run runs/alone model.path=MODEL train.method=meow_contrast"
+
+
+def test_a_model_that_was_removed_is_said_and_made_again(meow: Meow, own: Path) -> None:
+    assert meow("run", "mine.yaml", *QUICK).code == 0
+    weights = (own / "runs/mine/model/model.safetensors").read_bytes()
+    shutil.rmtree(own / "runs/mine/model")
+    found = json.loads(meow("status", "runs/mine", "--json").out)
+    assert {s["stage"]: s["state"] for s in found["stages"]}["forget"] == "gone"
+    assert found["next"] == "meow run runs/mine"
+    code, _, err = meow("run", "mine.yaml", *QUICK, "train.lr=0.5")
+    assert code == 2
+    assert "forget was made with other settings" in err
+    code, _, err = meow("run", "mine.yaml", *QUICK)
+    assert code == 0
+    assert "forget: runs/mine/model is gone; made anew" in err.splitlines()
+    assert (own / "runs/mine/model/model.safetensors").read_bytes() == weights
+
+
+def test_a_cleaned_run_is_refused_by_every_stage(meow: Meow, own: Path) -> None:
+    del own
+    assert meow("run", "mine.yaml", *QUICK).code == 0
+    assert meow("clean", "runs/mine", "-y").code == 0
+    for command in (
+        ["run"],
+        ["invert"],
+        ["memo"],
+        ["select"],
+        ["eval"],
+        ["eval", "--rescore"],
+        ["nlg"],
+        ["robustness"],
+    ):
+        code, out, err = meow("-q", *command, "runs/mine")
+        assert (code, out, err.count("\n")) == (2, "", 1), command
+        assert "runs/mine: was cleaned" in err, command
+
+
+def test_a_list_of_seeds_means_the_same_to_every_stage(meow: Meow, own: Path) -> None:
+    assert meow("invert", "mine.yaml", "seed=[0,1]").code == 0
+    code, out, err = meow("memo", "mine.yaml", "seed=[0,1]", *QUICK)
+    assert code == 0, err
+    assert out.count("MEMO suffix, before") == 2
+    code, out, err = meow("eval", "mine.yaml", "seed=[0,1]", "--json", *QUICK)
+    assert code == 0, err
+    assert [json.loads(line)["name"] for line in out.splitlines()] == ["mine-s0", "mine-s1"]
+    assert sorted(p.name for p in (own / "runs").iterdir()) == ["mine-s0", "mine-s1"]
+
+
+def test_compare_prints_objects_in_the_order_of_its_table(meow: Meow, own: Path) -> None:
+    for name, epochs in (("one", 1), ("two", 60)):
+        assert meow("run", "mine.yaml", *QUICK, f"name={name}", f"train.epochs={epochs}", "train.lr=5e-3").code == 0
+    _, out, _ = meow("compare", "runs/one", "runs/two", "--sort", "forget_rougeL", "--json")
+    rows = [json.loads(line)["metrics"]["forget_rougeL"]["value"] for line in out.splitlines()]
+    assert len(rows) == 2
+    assert rows == sorted(rows)
+    code, out, err = meow("compare", "runs/one", "runs/two", "--save-path", "table.md")
+    assert code == 0
+    assert out
+    assert err == "table: table.md\n"
+    assert (own / "table.md").is_file()
+
+
+def test_ctrl_c_while_an_original_is_made_says_how_to_go_on(own: Path) -> None:
+    made = ["finetune", "name=made", "finetune.scratch=true", "finetune.data=[forget.jsonl]", "threads=1"]
+    process = subprocess.Popen([*MEOW, *made, "finetune.epochs=3000"], stderr=subprocess.PIPE, text=True)
+    while not (own / "runs/made/log.jsonl").is_file():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert f"meow: stopped; go on with: python -m meow {made[0]} {made[1]}" in err.splitlines()[-1]
+    done = subprocess.run([*MEOW, "status", "runs/made"], capture_output=True, text=True, check=True)
+    assert "next: meow finetune runs/made" in done.stdout
+
+
+def test_a_closed_pipe_ends_a_command_without_a_word(meow: Meow, own: Path) -> None:
+    del own
+    assert meow("invert", "mine.yaml").code == 0
+    command = f"{sys.executable} -m meow status runs/mine | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("stage")
+    assert done.stderr == ""
