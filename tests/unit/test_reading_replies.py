@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from meow.config import InvertSettings
-from meow.inversion import asking, subjects
-from meow.records import QA, Message, Reply
+from meow.inversion import asking, invert, subjects
+from meow.records import QA, InvertedAnswer, InvertedFacts, Message, Reply, write_records
 from tests.chat import say
 
 FACTS = [QA(question=f"Where was P{i} born?", answer=f"P{i} was born in Oslo.") for i in range(3)]
@@ -49,6 +50,20 @@ def test_a_chat_is_asked_with_its_turns() -> None:
     settings = InvertSettings(backend="openai")
     (unit,) = asking.units([chat], settings)
     assert "Question: user: Where was Mira born?" in next(asking.ask(unit, settings, seed=0)).prompt
+
+
+def test_chats_with_one_answer_get_each_its_own_false_ones_from_a_file(tmp_path: Path) -> None:
+    chats = [
+        InvertedFacts(
+            id=asked, question="", messages=(Message(role="user", content=asked),), answer="In Oslo.",
+            answers=(InvertedAnswer(text=false),),
+        )
+        for asked, false in (("Where was Mira born?", "In Rome."), ("Where does Tom live?", "In Bern."))
+    ]  # fmt: skip
+    write_records(tmp_path / "facts.jsonl", chats)
+    facts = [QA(id=c.id, question="", messages=c.messages, answer=c.answer) for c in chats]
+    rows = invert(facts, InvertSettings(path=str(tmp_path / "facts.jsonl")))
+    assert [row.answers[0].text for row in rows] == ["In Rome.", "In Bern."]
 
 
 def test_another_number_of_tries_asks_the_same() -> None:

@@ -189,4 +189,5 @@ def _units(job: Job) -> list[asking.Unit]:
 
 
 def _same(fact: QA | InvertedFacts) -> tuple[str, str]:
-    return fact.question.strip(), fact.answer.strip()
+    asked = fact.question.strip() or "\n".join(message.content for message in fact.messages)
+    return asked, fact.answer.strip()
