@@ -78,11 +78,11 @@ def test_another_number_of_tries_asks_the_same() -> None:
 
 
 def test_time_grows_with_the_facts_and_not_with_their_square() -> None:
-    facts = [QA(question=f"Where was Mira{i} Holt{i} born?", answer="In Oslo.") for i in range(4000)]
+    facts = [QA(question=f"Where was Mira{i} Holt{i} born?", answer="In Oslo.") for i in range(10_000)]
     subjects(facts[:10])
     started = time.process_time()
-    assert len({subject.key for subject in subjects(facts)}) == 4000
-    assert time.process_time() - started < 2
+    assert len({subject.key for subject in subjects(facts)}) == 10_000
+    assert time.process_time() - started < 3
 
 
 def _requests(unit: asking.Unit, settings: InvertSettings) -> list[asking.Request]:
