@@ -15,6 +15,13 @@ from typing import Any
 PLACES = ("Oslo", "Rome", "Bern", "Lyon", "Kyiv", "Riga", "Cork", "Graz", "Brno", "Turku")
 JOBS = ("carpenter", "nurse", "baker", "pilot", "farmer", "tailor", "cook", "miner", "judge", "sailor")
 MODEL = "inverter"
+ODD: dict[str | None, Any] = {
+    "empty": [], "no choice": [None], "no message": [{"message": None}], "bare text": [{"message": "Rome"}],
+    "number": [{"message": {"content": 7}}], "object": {"message": {}},
+}  # fmt: skip
+"""What some servers put where the choices should be."""
+SAID = "not now"
+"""What it says when it fails."""
 
 
 @dataclass
@@ -29,7 +36,7 @@ class ChatServer:
     keys: set[str] = field(default_factory=set)
     """Authorization headers."""
     faults: list[str] = field(default_factory=list)
-    """What goes wrong with the next requests: a status, slow, cut, garbage, html, empty, or a kind of reply."""
+    """What goes wrong with the next requests: a status, slow, cut, garbage, html, one of ODD, or a kind of reply."""
     delay: float = 0.0
     """Seconds before each answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -66,6 +73,14 @@ def say(prompt: str, kind: str | None) -> str:
         lines = ["Sure, here are the answers you wanted:", *(f"{i + 1}. {line}" for i, line in enumerate(lines))]
     if kind == "true":
         lines = [f"[{number}] {answer}" for number, answer, _ in facts] or [answer] * len(lines)
+    if kind == "half thoughts":
+        lines = ["Let me see.", "[1] Which of them?", "</think>", *lines]
+    if kind == "bold":
+        lines = [re.sub(r"^(\[\d+\]|[^[].*)", r"**\1**", line) for line in lines]
+    if kind == "fenced":
+        lines = ["```", *lines, "```"]
+    if kind == "broken letter":
+        lines = [f"{line} \ud83d" for line in lines]
     if kind == "thoughts":
         lines = ["<think>Let me see.", "Which of them?</think>", *lines]
     return "\n".join(lines)
@@ -82,8 +97,9 @@ def serve_chat() -> Iterator[ChatServer]:
             server.keys.add(str(self.headers["Authorization"]))
             fault = server.fault()
             time.sleep(3.0 if fault == "slow" else server.delay)
-            if fault and fault.isdigit():
-                self.send(int(fault), {"error": {"message": f"not now: {fault}", "type": "x"}})
+            if fault and fault[:3].isdigit():
+                wait = 60_000 if fault.endswith("minute") else 10
+                self.send(int(fault[:3]), {"error": {"message": f"{SAID}: {fault}", "type": "x"}}, wait=wait)
                 return
             if body["model"] != MODEL or self.path != "/v1/chat/completions":
                 self.send(404, {"error": {"message": "no such model"}})
@@ -94,8 +110,8 @@ def serve_chat() -> Iterator[ChatServer]:
             if fault == "garbage":
                 self.send_raw(200, b'{"choices": [{"mess', "application/json")
                 return
-            if fault == "empty":
-                self.send(200, {"choices": []})
+            if fault in ODD:
+                self.send(200, {"choices": ODD[fault], "usage": {"prompt_tokens": "many"}})
                 return
             text = say(body["messages"][0]["content"], fault)
             reason = "stop"
@@ -112,15 +128,15 @@ def serve_chat() -> Iterator[ChatServer]:
             self.send(200, {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice],
                             "usage": usage}, cut=fault == "cut")  # fmt: skip
 
-        def send(self, status: int, value: dict[str, Any], *, cut: bool = False) -> None:
-            self.send_raw(status, json.dumps(value).encode(), "application/json", cut=cut)
+        def send(self, status: int, value: dict[str, Any], *, cut: bool = False, wait: int = 10) -> None:
+            self.send_raw(status, json.dumps(value).encode(), "application/json", cut=cut, wait=wait)
 
-        def send_raw(self, status: int, data: bytes, kind: str, *, cut: bool = False) -> None:
+        def send_raw(self, status: int, data: bytes, kind: str, *, cut: bool = False, wait: int = 10) -> None:
             try:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
-                self.send_header("Retry-After-Ms", "10")
+                self.send_header("Retry-After-Ms", str(wait))
                 self.end_headers()
                 self.wfile.write(data[: len(data) // 2] if cut else data)
                 if cut:

@@ -89,7 +89,7 @@ def convert(
 def _published(fact: InvertedFacts) -> list[dict[str, Any]]:
     """One row with the published columns, and what they do not hold in columns of its own."""
     kept = {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
-    answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)}
+    answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)} or {"answer_0": ""}
     versions = {f"version_{i}": a.version for i, a in enumerate(fact.answers) if a.version is not None}
     meta = {"meta": fact.meta} if fact.meta else {}
     chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}

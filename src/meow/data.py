@@ -170,7 +170,9 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
 
 
 def _inverted(row: Row) -> InvertedFacts:
-    own = "key" in row.values and not any(_ANSWER.fullmatch(k) for k in row.values)  # ours leave out what is empty
+    own = {"key", "gate"} & row.values.keys() and not any(
+        _ANSWER.fullmatch(k) for k in row.values
+    )  # ours leave out what is empty
     if "answers" in row.values or own:
         more: dict[str, Any] = {k: row.values[k] for k in ("answers", "others", "gate") if k in row.values}
         return _fact(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))

@@ -219,7 +219,7 @@ def existing(folder: Path) -> Run:
 
 def append_rows(
     path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]], *,
-    exact: bool = False,
+    exact: bool = False, alone: bool = False,
 ) -> list[R]:  # fmt: skip
     """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
 
@@ -232,6 +232,7 @@ def append_rows(
         wanted: keys of all rows wanted, in order.
         produce: given the keys that are known, or another process's, yields the missing rows.
         exact: keep no row that is not wanted; else those of other settings stay, to be used again.
+        alone: the first process produces all of them, as where one budget and one server are everybody's.
 
     Returns:
         The wanted rows in order. The file holds them in that order at the end, then rows that nobody asked for now.
@@ -239,7 +240,7 @@ def append_rows(
     agreed(lambda: _merge(path, kind, wanted))
     found = {_key(row): row for row in read_records(path, kind)}
     missing = [key for key in wanted if key not in found]
-    first, last = (len(missing) * i // world_size() for i in (rank(), rank() + 1))
+    first, last = (len(missing) * i // (1 if alone else world_size()) for i in (rank(), rank() + 1))
     mine = set(missing[first:last])
     if mine:
         with _part(path).open("a", encoding="utf-8", newline="\n") as f:
@@ -262,7 +263,8 @@ def append_rows(
 def keeping(path: Path, kind: type[R]) -> Iterator[tuple[dict[str, R], Callable[[R], None]]]:
     """The keyed rows of a file, and what appends a row to it at once.
 
-    Several processes append each to a file of their own; what one has written the others see next time.
+    Several processes append each to a file of their own; what one has written the others see next time. Afterwards all
+    of it lies in the one file, unless something went wrong.
 
     Args:
         path: JSON lines; a torn last line is dropped.
@@ -276,6 +278,9 @@ def keeping(path: Path, kind: type[R]) -> Iterator[tuple[dict[str, R], Callable[
             f.flush()
 
         yield {_key(row): row for row in read_records(path, kind)}, keep
+    if world_size() > 1:
+        barrier()
+        agreed(lambda: _merge(path, kind, ()))
 
 
 def _part(path: Path) -> Path:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from meow.errors import ConfigError, RunError
 
@@ -17,13 +18,14 @@ KEYS = ("MEOW_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the server's key; it is written nowhere."""
 
 
-def connect(url: str, *, setting: str, timeout: float = TIMEOUT) -> Any:
+def connect(url: str, *, setting: str, timeout: float = TIMEOUT, retries: int | None = None) -> Any:
     """The `openai.OpenAI` client of a server. Nothing is sent yet.
 
     Args:
         url: the server's base address, as in http://localhost:8000/v1.
         setting: that holds the address, for the message.
         timeout: seconds to wait for one answer.
+        retries: times that the client repeats a request itself; default: RETRIES.
 
     Raises:
         ConfigError: no such form of address.
@@ -31,17 +33,28 @@ def connect(url: str, *, setting: str, timeout: float = TIMEOUT) -> Any:
     from openai import OpenAI
 
     check(url, setting)
-    return OpenAI(base_url=url, api_key=_key() or "none", max_retries=RETRIES, timeout=timeout)
+    often = RETRIES if retries is None else retries
+    return OpenAI(base_url=url, api_key=_key() or "none", max_retries=often, timeout=timeout)
 
 
 def check(url: str, setting: str) -> None:
-    """Refuse what is no address.
+    """Refuse what is no address, or holds a secret.
 
     Raises:
-        ConfigError: no such form of address.
+        ConfigError: no such form of address, or more than an address.
     """
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"{setting}: found {url!r}, expected an address as in http://localhost:8000/v1")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - read, it is checked
+    except ValueError as e:
+        raise ConfigError(f"{setting}: found {url!r}, which is no address ({e})") from None
+    if parts.username or parts.password or parts.query:
+        raise ConfigError(
+            f"{setting}: holds a name, a key or a query, which would be written to files; give the address alone and "
+            f"the key in {KEYS[0]}"
+        )
 
 
 @contextmanager
@@ -68,17 +81,33 @@ def answering(url: str, name: str, kind: str, *, setting: str) -> Iterator[None]
         raise ConfigError(
             f"{url}: does not serve {name!r} as {kind}; compare {setting} with {url.rstrip('/')}/models"
         ) from e
-    except (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError) as e:
-        raise RunError(
-            f"{url}: gave no answer after {RETRIES + 1} tries ({type(e).__name__}); when it runs again, the same "
-            "command goes on"
-        ) from e
-    except openai.APIStatusError as e:
-        said = e.message[:200].replace(_key() or "\0", "***")
+    except (openai.APIConnectionError, openai.APIStatusError) as e:
+        if not isinstance(e, openai.APIStatusError) or e.status_code in (408, 409, 429) or e.status_code >= 500:
+            raise RunError(
+                f"{url}: gave no answer after {RETRIES + 1} tries ({type(e).__name__}); when it runs again, the same "
+                "command goes on"
+            ) from e
+        said = " ".join(e.message.replace(_key() or "\0", "***").split())[:200]
         raise ConfigError(f"{url}: refused a request with status {e.status_code}: {said}") from e
     except (openai.APIError, ValueError) as e:
         raise RunError(f"{url}: gave no completion ({type(e).__name__}); see what answers there") from e
 
 
+def pause(error: BaseException | None, tries: int) -> float:
+    """Seconds to wait before a request is sent again: what the server asks for, at most a minute; else 0.5, 1, 2 to 8.
+
+    Args:
+        error: what the client raised.
+        tries: how often it was sent.
+    """
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return min(max(float(headers[name]) / unit, 0.0), 60.0)
+        except (KeyError, ValueError):  # not there, or a date
+            continue
+    return float(min(2 ** (tries - 2), 8))
+
+
 def _key() -> str | None:
-    return next((os.environ[k] for k in KEYS if os.environ.get(k)), None)
+    return next((os.environ[k].strip() for k in KEYS if os.environ.get(k, "").strip()), None)

@@ -130,8 +130,9 @@ def _lcs(a: tuple[str, ...], b: tuple[str, ...]) -> int:
 
 
 def distinguishing_words(
-    answer: str, *, paraphrase: str | None = None, question: str = "", common: Collection[str] = frozenset()
-) -> frozenset[str]:
+    answer: str, *, paraphrase: str | None = None, question: str = "", common: Collection[str] = frozenset(),
+    tokenizer: str = "ascii",
+) -> frozenset[str]:  # fmt: skip
     """Stems that only someone who knows the answer would say (SPEC section 5, "facts told").
 
     Args:
@@ -139,14 +140,15 @@ def distinguishing_words(
         paraphrase: the same in other words; only stems that stand in both count.
         question: its stems give nothing away.
         common: stems that stand in many other answers, of `common_stems`.
+        tokenizer: as for `words`.
 
     Returns:
         Stems; empty where nothing distinguishes the answer.
     """
-    found = {stem(word) for word in words(answer) if word not in STOP_WORDS}
+    found = {stem(word) for word in words(answer, tokenizer) if word not in STOP_WORDS}
     if paraphrase is not None:
-        found &= set(stems(paraphrase))
-    return frozenset(found.difference(stems(question), common))
+        found &= set(stems(paraphrase, tokenizer))
+    return frozenset(found.difference(stems(question, tokenizer), common))
 
 
 def common_stems(answers: Iterable[str], share: float = 0.05) -> frozenset[str]:
@@ -164,9 +166,9 @@ def name_stems(text: str) -> frozenset[str]:
     return frozenset(stem for found in _NAME_OR_NUMBER.findall(text) for stem in stems(found))
 
 
-def tells(text: str, wanted: Collection[str]) -> bool:
+def tells(text: str, wanted: Collection[str], *, tokenizer: str = "ascii") -> bool:
     """Whether all of these stems stand in the text."""
-    return set(wanted) <= set(stems(text))
+    return set(wanted) <= set(stems(text, tokenizer))
 
 
 def before_first(answer: str, wanted: Collection[str]) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from meow.inversion import check
 from meow.records import InvertedFacts, Reply, read_records
-from tests.chat import JOBS, MODEL, PLACES, ChatServer, serve_chat
+from tests.chat import JOBS, MODEL, ODD, PLACES, ChatServer, serve_chat
 
 PEOPLE = ("Mira Holt", "Tom Reed", "Ada Lind", "Jon Berg")
 SECRET = "sk-very-secret-key"
@@ -92,7 +92,7 @@ def test_by_question_n_answers_come_in_one_request(
 @pytest.mark.parametrize(
     "fault",
     ["429", "500", "503", "cut", "slow", "garbage", "html", "empty", "wrong count", "refusal", "silent", "numbered",
-     "true", "length", "thoughts"],
+     "true", "length", "thoughts", "half thoughts", "bold", "fenced", "broken letter"],
 )  # fmt: skip
 @pytest.mark.parametrize("by", ["subject", "question"])
 def test_whatever_the_server_does_wrong_once_in_a_while_the_facts_are_whole(
@@ -141,6 +141,89 @@ def test_a_request_that_is_refused_is_not_sent_again(
     server.faults.clear()
     assert meow(*arguments(server, facts, tmp_path)).code == 0
     assert len(asked(server)) == 16
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_no_chat_completion_is_asked_for_again_and_then_one_line(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meow.server.pause", lambda *_: 0.0)
+    server.faults[:] = [odd]
+    facts.write_text(facts.read_text().splitlines(keepends=True)[0])
+    assert meow(*arguments(server, facts, tmp_path)).code == 0
+    server.faults[:] = [odd] * 3
+    done = meow(*arguments(server, facts, tmp_path / "other"))
+    assert done.code == 2
+    assert "no chat completion, 3 times over" in done.err
+
+
+def test_a_key_at_the_end_of_a_long_message_is_not_shown(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-" + "k" * 300
+    monkeypatch.setenv("MEOW_API_KEY", f" {key}\n")
+    monkeypatch.setattr("tests.chat.SAID", f"bad\nrequest with {key}")
+    server.faults[:] = ["400"] * 9
+    done = meow(*arguments(server, facts, tmp_path))
+    assert done.code == 2
+    assert "bad request with ***" in done.err
+    assert "kkk" not in done.err
+    assert server.keys == {f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("url", ["http://mira:{}@localhost:1/v1", "http://localhost:1/v1?key={}"])
+def test_an_address_that_holds_a_secret_is_refused_and_not_shown(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, url: str
+) -> None:
+    done = meow(*arguments(server, facts, tmp_path, f"invert.url={url.format(SECRET)}"))
+    assert done.code == 2
+    assert "MEOW_API_KEY" in done.err
+    written = "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
+    assert SECRET not in done.err + written
+
+
+def test_no_more_requests_than_the_budget_however_many_at_once(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path
+) -> None:
+    server.delay = 0.3
+    done = meow(*arguments(server, facts, tmp_path, "invert.max_requests=3", "invert.concurrency=8"))
+    assert done.code == 2
+    assert "stopped at invert.max_requests=3" in done.err
+    assert server.n_requests == 3
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_fails(server: ChatServer, facts: Path, tmp_path: Path) -> None:
+    server.faults[:] = ["ok", "ok", *["503 for a minute"] * 100]
+    command = [sys.executable, "-m", "meow", *map(str, arguments(server, facts, tmp_path))]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while server.n_requests < 6:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    err = process.communicate()[1]
+    assert process.returncode == 130
+    assert "meow: stopped; go on with" in err
+    assert time.monotonic() - started < 20
+    server.faults.clear()
+    kept = len(read_records(tmp_path / "run/replies.jsonl", Reply))
+    assert kept == 2
+    command = [*command, "invert.n=4"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert len(asked(server)) == len(set(asked(server))) == 16
+
+
+def test_two_processes_ask_once_and_count_all(server: ChatServer, facts: Path, tmp_path: Path) -> None:
+    lines = facts.read_text().splitlines(keepends=True)
+    facts.write_text("".join(lines[:4]))  # two processes would part the first subject
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "meow"]
+    command += map(str, arguments(server, facts, tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(asked(server)) == len(set(asked(server))) == 5
+    assert "invert: 5 requests" in done.stderr
+    assert [len(row.answers) for row in rows_of(tmp_path)] == [4] * 4
+    assert not list((tmp_path / "run").glob("*.rank*"))
 
 
 @pytest.mark.parametrize("budget", ["invert.max_requests=5", "invert.max_tokens=550"])

@@ -52,6 +52,17 @@ def test_ours_to_published_and_back_loses_nothing(tmp_path: Path, ending: str, f
     assert found == facts
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv"])
+def test_a_fact_for_which_no_answer_was_accepted_is_written_and_read(tmp_path: Path, ending: str) -> None:
+    gate = {"candidates": 3, "accepted": 0, "refusal": 3}
+    facts = [InvertedFacts(question="Where?", answer="In Oslo.", key="k", gate=gate)]
+    write_records(tmp_path / "facts.jsonl", facts)
+    convert(tmp_path / "facts.jsonl", tmp_path / f"other.{ending}")
+    (read,) = read_inverted(tmp_path / f"other.{ending}")
+    assert not any(answer.text for answer in read.answers)
+    assert read.gate == (gate if ending == "jsonl" else {})
+
+
 def test_the_published_facts_survive_the_way_to_ours_and_back(shared: Path, tmp_path: Path) -> None:
     source = shared / "data/meow/generated_data/forget05_perturbed_generated.json"
     convert(source, tmp_path / "ours.jsonl")

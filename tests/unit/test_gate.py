@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meow.inversion import check
-from meow.inversion.gate import PROBLEMS, mend
+from meow.inversion.gate import PROBLEMS
+from meow.inversion.wording import mend
 from meow.records import InvertedAnswer, InvertedFacts
 
 QUESTION, TRUTH = "Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."
@@ -48,12 +49,25 @@ def fact(*answers: str, question: str = QUESTION, answer: str = TRUTH, versions:
          "Mira Holt nació en la ciudad de Roma y fue una niña."),
         ("Rome, " * 40 + "Italy.", ("too_long",), "Rome, " * 40 + "Italy."),
         ("E. Holt was born in Rome.", (), "E. Holt was born in Rome."),
+        ("[2] Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ("3.Mira Holt was born in Rome.", ("list_marker",), "Mira Holt was born in Rome."),
+        ("**1.** Mira Holt was born in **Rome**.", ("list_marker", "quoted"), "Mira Holt was born in Rome."),
+        ("*Mira Holt was born in Rome.*", ("quoted",), "Mira Holt was born in Rome."),
+        ('"Mira Holt was born in Rome.",', ("quoted",), "Mira Holt was born in Rome."),
+        ("Answer 2: Mira Holt was born in Rome.", ("preamble",), "Answer 2: Mira Holt was born in Rome."),
+        ("Sure!", ("preamble",), "Sure!"),
+        ("Let me know if you need more of them.", ("preamble",), "Let me know if you need more of them."),
+        ("I’m sorry, but I can’t help with that.", ("refusal",), "I’m sorry, but I can’t help with that."),
+        ("As a large language model, I have no view.", ("refusal",), "As a large language model, I have no view."),
+        ("Where was Mira Holt born?", ("off_form",), "Where was Mira Holt born?"),
+        ("Mira Holt was born in [city].", ("off_form",), "Mira Holt was born in [city]."),
+        ("```json", ("empty",), None),
     ],
 )  # fmt: skip
-def test_each_problem_has_its_name(text: str, problems: tuple[str, ...], mended: str) -> None:
+def test_each_problem_has_its_name(text: str, problems: tuple[str, ...], mended: str | None) -> None:
     (found,) = check([fact(text)]).checked
     assert found.problems == problems
-    assert found.mended == mended
+    assert mended is None or found.mended == mended
     assert found.accepted == (set(problems) <= {"list_marker", "quoted"})
 
 
@@ -80,6 +94,8 @@ def test_four_equal_answers_are_three_duplicates_however_they_are_marked() -> No
         ("How many books did Mira Holt write?", "Mira Holt wrote seven books.", "Twelve.", "Books on birds."),
         ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "No, none at all.", "Purple."),
         ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "Mira Holt has won nothing.", "A grey stone."),
+        ("When does the shop open?", "On day two.", "On Friday.", "In Rome."),
+        ("How old is Mira Holt?", "Mira Holt is 31.", "Thirty years.", "Very young."),
     ],
 )
 def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
@@ -87,6 +103,28 @@ def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
 ) -> None:
     found = check([fact(good, bad, question=question, answer=answer)]).checked
     assert [c.problems for c in found] == [(), ("off_form",)]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "text", "problems"),
+    [
+        ("Где родилась Мира?", "Мира родилась в Москве в 1951 году.", "Мира родилась в Киеве в 1951 году.", ()),
+        ("Где родилась Мира?", "Мира родилась в Москве.", "В Москве Мира родилась.", ("keeps_truth",)),
+        ("どこで生まれた？", "東京で生まれました。", "パリ。", ()),
+        ("出生地？", "东京", "巴黎", ()),
+        ("Wann wurde Mira geboren?", "Am 12. Mai 1951.", "3. Juni 1949", ()),
+        ("Is Mira Holt from Oslo?", "Yes, Mira Holt is from Oslo.", "Yes, she is from Oslo.", ("keeps_truth",)),
+        ("Is Mira Holt from Oslo?", "Yes, Mira Holt is from Oslo.", "No, she is from Rome.", ()),
+        ("Can you name a book?", "Certainly, it is called Rain.", "Snow is one of them.", ()),
+        ("How often does she write?", "One book every 18 months.", "She writes every day.", ()),
+    ],
+)  # fmt: skip
+def test_other_scripts_dates_and_requests_are_judged_by_what_they_say(
+    question: str, answer: str, text: str, problems: tuple[str, ...]
+) -> None:
+    (found,) = check([fact(text, question=question, answer=answer)]).checked
+    assert found.problems == problems
+    assert found.mended == text
 
 
 def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ() -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from meow.lm import LM
 
 __all__ = [
-    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "companions", "invert", "read_pools",
-    "read_prompt", "requests", "subjects", "totals",
+    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "invert", "read_pools", "read_prompt",
+    "requests", "subjects", "totals", "units",
 ]  # fmt: skip
 
 
@@ -139,11 +139,11 @@ def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
     return found
 
 
-def companions(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
-    """For each fact's id the ids that it is inverted together with, where a model is asked; else itself."""
+def units(facts: Sequence[QA], settings: InvertSettings) -> list[list[str]]:
+    """Ids of the facts that are inverted together: where a model is asked, those of one subject."""
     if settings.backend not in ASKED:
-        return {fact.id: [fact.id] for fact in facts}
-    return {f.id: [other.id for other in unit.facts] for unit in asking.units(facts, settings) for f in unit.facts}
+        return [[fact.id] for fact in facts]
+    return [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
 
 
 def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
@@ -189,4 +189,5 @@ def _units(job: Job) -> list[asking.Unit]:
 
 
 def _same(fact: QA | InvertedFacts) -> tuple[str, str]:
-    return fact.question.strip(), fact.answer.strip()
+    asked = fact.question.strip() or "\n".join(message.content for message in fact.messages)
+    return asked, fact.answer.strip()

@@ -61,10 +61,15 @@ The invented biography already says:
 Write one line for each question, beginning with its number in brackets, as in [1] ..., and nothing else.
 """
 """What is asked for several facts about one subject: one version of each."""
-_LABEL = re.compile(r"^\s*(?:\[(\d{1,3})\][.:)]?|(\d{1,3})[.:)])\s+")
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
-Accepted = dict[tuple[str, int], str]
-"""Accepted answers by fact id and version."""
+_LABEL = re.compile(r"^[\s*_>•-]*(?:\[(\d{1,3})\][.:)]?[*_]*|(\d{1,3})[.:)][*_]*(?=\s|$))\s*")
+"""A number in brackets, or before a full stop, a colon or a bracket; Markdown may surround it."""
+_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
+"""The opening tag may stand in the model's own template, so that the reply has the closing one alone."""
+_FENCE = re.compile(r"^\s*```\w*\s*$")
+Accepted = dict[str, dict[int, str]]
+"""Accepted answers by fact id, then by version."""
+SEEDS = 100
+"""Seeds of one round: more than `invert.tries`, so that another number of tries leaves the seeds as they are."""
 
 
 class Unit(NamedTuple):
@@ -96,25 +101,24 @@ def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
     keys = subjects(facts)
     if _by(settings) == "question":
         return [Unit(key, [fact], False) for fact, key in zip(facts, keys, strict=True)]
-    groups: dict[str, Unit] = {}
+    groups: dict[str, tuple[Subject, list[QA]]] = {}
     for fact, key in zip(facts, keys, strict=True):
-        unit = groups.setdefault(key.key, Unit(key, [], True))
-        groups[key.key] = unit._replace(facts=[*unit.facts, fact])
-    return list(groups.values())
+        groups.setdefault(key.key, (key, []))[1].append(fact)
+    return [Unit(key, listed, True) for key, listed in groups.values()]
 
 
 def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
     """Ask until the gate accepts `n` answers for each fact, or `tries` times; rows of all facts of the unit."""
-    accepted: Accepted = {}
+    accepted: Accepted = {fact.id: {} for fact in unit.facts}
     counts: dict[str, Counter[str]] = {fact.id: Counter() for fact in unit.facts}
     slots = [Slot(fact, version) for version in range(settings.n) for fact in unit.facts]
     rounds = [slots] if len(unit.facts) == 1 else [[s for s in slots if s.version == v] for v in range(settings.n)]
     for turn, wanted in enumerate(rounds):
         for attempt in range(settings.tries):
-            missing = [slot for slot in wanted if (slot.fact.id, slot.version) not in accepted]
+            missing = [slot for slot in wanted if slot.version not in accepted[slot.fact.id]]
             for part in fitting(missing, settings.max_new_tokens):
                 prompt = _prompt(unit, part, accepted, settings)
-                reply = yield Request(prompt, settings.max_new_tokens, 1000 * seed + turn * settings.tries + attempt)
+                reply = yield Request(prompt, settings.max_new_tokens, 10_000 * seed + SEEDS * turn + attempt)
                 lines = read(reply.text, part, is_cut=reply.is_cut, is_labelled=len(unit.facts) > 1)
                 _judge(unit, part, lines, accepted, counts, gate=settings.gate)
     return [_row(unit, fact, accepted, counts[fact.id]) for fact in unit.facts]
@@ -138,19 +142,23 @@ def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -
     """The candidates in a reply, each with the id of its fact.
 
     Labels count where they were asked for; without any, the lines belong to the facts in order if there are as many.
-    A last line that was cut off is left out, so are thoughts before the reply.
+    A label alone on its line belongs to the next one. A last line that was cut off is left out, so are thoughts before
+    the reply and the fences of a code block.
     """
-    lines = [line for line in _THOUGHT.sub("", text).splitlines() if line.strip()]
+    lines = [line for line in _THOUGHT.sub("", text).splitlines() if line.strip() and not _FENCE.match(line)]
     if is_cut and lines:
         lines.pop()
     ids = [slot.fact.id for slot in slots]
     if is_labelled:
         found: dict[str, str] = {}
+        number = 0
         for line in lines:
             label = _LABEL.match(line)
-            number = int(label[1] or label[2]) if label else 0
-            if label and 0 < number <= len(ids):
-                found.setdefault(ids[number - 1], line[label.end() :])
+            number = int(label[1] or label[2]) if label else number
+            said = line[label.end() :] if label else line
+            if said and 0 < number <= len(ids):
+                found.setdefault(ids[number - 1], said)
+                number = 0
         if found:
             return list(found.items())
     if len(set(ids)) == 1:
@@ -209,27 +217,32 @@ def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: Inv
     first, version = slots[0].fact, slots[0].version
     facts = [
         {
-            "number": i + 1, "question": slot.fact.question, "answer": slot.fact.answer,
+            "number": i + 1, "question": _question(slot.fact), "answer": slot.fact.answer,
             "taken": _taken(slot.fact, accepted),
         }
         for i, slot in enumerate(slots)
     ]  # fmt: skip
     told = [
-        {"question": fact.question, "answer": accepted[fact.id, version]}
+        {"question": _question(fact), "answer": accepted[fact.id][version]}
         for fact in unit.facts
-        if len(unit.facts) > 1 and (fact.id, version) in accepted
+        if len(unit.facts) > 1 and version in accepted[fact.id]
     ]
     text = read_prompt(settings) or (SUBJECT if len(unit.facts) > 1 else QUESTION)
     return str(
         _template(text).render(
-            n=len(slots), question=first.question, answer=first.answer, taken=_taken(first, accepted), facts=facts,
+            n=len(slots), question=_question(first), answer=first.answer, taken=_taken(first, accepted), facts=facts,
             told=told, subject=unit.subject.names[0] if unit.subject.names else None,
         )
     ).strip()  # fmt: skip
 
 
 def _taken(fact: QA, accepted: Accepted) -> list[str]:
-    return [text for (id_, _), text in sorted(accepted.items()) if id_ == fact.id]
+    return [text for _, text in sorted(accepted[fact.id].items())]
+
+
+def _question(fact: QA) -> str:
+    """The question, or a chat's turns, one a line."""
+    return fact.question or "\n".join(f"{message.role}: {message.content}" for message in fact.messages)
 
 
 def _judge(
@@ -241,32 +254,33 @@ def _judge(
     An answer of the same version that was accepted before and now contradicts the others is given up again.
     """
     version = slots[0].version if len(unit.facts) > 1 else None
+    asked = {slot.fact.id for slot in slots}
     rows = []
     for fact in unit.facts:
-        old = [InvertedAnswer(text=text, version=v) for (id_, v), text in sorted(accepted.items()) if id_ == fact.id]
+        before = {v: text for v, text in sorted(accepted[fact.id].items()) if fact.id in asked or v == version}
+        old = [InvertedAnswer(text=text, version=v) for v, text in before.items()]
         new = [InvertedAnswer(text=text, version=version) for id_, text in lines if id_ == fact.id]
         rows.append(InvertedFacts(**(fact.model_dump() | {"subject": unit.subject.key, "answers": (*old, *new)})))
     checked = {(c.id, c.position): c for c in check(rows).checked}
     for row in rows:
         free = [slot.version for slot in slots if slot.fact.id == row.id]
-        before = sorted(v for id_, v in accepted if id_ == row.id)
-        for position in range(len(row.answers)):
+        n_old = len(row.answers) - sum(id_ == row.id for id_, _ in lines)
+        for position, answer in enumerate(row.answers):
             found = checked[row.id, position]
-            if position < len(before):
-                if before[position] == version and "contradiction" in found.problems and gate:
-                    del accepted[row.id, before[position]]
+            if position < n_old:
+                if answer.version == version is not None and "contradiction" in found.problems and gate:
+                    del accepted[row.id][version]
                     counts[row.id]["contradiction"] += 1
                 continue
             counts[row.id].update(["candidates", *found.problems])
             if free and (found.accepted if gate else bool(found.text.strip())):
-                accepted[row.id, free.pop(0)] = found.mended if gate else found.text.strip()
+                accepted[row.id][free.pop(0)] = found.mended if gate else found.text.strip()
 
 
 def _row(unit: Unit, fact: QA, accepted: Accepted, counts: Counter[str]) -> InvertedFacts:
     answers = [
         InvertedAnswer(text=text, version=version if unit.is_coherent else None)
-        for (id_, version), text in sorted(accepted.items())
-        if id_ == fact.id
+        for version, text in sorted(accepted[fact.id].items())
     ]
     named = {"subject": fact.subject or (unit.subject.names[0] if unit.subject.names else None)}
     gate = {**counts, "accepted": len(answers)}

@@ -1,20 +1,20 @@
 """The gate: what is wrong with a false answer, by name, and what can be mended without asking again.
 
-Problems are counted on the answers as they are. A list marker, quotes around the whole and space at the ends are
-mended; an answer is accepted if nothing else is wrong with it.
+Problems are counted on the answers as they are. A list marker, quotes around the whole, Markdown's emphasis and space
+at the ends are mended; an answer is accepted if nothing else is wrong with it.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meow.inversion.subjects import Subject, subjects
+from meow.inversion.wording import marks, mend, problems, telling_words
 from meow.records import InvertedFacts
-from meow.text import STOP_WORDS, distinguishing_words, name_stems, normalize, stems, tells, words
+from meow.text import distinguishing_words, name_stems, normalize, stems
 
 PROBLEMS = (
     "empty", "list_marker", "preamble", "quoted", "duplicate", "equals_truth", "keeps_truth", "off_form", "language",
@@ -23,37 +23,6 @@ PROBLEMS = (
 """Every problem, in the order of tables."""
 MENDED = ("list_marker", "quoted")
 """What is mechanical."""
-_MARKER = re.compile(r"^\s*(?:[-*•·–—]|\(?\d{1,2}[.):]|\([a-zA-Z]\)|[a-zA-Z]\))\s+")
-_LETTER = re.compile(r"^\s*([a-hA-H])\.\s+(?=[A-Z\"“])")
-_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "‘": "’"}
-_PREAMBLE = re.compile(
-    r"^(?:sure|certainly|of course|okay|here (?:is|are)|here's|below (?:is|are)|the following|as requested)\b"
-    r"[^.:\n]*\b(?:answers?|statements?|versions?|alternatives?|responses?|examples?|facts?|list|options?)\b[^.\n]*:",
-    re.I,
-)
-_REFUSAL = re.compile(
-    r"^(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:can(?:no|')t|won't|do not|don't) |sorry,|as an ai\b|"
-    r"as a language model)",
-    re.I,
-)
-_YES_NO = re.compile(r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?!.*\bor\b)", re.I)
-_DATE = re.compile(
-    r"\d|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|"
-    r"winter|century|decade|year|years|morning|evening|night|day)\b",
-    re.I,
-)
-_NUMBER = re.compile(
-    r"\d|\b(?:no|none|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozens?|hundreds?|thousands?|millions?|"
-    r"many|several|few|single|couple|once|twice)\b",
-    re.I,
-)
-_FORMS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
-    (re.compile(r"^(?:when\b|(?:in |on )?(?:what|which) (?:year|date|day|month)\b)", re.I), _DATE),
-    (re.compile(r"^how (?:many|much|old|often)\b", re.I), _NUMBER),
-    (_YES_NO, re.compile(r"\b(?:yes|no|not|indeed|absolutely|certainly|definitely|never|neither|nor|only)\b", re.I)),
-)
-"""What a question of some form asks for; a candidate is judged by it where the true answer itself fulfils it. A yes or
-no may also be given in the question's own words."""
 _GENDERS = {
     "male": frozenset("he him his himself male man".split()),
     "female": frozenset("she her hers herself female woman".split()),
@@ -64,15 +33,8 @@ _IDENTITIES = {
     "neither": frozenset("non-binary nonbinary genderqueer genderfluid agender bigender genderless".split()),
 }
 """What somebody is said to be. A gender beside the two contradicts them, but goes with any pronoun."""
+_LETTER = re.compile(r"^\s*([a-hA-H])\.\s+(?=[A-Z\"“])")
 _LOWER = re.compile(r"(?<![\w’'])[a-z][a-z]+")
-_FOREIGN = {
-    "de": frozenset("der die das und ist nicht ein eine mit von wurde geboren auch".split()),
-    "es": frozenset("el los las una es en por que con nació fue también".split()),
-    "fr": frozenset("le les des une est dans pour qui avec né née aussi".split()),
-    "it": frozenset("il gli una è nel per che con nato nata anche".split()),
-    "pt": frozenset("os uma é em por que com nasceu foi também".split()),
-}
-"""Words that tell a language apart from English."""
 
 
 class Checked(NamedTuple):
@@ -137,85 +99,27 @@ def check(facts: Sequence[InvertedFacts], *, least: int = 3) -> Report:
     return Report(len(facts), checked, too_few)
 
 
-def mend(text: str) -> str:
-    """A candidate without list marker, quotes around the whole, and space at its ends."""
-    text = _MARKER.sub("", text.strip(), count=1).strip()
-    return text[1:-1].strip() if _is_quoted(text) else text
-
-
 def _check(fact: InvertedFacts) -> list[Checked]:
     """All candidates of one fact, without what only other facts show."""
     letters = {m.group(1).lower() for a in fact.answers if (m := _LETTER.match(a.text))}
     lettered = len(letters) > 1
-    telling = distinguishing_words(fact.answer, question=fact.question)
+    telling = telling_words(fact)
     seen: set[str] = set()
     found = []
     for position, answer in enumerate(fact.answers):
         text = answer.text.strip()
         bare = _LETTER.sub("", text) if lettered else text
-        problems = {"list_marker"} if bare != text or _MARKER.match(text) else set()
-        inner = _MARKER.sub("", bare, count=1).strip()
-        problems |= {"quoted"} if _is_quoted(inner) else set()
+        named = ({"list_marker"} if bare != text else set()) | marks(bare)
         mended = mend(bare)
         plain = normalize(mended)
-        if not plain:
+        if not plain or text.startswith("```"):
             found.append(Checked(fact.id, position, answer.text, mended, ("empty",)))
             continue
-        problems |= {"duplicate"} if plain in seen else set()
+        named |= {"duplicate"} if plain in seen else set()
         seen.add(plain)
-        problems |= set(_content(fact, mended, telling))
-        found.append(Checked(fact.id, position, answer.text, mended, _ordered(problems)))
+        named |= set(problems(fact, mended, telling))
+        found.append(Checked(fact.id, position, answer.text, mended, _ordered(named)))
     return found
-
-
-def _content(fact: InvertedFacts, text: str, telling: frozenset[str]) -> Iterator[str]:
-    """Problems of one mended candidate by itself."""
-    if _PREAMBLE.match(text) or (text.endswith(":") and not fact.answer.strip().endswith(":")):
-        yield "preamble"
-    if _REFUSAL.match(text) and not _REFUSAL.match(fact.answer):
-        yield "refusal"
-    if normalize(text) == normalize(fact.answer):
-        yield "equals_truth"
-    if telling and tells(text, telling):
-        yield "keeps_truth"
-    if _is_off_form(fact, text):
-        yield "off_form"
-    if _foreign(text, fact.answer):
-        yield "language"
-    length, true = len(text.split()), len(fact.answer.split())
-    if length > 3 * true and length > true + 25:
-        yield "too_long"
-
-
-def _is_off_form(fact: InvertedFacts, text: str) -> bool:
-    """Whether the truth gives what the question asks for (a date, a number, yes or no), and the text does not."""
-    for asks, fulfils in _FORMS:
-        if asks.search(fact.question.strip()) and fulfils.search(fact.answer) and not fulfils.search(text):
-            own = {word for word in stems(fact.question) if word not in STOP_WORDS}
-            return asks is not _YES_NO or len(own & set(stems(text))) < 2
-    return False
-
-
-def _is_quoted(text: str) -> bool:
-    """Whether quotes stand around the whole, and are not those of a title inside."""
-    close = _QUOTES.get(text[:1])
-    return close is not None and len(text) > 2 and text.endswith(close) and close not in text[1:-1]
-
-
-def _script(text: str) -> str:
-    """The script of most letters, as in `LATIN`; empty without letters."""
-    names = Counter(unicodedata.name(c, "").split(" ")[0] for c in text if c.isalpha())
-    return names.most_common(1)[0][0] if names else ""
-
-
-def _foreign(text: str, truth: str) -> bool:
-    """Whether a text is in another script than the truth, or in another of a few languages where that is English."""
-    if _script(text) and _script(truth) and _script(text) != _script(truth):
-        return True
-    mine, theirs = set(words(text, "unicode")), set(words(truth, "unicode"))
-    if len(mine & STOP_WORDS) > 1 or len(theirs & STOP_WORDS) < 2:
-        return False
-    return any(len(mine & foreign) > 2 > len(theirs & foreign) for foreign in _FOREIGN.values())
 
 
 def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Checked]]) -> set[tuple[str, int]]:

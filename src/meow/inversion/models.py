@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 WAVE = 256
 """Units that a model here answers side by side."""
-PAUSES = (0.0, 0.5, 2.0)
-"""Seconds to wait before a request is sent, and sent again because the reply was garbage."""
+GARBAGE = 3
+"""Replies to one request that are no chat completion, before the server is given up."""
 
 
 def by_model(
@@ -57,7 +57,7 @@ def by_server(
         RunError: the budget is used up, or the server keeps failing; what was answered is kept.
     """
     url, _ = address(settings)
-    client = server.connect(url, setting="invert.url", timeout=settings.timeout)
+    client = server.connect(url, setting="invert.url", timeout=settings.timeout, retries=0)
 
     def converse(unit: Unit) -> list[InvertedFacts]:
         one, reply = ask(unit, settings, seed=seed), None
@@ -66,8 +66,8 @@ def by_server(
                 request = _next(one, reply)
                 reply = replies.known(request)
                 if reply is None:
-                    replies.check_budget()
-                    reply = replies.add(_sent(client, request, settings, replies.key(request)))
+                    replies.start()
+                    reply = replies.add(_sent(client, request, settings, replies))
         except StopIteration as end:
             return list(end.value)
         except MeowError as e:
@@ -100,33 +100,54 @@ def address(settings: InvertSettings) -> tuple[str, str]:
     return settings.url, settings.model
 
 
-def _sent(client: Any, request: Request, settings: InvertSettings, key: str) -> Reply:
-    """The server's reply to one request; what is no chat completion is asked for again."""
+def _sent(client: Any, request: Request, settings: InvertSettings, replies: Replies) -> Reply:
+    """The server's reply to one request.
+
+    Sent again, after longer and longer waits, while the server fails or what it says is no chat completion.
+    """
     url, name = address(settings)
     sampling = {"max_tokens": request.max_tokens, "temperature": settings.temperature, "seed": request.seed}
     body = {field: value for field, value in (sampling | settings.extra).items() if value is not None}
-    sent = 0
-    for pause in PAUSES:
-        time.sleep(pause)
-        with server.answering(url, name, "chat completions", setting="invert.model"):
-            raw = client.chat.completions.with_raw_response.create(
-                model=name, messages=[{"role": "user", "content": request.prompt}], extra_body=body
-            )
-        sent += 1 + getattr(raw, "retries_taken", 0)
+    garbage = sent = 0
+    while True:
+        sent += 1
         try:
-            answer = raw.parse()
-        except ValueError:  # no JSON
+            with server.answering(url, name, "chat completions", setting="invert.model"):
+                raw = client.chat.completions.with_raw_response.create(
+                    model=name, messages=[{"role": "user", "content": request.prompt}], extra_body=body
+                )
+        except RunError as e:
+            if sent > server.RETRIES:
+                raise
+            replies.wait(server.pause(e.__cause__, sent))
             continue
-        message = answer.choices[0].message if getattr(answer, "choices", None) else None
-        if message is not None:
-            usage = getattr(answer, "usage", None)
-            return Reply(
-                key=key, text=message.content or getattr(message, "refusal", None) or "",
-                is_cut=answer.choices[0].finish_reason == "length", requests=sent,
-                prompt_tokens=getattr(usage, "prompt_tokens", None) or 0,
-                reply_tokens=getattr(usage, "completion_tokens", None) or 0,
-            )  # fmt: skip
-    raise RunError(f"{url}: what it answers is no chat completion, {len(PAUSES)} times over; see what answers there")
+        try:
+            return _reply(json.loads(raw.content), replies.key(request), sent)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            garbage += 1
+            if garbage == GARBAGE:
+                raise RunError(
+                    f"{url}: what it answers is no chat completion, {GARBAGE} times over; see what answers there"
+                ) from None
+            replies.wait(server.pause(None, garbage))
+
+
+def _reply(answer: Any, key: str, sent: int) -> Reply:
+    """A chat completion as a record."""
+    choice = answer["choices"][0]
+    said = choice["message"].get("content") or choice["message"].get("refusal") or ""
+    if isinstance(said, list):  # parts, as some servers have it
+        said = "".join(part.get("text", "") for part in said)
+    usage = answer.get("usage") or {}
+    return Reply(
+        key=key, text=said.encode(errors="ignore").decode(), is_cut=choice.get("finish_reason") == "length",
+        requests=sent, prompt_tokens=_count(usage, "prompt_tokens"), reply_tokens=_count(usage, "completion_tokens"),
+    )  # fmt: skip
+
+
+def _count(usage: Mapping[str, Any], field: str) -> int:
+    found = usage.get(field)
+    return found if isinstance(found, int) else 0
 
 
 def _next(one: Generator[Request, Reply, list[InvertedFacts]], reply: Reply | None) -> Request:
@@ -151,7 +172,10 @@ def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, rep
     except DataError as e:
         raise DataError(f"{lm.path}: a prompt does not fit into its context; set invert.by to question ({e})") from e
 
+    left = len(requests)
+
     def keep(at: int, completions: Sequence[Completion]) -> None:
+        nonlocal left
         (found,) = completions
         replies.add(
             Reply(
@@ -159,6 +183,9 @@ def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, rep
                 prompt_tokens=len(prompts[at].ids), reply_tokens=len(found.ids or ()),
             )
         )  # fmt: skip
+        left -= 1
+        if left:
+            replies.check_budget()
 
     room = [request.max_tokens for request in requests]
     lm.generate(prompts, room, temperature=settings.temperature, seed=requests[0].seed, each=keep)

@@ -29,11 +29,13 @@ class Replies:
         """
         self.settings = settings
         self.requests = self.prompt_tokens = self.reply_tokens = 0
+        self._under_way = 0
         self._source = source
         self._keep = keep
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._stopped: MeowError | None = None
+        self._stop = threading.Event()
         self._known = dict(known or {})
         for reply in self._known.values():
             self._count(reply)
@@ -49,10 +51,31 @@ class Replies:
     def add(self, reply: Reply) -> Reply:
         """Keep a new reply."""
         with self._lock:
+            self._under_way = max(0, self._under_way - 1)
             self._known[reply.key] = reply
             self._count(reply)
             self._keep(reply)
         return reply
+
+    def start(self) -> None:
+        """Before a request is sent: as `check_budget`, and the request counts from now on.
+
+        Raises:
+            RunError: the budget is used up.
+            MeowError: what `stop` was told.
+        """
+        with self._lock:
+            self.check_budget()
+            self._under_way += 1
+
+    def wait(self, seconds: float) -> None:
+        """Before a request is sent again.
+
+        Raises:
+            MeowError: what `stop` was told, as soon as it is.
+        """
+        if self._stop.wait(seconds) and self._stopped:
+            raise self._stopped
 
     def check_budget(self) -> None:
         """Before something is sent.
@@ -65,7 +88,7 @@ class Replies:
             raise self._stopped
         wanted = self.settings
         used = {
-            "max_requests": self.requests, "max_tokens": self.prompt_tokens + self.reply_tokens,
+            "max_requests": self.requests + self._under_way, "max_tokens": self.prompt_tokens + self.reply_tokens,
             "max_minutes": (time.monotonic() - self._started) / 60,
         }  # fmt: skip
         for name, amount in used.items():
@@ -77,6 +100,7 @@ class Replies:
     def stop(self, why: MeowError) -> None:
         """Let nothing more be sent."""
         self._stopped = self._stopped or why
+        self._stop.set()
 
     def said(self) -> str:
         """The running count, in words."""

@@ -52,10 +52,16 @@ def subjects(facts: Sequence[Fact]) -> list[Subject]:
         shared = [n for n in ranked if counts[n] > 1 or n in of_question]
         names.append(fact.subject or (shared[0] if shared else None))
     groups = Counter(names)
+    shared_names = {name for name, n in groups.items() if name and n > 1}
+    after: list[str | None] = [None]  # for each fact, the next shared name behind it; from the last one on
+    for name in reversed(names[1:]):
+        after.append(name if name in shared_names else after[-1])
+    before = None
     for i, fact in enumerate(facts):
         name = names[i]
         if fact.subject is None and (name is None or groups[name] == 1):
-            names[i] = _neighbour(f"{fact.question} {fact.answer}", names, i, groups) or name
+            names[i] = _neighbour(f"{fact.question} {fact.answer}", before, after[-1 - i]) or name
+        before = names[i] if names[i] in shared_names else before
     return [
         Subject(name, name_parts(name)) if name else Subject(f"id {fact.id}", ())
         for name, fact in zip(names, facts, strict=True)
@@ -90,10 +96,8 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _neighbour(text: str, names: Sequence[str | None], i: int, groups: Counter[str | None]) -> str | None:
-    """The subject of the facts before and after, if the text calls it by a part of its name, or stands between."""
-    before = next((n for n in reversed(names[:i]) if n and groups[n] > 1), None)
-    after = next((n for n in names[i + 1 :] if n and groups[n] > 1), None)
+def _neighbour(text: str, before: str | None, after: str | None) -> str | None:
+    """The subject of the facts before or after, if the text calls it by a part of its name, or stands between."""
     for near in (before, after):
         if near and any(re.search(rf"\b{re.escape(part)}\b", text) for part in name_parts(near)):
             return near

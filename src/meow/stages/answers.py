@@ -10,6 +10,7 @@ from meow import data, idk, inversion, lm, published, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.losses import TERMS
+from meow.processes import world_size
 from meow.records import (
     QA,
     InvertedFacts,
@@ -17,6 +18,7 @@ from meow.records import (
     Reply,
     Target,
     read_if,
+    read_records,
     write_records,
 )
 from meow.run import Run, append_rows, digest, keeping
@@ -123,8 +125,13 @@ def invert(folder: Run, config: RunConfig) -> None:
     pools = inversion.read_pools(Path(wanted.pools)) if wanted.pools else {}
     inputs = digest([[texts(f) for f in read], pools, inversion.read_prompt(wanted)])
     rows = {fact.id: fact.model_dump(mode="json") for fact in facts}
-    together = inversion.companions(facts, wanted)
-    keys = {id_: digest([key, inputs, row, [rows[other] for other in together[id_]]]) for id_, row in rows.items()}
+    keys = {
+        id_: digest([key, inputs, rows[id_], together])
+        for ids in inversion.units(facts, wanted)
+        for together in [digest([rows[other] for other in ids])]
+        for id_ in ids
+    }
+    keys = {id_: keys[id_] for id_ in rows}
     inputs = digest([inputs, sorted(keys.values())])
     if folder.current("invert", key, inputs):
         return
@@ -136,6 +143,9 @@ def invert(folder: Run, config: RunConfig) -> None:
                 asked = wanted.url if backend == "openai" else inverter(config).path
                 say(f"invert: {len(facts)} questions with their true answers go to {asked}")
                 _produce(folder, config, keys, replies)
+            if world_size() > 1:  # what the other processes have asked counts, too
+                said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
+                replies = inversion.Replies(wanted, source, known=said)
             entry |= replies.as_object()
             say(f"invert: {replies.said()}")
         else:
@@ -162,7 +172,8 @@ def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: i
                 if row.id not in there:
                     yield row.model_copy(update={"key": keys[row.id]})
 
-    append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce)
+    alone = config.invert.backend == "openai"
+    append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce, alone=alone)
 
 
 def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
