@@ -40,7 +40,7 @@ def command(model: Path, method: str) -> list[str]:
         "forget", "--forget", "forget.jsonl", "--retain", "retain.jsonl", "--method", method, "name=run",
         "--model_name_or_path", str(model), "model.template=qa", "train.epochs=2", "train.batch_size=2",
         "train.lr=1e-3",
-        "invert.path=inverted.json", "memo.stride=20", "memo.max_new_tokens=4", "threads=1",
+        "invert.path=inverted.json", "invert.gate=false", "memo.stride=20", "memo.max_new_tokens=4", "threads=1",
     ]  # fmt: skip
 
 
