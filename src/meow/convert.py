@@ -16,6 +16,7 @@ from meow.records import (
     EvalSample,
     InvertedFacts,
     MemoRecord,
+    Record,
     json_lines,
     read_json,
     read_records,
@@ -69,20 +70,22 @@ def convert(
     form = form or ("meow" if target.suffix == ".jsonl" else "published")
     if form not in FORMS:
         raise ConfigError(f"--form: found {form!r}, expected one of {', '.join(FORMS)}")
-    if form == "memo" and target.suffix == ".jsonl":
-        measured = data.read_memo(source)
-        write_records(target, measured)
-        return len(measured)
+    if form in ("meow", "memo") and target.suffix != ".jsonl":
+        raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
+    if form == "memo":
+        return _rows(target, data.read_memo(source))
     listed = [_reversed(fact) if reverse else fact for fact in data.read_inverted(source)]
     for column in remove:
         listed = _without(listed, column)
-    if form == "meow" and target.suffix == ".jsonl":
-        write_records(target, listed)
-        return len(listed)
-    if form in ("meow", "memo"):
-        raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
+    if form == "meow":
+        return _rows(target, listed)
     rows = [row for fact in listed for row in ROWS[form](fact)]
     WRITERS[target.suffix](target, rows)
+    return len(rows)
+
+
+def _rows(target: Path, rows: Sequence[Record]) -> int:
+    write_records(target, rows)
     return len(rows)
 
 
@@ -91,7 +94,7 @@ def _published(fact: InvertedFacts) -> list[dict[str, Any]]:
     kept = {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
     answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)} or {"answer_0": ""}
     versions = {f"version_{i}": a.version for i, a in enumerate(fact.answers) if a.version is not None}
-    meta = {"meta": fact.meta} if fact.meta else {}
+    meta = {name: value for name in ("meta", "gate") if (value := getattr(fact, name))}
     chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
     texts = {"question": fact.question, TRUE_COLUMN: fact.answer}
     return [{**texts, **answers, **fact.others, **versions, **kept, **meta, **chat}]

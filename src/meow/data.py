@@ -39,6 +39,8 @@ RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain
 """The retain split of TOFU that goes with each forget split."""
 HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
 _SUFFIXES = (".json", ".jsonl", ".csv")
+_STRUCTURED = ("meta", "gate", "messages")
+"""Columns that hold JSON in a CSV."""
 _ANSWER = re.compile(r"answer_(\d+)")
 _SCORE = re.compile(r"(.+)_(rouge1|rouge2|rougeL)")
 F = TypeVar("F", bound=Fact)
@@ -77,9 +79,19 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 raise DataError(
                     f"{where}: found another number of columns than the header's {len(values)}; mend the line"
                 )
-            yield Row(where, dict(values))
+            yield Row(where, {k: _structured(where, k, v) for k, v in values.items()})
     except csv.Error as e:
         raise DataError(f"{path}:{reader.line_num}: malformed CSV ({e}); mend the line") from e
+
+
+def _structured(where: str, column: str, text: str) -> Any:
+    """A cell; of a column that holds no plain text, what its JSON says."""
+    if column not in _STRUCTURED or not text.strip().startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as e:
+        raise DataError(f"{where}: {column}: malformed JSON ({e.msg}); mend the cell") from e
 
 
 def _array_rows(path: Path) -> Iterator[Row]:
@@ -190,7 +202,9 @@ def _inverted(row: Row) -> InvertedFacts:
     blank = {k for k, text in texts.items() if not text.strip()}  # a CSV has every row's columns in every row
     taken = [k for k in row.values if k in {*columns, *others, *versions, *blank} or _SCORE.fullmatch(k)]
     more = {"answers": answers, "others": others}
-    return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=taken)
+    if isinstance(row.values.get("gate"), dict):
+        more["gate"] = row.values["gate"]
+    return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=[*taken, *more])
 
 
 def _version(row: Row, column: str) -> int | None:
