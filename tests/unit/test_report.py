@@ -234,8 +234,10 @@ def test_runs_of_one_name_are_told_apart_and_unlike_questions_are_named(run: Pat
 
 def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path) -> None:
     more = {"key": "k1", "settings": {}, "inputs": "i1", "finished": "2026-01-02T03:04:05+00:00", "peak_memory_mb": 900,
-            "seconds": 1200.4, "world_size": 2, "device": "cpu", "tokens": 5150}  # fmt: skip
+            "seconds": 1200.4, "world_size": 2, "device": "cpu"}  # fmt: skip
+    asked = {"prompt_tokens": 5000, "reply_tokens": 150, "requests": 7, "cost": 0.0123}
     stages = {
+        "invert": more | {"seconds": 0} | asked,
         "eval/before": more | {"copied_from": "sibling"},
         "forget": more,
         "memo/after": more,
@@ -248,7 +250,8 @@ def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path)
         f"meow run {run}/config.yaml name=town-again", "meow memo runs/town-again --label after",
         "meow robustness runs/town-again", "meow nlu runs/town-again", f"meow report {run}",
     ]  # fmt: skip
-    cost = ["4,802 seconds, 900 MB at most", "finished, taken from sibling", "2 processes", ">5150<",
+    cost = ["4,802 seconds, 900 MB at most", "finished, taken from sibling", "2 processes",
+            "5,000 + 150 in 7 requests, cost 0.0123",
             "2026-01-02 03:04 UTC", "<code>k1</code>"]  # fmt: skip
     for text in commands + cost:
         assert text in page, text

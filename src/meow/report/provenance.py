@@ -27,7 +27,7 @@ def provenance(view: Folder) -> dict[str, Any]:
         "stages": [_stage(name, entry) for name, entry in stages.items()],
         "seconds": f"{sum(entry.get('seconds', 0) for entry in own):,.0f}",
         "memory": f"{max((entry.get('peak_memory_mb', 0) for entry in own), default=0):,}",
-        "tokens": any("tokens" in entry for entry in stages.values()),
+        "tokens": any("reply_tokens" in entry for entry in stages.values()),
         "versions": last.get("versions", {}),
         "commit": last.get("commit"),
         "commands": _commands(view),
@@ -35,11 +35,20 @@ def provenance(view: Folder) -> dict[str, Any]:
 
 
 def _stage(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    cells = {k: entry.get(k, "") for k in ("rows", "seconds", "peak_memory_mb", "tokens", "device", "key", "inputs")}
+    cells = {k: entry.get(k, "") for k in ("rows", "seconds", "peak_memory_mb", "device", "key", "inputs")}
     source = f", taken from {entry['copied_from']}" if "copied_from" in entry else ""
     processes = f", {entry['world_size']} processes" if entry.get("world_size", 1) > 1 else ""
     state = ("finished" if "finished" in entry else "interrupted") + source + processes
-    return {"name": name, "state": state, "day": str(entry.get("finished", ""))[:16].replace("T", " "), **cells}
+    day = str(entry.get("finished", ""))[:16].replace("T", " ")
+    return {"name": name, "state": state, "day": day, "tokens": _tokens(entry), **cells}
+
+
+def _tokens(entry: dict[str, Any]) -> str:
+    """What a model was sent and said while facts were inverted, and what it cost."""
+    if "reply_tokens" not in entry:
+        return ""
+    cost = f", cost {entry['cost']:.4g}" if "cost" in entry else ""
+    return f"{entry['prompt_tokens']:,} + {entry['reply_tokens']:,} in {entry['requests']:,} requests{cost}"
 
 
 def _commands(view: Folder) -> list[str]:
