@@ -155,12 +155,16 @@ def _lines(title: str, total: int, before: int, note: Callable[[], str] | None) 
 
     def advance(n: int) -> None:
         nonlocal done, last
-        done += n
-        if time.monotonic() - last > _EVERY:
+        if not done or time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            left = duration((last - started) * (total - before - done) / max(done, 1))
-            more = f", {note()}" if note else ""
-            say(f"{title}: {before + done}/{total}, {_rate(done / (last - started))}, {left} left{more}")
+            if done:  # said before this one counts: rows may come many at once, after a while
+                tell()
+        done += n
+
+    def tell() -> None:
+        left = duration((last - started) * (total - before - done) / done)
+        more = f", {note()}" if note else ""
+        say(f"{title}: {before + done}/{total}, {_rate(done / (last - started))}, {left} left{more}")
 
     say(f"{title}: {total - before} to do")
     yield advance

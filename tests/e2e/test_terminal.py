@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from meow import terminal
 from tests.conftest import write_facts
 
 QUICK = ["threads=1", "train.epochs=2", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
@@ -135,3 +136,16 @@ def test_a_terminal_shows_bars_with_a_rate_and_gets_its_cursor_back(own: Path, e
     assert "Traceback" not in shown
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
     assert bool(re.search(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)[;m]", shown)) == (not environment)
+
+
+def test_where_rows_come_many_at_once_the_time_left_is_that_of_all_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "_EVERY", 0.2)
+    with terminal.progress("rows", 9) as advance:
+        for _ in range(3):
+            time.sleep(0.3)
+            for _ in range(3):
+                advance(1)
+    said = re.findall(r"rows: (\d+)/9", capsys.readouterr().err)
+    assert said == ["3", "6"]
