@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from meow.records import write_json
 from tests.conftest import FORGET, RETAIN
@@ -122,6 +123,22 @@ def test_a_chat_is_known_by_what_its_user_says_last_and_asked_whole(
     assert "(a document)" not in page
     assert "Where was Mira Holt born?" in page
     assert "Where was Mira Holt born?" in (own / "runs/chat/eval/facts.csv").read_text()
+
+
+def test_an_adapter_is_asked_on_its_base_and_others_warnings_are_not_shown(own: Path) -> None:
+    config = yaml.safe_load((own / "runs/secret/config.yaml").read_text())
+    settings = [
+        f"model.path={config['model']['path']}", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "name=lora",
+        "train.method=npo_grad_diff", "train.epochs=1", "train.lora_rank=2", "train.lora_merge=false", "threads=1",
+        "eval.max_new_tokens=8",
+    ]  # fmt: skip
+    question = FORGET[0][0]
+    for typed in (["forget", *settings], ["eval", "runs/lora"], ["ask", "runs/lora", "--json", question]):
+        done = subprocess.run([sys.executable, "-m", "meow", "-q", *typed], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), typed
+    assert (own / "runs/lora/model/adapter_model.safetensors").is_file()
+    said = {label: answers(own / "runs/lora", label)[question] for label in ("before", "after")}
+    assert json.loads(done.stdout)["answers"] == said
 
 
 def texts(run: Path) -> set[str]:
