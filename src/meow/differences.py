@@ -61,8 +61,11 @@ def _changed(sides: Mapping[str, Path], first: str, second: str) -> list[Changed
         logs = {name: log for name, side in sides.items() if (log := _log(side, kind)) is not None}
         for metric in dict.fromkeys(metric for log in logs.values() for metric in log.metrics):
             values = {name: log.metrics[metric] for name, log in logs.items() if metric in log.metrics}
-            both = {first, second} <= values.keys()
-            gap = {"nlu": _nlu, "nlg": _nlg}[kind](sides[first], sides[second], metric) if both else None
+            gap = None
+            if {first, second} <= values.keys():
+                there = all((sides[name] / f"{kind}.jsonl").is_file() for name in (first, second))
+                of = {"nlu": _nlu, "nlg": _nlg}[kind]
+                gap = of(sides[first], sides[second], metric) if there else _of_numbers(values[first], values[second])
             found.append(Changed(metric, max(v.n for v in values.values()), values, gap))
     return found
 
@@ -70,6 +73,13 @@ def _changed(sides: Mapping[str, Path], first: str, second: str) -> list[Changed
 def _log(side: Path, kind: str) -> CapabilityLog | None:
     file = side / f"{kind}.json"
     return CapabilityLog.model_validate(read_json(file)) if file.is_file() else None
+
+
+def _of_numbers(one: Value, other: Value) -> Value:
+    """The difference of two numbers of which the items are gone."""
+    if one.value is None or other.value is None:
+        return Value(value=None, reason="not computable on both sides")
+    return Value(value=other.value - one.value, n=min(one.n, other.n), reason="no interval: the items are cleaned away")
 
 
 def _nlu(one: Path, other: Path, name: str) -> Value:

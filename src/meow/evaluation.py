@@ -112,7 +112,7 @@ def write_facts(folder: Run) -> None:
         told = [items.told(s, common), items.told(s, common, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
-        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.question, s.answer, taught, *said])
+        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said])
     write_text(folder / "eval/facts.csv", text.getvalue())
 
 

@@ -24,7 +24,7 @@ def describe(config: RunConfig) -> str:
         listed = data.read_inverted(Path(config.invert.path))
         lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
     windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
-    k = config.select.k if config.train.targets == "selected" else 1
+    k = {"selected": config.select.k, "all": config.invert.n}.get(str(config.train.targets), 1)
     rows = len(facts) * k
     batch = min(config.train.batch_size, rows) * config.train.accumulate
     steps = math.ceil(rows * config.train.epochs / batch)

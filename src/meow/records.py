@@ -62,6 +62,11 @@ class Fact(Record):
     meta: dict[str, Any] = {}
     """Kept, never interpreted."""
 
+    @property
+    def asked(self) -> str:
+        """The question; of a chat, what the user said last. Empty: a document."""
+        return self.question or next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
     @model_validator(mode="before")
     @classmethod
     def _fill_id(cls, values: Any) -> Any:

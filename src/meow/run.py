@@ -31,6 +31,9 @@ from meow.records import Record, dump_line, read_json, read_records, write_json,
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
+OF_MODEL = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
+            "nlg/after")  # fmt: skip
+"""How the names of stages begin that measure what `forget` has trained."""
 R = TypeVar("R", bound=Record)
 
 
@@ -109,6 +112,13 @@ class Run:
         """Whether the stage is complete."""
         return "finished" in self.stages.get(stage, {})
 
+    def outdated(self, stage: str) -> bool:
+        """Whether a stage is complete and has measured a changed model that was trained anew since, or is being."""
+        entry, forget = self.stages.get(stage, {}), self.stages.get("forget")
+        if "finished" not in entry or forget is None or not stage.startswith(OF_MODEL):
+            return False
+        return "finished" not in forget or entry.get("trained") != forget.get("result")
+
     def current(self, stage: str, key: Mapping[str, Any], inputs: str = "") -> bool:
         """Whether the stage is complete with this key and these inputs.
 
@@ -152,6 +162,8 @@ class Run:
             "key": digest(key), "settings": dict(key), "inputs": inputs,
             "world_size": world_size(), "started": _now(),
         }  # fmt: skip
+        trained = self.stages.get("forget", {}).get("result")
+        entry |= {"trained": trained} if trained and name.startswith(OF_MODEL) else {}
         self._write(self.stages | {name: entry})
         clock = time.perf_counter()
         yield entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,8 @@ class Line(NamedTuple):
     stage: str
     """Its name."""
     state: str
-    """`finished`, `under way`, `interrupted`, `left`, or `gone`: finished, but somebody removed what it wrote."""
+    """`finished`, `under way`, `interrupted`, `left`, `gone`: finished, but somebody removed what it wrote, or `old`:
+    the model that it measured was trained anew since."""
     rows: int | str | None
     """Rows that are there, or the training step; None: not known."""
     seconds: float | None
@@ -108,7 +109,8 @@ def ending(folder: Path, *names: str) -> None:
     for name in names:
         if (folder / FILES[name]).exists():
             say(f"{name}: {folder / FILES[name]}")
-    say(f"next: {found.next}")
+    if found.next:
+        say(f"next: {found.next}")
     if found.next and found.next.startswith("meow run") and (folder / "model").is_dir():
         say(f"or:   meow ask {folder}")
 
@@ -123,8 +125,12 @@ def _planned(folder: Path) -> dict[str, Stage]:
 
 def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *, busy: bool) -> Line:
     state = "finished" if "finished" in entry else "under way" if busy else "interrupted" if entry else "left"
+    if name == "report" and not entry and (run / "report.html").is_file():  # meow report has written it
+        state = "finished"
     if stage is not None and CLEANED not in run.stages and gone(run, stage):
         state = "gone"
+    if run.outdated(name):
+        state = "old"
     rows = entry.get("rows")
     if entry and state in ("under way", "interrupted"):
         rows = _step(run, name) if name in ("forget", "finetune") else _rows(run, stage)
@@ -155,14 +161,11 @@ def _step(run: Run, name: str) -> str | None:
 def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
     """The command that goes on; where everything is finished, one that shows what came of it."""
     folder, stages = run.path, [line.stage for line in lines]
-    todo = next((line.stage for line in lines if line.state in ("interrupted", "left", "gone")), None)
-    if todo in planned:
-        return f"meow run {folder}"
+    if run.finished(CLEANED):  # nothing else is done here any more
+        return f"meow {'ask' if (run / 'model').is_dir() else 'report'} {folder}"
+    todo = next((line for line in lines if line.state in ("interrupted", "left", "gone", "old")), None)
     if todo is not None:
-        command, _, label = todo.partition("/")
-        if command == "memo":
-            return f"meow memo {folder} --label {label}"
-        return f"meow {'robustness' if command == 'eval' and label not in LABELS else command} {folder}"
+        return f"meow {_command(todo.stage, planned)} {folder}{_option(todo)}"
     if "finetune" in stages:
         return f"meow forget --model_name_or_path {folder / 'model'} --forget FILE --retain FILE --method meow_contrast"
     if planned:
@@ -170,6 +173,20 @@ def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
     if stages == ["invert"]:
         return f"meow run {folder} model.path=MODEL train.method=meow_contrast"
     return f"meow {'compare' if any((folder / 'eval').glob('*/log.json')) else 'report'} {folder}"
+
+
+def _command(stage: str, planned: Collection[str]) -> str:
+    """The command that does a stage."""
+    command, _, label = stage.partition("/")
+    if stage in planned:
+        return "run"
+    return "robustness" if command == "eval" and label not in LABELS else command
+
+
+def _option(line: Line) -> str:
+    """What the command needs, to do that stage."""
+    command, _, label = line.stage.partition("/")
+    return (f" --label {label}" if command == "memo" and label else "") + (" --force" if line.state == "old" else "")
 
 
 def _page_is_old(run: Run) -> bool:

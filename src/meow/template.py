@@ -82,8 +82,7 @@ def short(command: str) -> str:
             lines += ["", f"{group}:"]
         section = group
         lines += [f"  # {meaning}", f"  {name}: {value}".rstrip()]
-    if "notify" in RunConfig.model_fields:
-        lines += ["", "# To be told when it is done or has failed (mail, Slack, a phone): notify in docs/config.md."]
+    lines += ["", "# To be told when it is done or has failed (mail, Slack, a phone): notify in docs/config.md."]
     return "\n".join(lines) + "\n"
 
 

@@ -59,7 +59,8 @@ def going_on() -> str:
     """How to go on with a command that was stopped, as the rest of a sentence; empty where there is nothing to."""
     name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     program = ["python", "-m", "meow"] if Path(sys.argv[0]).name == "__main__.py" else ["meow"]
-    return f"; go on with: {shlex.join([*program, *sys.argv[1:]])}" if name in RESUMED else ""
+    typed = [f"{word.partition('=')[0]}=..." if word.startswith("notify.urls=") else word for word in sys.argv[1:]]
+    return f"; go on with: {shlex.join([*program, *typed])}" if name in RESUMED else ""  # a log may keep it
 
 
 @contextmanager

@@ -144,6 +144,43 @@ def test_a_model_that_was_removed_is_said_and_made_again(meow: Meow, own: Path) 
     assert (own / "runs/mine/model/model.safetensors").read_bytes() == weights
 
 
+def test_numbers_of_a_model_that_was_trained_anew_are_not_said_of_the_new_one(meow: Meow, own: Path) -> None:
+    assert meow("run", "mine.yaml", *QUICK).code == 0
+    card = own / "runs/mine/model/README.md"
+    assert "Not evaluated yet." not in card.read_text()
+    assert meow("forget", "mine.yaml", *QUICK, "train.lr=0.01", "--force").code == 0
+    assert "Not evaluated yet." in card.read_text()
+    found = json.loads(meow("status", "runs/mine", "--json").out)
+    assert {s["stage"]: s["state"] for s in found["stages"]}["eval/after"] == "old"
+    assert found["next"] == "meow run runs/mine --force"
+    assert meow("report", "runs/mine", "--out", "page.html").code == 0
+    assert "eval/after is missing" in (own / "page.html").read_text()
+    assert meow(*found["next"].split()[1:]).code == 0
+    assert "Not evaluated yet." not in card.read_text()
+    assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow ask runs/mine"
+
+
+def test_a_page_that_report_has_written_is_not_left(meow: Meow, own: Path) -> None:
+    assert meow("eval", "mine.yaml", *QUICK).code == 0
+    assert meow("forget", "mine.yaml", *QUICK).code == 0
+    assert meow("eval", "mine.yaml", *QUICK).code == 0
+    assert meow("report", "runs/mine").code == 0
+    found = json.loads(meow("status", "runs/mine", "--json").out)
+    assert (found["stages"][-1]["state"], found["next"]) == ("finished", "meow ask runs/mine")
+    (own / "runs/mine/report.html").unlink()
+    assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow run runs/mine"
+
+
+def test_a_cleaned_run_that_was_interrupted_is_not_sent_to_what_refuses_it(meow: Meow, own: Path) -> None:
+    assert meow("select", "mine.yaml", *QUICK).code == 0
+    file = own / "runs/mine/manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["stages"]["select"]["finished"]
+    file.write_text(json.dumps(manifest))
+    assert meow("clean", "runs/mine", "-y").code == 0
+    assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow report runs/mine"
+
+
 def test_a_cleaned_run_is_refused_by_every_stage(meow: Meow, own: Path) -> None:
     del own
     assert meow("run", "mine.yaml", *QUICK).code == 0

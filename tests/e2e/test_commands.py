@@ -216,6 +216,10 @@ def test_a_dry_run_counts_and_loads_nothing(meow: Callable[..., object], own: Pa
     assert "3 questions, 4 versions each" in out
     assert "windows" in out
     assert not (own / "runs/planned").exists()
+    every = ["train.targets=all", "train.objective={target_nll: 1}", "train.epochs=1", "train.batch_size=1"]
+    code, out, err = meow("run", "name=planned", "--dry-run", *settings[:2], *every)
+    assert code == 0, err
+    assert "about 12 steps of 1 rows" in out  # 3 questions, 4 answers each
 
 
 def test_a_list_of_seeds_makes_one_folder_each_of_one_group(meow: Callable[..., object], own: Path) -> None:

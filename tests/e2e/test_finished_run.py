@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from meow.records import write_json
 from tests.conftest import FORGET, RETAIN
 
 
@@ -97,6 +99,48 @@ def test_a_model_that_is_not_there_is_named_and_the_others_answer(meow: Callable
     assert "nothing is trained yet" in err
 
 
+def test_a_chat_is_known_by_what_its_user_says_last_and_asked_whole(
+    meow: Callable[..., object], own: Path, tiny_model: Path
+) -> None:
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where was Mira Holt born?"}]
+    (own / "forget.jsonl").write_text(json.dumps({"messages": turns, "answer": FORGET[0][1]}) + "\n")
+    shutil.copytree(tiny_model, own / "chat")
+    (own / "chat/chat_template.jinja").write_text(
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: "
+    )
+    settings = [
+        "model.path=chat", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.method=npo_grad_diff",
+        "train.epochs=1", "eval.max_new_tokens=8", "threads=1", "name=chat",
+    ]  # fmt: skip
+    assert meow("run", *settings).code == 0
+    code, out, err = meow("ask", "runs/chat", "--json", "Where was Mira Holt born?")
+    assert code == 0, err
+    reply = json.loads(out)
+    assert reply["true"] == [FORGET[0][1]]
+    said = json.loads((own / "runs/chat/eval/before/samples.jsonl").read_text().splitlines()[0])["generation"]
+    assert reply["answers"]["before"] == said
+    page = (own / "runs/chat/report.html").read_text()
+    assert "(a document)" not in page
+    assert "Where was Mira Holt born?" in page
+    assert "Where was Mira Holt born?" in (own / "runs/chat/eval/facts.csv").read_text()
+
+
+def test_an_adapter_is_asked_on_its_base_and_others_warnings_are_not_shown(own: Path) -> None:
+    config = yaml.safe_load((own / "runs/secret/config.yaml").read_text())
+    settings = [
+        f"model.path={config['model']['path']}", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "name=lora",
+        "train.method=npo_grad_diff", "train.epochs=1", "train.lora_rank=2", "train.lora_merge=false", "threads=1",
+        "eval.max_new_tokens=8",
+    ]  # fmt: skip
+    question = FORGET[0][0]
+    for typed in (["forget", *settings], ["eval", "runs/lora"], ["ask", "runs/lora", "--json", question]):
+        done = subprocess.run([sys.executable, "-m", "meow", "-q", *typed], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), typed
+    assert (own / "runs/lora/model/adapter_model.safetensors").is_file()
+    said = {label: answers(own / "runs/lora", label)[question] for label in ("before", "after")}
+    assert json.loads(done.stdout)["answers"] == said
+
+
 def texts(run: Path) -> set[str]:
     """Every question and answer that a run folder holds anywhere, true, false or said."""
 
@@ -126,6 +170,16 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
     (run / "aside/20260101").mkdir(parents=True)
     shutil.copy(run / "inverted.jsonl", run / "aside/20260101")
     (run / "asked.jsonl").write_text(json.dumps({"question": FORGET[0][0]}) + "\n")
+    for label, right in (("before", 1.0), ("after", 0.5)):
+        measured = {
+            "label": label,
+            "kind": "nlu",
+            "source": "here",
+            "metrics": {"people acc": {"value": right, "n": 2}},
+        }
+        write_json(run / f"capability/{label}/nlu.json", measured)
+        rows = [{"task": "people", "index": i, "right": {"acc": i < 2 * right}} for i in range(2)]
+        (run / f"capability/{label}/nlu.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     secrets = texts(run)
     assert len(secrets) > 20
     assert {"inverted.jsonl", "eval/facts.csv", "report.html"} <= set(holding(run, secrets))
@@ -146,7 +200,7 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
     assert holding(run, secrets) == []
     assert (run / "model/model.safetensors").read_bytes() == weights
     assert {f.name for f in run.iterdir()} == {
-        "config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", "model", "eval"
+        "config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", "model", "eval", "capability"
     }  # fmt: skip
     page = (run / "report.html").read_text()
     assert page.count("<article") == len(FORGET)
@@ -157,6 +211,9 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
     code, out, _ = meow("compare", "runs/secret", "--json")
     assert code == 0
     assert json.loads(out)["metrics"]["retain_rougeL"]["value"] == numbers["retain_rougeL"]["value"]
+    code, out, _ = meow("compare", "runs/secret")
+    assert code == 0
+    assert "-0.5" in out
     code, out, err = meow("report", "runs/secret")
     assert code == 0
     assert "kept as it is" in err

@@ -130,9 +130,11 @@ def at_a_terminal(command: list[str], **environment: str) -> tuple[int, str]:
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["color", "no color"])
 def test_a_terminal_shows_bars_with_a_rate_and_gets_its_cursor_back(own: Path, environment: dict[str, str]) -> None:
     del own
-    code, shown = at_a_terminal(flags("run", *LONG), **environment)
+    code, shown = at_a_terminal([*flags("run", *LONG), "notify.urls=json://secret@localhost:9"], **environment)
     assert code == 130, shown
     assert "meow: stopped; go on with: python -m meow run" in shown
+    assert "notify.urls=..." in shown
+    assert "secret@" not in shown
     assert "Traceback" not in shown
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
     assert bool(re.search(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)[;m]", shown)) == (not environment)

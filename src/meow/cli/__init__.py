@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -78,6 +79,8 @@ def _options(
     terminal.verbose = verbose
     if verbose:
         os.environ["TRANSFORMERS_VERBOSITY"] = "info"
+    else:  # what one library will change for another is no news for the user
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)\b")
 
 
 UsageError: Any = typer.BadParameter.__base__

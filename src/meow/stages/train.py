@@ -20,7 +20,7 @@ from meow.records import (
 )
 from meow.run import Run, digest
 from meow.stages.common import part, seed_of
-from meow.stages.models import release, weights
+from meow.stages.models import model_of, release, weights
 
 
 def forget(folder: Run, config: RunConfig) -> None:
@@ -88,11 +88,11 @@ def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], trai
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         train(model)
-        agreed(lambda: _keep(folder, stage, model))
+        entry["result"] = agreed(lambda: _keep(folder, config, stage, model))
 
 
-def _keep(folder: Run, stage: str, model: LM) -> None:
-    """Save a trained model; what training needed to go on is removed when it is complete."""
+def _keep(folder: Run, config: RunConfig, stage: str, model: LM) -> str:
+    """Save a trained model, whose hash is returned; what training needed to go on is removed when it is complete."""
     aside = folder / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
     model.save(aside)
@@ -100,6 +100,7 @@ def _keep(folder: Run, stage: str, model: LM) -> None:
     aside.rename(folder / "model")
     folder.settle_log(stage)
     shutil.rmtree(folder / "train", ignore_errors=True)
+    return lm.weights_hash(model_of(folder, config, "after"))
 
 
 def _starting_model(config: RunConfig) -> LM:
