@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import data, idk, inversion, lm, published, terminal
+from meow import data, idk, inversion, lm, published, server, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.losses import TERMS
@@ -41,6 +41,9 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         config: of the run.
         wanted: names of the stages that will be done.
     """
+    for setting, url in (("model.url", config.model.url), ("invert.url", config.invert.url)):
+        if url is not None:
+            server.check(url, setting)
     if config.model.url is not None:
         check_server(config.memo)
         needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]
