@@ -155,7 +155,8 @@ def weights_hash(settings: ModelSettings, model: Any = None) -> str:
     """16 hex digits that change when weights, tokenizer or their configuration change.
 
     A folder is hashed file by file (sha256 of each shard, remembered by path, size and time of change); a hub
-    model is named by its commit, a server's by the server's address and its name there.
+    model is named by its id and revision (and its commit, where transformers tells it: give a commit as the revision to
+    be sure), a server's by the server's address and its name there.
     """
     if settings.url is not None:
         return hashlib.sha256(json.dumps([settings.url, settings.path]).encode()).hexdigest()[:16]
