@@ -247,3 +247,16 @@ def test_a_closed_pipe_ends_a_command_without_a_word(meow: Meow, own: Path) -> N
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("stage")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_full_disk_is_one_line(tmp_path: Path, more: list[str]) -> None:
+    facts = tmp_path / "facts.json"
+    facts.write_text('[{"question": "Who?", "undesired_answer": "Mira.", "answer_0": "Ada."}]')
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*MEOW, "check", facts, *more], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        2, "meow: no space is left on the disk; make room, and the same command goes on\n",
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -122,6 +123,8 @@ def _unreadable(error: OSError) -> int:
     """Name the file that cannot be read or written; with `meow -v` show where."""
     from meow import terminal
 
+    if not terminal.verbose and error.errno == errno.ENOSPC:  # the system does not say which file it was
+        return _fail("no space is left on the disk; make room, and the same command goes on")
     if terminal.verbose or error.filename is None:
         raise error
     return _fail(f"{error.filename2 or error.filename}: {error.strerror}; mend that, or name another place")
