@@ -76,7 +76,9 @@ class Unit(NamedTuple):
     """Facts whose false answers must fit together."""
 
     subject: Subject
+    """Whom they are about."""
     facts: Sequence[QA]
+    """In order of the user's file."""
     is_coherent: bool
     """Whether version i of all facts is one biography; else versions mean nothing."""
 
@@ -85,15 +87,20 @@ class Request(NamedTuple):
     """What a model is asked."""
 
     prompt: str
+    """One message of the user."""
     max_tokens: int
+    """Tokens of the reply at most."""
     seed: int
+    """Of the sampling; another one where the same prompt is put again."""
 
 
 class Slot(NamedTuple):
     """A place for one answer."""
 
     fact: QA
+    """Whose answer."""
     version: int
+    """0 to n-1."""
 
 
 def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
@@ -108,7 +115,21 @@ def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
 
 
 def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
-    """Ask until the gate accepts `n` answers for each fact, or `tries` times; rows of all facts of the unit."""
+    """Ask until the gate accepts `n` answers for each fact, or `tries` times.
+
+    Args:
+        unit: what must be coherent.
+        settings: `n`, `tries`, prompt, tokens of a reply, gate.
+        seed: of the run.
+
+    Yields:
+        What is to be asked next; the reply is to be sent back.
+
+    Returns:
+        One row for each fact of the unit, in order.
+
+    Source: arXiv 2409.11844, whose prompt asks for four answers to one question that contradict the given one.
+    """
     accepted: Accepted = {fact.id: {} for fact in unit.facts}
     counts: dict[str, Counter[str]] = {fact.id: Counter() for fact in unit.facts}
     slots = [Slot(fact, version) for version in range(settings.n) for fact in unit.facts]
@@ -125,7 +146,12 @@ def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request
 
 
 def fitting(slots: Sequence[Slot], room: int) -> list[list[Slot]]:
-    """Runs of slots whose answers fit into one reply, by a cautious estimate (three bytes a token)."""
+    """Runs of slots whose answers fit into one reply, by a cautious estimate (three bytes a token).
+
+    Args:
+        slots: in order.
+        room: tokens of one reply; nine tenths of it are planned for. An answer that is too long stands alone.
+    """
     runs: list[list[Slot]] = []
     left = 0.0
     for slot in slots:

@@ -145,23 +145,24 @@ def invert(folder: Run, config: RunConfig) -> None:
                 replies = inversion.Replies(wanted, source, known=known, keep=keep)
                 asked = wanted.url if backend == "openai" else inverter(config).path
                 say(f"invert: {len(facts)} questions with their true answers go to {asked}")
-                _produce(folder, config, keys, replies)
+                found = _produce(folder, config, facts, keys, replies)
             if world_size() > 1:  # what the other processes have asked counts, too
                 said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
                 replies = inversion.Replies(wanted, source, known=said)
             entry |= replies.as_object()
             say(f"invert: {replies.said()}")
         else:
-            _produce(folder, config, keys, None)
-        found = inverted(folder)[: len(keys)]
+            found = _produce(folder, config, facts, keys, None)
         entry["rows"] = len(found)
         entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
         _tell(entry["gate"], wanted)
 
 
-def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: inversion.Replies | None) -> None:
-    """Bring inverted.jsonl up to date."""
-    facts, count = data.forget_set(config.data), replies.said if replies else None
+def _produce(
+    folder: Run, config: RunConfig, facts: Sequence[QA], keys: Mapping[str, str], replies: inversion.Replies | None
+) -> list[InvertedFacts]:
+    """Bring inverted.jsonl up to date; its rows in order of the facts."""
+    count = replies.said if replies else None
 
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = data.retain_set(config.data)
@@ -176,7 +177,7 @@ def _produce(folder: Run, config: RunConfig, keys: Mapping[str, str], replies: i
                     yield row.model_copy(update={"key": keys[row.id]})
 
     alone = config.invert.backend == "openai"
-    append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce, alone=alone)
+    return append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce, alone=alone)
 
 
 def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
