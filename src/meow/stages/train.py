@@ -126,7 +126,7 @@ def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
 @contextmanager
 def _logged(folder: Run, stage: str) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Every row of a training goes to `log.jsonl`, and moves the bar."""
-    with terminal.steps("forgetting" if stage == "forget" else "training") as shown:
+    with terminal.steps("forgetting" if stage == "forget" else f"training {folder.path.name}") as shown:
 
         def log(row: dict[str, Any]) -> None:
             folder.log({"stage": stage} | row)
