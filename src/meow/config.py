@@ -16,9 +16,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from meow.errors import ConfigError
+from meow.marks import PLACE, UNSEEN, Place, Places
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Minutes = Annotated[float, Field(gt=0)]
+Price = Annotated[float, Field(ge=0)]
 Targets = Literal["selected", "all", "idk", "reversed", "file", "none"]
 RougeName = Literal[
     "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
@@ -27,7 +30,7 @@ RougeName = Literal[
 
 
 class Settings(BaseModel):
-    """A frozen group of settings; unknown keys are refused."""
+    """A frozen group of settings; unknown keys are refused. UNSEEN and PLACE mark those that keys leave out."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -41,9 +44,9 @@ class Settings(BaseModel):
 class ModelSettings(Settings):
     """The model to be changed: the original."""
 
-    path: str | None = None
+    path: Place = None
     """Hub id or folder of a causal language model (safetensors)."""
-    tokenizer: str | None = None
+    tokenizer: Place = None
     """Hub id or folder of the tokenizer; default: the model's."""
     revision: str | None = None
     """Commit, branch or tag on the hub."""
@@ -52,9 +55,9 @@ class ModelSettings(Settings):
     the tokenizer has a template, else `qa`."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the weights; `auto`: as stored, float32 on a CPU."""
-    device: str = "auto"
+    device: Annotated[str, UNSEEN] = "auto"
     """`cpu`, `cuda`, `cuda:1`, `mps`; `auto`: the accelerator if there is one."""
-    device_map: str | None = None
+    device_map: Annotated[str | None, UNSEEN] = None
     """Passed to transformers (`auto` spreads a large model over several devices); sharded weights are fine."""
     max_length: Positive | None = None
     """Longest sequence in tokens, prompt and answer; default: the model's context."""
@@ -62,28 +65,28 @@ class ModelSettings(Settings):
     """QLoRA: hold the weights in four bits (bitsandbytes, needs CUDA); train with `train.lora_rank`."""
     trust_remote_code: bool = False
     """Run code that comes with the model. Off unless you have read it."""
-    batch_tokens: Positive = 8192
+    batch_tokens: Annotated[Positive, UNSEEN] = 8192
     """Tokens in one forward pass, padding included. Changes speed and memory, never a result."""
     url: str | None = None
     """Base address of an OpenAI-compatible server, as in http://localhost:8000/v1, that holds the model; `path` is its
     name there. It serves `meow memo` with `memo.cut=chars`; what needs scores or weights needs the model here. Its key
     comes from MEOW_API_KEY or OPENAI_API_KEY."""
-    concurrency: Positive = 16
+    concurrency: Annotated[Positive, UNSEEN] = 16
     """Requests under way at once at `url`."""
 
 
 class DataSettings(Settings):
     """What to forget, what to keep, what to evaluate on."""
 
-    source: str | None = None
+    source: Place = None
     """Folder or hub id in TOFU's layout; default: `locuslab/TOFU`."""
     split: str | None = None
     """TOFU's forget split: `forget01`, `forget05` or `forget10`; the retain split follows (`retain99`, ...)."""
-    forget: str | None = None
+    forget: Place = None
     """Your own questions and answers to forget: a JSON, JSON lines or CSV file; instead of `source` and `split`."""
-    retain: str | None = None
+    retain: Place = None
     """Your own questions and answers to keep."""
-    holdout: str | None = None
+    holdout: Place = None
     """Your own questions and answers of the same kind that no model was trained on: what membership inference compares
     the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""
 
@@ -94,18 +97,18 @@ class InvertSettings(Settings):
     backend: Literal["rules", "local", "openai", "file"] = "rules"
     """`rules`: swap names, places, dates and numbers offline; `local`: ask a chat model that is loaded here; `openai`:
     ask an OpenAI-compatible server, which then sees the facts; `file`: read `path`."""
-    path: str | None = None
+    path: Place = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
     gate: bool = True
     """Reject what the gate does not accept (`meow check` names the problems), and ask a model again; false: take the
     answers as they are, and only count."""
     n: Positive = 4
     """Inverted answers (versions) per question."""
-    pools: str | None = None
+    pools: Place = None
     """Your own lists of values: a JSON file `{"city": ["Oslo", ...], ...}`; where an answer holds one of a list, it is
     swapped for another of the same list. `{"city": {"find": [...], "replace": [...]}}` keeps the two apart."""
 
-    model: str | None = None
+    model: Place = None
     """`local`: hub id or folder of the model that is asked, default: the original; `openai`: its name on the server."""
     url: str | None = None
     """`openai`: the server's base address, as in http://localhost:8000/v1. Its key comes from MEOW_API_KEY or
@@ -113,7 +116,7 @@ class InvertSettings(Settings):
     by: Literal["auto", "question", "subject"] = "auto"
     """`local`, `openai`: what one request asks for: `n` answers to one question, or one version of all facts about a
     subject, as many as fit; `auto`: `subject`, but `question` for a prompt of yours that does not use `facts`."""
-    prompt: str | None = None
+    prompt: Place = None
     """`local`, `openai`: your own prompt, a text file in Jinja's form with `n`, `question`, `answer`, `taken` (answers
     that are there already) or `facts`, `told`, `subject`; default: our own."""
     temperature: Annotated[float, Field(ge=0)] = 0.9
@@ -122,18 +125,18 @@ class InvertSettings(Settings):
     """`local`, `openai`: tokens of one reply at most."""
     tries: Positive = 3
     """`local`, `openai`: times that answers are asked for until the gate accepts enough."""
-    concurrency: Positive = 8
+    concurrency: Annotated[Positive, UNSEEN] = 8
     """`openai`: requests under way at once."""
-    timeout: Annotated[float, Field(gt=0)] = 60.0
+    timeout: Annotated[float, Field(gt=0), UNSEEN] = 60.0
     """`openai`: seconds to wait for one reply before it is asked for again."""
-    max_requests: Positive | None = None
+    max_requests: Annotated[Positive | None, UNSEEN] = None
     """`local`, `openai`: stop after this many requests of the run, repeated ones included; the same command with a
     larger budget goes on."""
-    max_tokens: Positive | None = None
+    max_tokens: Annotated[Positive | None, UNSEEN] = None
     """`local`, `openai`: send nothing more once the run's requests and replies hold this many tokens."""
-    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    max_minutes: Annotated[Minutes | None, UNSEEN] = None
     """`local`, `openai`: send nothing more after this time; the same command goes on."""
-    price: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] | None = None
+    price: Annotated[tuple[Price, Price] | None, UNSEEN] = None
     """`openai`: cost of a million tokens, sent and received, in the currency of your choice, to count the cost."""
     extra: dict[str, Any] = {}
     """`openai`: further fields of each request, as in {reasoning_effort: low}; null leaves one out, as in
@@ -150,7 +153,7 @@ class InvertSettings(Settings):
 class MemoSettings(Settings):
     """How memorization is measured (SPEC section 2)."""
 
-    path: str | None = None
+    path: Place = None
     """Memorization measured elsewhere for this very model, in the published form; instead of measuring."""
     metric: Annotated[tuple[Literal["memo", "ma", "el"], ...], Field(min_length=1)] = ("memo",)
     """Which measures; a single name or a list."""
@@ -224,13 +227,13 @@ class Optimization(Settings):
     """Longest training sequence in tokens; longer answers are cut and counted. Default: the model's context."""
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     """Autocast of the forward pass."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, UNSEEN] = False
     """Recompute activations: less memory, about a third more time."""
-    save_steps: Positive = 50
+    save_steps: Annotated[Positive, UNSEEN] = 50
     """Steps between two resumable checkpoints, which are removed at the end."""
-    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    max_minutes: Annotated[Minutes | None, UNSEEN] = None
     """Stop cleanly after this time; the same command goes on."""
-    report_to: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    report_to: Annotated[tuple[Literal["tensorboard", "wandb", "trackio"], ...], UNSEEN] = ()
     """Trackers that get every term, the gradient norm and the learning rate of each step, beside `log.jsonl`; numbers
     only."""
 
@@ -243,7 +246,7 @@ class TrainSettings(Optimization):
     targets: Targets | None = None
     """Which answers are taught: the `selected` inverted ones, `all` inverted ones, `idk` ("I don't know" in one of many
     ways), the true ones with their words `reversed`, those of a `file`, or `none`; instead of `method`."""
-    targets_path: str | None = None
+    targets_path: Place = None
     """The file of `targets: file`: questions and the answers to teach, in any form of questions and answers."""
     objective: dict[str, float] | None = None
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
@@ -272,7 +275,7 @@ class TrainSettings(Optimization):
 class EvalSettings(Settings):
     """How a model is evaluated (SPEC section 5)."""
 
-    reference: str | None = None
+    reference: Place = None
     """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model."""
     rows: Positive | None = None
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
@@ -284,7 +287,7 @@ class EvalSettings(Settings):
     """Of the drawn answers."""
     grad_norm: bool = False
     """Also tell members by the norm of their gradient; needs memory for one gradient of all weights."""
-    difference: Share = 0.2
+    difference: Annotated[Share, UNSEEN] = 0.2
     """The distance D between the forget set's truth ratios and the reference's that matters to you; the run warns where
     it has too few questions to see it."""
 
@@ -298,7 +301,7 @@ class RobustnessSettings(Settings):
     """`simulated`: rounded numbers in the model's own format; `torchao`: its weight-only integers."""
     facts: Positive = 10
     """Forget facts that are taught again, drawn by the seed (at most half of them); the others are asked."""
-    unrelated: str | None = None
+    unrelated: Place = None
     """Questions and answers that have nothing to do with the forget set; default: TOFU's world facts."""
     steps: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10, 20, 40)
     """Steps of training after which the facts are asked."""
@@ -315,7 +318,7 @@ class NluSettings(Settings):
     """Tasks of lm-evaluation-harness by name; `people`: the embedded set of `meow demo`."""
     form: Literal["loglikelihood", "generate"] = "loglikelihood"
     """The harness's own form, or MEOW's: the model names a label (PIQA and ARC alone)."""
-    data: str | None = None
+    data: Place = None
     """Folder with `TASK/train.jsonl`, `validation.jsonl`, `test.jsonl` instead of the hub."""
     shots: Annotated[int, Field(ge=0)] | None = None
     """Solved examples before each question; default: the task's own."""
@@ -326,7 +329,7 @@ class NluSettings(Settings):
 class NlgSettings(Settings):
     """What `meow nlg` has the model continue (SPEC section 6)."""
 
-    texts: str = "wikitext"
+    texts: Annotated[str, PLACE] = "wikitext"
     """`wikitext` (WikiText-103) or `ccnews` (CC-News) from the hub, or a file: one text a line, or rows with a field
     `text` or `answer`."""
     n: Positive = 5000
@@ -337,20 +340,20 @@ class NlgSettings(Settings):
     """What is computed of the continuations."""
     scope: Literal["continuation", "full"] = "continuation"
     """What is compared: the continuations, or, as published, whole texts with the prompt on both sides."""
-    featurizer: str = "gpt2-large"
+    featurizer: Annotated[str, PLACE] = "gpt2-large"
     """MAUVE: hub id or folder of the model whose features are compared; `self`: the original itself."""
 
 
 class FinetuneSettings(Optimization):
     """How `meow finetune` makes an original or a reference model; the defaults are TOFU's recipe (for Llama-2)."""
 
-    data: tuple[str, ...] = ()
+    data: Places = ()
     """Files of questions and answers to learn."""
     repeat: dict[str, Positive] = {}
     """Times per epoch for a file of `data`, by its name; default 1."""
     scratch: bool = False
     """Start from a new tiny Llama with its own tokenizer instead of `model.path`."""
-    tokenizer_data: tuple[str, ...] = ()
+    tokenizer_data: Places = ()
     """From scratch: files whose text the tokenizer is trained on; default: `data`."""
     vocab_size: Positive = 768
     """From scratch: size of the byte-level BPE vocabulary."""

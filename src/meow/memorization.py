@@ -5,13 +5,12 @@ All values lie between 0 and 1, higher: better remembered; they compare answers 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow.config import MemoSettings
+from meow.keys import ABOUT, content, digest, of_model
 from meow.prompts import Encoded
 from meow.records import TRUE_COLUMN, InvertedFacts, MemoRecord
 from meow.text import Rouge, rouge_l, rouge_n, stems, words
@@ -72,12 +71,10 @@ def kinds(settings: MemoSettings) -> list[Kind]:
     ]
 
 
-def row_keys(weights: str, fact: InvertedFacts, settings: MemoSettings) -> list[str]:
+def row_keys(lm: LM | RemoteLM, fact: InvertedFacts, settings: MemoSettings) -> list[str]:
     """The keys of all rows of a fact, in the order in which `memorize` yields them."""
     return [
-        _key(weights, Pair(fact, column, text), kind, settings)
-        for column, text in columns(fact)
-        for kind in kinds(settings)
+        _key(lm, Pair(fact, column, text), kind, settings) for column, text in columns(fact) for kind in kinds(settings)
     ]
 
 
@@ -99,7 +96,7 @@ def memorize(
             mine = [kind for kind in kinds(settings) if kind[:2] == (metric, mode)]
             wanted = {}
             for pair in pairs:
-                keys = [_key(lm.weights, pair, kind, settings) for kind in mine]
+                keys = [_key(lm, pair, kind, settings) for kind in mine]
                 if not all(key in known for key in keys):
                     wanted[pair.fact.id, pair.column] = pair, keys
             listed = [pair for pair, _ in wanted.values()]
@@ -112,7 +109,7 @@ def memorize(
                         n=measure.n, reason=measure.reason,
                     )  # fmt: skip
         for fact in facts[at : at + GROUP]:
-            yield from (found[k] for k in row_keys(lm.weights, fact, settings) if k in found and k not in known)
+            yield from (found[k] for k in row_keys(lm, fact, settings) if k in found and k not in known)
 
 
 def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[Measure]]:
@@ -285,10 +282,11 @@ def _rouge(name: str, tokenizer: str) -> Callable[[str, str], float]:
     return score
 
 
-def _key(weights: str, pair: Pair, kind: Kind, settings: MemoSettings) -> str:
+_OTHER = (*ABOUT, "answer", "answers", "others", "gate")
+"""What a fact holds beside the question that is asked; the measured answer is in the key by itself."""
+
+
+def _key(lm: LM | RemoteLM, pair: Pair, kind: Kind, settings: MemoSettings) -> str:
     names = {"memo": ("cut", "stride", "words", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
-    parts = [
-        weights, *kind, settings.template, [getattr(settings, name) for name in names[kind.metric]], pair.fact.id,
-        pair.fact.question, [m.content for m in pair.fact.messages], pair.column, pair.text,
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    how = [settings.template, *(getattr(settings, name) for name in names[kind.metric])]
+    return digest([of_model(lm), kind, how, content(pair.fact, without=_OTHER), pair.column, pair.text])

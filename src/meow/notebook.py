@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from meow import data, inversion, memorization, metrics, selection, stages, terminal, tofu, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
+from meow.keys import digest
 from meow.lm import LM
 from meow.losses import TERMS
 from meow.pipeline import load_config
 from meow.records import QA, EvalItem, EvalLog, EvalSample, InvertedFacts, MemoRecord, Role, Target
-from meow.run import digest
 
 Facts = str | Path | Sequence[QA] | Sequence[tuple[str, str]]
 """A file of questions and answers, or the rows themselves."""
@@ -86,7 +86,7 @@ def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE
         more: of section `memo`, as in `{"metric": "ma"}`.
     """
     config = _config("memo", {}, more)
-    keys = sum(len(memorization.row_keys(lm.weights, fact, config.memo)) for fact in inverted)
+    keys = sum(len(memorization.row_keys(lm, fact, config.memo)) for fact in inverted)
     found = []
     with terminal.progress("measuring memorization", keys) as advance:
         for row in memorization.memorize(lm, inverted, config.memo):
@@ -144,7 +144,7 @@ def forget(
     log = _train("forgetting", lambda folder, write: training.forget(
         lm, rows, kept, config.train, folder, seed=seed, log=write
     ))  # fmt: skip
-    lm.weights = digest([lm.weights, config.train.model_dump(mode="json"), seed, [[t.id, t.target] for t in rows]])
+    lm.weights = digest([lm.weights, config.train, seed, rows, kept])
     return log
 
 
@@ -158,7 +158,7 @@ def finetune(
     log = _train("training", lambda folder, write: training.finetune(
         lm, rows, config.finetune, folder, seed=seed, log=write
     ))  # fmt: skip
-    lm.weights = digest([lm.weights, config.finetune.model_dump(mode="json"), seed, [[q.id, q.answer] for q in rows]])
+    lm.weights = digest([lm.weights, config.finetune, seed, rows])
     return log
 
 

@@ -5,7 +5,6 @@ Every record is frozen and refuses unknown fields. `id` names the fact and trave
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from meow.errors import DataError
+from meow.keys import digest
 from meow.processes import rank
 
 Role = Literal["forget", "retain", "authors", "world", "holdout"]
@@ -39,7 +39,7 @@ class Message(Record):
 
 def fact_id(set_: str, question: str, answer: str) -> str:
     """16 hex digits of sha256 over set, question and answer: the id of a fact that brings none."""
-    return hashlib.sha256(json.dumps([set_, question, answer]).encode()).hexdigest()[:16]
+    return digest([set_, question, answer])
 
 
 class Fact(Record):

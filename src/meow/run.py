@@ -1,32 +1,33 @@
 """The run folder: what is done, what is left, and going on where an interrupted run stopped.
 
 A stage has a manifest entry, written at its start and completed at its end: `finished` present means complete.
-Rows are appended as they come and carry a key; a torn last line is dropped; small files are written aside and
-renamed. One job at a time works in a folder; of several processes of a job, the first writes what is everybody's.
+Rows carry a key and are appended as they come (keyed.py); small files are written aside and renamed. One job at a time
+works in a folder; of several processes of a job, the first writes what is everybody's.
 """
 
 from __future__ import annotations
 
 import fcntl
-import glob
-import hashlib
 import json
 import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import compress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from meow.config import RunConfig, dump
 from meow.errors import DataError, OtherSettingsError, RunError
+from meow.keys import digest
+from meow.marks import placed
 from meow.processes import agreed, barrier, rank, world_size
-from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
+from meow.records import read_json, write_json, write_text
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
@@ -34,12 +35,6 @@ _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelera
 OF_MODEL = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
             "nlg/after")  # fmt: skip
 """How the names of stages begin that measure what `forget` has trained."""
-R = TypeVar("R", bound=Record)
-
-
-def digest(value: Any) -> str:
-    """16 hex digits that name a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 class Run:
@@ -57,7 +52,7 @@ class Run:
 
     @contextmanager
     def locked(self, config: RunConfig | None = None) -> Iterator[None]:
-        """Work in the folder alone; with a config, write the resolved `config.yaml`.
+        """Work in the folder alone; with a config, write the resolved `config.yaml`, good from any folder.
 
         Raises:
             RunError: another process works in it, or, with a config, it was cleaned.
@@ -75,7 +70,7 @@ class Run:
                     ) from e
                 if config is not None:
                     self.refuse_cleaned()
-                    write_text(self / "config.yaml", dump(config))
+                    write_text(self / "config.yaml", dump(placed(config)))
 
             agreed(lock)
             yield
@@ -140,16 +135,25 @@ class Run:
         return agreed(check)
 
     def set_aside(self, stage: str, outputs: Sequence[str]) -> None:
-        """Move a stage's output to `aside/<time>/` and forget that it was made. Nothing is deleted."""
+        """Move a stage's output to `aside/<time>/`, with its rows of the log, and forget that it was made.
+
+        Args:
+            stage: its name.
+            outputs: paths in the folder; patterns stand for all that they match.
+        """
 
         def move() -> None:
             entries = self.stages
             stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
-            for name in outputs:
-                if (self / name).exists():
-                    target = self / "aside" / stamp / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    (self / name).rename(target)
+            aside = self / "aside" / stamp
+            for path in dict.fromkeys(path for name in outputs for path in sorted(self.path.glob(name))):
+                target = aside / path.relative_to(self.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(target)
+            mine, others = self._log_lines(stage)
+            if mine:
+                write_text(aside / "log.jsonl", "".join(mine))
+                write_text(self / "log.jsonl", "".join(others))
             if entries.pop(stage, None):
                 self._write(entries)
 
@@ -200,19 +204,23 @@ class Run:
 
     def logged(self, stage: str) -> list[dict[str, Any]]:
         """The whole rows of `log.jsonl` of one stage."""
-        file = self / "log.jsonl"
-        rows = [json.loads(line) for line in _whole_lines(file)] if file.is_file() else []
-        return [row for row in rows if row.get("stage") == stage]
+        return [json.loads(line) for line in self._log_lines(stage)[0]]
 
     def settle_log(self, stage: str) -> None:
         """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""
-        file = self / "log.jsonl"
-        if rank() > 0 or not file.is_file():
+        mine, others = self._log_lines(stage)
+        if rank() > 0 or not mine:
             return
-        lines = _whole_lines(file)
-        mine = {(row["step"], "look" in row): line for line in lines if (row := json.loads(line)).get("stage") == stage}
-        others = [line for line in lines if json.loads(line).get("stage") != stage]
-        write_text(file, "".join(others + [mine[step] for step in sorted(mine)]))
+        last = {(row["step"], "look" in row): line for line in mine for row in [json.loads(line)]}
+        write_text(self / "log.jsonl", "".join(others + [last[step] for step in sorted(last)]))
+
+    def _log_lines(self, stage: str) -> tuple[list[str], list[str]]:
+        """The whole lines of the log of a stage, and those of all others."""
+        file = self / "log.jsonl"
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        lines = [line + "\n" for line in text.split("\n")[:-1]]
+        mine = [json.loads(line).get("stage") == stage for line in lines]
+        return list(compress(lines, mine)), list(compress(lines, (not is_mine for is_mine in mine)))
 
     def _write(self, stages: Mapping[str, Any]) -> None:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})
@@ -227,105 +235,6 @@ def existing(folder: Path) -> Run:
     if not (folder / "config.yaml").is_file():
         raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
     return Run(folder)
-
-
-def append_rows(
-    path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]], *,
-    exact: bool = False, alone: bool = False,
-) -> list[R]:  # fmt: skip
-    """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
-
-    Several processes share the missing rows out in equal runs; each appends to `<name>.rank<i>.jsonl`, which are merged
-    at the end, or next time, however many processes there are then.
-
-    Args:
-        path: JSON lines; a torn last line is dropped.
-        kind: the rows' record, which has a field `key`.
-        wanted: keys of all rows wanted, in order.
-        produce: given the keys that are known, or another process's, yields the missing rows.
-        exact: keep no row that is not wanted; else those of other settings stay, to be used again.
-        alone: the first process produces all of them, as where one budget and one server are everybody's.
-
-    Returns:
-        The wanted rows in order. The file holds them in that order at the end, then rows that nobody asked for now.
-    """
-    agreed(lambda: _merge(path, kind, wanted))
-    found = {_key(row): row for row in read_records(path, kind)}
-    missing = [key for key in wanted if key not in found]
-    first, last = (len(missing) * i // (1 if alone else world_size()) for i in (rank(), rank() + 1))
-    mine = set(missing[first:last])
-    if mine:
-        with _part(path).open("a", encoding="utf-8", newline="\n") as f:
-            for row in produce(set(wanted) - mine):
-                f.write(dump_line(row))
-                f.flush()
-                found[_key(row)] = row
-    barrier()
-    agreed(lambda: _merge(path, kind, wanted))
-    if world_size() > 1:
-        found = {_key(row): row for row in read_records(path, kind)}
-    rows = [found[key] for key in wanted]
-    if exact and len(found) > len(rows):
-        barrier()
-        write_text(path, "".join(map(dump_line, rows)))
-    return rows
-
-
-@contextmanager
-def keeping(path: Path, kind: type[R]) -> Iterator[tuple[dict[str, R], Callable[[R], None]]]:
-    """The keyed rows of a file, and what appends a row to it at once.
-
-    Several processes append each to a file of their own; what one has written the others see next time. Afterwards all
-    of it lies in the one file, unless something went wrong.
-
-    Args:
-        path: JSON lines; a torn last line is dropped.
-        kind: the rows' record, which has a field `key`.
-    """
-    agreed(lambda: _merge(path, kind, ()))
-    with _part(path).open("a", encoding="utf-8", newline="\n") as f:
-
-        def keep(row: R) -> None:
-            f.write(dump_line(row))
-            f.flush()
-
-        yield {_key(row): row for row in read_records(path, kind)}, keep
-    if world_size() > 1:
-        barrier()
-        agreed(lambda: _merge(path, kind, ()))
-
-
-def _part(path: Path) -> Path:
-    """Where this process appends."""
-    return path if world_size() == 1 else path.with_name(f"{path.stem}.rank{rank()}{path.suffix}")
-
-
-def _merge(path: Path, kind: type[Record], wanted: Sequence[str]) -> None:
-    """Drop torn last lines, take in what the processes have written, and bring the rows in order."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = sorted(path.parent.glob(f"{glob.escape(path.stem)}.rank*{path.suffix}"))
-    found: dict[str, Record] = {}
-    for file in [path, *parts]:
-        if file.exists():
-            lines = file.read_bytes()
-            whole = lines[: lines.rfind(b"\n") + 1]
-            if whole != lines:
-                with file.open("r+b") as f:
-                    f.truncate(len(whole))
-            found |= {_key(row): row for row in read_records(file, kind)}
-    order = dict.fromkeys([*(key for key in wanted if key in found), *found])
-    if parts or list(order) != list(found) or not path.exists():
-        write_text(path, "".join(dump_line(found[key]) for key in order))
-    for part in parts:
-        part.unlink()
-
-
-def _key(row: Any) -> str:
-    return str(row.key)
-
-
-def _whole_lines(path: Path) -> list[str]:
-    return [line + "\n" for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -5,8 +5,6 @@ The samples hold everything that metrics need, so that these are computed, and c
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from meow import keys
 from meow.config import EvalSettings
 from meow.metrics.items import common_words, telling_words, used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
@@ -31,7 +30,7 @@ def row_keys(
     lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None,
     common: Collection[str] | None = None,
 ) -> list[str]:  # fmt: skip
-    """The key of each item's sample: of weights, template, settings, the original and the item.
+    """The key of each item's sample: of the model, settings, the original and the item.
 
     Args:
         lm: the model to be evaluated.
@@ -40,15 +39,13 @@ def row_keys(
         original: as in `evaluate`.
         common: as in `evaluate`.
     """
-    prompter = lm.prompter
-    shared: list[Any] = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens]
+    shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
-    rows = [
-        [*shared, index, prefix, item.model_dump(mode="json")]
+    return [
+        keys.digest([*shared, index, prefix, item])
         for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
     ]
-    return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
 
 def evaluate(
@@ -81,8 +78,8 @@ def evaluate(
     Raises:
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
-    keys = row_keys(lm, items, settings, original=original, common=common)
-    rows = list(zip(items, _indices(items), keys, _prefixes(items, common), strict=True))
+    wanted = row_keys(lm, items, settings, original=original, common=common)
+    rows = list(zip(items, _indices(items), wanted, _prefixes(items, common), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from meow import capability, differences
 from meow.capability import nlg
@@ -323,3 +325,42 @@ def test_two_runs_are_compared_item_by_item(tmp_path: Path) -> None:
     assert row.difference.value == -0.25
     assert row.difference.reason == "within the noise: 1 lost, 0 won, McNemar p = 1"
     assert differences.between(tmp_path / "one", tmp_path / "one") == []
+
+
+def test_what_an_interrupted_model_has_answered_is_not_taken_for_the_answers_of_another(
+    meow: Callable[..., Any], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are changed between; the numbers are those of a run that was never interrupted."""
+    model, task = tmp_path / "model", tmp_path / "tasks/arc_easy"
+    shutil.copytree(tiny_model, model)
+    task.mkdir(parents=True)
+    choices = {"text": ["a", "e", "i", "o"], "label": list(LETTERS)}
+    rows = [{"id": f"q{i}", "question": f"{i}?", "answerKey": LETTERS[i % 4], "choices": choices} for i in range(24)]
+    for part in ("train", "validation", "test"):
+        (task / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    real = capability.evaluate_tasks
+
+    def stopped(*arguments: Any, **more: Any) -> Any:
+        real(*arguments, **more)
+        raise KeyboardInterrupt
+
+    def nlu(name: str, *more: str) -> int:
+        return int(meow("-q", "nlu", f"name={name}", f"out={tmp_path}", f"model.path={model}",
+                        f"nlu.data={task.parent}", "nlu.tasks=[arc_easy]", *more).code)  # fmt: skip
+
+    def right(name: str) -> str:
+        return (tmp_path / name / "capability/before/nlu.jsonl").read_text()
+
+    monkeypatch.setattr(capability, "evaluate_tasks", stopped)
+    assert nlu("again") == 130
+    monkeypatch.setattr(capability, "evaluate_tasks", real)
+    assert nlu("first") == 0
+    weights = load_file(model / "model.safetensors")
+    dice = torch.Generator().manual_seed(1)
+    other = {name: weight + torch.randn(weight.shape, generator=dice) for name, weight in weights.items()}
+    save_file(other, model / "model.safetensors", metadata={"format": "pt"})
+    assert nlu("again", "--force") == 0
+    assert nlu("whole", "nlu.limit=24") == 0  # not taken from its sibling
+    assert right("again") == right("whole")
+    assert right("whole") != right("first")
+    assert not list((tmp_path / "again/capability/before").glob("answers*"))

@@ -175,13 +175,20 @@ def test_known_rows_are_passed_over_and_keys_follow_weights_settings_and_texts(l
     fact = pairs[0].fact.model_copy(update={"answers": pairs[0].fact.answers[:2], "others": {}})
     settings = MemoSettings(max_new_tokens=10, stride=40)
     rows = list(memorization.memorize(lm, [fact], settings))
-    keys = memorization.row_keys(lm.weights, fact, settings)
+    keys = memorization.row_keys(lm, fact, settings)
     assert [row.key for row in rows] == keys
     assert list(memorization.memorize(lm, [fact], settings, known=keys)) == []
     other = fact.model_copy(update={"answer": fact.answer + "!"})
+
+    def named(weights: str, *, template: str = "qa", max_length: int | None = None) -> LM:
+        return LM(lm.model, lm.tokenizer, template=template, max_length=max_length, weights=weights)
+
+    assert memorization.row_keys(named(lm.weights), fact, settings) == keys
     for changed in (
-        memorization.row_keys("other weights", fact, settings),
-        memorization.row_keys(lm.weights, fact, settings.model_copy(update={"stride": 41})),
-        memorization.row_keys(lm.weights, other, settings)[:1],
+        memorization.row_keys(named("other weights"), fact, settings),
+        memorization.row_keys(named(lm.weights, template="llama2-chat"), fact, settings),
+        memorization.row_keys(named(lm.weights, max_length=64), fact, settings),
+        memorization.row_keys(lm, fact, settings.model_copy(update={"stride": 41})),
+        memorization.row_keys(lm, other, settings)[:1],
     ):
         assert not set(changed) & set(keys)

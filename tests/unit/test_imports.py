@@ -11,11 +11,13 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
-    {"errors", "text", "processes"},
-    {"records", "config"},
+    {"errors", "text", "processes", "marks"},
+    {"config", "keys"},
+    {"records"},
     {
         "metrics",
         "run",
+        "keyed",
         "data",
         "prompts",
         "terminal",

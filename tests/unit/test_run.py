@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from meow.errors import DataError, OtherSettingsError, RunError
+from meow.keyed import append_rows
 from meow.records import MemoRecord, read_records
-from meow.run import Run, append_rows
+from meow.run import Run
 
 
 def row(key: str, value: float = 0.5) -> MemoRecord:
@@ -100,6 +101,21 @@ def test_setting_aside_moves_and_never_deletes(tmp_path: Path) -> None:
     assert not (run / "targets.jsonl").exists()
     assert [f.read_text() for f in tmp_path.glob("aside/*/targets.jsonl")] == ["old"]
     assert "select" not in run.stages
+
+
+def test_setting_aside_takes_the_rows_of_the_log_and_all_that_a_pattern_matches(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for stage, step in (("forget", 1), ("finetune", 1), ("forget", 2)):
+        run.log({"stage": stage, "step": step})
+    for label in ("relearn-005", "relearn-010", "reference-relearn-005"):
+        (run / f"eval/{label}").mkdir(parents=True)
+    run.set_aside("forget", ["eval/relearn-005", "eval/relearn-[0-9]*"])
+    (aside,) = tmp_path.glob("aside/*")
+    assert [json.loads(line)["step"] for line in (aside / "log.jsonl").read_text().splitlines()] == [1, 2]
+    assert [(row["stage"], row["step"]) for row in run.logged("finetune")] == [("finetune", 1)]
+    assert run.logged("forget") == []
+    assert sorted(p.name for p in (aside / "eval").iterdir()) == ["relearn-005", "relearn-010"]
+    assert [p.name for p in (tmp_path / "eval").iterdir()] == ["reference-relearn-005"]
 
 
 def test_two_processes_cannot_work_in_one_folder(tmp_path: Path) -> None:

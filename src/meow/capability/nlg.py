@@ -6,8 +6,6 @@ same continuations, which are kept.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +18,7 @@ import numpy as np
 from meow.config import NlgSettings
 from meow.data import check_hub, rows
 from meow.errors import ConfigError, DataError
+from meow.keys import digest, of_model
 from meow.lm import LM
 from meow.metrics import statistics
 from meow.prompts import Encoded
@@ -80,8 +79,8 @@ def _all(source: str) -> Iterator[str]:
 
 
 def row_keys(lm: LM, texts: Sequence[str]) -> list[str]:
-    """The key of each text's row: of the weights and the text."""
-    return [hashlib.sha256(json.dumps([lm.weights, PROMPT, text]).encode()).hexdigest()[:16] for text in texts]
+    """The key of each text's row: of the model and the text."""
+    return [digest([of_model(lm), PROMPT, text]) for text in texts]
 
 
 def long_enough(lm: LM, texts: Sequence[str]) -> list[str]:

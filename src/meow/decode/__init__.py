@@ -5,7 +5,6 @@ Models with full attention are swept (sweep.py); others keep their own cache, in
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from meow import keys
 from meow.decode import tree
 from meow.decode.sweep import Choose, Counts, Row, Sweep, best
 
@@ -118,8 +118,8 @@ def _plain(
 
 def uniforms(seed: int, prompt: Sequence[int], sample: int, length: int) -> np.ndarray[Any, Any]:
     """(length,) numbers in [0, 1) that depend on the seed, the prompt and the sample's number alone."""
-    digest = hashlib.sha256(repr((seed, tuple(prompt), sample)).encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big"))).random(length)
+    drawn_for = keys.number(repr((seed, tuple(prompt), sample)))
+    return np.random.Generator(np.random.PCG64(drawn_for)).random(length)
 
 
 def sample(logits: torch.Tensor, draws: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:

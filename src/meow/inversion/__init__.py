@@ -140,9 +140,9 @@ def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
 
 
 def units(facts: Sequence[QA], settings: InvertSettings) -> list[list[str]]:
-    """Ids of the facts that are inverted together: where a model is asked, those of one subject."""
+    """Ids of the facts that are inverted together: where a model is asked, those of one subject, else all of them."""
     if settings.backend not in ASKED:
-        return [[fact.id] for fact in facts]
+        return [[fact.id for fact in facts]]
     return [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from meow.config import InvertSettings
 from meow.errors import MeowError, RunError
 from meow.inversion.asking import Request
+from meow.keys import digest
 from meow.records import Reply
-from meow.run import digest
 
 
 class Replies:

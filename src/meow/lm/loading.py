@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -15,6 +14,7 @@ import torch
 from meow.config import FinetuneSettings, ModelSettings
 from meow.data import check_hub
 from meow.errors import ConfigError, DataError
+from meow.keys import digest, file_hash
 from meow.lm.model import LM
 from meow.processes import world_size
 
@@ -156,38 +156,26 @@ def weights_hash(settings: ModelSettings, model: Any = None) -> str:
 
     A folder is hashed file by file (sha256 of each shard, remembered by path, size and time of change); a hub
     model is named by its id and revision (and its commit, where transformers tells it: give a commit as the revision to
-    be sure), a server's by the server's address and its name there.
+    be sure), a server's by the server's address, its name there and the tokenizer here.
     """
     if settings.url is not None:
-        return hashlib.sha256(json.dumps([settings.url, settings.path]).encode()).hexdigest()[:16]
+        return digest([settings.url, settings.path, _files(settings.tokenizer or settings.path, _TEXT_FILES)])
     parts: list[Any] = [settings.revision, settings.dtype, *([4] if settings.load_in_4bit else [])]
     for name in dict.fromkeys((settings.path, settings.tokenizer)):
         if name and Path(name).is_dir():
-            files = sorted({f for pattern in (*_WEIGHTS, *_TEXT_FILES) for f in Path(name).glob(pattern)})
-            parts += [(f.name, file_hash(f)) for f in files]
+            parts += _files(name, (*_WEIGHTS, *_TEXT_FILES))
             base = adapted_base(name)
             if base is not None:
                 parts.append(weights_hash(settings.model_copy(update={"path": base, "tokenizer": None})))
         elif name:
             parts += [name, getattr(getattr(model, "config", None), "_commit_hash", None)]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return digest(parts)
 
 
-def file_hash(path: Path) -> str:
-    """sha256 of a file; files over 64 MiB are remembered by path, size and time of change."""
-    stat = path.stat()
-    mark = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-    if stat.st_size < 1 << 26:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "meow"
-    note = cache / hashlib.sha256(mark.encode()).hexdigest()
-    if note.is_file():
-        return note.read_text()
-    with path.open("rb") as f:
-        digest = hashlib.file_digest(f, "sha256").hexdigest()
-    cache.mkdir(parents=True, exist_ok=True)
-    note.write_text(digest)
-    return digest
+def _files(name: str | None, patterns: Sequence[str]) -> list[tuple[str, str]]:
+    """Files of a folder with their hashes; none of what is no folder."""
+    found = {f for pattern in patterns for f in Path(name or "").glob(pattern)} if name and Path(name).is_dir() else ()
+    return [(f.name, file_hash(f)) for f in sorted(found)]
 
 
 def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) -> tuple[Any, Any]:

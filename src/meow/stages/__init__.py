@@ -7,12 +7,12 @@ from meow.stages.answers import check_inputs, choose, instead, invert
 from meow.stages.capability import nlg, nlu
 from meow.stages.evaluate import evaluate, page, with_taught
 from meow.stages.memory import measure, memo
-from meow.stages.models import check_server, measurer, model_of, reference_model, release
+from meow.stages.models import check_server, measurer, model_of, reference_model, release, weights
 from meow.stages.robust import CURVES, quantised, relearned
 from meow.stages.train import finetune, forget
 
 __all__ = [
     "CURVES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "instead",
     "invert", "measure", "measurer", "memo", "model_of", "nlg", "nlu", "page", "quantised", "reference_model",
-    "release", "relearned", "with_taught",
+    "release", "relearned", "weights", "with_taught",
 ]  # fmt: skip

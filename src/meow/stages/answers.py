@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import data, idk, inversion, lm, published, server, terminal
+from meow import data, idk, inversion, keys, lm, published, server, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError
+from meow.keyed import append_rows, keeping
 from meow.losses import TERMS
 from meow.processes import world_size
 from meow.records import (
@@ -21,17 +22,15 @@ from meow.records import (
     read_records,
     write_records,
 )
-from meow.run import Run, append_rows, digest, keeping
+from meow.run import Run
 from meow.selection import select
-from meow.stages.common import inverted, part, seed_of, texts
+from meow.stages.common import inverted, seed_of
 from meow.stages.models import check_server, lm_for, reference_model, weights
 from meow.terminal import say
 
 LEAST = 3
 """Accepted answers that a question should have."""
 _MORE = "; lists of your own values (invert.pools) or a model (invert.backend=local, openai) may find some"
-_UNSEEN = ("concurrency", "timeout", "max_requests", "max_tokens", "max_minutes", "price")
-"""Settings that change no answer."""
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
@@ -120,46 +119,55 @@ def invert(folder: Run, config: RunConfig) -> None:
     """Forget set -> inverted.jsonl."""
     facts = data.forget_set(config.data)
     wanted, backend = config.invert, config.invert.backend
-    key: dict[str, Any] = {"seed": config.seed}
-    key |= {k: v for k, v in part(config, "invert").items() if k.split(".")[1] not in _UNSEEN}
-    if backend == "local":
-        key["weights"] = weights(inverter(config))
-    read = data.read_inverted(Path(wanted.path)) if wanted.path else []
-    pools = inversion.read_pools(Path(wanted.pools)) if wanted.pools else {}
-    inputs = digest([[texts(f) for f in read], pools, inversion.read_prompt(wanted)])
-    rows = {fact.id: fact.model_dump(mode="json") for fact in facts}
-    keys = {
-        id_: digest([key, inputs, rows[id_], together])
-        for ids in inversion.units(facts, wanted)
-        for together in [digest([rows[other] for other in ids])]
-        for id_ in ids
-    }
-    keys = {id_: keys[id_] for id_ in rows}
-    inputs = digest([inputs, sorted(keys.values())])
-    if folder.current("invert", key, inputs):
+    key, rows = _invert_keys(config, facts)
+    if folder.current("invert", *key):
         return
-    with folder.stage("invert", key, inputs) as entry:
+    with folder.stage("invert", *key) as entry:
         if backend in inversion.ASKED:
             with keeping(folder / "replies.jsonl", Reply) as (known, keep):
-                source = str(key.get("weights", [wanted.url, wanted.model]))
+                source = str(key.settings.get("weights", [wanted.url, wanted.model]))
                 replies = inversion.Replies(wanted, source, known=known, keep=keep)
                 asked = wanted.url if backend == "openai" else inverter(config).path
                 say(f"invert: {len(facts)} questions with their true answers go to {asked}")
-                found = _produce(folder, config, facts, keys, replies)
+                found = _produce(folder, config, facts, rows, replies)
             if world_size() > 1:  # what the other processes have asked counts, too
                 said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
                 replies = inversion.Replies(wanted, source, known=said)
             entry |= replies.as_object()
             say(f"invert: {replies.said()}")
         else:
-            found = _produce(folder, config, facts, keys, None)
+            found = _produce(folder, config, facts, rows, None)
         entry["rows"] = len(found)
         entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
         _tell(entry["gate"], wanted)
 
 
+def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict[str, str]]:
+    """The key of the stage, and by id that of each row, which holds all facts that are inverted together with it."""
+    wanted = config.invert
+    kind, content = "invert", {"invert.model": wanted.model} if wanted.backend == "openai" else {}
+    if wanted.backend == "local":
+        kind, content = "invert by a model here", {"weights": weights(inverter(config))}
+    read = [
+        data.read_inverted(Path(wanted.path)) if wanted.path else [],
+        inversion.read_pools(Path(wanted.pools)) if wanted.pools else {},
+        inversion.read_prompt(wanted),
+        data.retain_set(config.data) if wanted.backend == "rules" else [],
+    ]
+    source = keys.of_stage(kind, config, content, read)
+    of = {fact.id: fact for fact in facts}
+    found = {
+        id_: keys.digest([source, of[id_], together])
+        for ids in inversion.units(facts, wanted)
+        for together in [keys.digest([of[other] for other in ids])]
+        for id_ in ids
+    }
+    rows = {fact.id: found[fact.id] for fact in facts}
+    return keys.of_stage(kind, config, content, [read, list(rows.values())]), rows
+
+
 def _produce(
-    folder: Run, config: RunConfig, facts: Sequence[QA], keys: Mapping[str, str], replies: inversion.Replies | None
+    folder: Run, config: RunConfig, facts: Sequence[QA], keyed: Mapping[str, str], replies: inversion.Replies | None
 ) -> list[InvertedFacts]:
     """Bring inverted.jsonl up to date; its rows in order of the facts."""
     count = replies.said if replies else None
@@ -167,17 +175,18 @@ def _produce(
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = data.retain_set(config.data)
         model = lm_for(inverter(config)) if config.invert.backend == "local" else None
-        there = {fact.id for fact in facts if keys[fact.id] in known}
+        there = {fact.id for fact in facts if keyed[fact.id] in known}
         with terminal.progress("inverting facts", len(facts), note=count) as advance:
             for row in inversion.invert(
                 facts, config.invert, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there
             ):
                 advance(1)
                 if row.id not in there:
-                    yield row.model_copy(update={"key": keys[row.id]})
+                    yield row.model_copy(update={"key": keyed[row.id]})
 
     alone = config.invert.backend == "openai"
-    return append_rows(folder / "inverted.jsonl", InvertedFacts, list(keys.values()), produce, alone=alone)
+    wanted = list(keyed.values())
+    return append_rows(folder / "inverted.jsonl", InvertedFacts, wanted, produce, exact=True, alone=alone)
 
 
 def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
@@ -202,11 +211,11 @@ def choose(folder: Run, config: RunConfig) -> None:
     measured = read_if(folder / "memo/before.jsonl", MemoRecord) if ranks else []
     forget = data.forget_set(config.data)
     taught = data.taught(Path(str(config.train.targets_path)), forget) if kind == "file" else {}
-    key = {"seed": config.seed, "train.targets": kind} | (part(config, "select") if ranks else {})
-    inputs = digest([[texts(f) for f in facts or forget], [[m.key, m.value] for m in measured], taught])
-    if folder.current("select", key, inputs):
+    read = [facts or forget, measured, taught]
+    key = keys.of_stage("select" if ranks else "select without ranks", config, {}, read)
+    if folder.current("select", *key):
         return
-    with folder.stage("select", key, inputs) as entry:
+    with folder.stage("select", *key) as entry:
         if facts:
             rule = config.select if ranks else config.select.model_copy(update={"rule": "all", "by": "question"})
             chosen = select(facts, measured, rule, seed=seed)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
-from meow import capability, lm, terminal
+from meow import capability, keys, lm, terminal
 from meow.capability import nlg as texts
-from meow.config import RunConfig
+from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
+from meow.keyed import append_rows
 from meow.processes import world_size
 from meow.records import CapabilityLog, NlgSample, Value, write_json, write_records
-from meow.run import Run, append_rows, digest
+from meow.run import Run
 from meow.stages.common import done, part, seed_of
 from meow.stages.models import lm_for, model_of, weights
 from meow.terminal import say
@@ -24,16 +24,15 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
         raise ConfigError("nlu: runs in one process; start it without torchrun")
     files = capability.task_files(config.nlu)
     settings = model_of(folder, config, label)
-    key: dict[str, Any] = {"weights": weights(settings), "seed": config.seed}
-    key |= {k: v for k, v in part(config, "nlu").items() if k != "nlu.data"}
-    inputs = digest([[task, name, lm.file_hash(file)] for task, named in files.items() for name, file in named.items()])
+    read = [[task, name, keys.file_hash(file)] for task, named in files.items() for name, file in named.items()]
+    key = keys.of_stage("nlu", config, {"weights": weights(settings)}, read)
     outputs = [f"capability/{label}/nlu.json", f"capability/{label}/nlu.jsonl"]
-    if done(folder, f"nlu/{label}", key, inputs, outputs):
+    if done(folder, f"nlu/{label}", key, outputs):
         return
-    with folder.stage(f"nlu/{label}", key, inputs) as entry:
+    with folder.stage(f"nlu/{label}", *key) as entry:
         model = lm_for(settings)
         say(f"nlu {label}: {', '.join(config.nlu.tasks)}")
-        cache = folder / f"capability/{label}/answers"
+        cache = folder / f"capability/{label}/answers-{keys.digest(key)}"  # of this very model, however it went on
         cache.parent.mkdir(parents=True, exist_ok=True)
         results, samples = capability.evaluate_tasks(model, config.nlu, seed=seed_of(config), cache=cache)
         write_records(folder / outputs[1], samples)
@@ -58,37 +57,40 @@ def nlg(folder: Run, config: RunConfig, *, label: str) -> None:
         except DataError as e:
             raise DataError(f"nlg.featurizer: {e}, set it to self, or leave MAUVE out of nlg.metrics") from e
     settings = model_of(folder, config, label)
-    key: dict[str, Any] = {"weights": weights(settings)}
-    wanted = [config.nlg.metrics, config.nlg.scope, config.nlg.featurizer]
-    inputs, outputs = digest([found, wanted]), [f"capability/{label}/nlg.json", f"capability/{label}/nlg.jsonl"]
-    if done(folder, f"nlg/{label}", key, inputs, outputs):
+    compared = weights(_featurizer(config)) if "mauve" in config.nlg.metrics else None
+    key = keys.of_stage("nlg", config, {"weights": weights(settings)}, [found, compared])
+    outputs = [f"capability/{label}/nlg.json", f"capability/{label}/nlg.jsonl"]
+    if done(folder, f"nlg/{label}", key, outputs):
         return
-    with folder.stage(f"nlg/{label}", key, inputs) as entry:
+    with folder.stage(f"nlg/{label}", *key) as entry:
         model = lm_for(settings)
         kept = texts.long_enough(model, found)
-        keys = texts.row_keys(model, kept)
+        wanted = texts.row_keys(model, kept)
 
         def produce(known: Collection[str]) -> Iterator[NlgSample]:
-            with terminal.progress(f"nlg {label}", len(keys) - len(set(known) & set(keys))) as advance:
+            with terminal.progress(f"nlg {label}", len(wanted) - len(set(known) & set(wanted))) as advance:
                 for row in texts.continue_texts(model, kept, known=known):
                     advance(1)
                     yield row
 
-        samples = append_rows(folder / outputs[1], NlgSample, keys, produce, exact=True)
+        samples = append_rows(folder / outputs[1], NlgSample, wanted, produce, exact=True)
         origin = {"path": str(settings.path), "hash": model.weights}
         write_nlg(folder, config, label, samples, origin, skipped=len(found) - len(kept))
         entry |= {"rows": len(samples), "device": str(model.device)}
+
+
+def _featurizer(config: RunConfig) -> ModelSettings:
+    """The model whose features MAUVE compares."""
+    own = config.nlg.featurizer == "self"
+    path = {} if own else {"path": config.nlg.featurizer, "tokenizer": None, "revision": None}
+    return config.model.model_copy(update=path)
 
 
 def write_nlg(
     folder: Run, config: RunConfig, label: str, samples: list[NlgSample], model: dict[str, str], *, skipped: int
 ) -> None:
     """Compute the metrics of kept continuations and write `nlg.json`."""
-    featurizer = None
-    if "mauve" in config.nlg.metrics:
-        own = config.nlg.featurizer == "self"
-        path = {} if own else {"path": config.nlg.featurizer, "tokenizer": None, "revision": None}
-        featurizer = lm_for(config.model.model_copy(update=path))
+    featurizer = lm_for(_featurizer(config)) if "mauve" in config.nlg.metrics else None
     values: dict[str, Value] = capability.nlg_metrics(samples, config.nlg, featurizer)
     log = CapabilityLog(
         label=label, kind="nlg", model=model, source=Path(config.nlg.texts).name, metrics=values, skipped=skipped,

@@ -1,4 +1,4 @@
-"""What all stages share: keys, seeds, rows that are there, models that are loaded."""
+"""What all stages share: seeds, rows that are there, the settings that a log shows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from typing import Any
 
 from meow.config import RunConfig
 from meow.errors import ConfigError, DataError
-from meow.records import (
-    Fact,
-    InvertedFacts,
-    read_records,
-)
+from meow.keys import Key
+from meow.records import InvertedFacts, read_records
 from meow.run import Run
 from meow.terminal import say
 
@@ -31,21 +28,11 @@ def seed_of(config: RunConfig) -> int:
     return config.seed
 
 
-def texts(fact: Fact) -> list[Any]:
-    """What a stage reads of a fact."""
-    more = (
-        [[a.text, a.version] for a in fact.answers] + sorted(fact.others.items())
-        if isinstance(fact, InvertedFacts)
-        else []
-    )
-    return [fact.id, fact.question, fact.answer, fact.subject, [m.content for m in fact.messages], more]
-
-
-def done(folder: Run, stage: str, key: dict[str, Any], inputs: str, outputs: list[str]) -> bool:
+def done(folder: Run, stage: str, key: Key, outputs: list[str]) -> bool:
     """Finished here, or in a sibling folder, whose files are then copied."""
-    if folder.current(stage, key, inputs):
+    if folder.current(stage, *key):
         return True
-    source = folder.adopt(stage, key, inputs, outputs) if stage != "eval/after" else None
+    source = folder.adopt(stage, *key, outputs) if stage != "eval/after" else None
     if source:
         say(f"{stage}: taken from {source}")
     return source is not None

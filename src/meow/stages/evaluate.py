@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import data, evaluation, inversion, published, terminal, tofu
+from meow import data, evaluation, inversion, keys, published, terminal, tofu
 from meow.config import RunConfig
+from meow.keyed import append_rows
 from meow.lm import LM
 from meow.metrics.items import common_words
 from meow.records import (
@@ -19,8 +20,8 @@ from meow.records import (
     write_records,
 )
 from meow.report import report
-from meow.run import Run, append_rows, digest
-from meow.stages.common import done, part
+from meow.run import Run
+from meow.stages.common import done
 from meow.stages.models import lm_for, model_of, reference_model, release, weights
 
 
@@ -31,15 +32,14 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
         _published_reference(folder, config)
         return
     items = evaluated(folder, config, label)
-    key = {"weights": weights(settings)} | evaluation_key(config, label)
-    inputs = digest([item.model_dump(mode="json") for item in items])
-    if done(folder, f"eval/{label}", key, inputs, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
+    key = keys.of_stage("eval", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
         return
-    if label == "after":
-        release()
-    model = lm_for(settings)
-    against = None if label == "reference" else lm_for(config.model)
-    with folder.stage(f"eval/{label}", key, inputs) as entry:
+    with folder.stage(f"eval/{label}", *key) as entry:
+        if label == "after":
+            release()
+        model = lm_for(settings)
+        against = None if label == "reference" else lm_for(config.model)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
         entry["device"] = str(model.device)
 
@@ -52,16 +52,12 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     return with_taught(items, read_if(folder / "targets.jsonl", Target))
 
 
-def evaluation_key(config: RunConfig, label: str) -> dict[str, Any]:
-    """The settings, beside the weights, that an evaluation depends on."""
-    seen = ("eval.reference", "eval.rows", "eval.difference")
-    key: dict[str, Any] = {"model.template": config.model.template}
-    key |= {k: v for k, v in part(config, "eval").items() if k not in seen}
-    if config.train.evaluate_every is not None:
-        key["half"] = evaluation.CHOSEN
-    if label != "reference":
-        key |= {"original": weights(config.model), "reference": _reference_key(config)}
-    return key
+def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
+    """What the numbers of an evaluation depend on beside its own model and questions, by name, for its key."""
+    half = {"half": evaluation.CHOSEN} if config.train.evaluate_every is not None else {}
+    if label == "reference":
+        return half
+    return half | {"original": weights(config.model), "reference": _reference(config)}
 
 
 def write_evaluation(
@@ -82,15 +78,15 @@ def write_evaluation(
         The number of samples.
     """
     common = common_words(items) or common_words(data.eval_items(config.data, limit=config.eval.rows))
-    keys = tofu.row_keys(model, items, config.eval, original=against, common=common)
+    wanted = tofu.row_keys(model, items, config.eval, original=against, common=common)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
-        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(keys))) as advance:
+        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
             for row in tofu.evaluate(model, items, config.eval, original=against, known=known, common=common):
                 advance(1)
                 yield row
 
-    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, keys, produce, exact=True)
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
     evaluation.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
     return len(samples)
 
@@ -114,23 +110,24 @@ def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[Ev
 def _published_reference(folder: Run, config: RunConfig) -> None:
     path = Path(str(config.eval.reference))
     samples = published.read(path).samples
-    key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
-    if folder.current("eval/reference", key, ""):
+    key = keys.of_stage("published evaluation", config, {"reference": samples})
+    if folder.current("eval/reference", *key):
         return
-    with folder.stage("eval/reference", key) as entry:
+    with folder.stage("eval/reference", *key) as entry:
         write_records(folder / "eval/reference/samples.jsonl", samples)
-        origin = {"path": str(path), "hash": key["reference"]}
+        origin = {"path": str(path), "hash": key.settings["reference"]}
         evaluation.write_log(folder, config, "reference", samples, origin)
         entry["rows"] = len(samples)
 
 
-def _reference_key(config: RunConfig) -> str | None:
+def _reference(config: RunConfig) -> str | None:
+    """What stands for the reference in a key."""
     if config.eval.reference is None:
         return None
     settings = reference_model(config)
     if settings is not None:
         return weights(settings)
-    return digest([s.model_dump(mode="json") for s in published.read(Path(config.eval.reference)).samples])
+    return keys.digest(published.read(Path(config.eval.reference)).samples)
 
 
 def page(folder: Run, config: RunConfig) -> None:

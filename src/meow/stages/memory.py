@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from meow import data, memorization, terminal
+from meow import data, keys, memorization, terminal
 from meow.config import MemoSettings, RunConfig
 from meow.errors import DataError
+from meow.keyed import append_rows
 from meow.lm import LM, RemoteLM
 from meow.plan import MEMO_STAGES
-from meow.records import (
-    InvertedFacts,
-    MemoRecord,
-    write_records,
-)
-from meow.run import Run, append_rows, digest
-from meow.stages.common import done, inverted, part, texts
+from meow.records import InvertedFacts, MemoRecord, write_records
+from meow.run import Run
+from meow.stages.common import done, inverted
 from meow.stages.models import measurer, model_of, weights
 from meow.terminal import say
 from meow.text import unseen
@@ -30,21 +27,18 @@ def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:
     facts = inverted(folder)
     settings = model_of(folder, config, label)
     stage, name = MEMO_STAGES[label], f"memo/{label}.jsonl"
-    wanted = {"metric", "mode", "cut", "rouge"}
-    key = {"weights": weights(settings), "model.template": config.model.template}
-    key |= {k: v for k, v in part(config, "memo").items() if k.split(".")[1] not in wanted}
-    inputs = digest(
-        [[texts(f) for f in facts], config.memo.metric, config.memo.mode, config.memo.cut, config.memo.rouge]
-    )
-    if done(folder, stage, key, inputs, [name]):
+    file = Path(config.memo.path) if config.memo.path and label == "before" else None
+    known = _published_memo(facts, file) if file else None
+    read = [keys.content(fact, without=(*keys.ABOUT, "gate")) for fact in facts]
+    key = keys.of_stage("memo", config, {"weights": weights(settings)}, [read, known])
+    if done(folder, stage, key, [name]):
         return
-    if config.memo.path and label == "before":
-        rows = _published_memo(facts, Path(config.memo.path))
-        with folder.stage(stage, key, inputs) as entry:
-            write_records(folder / name, rows)
-            entry["rows"] = len(rows)
+    if known is not None:
+        with folder.stage(stage, *key) as entry:
+            write_records(folder / name, known)
+            entry["rows"] = len(known)
         return
-    with folder.stage(stage, key, inputs) as entry:
+    with folder.stage(stage, *key) as entry:
         model = measurer(settings)
         rows = measure(model, facts, config.memo, folder / name)
         entry |= {"rows": len(rows), "device": str(model.device)}
@@ -54,19 +48,19 @@ def measure(
     model: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path
 ) -> list[MemoRecord]:
     """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
-    keys = [key for fact in facts for key in memorization.row_keys(model.weights, fact, settings)]
+    wanted = [key for fact in facts for key in memorization.row_keys(model, fact, settings)]
     left_out = unseen(text for fact in facts for _, text in memorization.columns(fact))
     if left_out > UNSEEN and settings.words == "ascii" and "memo" in settings.metric:
         share = f"{left_out:.0%} of these answers"
         say(f"warning: ROUGE sees only [a-z0-9], which leaves out {share}; set memo.words=unicode")
 
     def produce(known: Collection[str]) -> Iterator[MemoRecord]:
-        with terminal.progress("measuring memorization", len(keys) - len(set(known) & set(keys))) as advance:
+        with terminal.progress("measuring memorization", len(wanted) - len(set(known) & set(wanted))) as advance:
             for row in memorization.memorize(model, facts, settings, known=known):
                 advance(1)
                 yield row
 
-    return append_rows(path, MemoRecord, keys, produce)
+    return append_rows(path, MemoRecord, wanted, produce)
 
 
 def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoRecord]:

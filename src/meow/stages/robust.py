@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meow import data, lm, robustness
+from meow import data, keys, lm, robustness
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
+from meow.lm import LM
 from meow.records import QA, EvalItem
-from meow.run import Run, digest
-from meow.stages.common import part, seed_of
-from meow.stages.evaluate import evaluated, evaluation_key, write_evaluation
+from meow.run import Run
+from meow.stages.common import seed_of
+from meow.stages.evaluate import compared_with, evaluated, write_evaluation
 from meow.stages.models import lm_for, model_of, reference_model, release, weights
 
 CURVES = ("relearn", "unrelated", "reference-relearn")
@@ -22,14 +23,12 @@ def quantised(folder: Run, config: RunConfig, *, bits: int) -> None:
     """The changed model with rounded weights -> eval/int<bits>/."""
     label, settings = f"int{bits}", model_of(folder, config, "after")
     items = evaluated(folder, config, label)
-    backend = config.robustness.backend
-    key = {"weights": weights(settings), "robustness.backend": backend} | evaluation_key(config, label)
-    inputs = digest([item.model_dump(mode="json") for item in items])
-    if folder.current(f"eval/{label}", key, inputs):
+    key = keys.of_stage("quantised", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    if folder.current(f"eval/{label}", *key):
         return
     release()
-    with folder.stage(f"eval/{label}", key, inputs) as entry:
-        model = robustness.quantise(lm.load(settings), bits, backend)
+    with folder.stage(f"eval/{label}", *key) as entry:
+        model = robustness.quantise(lm.load(settings), bits, config.robustness.backend)
         against = lm_for(config.model)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
 
@@ -40,30 +39,31 @@ def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
     facts = robustness.few(data.forget_set(config.data), config.robustness.facts, seed_of(config))
     rows = data.unrelated(config.robustness.unrelated, config.data) if curve == "unrelated" else facts
     taught = {fact.id for fact in facts}
-    items = [i for i in evaluated(folder, config, curve) if i.role == "forget" and i.id not in taught]
+    every = evaluated(folder, config, curve)
+    items = [i for i in every if i.role == "forget" and i.id not in taught]
     lr = config.robustness.lr or config.train.lr
-    unseen = ("robustness.bits", "robustness.backend", "robustness.lr")
-    key = {"weights": weights(settings), "seed": config.seed, "lr": lr} | evaluation_key(config, curve)
-    key |= {k: v for k, v in part(config, "robustness").items() if k not in unseen}
-    inputs = digest([[qa.question, qa.answer] for qa in rows] + [item.model_dump(mode="json") for item in items])
-    if folder.current(f"robustness/{curve}", key, inputs):
+    content = {"weights": weights(settings), "robustness.lr": lr} | compared_with(config, curve)
+    trained = [keys.content(qa, without=keys.ABOUT) for qa in rows]
+    key = keys.of_stage("relearned", config, content, [trained, sorted(taught), every])
+    if folder.current(f"robustness/{curve}", *key):
         return
     release()
-    with folder.stage(f"robustness/{curve}", key, inputs) as entry:
-        _train_and_look(folder, config, curve, settings, rows, items, lr)
+    with folder.stage(f"robustness/{curve}", *key) as entry:
+        model = lm.load(settings)
+        model.weights = keys.digest([model.weights, curve, key])
+        _train_and_look(folder, config, curve, model, rows, items, lr, origin=str(settings.path))
         entry["rows"] = len(items) * len(config.robustness.steps)
 
 
 def _train_and_look(
-    folder: Run, config: RunConfig, curve: str, settings: ModelSettings, rows: Sequence[QA],
-    items: Sequence[EvalItem], lr: float,
+    folder: Run, config: RunConfig, curve: str, model: LM, rows: Sequence[QA], items: Sequence[EvalItem], lr: float, *,
+    origin: str,
 ) -> None:  # fmt: skip
-    model, against = lm.load(settings), lm_for(config.model)
-    model.weights = digest([model.weights, curve, lr, [[qa.question, qa.answer] for qa in rows]])
+    against = lm_for(config.model)
 
     def look(step: int) -> None:
         label = f"{curve}-{step:03}"
-        write_evaluation(folder, config, label, model, items, against, origin=f"{settings.path}, {step} steps")
+        write_evaluation(folder, config, label, model, items, against, origin=f"{origin}, {step} steps")
 
     look(0)
     robustness.relearn(model, rows, config.robustness, lr, look, seed=seed_of(config))

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meow import data, evaluation, lm, metrics, terminal, tofu, training
+from meow import data, evaluation, keys, lm, metrics, terminal, tofu, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
 from meow.lm import LM
 from meow.losses import TERMS
 from meow.processes import agreed
-from meow.records import (
-    Target,
-    read_records,
-)
-from meow.run import Run, digest
-from meow.stages.common import part, seed_of
+from meow.records import Fact, Target, read_records
+from meow.run import Run
+from meow.stages.common import seed_of
 from meow.stages.models import model_of, release, weights
 
 
@@ -28,8 +25,8 @@ def forget(folder: Run, config: RunConfig) -> None:
     targets = read_records(folder / "targets.jsonl", Target)
     reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
     retain = data.retain_set(config.data) if reads_retain else []
-    key = _training_key(config, "train") | {"targets": digest([[t.id, t.target] for t in targets])}
-    key["retain"] = digest([[q.question, q.answer] for q in retain])
+    content = {"weights": weights(config.model), "retain": _trained(retain), "looks": _looked_at(folder, config)}
+    key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
 
     def train(model: LM) -> None:
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
@@ -39,6 +36,20 @@ def forget(folder: Run, config: RunConfig) -> None:
             )
 
     _train(folder, config, "forget", key, train)
+
+
+def _trained(rows: Sequence[Fact]) -> list[dict[str, Any]]:
+    """What a training can see of its rows."""
+    return [keys.content(row, without=(*keys.ABOUT, "version", "value")) for row in rows]
+
+
+def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
+    """What a step is chosen by: the questions, and how likely original and reference find their answers."""
+    if config.train.evaluate_every is None:
+        return []
+    measured = [sample for label in ("before", "reference") for sample in evaluation.samples_of(folder, label)]
+    likelihoods = [[s.id, s.role, s.true, s.paraphrased, s.perturbed, s.log_truth_ratio] for s in measured]
+    return [data.eval_items(config.data, limit=config.eval.rows), likelihoods]
 
 
 def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
@@ -69,7 +80,9 @@ def finetune(folder: Run, config: RunConfig) -> None:
         for qa in data.read_qa(Path(file), set_="train")
         for _ in range(config.finetune.repeat.get(Path(file).name, 1))
     ]
-    key = _training_key(config, "finetune") | {"rows": digest([[q.question, q.answer] for q in rows])}
+    texts = [keys.file_hash(Path(file)) for file in config.finetune.tokenizer_data]
+    origin = {"tokenizer_data": texts} if config.finetune.scratch else {"weights": weights(config.model)}
+    key = keys.of_stage("finetune", config, origin | {"rows": _trained(rows)})
 
     def train(model: LM) -> None:
         with _logged(folder, "finetune") as log:
@@ -78,13 +91,13 @@ def finetune(folder: Run, config: RunConfig) -> None:
     _train(folder, config, "finetune", key, train)
 
 
-def _train(folder: Run, config: RunConfig, stage: str, key: dict[str, Any], train: Callable[[LM], None]) -> None:
-    if folder.current(stage, key):
+def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], None]) -> None:
+    if folder.current(stage, *key):
         return
     release()
     if config.model.load_in_4bit and not (stage == "forget" and config.train.lora_rank):
         raise ConfigError("model.load_in_4bit: weights of four bits cannot be trained; set train.lora_rank=8 or so")
-    with folder.stage(stage, key) as entry:
+    with folder.stage(stage, *key) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         train(model)
@@ -110,17 +123,6 @@ def _starting_model(config: RunConfig) -> LM:
     texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in data.read_qa(Path(file), set_="train")]
     model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
     return LM(model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template)
-
-
-_UNSEEN = ("save_steps", "max_minutes", "report_to")
-"""Training settings that change no weight."""
-
-
-def _training_key(config: RunConfig, section: str) -> dict[str, Any]:
-    key = {"seed": config.seed, "threads": config.threads, "model.template": config.model.template}
-    key |= {k: v for k, v in part(config, section).items() if k.split(".")[1] not in _UNSEEN}
-    from_scratch = section == "finetune" and config.finetune.scratch
-    return key | ({} if from_scratch else {"weights": weights(config.model)})
 
 
 @contextmanager

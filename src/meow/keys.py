@@ -1,0 +1,153 @@
+"""What names a result, so that it is made anew exactly when something that it depends on has changed.
+
+READS says which settings each stage reads; the stage adds what it reads beside them: weights, files, records. A row has
+a key of its own where it can outlive its stage. Nothing else hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel
+
+from meow.marks import PLACE, UNSEEN, marked
+
+if TYPE_CHECKING:
+    from meow.config import RunConfig
+    from meow.lm import LM, RemoteLM
+
+
+class Reads(NamedTuple):
+    """The settings that a stage's result depends on: sections, of which all count that are not marked, or single ones.
+
+    A setting marked UNSEEN changes no result; of one marked PLACE, what lies there counts, which the stage reads.
+    """
+
+    settings: tuple[str, ...]
+    """Another value of these stops: what is there was made with other settings."""
+    rows: tuple[str, ...] = ()
+    """Another value of these goes on: it asks for other rows, or for other numbers of the same rows."""
+    without: tuple[str, ...] = ()
+    """Of those sections, what the stage does not read, or reads as content."""
+
+
+READS = {
+    "invert": Reads(("seed", "invert")),
+    "invert by a model here": Reads(("seed", "invert", "model")),
+    "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.rouge")),
+    "select": Reads(("seed", "train.targets", "select")),
+    "select without ranks": Reads(("seed", "train.targets")),
+    "forget": Reads(("seed", "threads", "model", "train")),
+    "finetune": Reads(("seed", "threads", "model", "finetune")),
+    "eval": Reads(("model", "eval"), without=("eval.rows",)),
+    "published evaluation": Reads(()),
+    "quantised": Reads(("model", "eval", "robustness.backend"), without=("eval.rows",)),
+    "relearned": Reads(
+        ("seed", "model", "eval", "robustness"),
+        without=("eval.rows", "robustness.bits", "robustness.backend", "robustness.lr"),
+    ),
+    "nlu": Reads(("seed", "model", "nlu")),
+    "nlg": Reads(("model",), rows=("nlg",), without=("nlg.n",)),
+}
+"""Every stage by what it does."""
+ABOUT = ("subject", "set", "lang", "meta")
+"""Fields of a fact that no model is told."""
+
+
+class Key(NamedTuple):
+    """What names the result of a stage."""
+
+    settings: Mapping[str, Any]
+    """By name; where one differs, the stage stops and names it."""
+    inputs: str
+    """Of what is read and of which rows are wanted; where it differs, the stage goes on with what is missing."""
+
+
+def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any = None) -> Key:
+    """The key of a stage.
+
+    Args:
+        kind: a row of READS.
+        config: of the run.
+        beside: what else stops it where it differs, by name: weights, rows that are trained on, a reference, ...
+        read: what it goes through row by row.
+    """
+    reads, every = READS[kind], _named(config)
+    left_out = marked(type(config), UNSEEN, PLACE) | set(reads.without)
+
+    def chosen(names: Collection[str]) -> dict[str, Any]:
+        """Settings that are named, or whose section is."""
+        return {k: v for k, v in every.items() if {k, k.partition(".")[0]} & set(names) and k not in left_out}
+
+    rows = chosen(reads.rows)
+    settings = {name: value for name, value in chosen(reads.settings).items() if name not in rows}
+    named = {k: v if isinstance(v, str | int | float | None) else digest(v) for k, v in beside.items()}
+    return Key(settings | named, digest([rows, read]))
+
+
+def of_model(lm: LM | RemoteLM) -> list[Any]:
+    """What stands for a model in the key of a row: weights and tokenizer, and all that turns texts into tokens."""
+    prompter = {name: value for name, value in vars(lm.prompter).items() if name[0] != "_" and name != "tokenizer"}
+    return [lm.weights, prompter]
+
+
+def content(row: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """Everything that a record says, as JSON, but its own key.
+
+    Args:
+        row: the record.
+        without: fields that do not matter where it is read.
+    """
+    return row.model_dump(mode="json", exclude={"key", *without}, exclude_defaults=True)
+
+
+def digest(value: Any) -> str:
+    """16 hex digits that name a value: JSON, with records anywhere in it."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+def number(text: str) -> int:
+    """A number of 128 bits that depends on a text alone: the seed of what is drawn for it."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file; files over 64 MiB are remembered by path, size and time of change."""
+    stat = path.stat()
+    mark = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    if stat.st_size < 1 << 26:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "meow"
+    note = cache / hashlib.sha256(mark.encode()).hexdigest()
+    if note.is_file():
+        return note.read_text()
+    with path.open("rb") as f:
+        found = hashlib.file_digest(f, "sha256").hexdigest()
+    cache.mkdir(parents=True, exist_ok=True)
+    note.write_text(found)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return content(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} in a key")
+
+
+def _named(config: RunConfig) -> dict[str, Any]:
+    """Every setting by dotted name, as JSON."""
+    tree = config.model_dump(mode="json")
+    single = {name: value for name, value in tree.items() if not isinstance(getattr(config, name), BaseModel)}
+    return single | {
+        f"{section}.{name}": value
+        for section, settings in tree.items()
+        if section not in single
+        for name, value in settings.items()
+    }
