@@ -116,12 +116,13 @@ def write_facts(folder: Run) -> None:
     write_text(folder / "eval/facts.csv", text.getvalue())
 
 
-def rescore(folder: Run, config: RunConfig) -> list[str]:
+def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> list[str]:
     """Compute every `log.json` of a run folder again from its samples.
 
     Args:
         folder: of the run.
         config: of the run.
+        weights: hash of the reference, where it is a model that is still there.
 
     Returns:
         The labels.
@@ -136,8 +137,7 @@ def rescore(folder: Run, config: RunConfig) -> list[str]:
         raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
     if reference is not None and published.find(reference) is None:
         known = published.read(folder / "eval/reference").log if "reference" in labels else None
-        same = known is not None and known.model.get("path", "").startswith(str(reference))
-        if known is None or (reference.exists() and not same):
+        if known is None or weights not in (None, known.model.get("hash")):
             raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
     for label in labels:
         old = published.read(folder / f"eval/{label}").log

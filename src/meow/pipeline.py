@@ -46,11 +46,7 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
         notifies: send messages to the addresses of `notify.urls` and the environment.
     """
     clock = time.monotonic()
-    wanted = [stage_named("invert")] if until == "invert" else plan(config)
-    if until is not None:
-        last = [stage.name for stage in wanted].index(stage_named(until).name)
-        looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
-        wanted = [s for s in wanted[: last + 1] if looks or not s.name.startswith("eval/")]
+    wanted = plan(config, until=until)
     to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])
     folder = run_of(config)
@@ -105,13 +101,11 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     folder = run_of(config)
     if rescore:
         with folder.locked():
-            if (
-                config.eval.reference
-                and published.find(Path(config.eval.reference))
-                and not stages.reference_model(config)
-            ):
+            reference = Path(config.eval.reference) if config.eval.reference else None
+            model = stages.reference_model(config) if reference and reference.exists() else None
+            if reference and published.find(reference) and model is None:
                 perform(folder, config, stage_named("eval/reference"), FUNCTIONS["eval/reference"], force=True)
-            labels = evaluation.rescore(folder, config)
+            labels = evaluation.rescore(folder, config, weights=stages.weights(model) if model else None)
             card.write(folder)
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
@@ -141,8 +135,9 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
                 "robustness: no curve of the reference, which is no model here: what the facts alone teach is not known"
             )
             continue
-        labels = tuple(f"eval/{curve}-{step:03}" for step in (0, *wanted.steps))
-        done.append((Stage(f"robustness/{curve}", ("model/",), labels), partial(stages.relearned, curve=curve)))
+        labels = [f"eval/{curve}-{step:03}" for step in (0, *wanted.steps)]
+        writes = (*labels, f"eval/{curve}-[0-9]*")  # of other steps, too
+        done.append((Stage(f"robustness/{curve}", ("model/",), writes), partial(stages.relearned, curve=curve)))
     with folder.locked(config):
         for stage, do in done:
             perform(folder, config, stage, do, force=force)

@@ -18,7 +18,7 @@ class Stage(NamedTuple):
     reads: tuple[str, ...]
     """What it needs, inside the run folder or named in the settings."""
     writes: tuple[str, ...]
-    """What it leaves in the run folder; set aside by `--force`."""
+    """What it leaves in the run folder, or patterns of it; set aside by `--force`."""
 
 
 STAGES = (
@@ -38,12 +38,18 @@ MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/refer
 """Stage that measures each model's memorization; only the first belongs to every run."""
 
 
-def plan(config: RunConfig) -> list[Stage]:
+def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
     """The stages that these settings need, in order.
 
+    Args:
+        config: of the run.
+        until: name of the stage that is wanted: what leads to it, and it; default: everything.
+
     Raises:
-        ConfigError: nothing to train is named.
+        ConfigError: nothing to train is named, and the stage that is wanted needs it.
     """
+    if until in ("invert", "memo"):  # whatever is taught later
+        return list(STAGES[: 2 if until == "memo" else 1])
     if config.train.targets is None or not config.train.objective:
         raise ConfigError("train.method: not set; choose one, as in train.method=meow")
     needed = {
@@ -51,7 +57,12 @@ def plan(config: RunConfig) -> list[Stage]:
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "eval/reference": config.eval.reference is not None,
     }
-    return [stage for stage in STAGES if needed.get(stage.name, True)]
+    found = [stage for stage in STAGES if needed.get(stage.name, True)]
+    if until is None:
+        return found
+    looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
+    last = found.index(stage_named(until))
+    return [stage for stage in found[: last + 1] if looks or not stage.name.startswith("eval/")]
 
 
 def stage_named(name: str) -> Stage:
@@ -74,7 +85,7 @@ def memo_stage(label: str) -> Stage:
 def gone(run: Run, stage: Stage) -> list[str]:
     """What a finished stage has left and somebody has removed since; none where it is not finished."""
     kept = [name for name in stage.writes if name != "train"]  # goes when the model is complete
-    return [name for name in kept if not (run / name).exists()] if run.finished(stage.name) else []
+    return [name for name in kept if not any(run.path.glob(name))] if run.finished(stage.name) else []
 
 
 def seeds(config: RunConfig) -> list[RunConfig]:

@@ -170,8 +170,9 @@ def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
         return f"meow forget --model_name_or_path {folder / 'model'} --forget FILE --retain FILE --method meow_contrast"
     if planned:
         return f"meow report {folder}" if _page_is_old(run) else f"meow ask {folder}"
-    if stages == ["invert"]:
-        return f"meow run {folder} model.path=MODEL train.method=meow_contrast"
+    if set(stages) <= {"invert", "memo"}:
+        model = "" if "memo" in stages else "model.path=MODEL "
+        return f"meow run {folder} {model}train.method=meow_contrast"
     return f"meow {'compare' if any((folder / 'eval').glob('*/log.json')) else 'report'} {folder}"
 
 

@@ -20,6 +20,8 @@ def settings(
 ) -> list[RunConfig]:
     """Settings from a YAML or a run folder, then `key=value`, then flags; one config for every seed.
 
+    A run folder that was named is worked in, wherever it lies and whatever it is called by now.
+
     Args:
         arguments: as they were typed.
         flags: settings by dotted key; None: not given.
@@ -38,7 +40,10 @@ def settings(
     if path is not None and path.is_dir():
         from meow.run import existing
 
-        path = existing(path) / "config.yaml"
+        folder = existing(path).path
+        folder = folder if folder.name not in ("", "..") else folder.resolve()
+        listed = [f"out={folder.parent}", f"name={folder.name}", *listed]
+        path = folder / "config.yaml"
     if alone and path is None and "model.path" in given and not any(item.startswith("name=") for item in listed):
         given["name"] = "-".join(filter(None, (Path(given["model.path"]).name, given.get("data.split"))))
     overrides = [*listed, *(f"{key}={value}" for key, value in given.items())]
