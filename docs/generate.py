@@ -25,6 +25,10 @@ NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"
 FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "select", "train", "eval", "robustness",
           "notify")  # fmt: skip
 EVAL = ("name", "out", "threads", "model", "data", "eval")
+TYPED = (
+    "On the command line a value is YAML, but where a text is expected, it is what was typed, as in "
+    "`data.forget=my facts #1.jsonl`; `null` unsets it."
+)
 MADE = "Every setting at its default. Made by docs/generate.py."
 
 
@@ -43,6 +47,7 @@ def cli_page() -> str:
 def config_page() -> str:
     """Every setting: type, default, meaning."""
     lines = [f"# Settings\n\n{NOTE}One YAML, and `key=value` on the command line. Unknown keys are refused.\n"]
+    lines += [f"{TYPED}\n"]
     lines += ["| key | allowed | default | meaning |", "|---|---|---|---|"]
     for key, field in leaves().items():
         meaning = " ".join(str(field.description).split()).replace("|", "\\|")

@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from meow.errors import ConfigError
-from meow.marks import PLACE, UNSEEN, Place, Places
+from meow.marks import PLACE, UNSEEN, Place, Places, typed
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -439,7 +439,8 @@ def load(
 
     Args:
         path: the YAML, or None for defaults alone.
-        overrides: `key=value` each, as in `train.lr=3e-5`; values are YAML; later ones win.
+        overrides: `key=value` each, as in `train.lr=3e-5`; values are YAML, but a text is taken as it stands; later
+            ones win.
         methods: METHODS, to resolve `train.method`; None leaves it as it is.
         terms: names that `train.objective` may hold.
         aliases: published names of methods.
@@ -448,19 +449,23 @@ def load(
         ConfigError: every problem found, one a line: where, key, what was found, what is allowed.
     """
     tree = _read_yaml(path) if path else {}
+    before = _get(tree, "train.method")
     origin = {}
     problems = []
+    known = leaves()
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key.strip() or "://" in key:
             problems.append(f"{_shown(override)}: not of the form key=value; write for example train.lr=3e-5")
             continue
         try:
-            _put(tree, key.strip(), yaml.safe_load(value))
+            kind = known[key.strip()].annotation if key.strip() in known else None
+            _put(tree, key.strip(), typed(kind, value))
             origin[key.strip()] = "command line"
         except (yaml.YAMLError, TypeError) as e:
             problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0]})")
     if methods is not None:
+        _leave_method(tree, methods.get(aliases.get(str(before), str(before))), kept=origin)
         problems += _apply_method(tree, methods, terms, aliases)
     config = None
     try:
@@ -527,6 +532,17 @@ def _get(tree: Any, dotted: str) -> Any:
     for part in dotted.split("."):
         tree = tree.get(part) if isinstance(tree, dict) else None
     return tree
+
+
+def _leave_method(tree: dict[str, Any], method: Method | None, *, kept: typing.Collection[str]) -> None:
+    """Take out what a file's own method has filled, so that the one that was typed can fill it; `kept` was typed."""
+    if method is None or not isinstance(_get(tree, "train.method"), str):
+        return
+    filled = {"train.targets": method.targets, "train.objective": method.objective} | method.defaults
+    for key, value in filled.items():
+        group, _, name = key.rpartition(".")
+        if key not in kept and _get(tree, key) == value:
+            del _get(tree, group)[name]
 
 
 def _apply_method(

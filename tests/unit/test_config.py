@@ -86,3 +86,31 @@ def test_what_is_dumped_loads_to_the_same_settings(tmp_path: Path) -> None:
 def test_every_setting_has_a_docstring() -> None:
     missing = [key for key, field in leaves(RunConfig).items() if not field.description]
     assert not missing
+
+
+@pytest.mark.parametrize("text", ["2024-01-01", "off", "2024", "a: b", "x #1", "[1]", "1e3", "{a}"])
+def test_a_text_is_taken_as_it_was_typed(tmp_path: Path, text: str) -> None:
+    config = load(None, [f"name={text}", f"data.forget={text}"])
+    assert (config.name, config.data.forget) == (text, text)
+    assert load(written(tmp_path, dump(config))) == config
+
+
+def test_a_text_in_quotes_is_what_is_in_them_and_null_unsets_it() -> None:
+    config = load(None, ["data.forget=a.jsonl", "data.forget=null", 'data.retain="b c.jsonl"', "nlu.tasks=[on, 7]"])
+    assert (config.data.forget, config.data.retain, config.nlu.tasks) == (None, "b c.jsonl", ("on", "7"))
+    assert load(None, ["train.mixed_precision=no"]).train.mixed_precision == "no"
+
+
+def test_another_method_takes_the_place_of_all_that_the_old_one_has_filled(tmp_path: Path) -> None:
+    file = written(tmp_path, dump(load(None, ["train.method=contrast"], methods=METHODS, terms=TERMS)))
+    config = load(file, ["train.method=meow"], methods=METHODS, terms=TERMS)
+    assert (config.train.objective, config.select.k) == ({"target_nll": 1.0}, 3)
+    kept = load(file, ["train.method=meow", "select.k=1"], methods=METHODS, terms=TERMS)
+    assert kept.select.k == 1
+    again = load(file, [], methods=METHODS, terms=TERMS)
+    assert (again.train.objective, again.select.k) == ({"target_nll": 1.0, "retain_nll": 1.0}, 1)
+
+
+def test_what_the_user_has_set_beside_a_method_is_still_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, "train: {targets: none, objective: {retain_nll: 2}}\n")
+    assert any("set beside train.method=meow" in line for line in problems(file, "train.method=meow"))
