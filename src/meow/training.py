@@ -455,7 +455,7 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
         if importlib.util.find_spec(tracker) is None:
             raise ConfigError(f"train.report_to: {tracker} is not installed; pip install {tracker}, or leave it out")
     if "tensorboard" in settings.report_to:
-        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(folder.parent / "tensorboard"))
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder.parent / "tensorboard")  # of this run, not of one before it
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
     warmup = settings.warmup if settings.warmup >= 1 else int(settings.warmup * steps)
     arguments = TrainingArguments(

@@ -190,6 +190,15 @@ def test_trackers_get_numbers_and_no_text(made: LM, tmp_path: Path, monkeypatch:
     assert all(t.question.encode() not in written and str(t.target).encode() not in written for t in TARGETS)
 
 
+def test_each_training_of_a_process_has_a_tensorboard_of_its_own(
+    made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")  # put back when the test is over
+    for name in ("s0", "s1"):
+        trained(fresh(made), tmp_path / name / "train", objective={"target_nll": 1.0}, report_to=["tensorboard"])
+    assert [len(list((tmp_path / name / "tensorboard").glob("events*"))) for name in ("s0", "s1")] == [1, 1]
+
+
 def test_a_tracker_that_is_not_installed_is_named(made: LM, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="report_to: trackio is not installed"):
         trained(fresh(made), tmp_path, report_to=["trackio"])
