@@ -450,22 +450,9 @@ def load(
     """
     tree = _read_yaml(path) if path else {}
     before = _get(tree, "train.method")
-    origin = {}
-    problems = []
-    known = leaves()
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals or not key.strip() or "://" in key:
-            problems.append(f"{_shown(override)}: not of the form key=value; write for example train.lr=3e-5")
-            continue
-        try:
-            kind = known[key.strip()].annotation if key.strip() in known else None
-            _put(tree, key.strip(), typed(kind, value))
-            origin[key.strip()] = "command line"
-        except (yaml.YAMLError, TypeError) as e:
-            problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0]})")
+    typed_keys, problems = _override(tree, overrides)
     if methods is not None:
-        _leave_method(tree, methods.get(aliases.get(str(before), str(before))), kept=origin)
+        _leave_method(tree, methods.get(aliases.get(str(before), str(before))), kept=typed_keys)
         problems += _apply_method(tree, methods, terms, aliases)
     config = None
     try:
@@ -473,7 +460,8 @@ def load(
     except ValidationError as e:
         for problem in e.errors():
             key = _dotted(problem["loc"])
-            where = next((o for k, o in origin.items() if key == k or key.startswith(k + ".")), path or "settings")
+            is_typed = any(key == k or key.startswith(k + ".") for k in typed_keys)
+            where = "command line" if is_typed else path or "settings"
             problems.append(f"{where}: {key}: {_explain(problem)}")
     if problems or config is None:
         raise ConfigError("\n".join(problems))
@@ -515,6 +503,23 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(tree or {}, dict):
         raise ConfigError(f"{path}: found {type(tree).__name__}, expected settings as `key: value`")
     return {key: value for key, value in (tree or {}).items() if value is not None}  # a section of comments alone
+
+
+def _override(tree: dict[str, Any], overrides: typing.Sequence[str]) -> tuple[set[str], list[str]]:
+    """Put what was typed into the settings; returns its keys, and the problems found."""
+    known, keys, problems = leaves(), set(), []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        key = key.strip()
+        if not equals or not key or "://" in key:
+            problems.append(f"{_shown(override)}: not of the form key=value; write for example train.lr=3e-5")
+            continue
+        try:
+            _put(tree, key, typed(known[key].annotation if key in known else None, value))
+            keys.add(key)
+        except (yaml.YAMLError, TypeError) as e:
+            problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0]})")
+    return keys, problems
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
