@@ -25,8 +25,9 @@ from typing import Any, TypeVar
 
 from meow.config import RunConfig, dump
 from meow.errors import DataError, OtherSettingsError, RunError
+from meow.files import read_json, write_json, write_text
 from meow.processes import agreed, barrier, rank, world_size
-from meow.records import Record, dump_line, read_json, read_records, write_json, write_text
+from meow.records import Record, dump_line, read_records
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""

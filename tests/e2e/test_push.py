@@ -17,7 +17,8 @@ import yaml
 from huggingface_hub import ModelCard
 
 from meow import card
-from meow.records import EvalLog, Value, read_json, write_json
+from meow.files import read_json, write_json
+from meow.records import EvalLog, Value
 from meow.run import Run
 from tests.conftest import FORGET, RETAIN, Done
 from tests.web import Request, Web, serve

@@ -85,7 +85,7 @@ def test_pairs_preferences_reversed_words_and_removed_columns(meow: Callable[...
     (row,) = json.loads((tmp_path / "less.json").read_text())
     assert (row["answer_0"], row["answer_1"], row["reversed_answer"]) == ("a", "c", "one true the")
     done = meow("convert", source, tmp_path / "x.json", "--remove", "answer_9")
-    assert (done.code, "no column 'answer_9'" in done.err) == (2, True)
+    assert (done.code, 'no column "answer_9"' in done.err) == (2, True)
     assert not (tmp_path / "x.json").exists()
     with pytest.raises(ConfigError, match="end the name in"):
         convert(source, tmp_path / "x.txt")
