@@ -131,7 +131,7 @@ def _inverted(row: Row) -> InvertedFacts:
         return _fact(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
     if not places:
         raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {_columns(row)}")
-    _check_texts(row, (TRUE_COLUMN, *(places[i] for i in sorted(places))))
+    _check_texts(row, ("question", TRUE_COLUMN, *(places[i] for i in sorted(places))))
     answers = [
         InvertedAnswer(text=row.values.get(f"answer_{i}", "").strip(), version=_version(row, f"version_{i}"))
         for i in range(max(places) + 1)  # a column that is not there is an empty answer: the others keep their names

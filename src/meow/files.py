@@ -159,7 +159,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
                 )
             yield Row(where, {k: _cell(path, reader.line_num, k, v) for k, v in values.items()})
     except csv.Error as e:
-        raise DataError(f"{path}:{reader.line_num}: malformed CSV ({e}); mend the line") from e
+        raise DataError(f"{path}:{reader.reader.line_num}: malformed CSV ({e}); mend the line") from e
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
