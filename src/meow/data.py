@@ -78,9 +78,8 @@ def _fact(kind: type[F], row: Row, more: dict[str, Any], *, answer: str = "answe
     known = {k: values[k] for k in ("id", "subject", "set", "lang", "messages") if values.get(k) not in (None, "", [])}
     if type(known.get("id")) is int:
         known["id"] = str(known["id"])
-    meta = {
-        k: v for k, v in values.items() if k not in Fact.model_fields and k != answer and k not in taken and v != ""
-    }
+    further = {k: v for k, v in values.items() if k not in {*Fact.model_fields, answer, *taken}}
+    meta = {k: v for k, v in further.items() if not isinstance(v, str) or v.strip()}  # a CSV has empty cells
     meta |= values["meta"] if isinstance(values.get("meta"), dict) else {}
     record = {"question": values.get("question", ""), "answer": values[answer], **more, **known, "meta": meta}
     try:
