@@ -133,7 +133,7 @@ def test_whole_numbers_are_ids_from_the_first_row_on(tmp_path: Path) -> None:
     [
         ({"question": " "}, "question is blank"),
         ({"answer": "a\x00b"}, "answer: holds NUL"),
-        ({"answer": ["x" * 5000]}, r"answer: found \[\"x{76}…, expected a text"),
+        ({"answer": ["x" * 5000]}, r"answer: found \[\"x{77}…, expected a text"),
         ({"x" * 5000: 1, "answer": None}, "answer: found null"),
         ({"perturbed_answer": ["c", " "]}, "perturbed_answer: found .* expected a list of texts"),
     ],
