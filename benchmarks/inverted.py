@@ -18,11 +18,12 @@ from pathlib import Path
 from benchmarks import SHARED, study
 from meow import data
 from meow.config import DataSettings
+from meow.files import read_json
 from meow.inversion import check
 from meow.inversion.gate import Checked
 from meow.inversion.rules import invert_by_rules
 from meow.inversion.subjects import subjects
-from meow.records import EvalLog, InvertedFacts, read_json
+from meow.records import EvalLog, InvertedFacts
 
 RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
 """Chosen by the study on the tuning half, with the published facts."""

@@ -35,9 +35,10 @@ from benchmarks import SHARED
 from meow import data, metrics, tofu
 from meow import demo as embedded
 from meow.config import DataSettings, ModelSettings
+from meow.files import read_json
 from meow.lm import load
 from meow.losses import METHODS
-from meow.records import EvalLog, EvalSample, read_json, read_records
+from meow.records import EvalLog, EvalSample, read_records
 from meow.run import Run
 from meow.training import Look
 

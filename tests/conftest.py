@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -80,6 +80,17 @@ def write_facts(folder: Path) -> None:
     for name, rows in (("forget", FORGET), ("retain", RETAIN)):
         lines = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows]
         (folder / f"{name}.jsonl").write_text("".join(lines))
+
+
+@pytest.fixture(params=["plain", "chat"])
+def asked(request: pytest.FixtureRequest) -> Callable[[str], dict[str, Any]]:
+    """The columns that ask a question: `question`, or the same words as the last turn of a chat."""
+
+    def columns(question: str) -> dict[str, Any]:
+        turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
+        return {"question": question} if request.param == "plain" else {"messages": turns}
+
+    return columns
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ from typing import Any
 
 from meow import metrics
 from meow.config import RunConfig, load
+from meow.data import TOFU
 from meow.evaluation import PARTIAL
+from meow.files import write_text
 from meow.metrics import statistics
-from meow.records import EvalLog, Value, write_text
+from meow.records import EvalLog, Value
 from meow.run import Run
 from meow.summary import logs
 
@@ -73,23 +75,27 @@ def _base(config: RunConfig) -> str:
     return f"[{path}](https://huggingface.co/{path})" if on_hub(path) else f"`{_name(path)}`, a local model,"
 
 
+def _source(config: RunConfig) -> str | None:
+    """Where the split comes from; None: the forget set is a file of its maker's."""
+    return None if config.data.forget or not config.data.split else config.data.source or TOFU
+
+
 def _data(config: RunConfig) -> str:
-    if config.data.source is None:
-        return "questions of its maker's own"
-    return f"the split `{config.data.split}` of {_name(config.data.source)}"
+    source = _source(config)
+    return f"the split `{config.data.split}` of {_name(source)}" if source else "questions of its maker's own"
 
 
 def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
     """The YAML. A local base model is no hub id and stands in the text alone."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    source = str(config.data.source) if on_hub(config.data.source) else None
+    source = _source(config) if on_hub(_source(config)) else None
     measured = found["after"].metrics if "after" in found else {}
     results = [
         EvalResult(
             task_type="text-generation", task_name="machine unlearning", dataset_type=source or "custom",
-            dataset_name=source or _data(config), dataset_split=config.data.split, metric_type=name,
-            metric_name=_label(name), metric_value=measured[name].value,
+            dataset_name=source or _data(config), dataset_split=config.data.split if _source(config) else None,
+            metric_type=name, metric_name=_label(name), metric_value=measured[name].value,
         )
         for name in SHOWN
         if name in measured and measured[name].value is not None

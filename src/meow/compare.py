@@ -16,9 +16,10 @@ import yaml
 from meow import differences, metrics, plots, published
 from meow.differences import Changed
 from meow.errors import ConfigError, DataError
+from meow.files import write_text
 from meow.metrics import items
 from meow.published import Evaluation
-from meow.records import EvalLog, EvalSample, Value, read_json, read_records, write_text
+from meow.records import EvalLog, EvalSample, Value, read_record, read_records
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
@@ -105,7 +106,7 @@ def _cleaned(path: Path) -> Evaluation | None:
     log = path / "eval/after/log.json"
     if published.find(path) is not None or not log.is_file():
         return None
-    return Evaluation(path.resolve().name, log.parent, "meow", (), EvalLog.model_validate(read_json(log)))
+    return Evaluation(path.resolve().name, log.parent, "meow", (), read_record(log, EvalLog))
 
 
 def _as_written(name: str, log: EvalLog) -> Compared:

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from meow import data, published
-from meow.errors import ConfigError
-from meow.records import (
-    TRUE_COLUMN,
-    EvalSample,
-    InvertedFacts,
-    MemoRecord,
-    Record,
-    json_lines,
-    read_json,
-    read_records,
-    write_json,
-    write_records,
-    write_text,
-)
+from meow.errors import ConfigError, DataError, shown
+from meow.files import json_lines, read_json, write_json, write_rows
+from meow.records import TRUE_COLUMN, EvalSample, InvertedFacts, MemoRecord, Record, read_records, write_records
 
 FORMS = ("meow", "published", "pairs", "dpo", "memo")
 """What facts become: our rows; the published columns (`answer_0`, ...); one row for each question and false answer;
@@ -80,7 +66,7 @@ def convert(
     if form == "meow":
         return _rows(target, listed)
     rows = [row for fact in listed for row in ROWS[form](fact)]
-    WRITERS[target.suffix](target, rows)
+    write_rows(target, rows)
     return len(rows)
 
 
@@ -95,17 +81,25 @@ def _published(fact: InvertedFacts) -> list[dict[str, Any]]:
     answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)} or {"answer_0": ""}
     versions = {f"version_{i}": a.version for i, a in enumerate(fact.answers) if a.version is not None}
     meta = {name: value for name in ("meta", "gate") if (value := getattr(fact, name))}
-    chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
     texts = {"question": fact.question, TRUE_COLUMN: fact.answer}
-    return [{**texts, **answers, **fact.others, **versions, **kept, **meta, **chat}]
+    return [{**texts, **answers, **fact.others, **versions, **kept, **meta, **_chat(fact)}]
 
 
 def _pairs(fact: InvertedFacts) -> list[dict[str, Any]]:
-    return [{"question": fact.question, "answer": answer.text} for answer in fact.answers if answer.text]
+    return [{"question": fact.question, "answer": a.text, **_chat(fact)} for a in fact.answers if a.text]
 
 
 def _dpo(fact: InvertedFacts) -> list[dict[str, Any]]:
-    return [{"prompt": fact.question, "chosen": a.text, "rejected": fact.answer} for a in fact.answers if a.text]
+    return [
+        {"prompt": fact.question, "chosen": a.text, "rejected": fact.answer, **_chat(fact)}
+        for a in fact.answers
+        if a.text
+    ]
+
+
+def _chat(fact: InvertedFacts) -> dict[str, Any]:
+    """The turns of a chat, in a column of their own."""
+    return {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
 
 
 ROWS: dict[str, Callable[[InvertedFacts], list[dict[str, Any]]]] = {
@@ -121,14 +115,15 @@ def _reversed(fact: InvertedFacts) -> InvertedFacts:
 
 def _without(facts: Sequence[InvertedFacts], column: str) -> list[InvertedFacts]:
     """Facts without a column; later answers move up."""
-    place = int(column[7:]) if column.startswith("answer_") and column[7:].isdigit() else None
+    named = data.ANSWER.fullmatch(column)
+    place = int(named[1]) if named else None
     there = any(
         column in fact.others if place is None else place < len(fact.answers) for fact in facts
     )  # fmt: skip
     if not there:
         known = sorted({name for fact in facts for name in fact.others})
         raise ConfigError(
-            f"--remove: no column {column!r}; there are answer_0, answer_1, ... {', '.join(known)}".rstrip()
+            f"--remove: no column {shown(column)}; there are answer_0, answer_1, ... {', '.join(known)}".rstrip()
         )
     return [
         fact.model_copy(
@@ -139,28 +134,6 @@ def _without(facts: Sequence[InvertedFacts], column: str) -> list[InvertedFacts]
     ]  # fmt: skip
 
 
-def _json_lines(target: Path, rows: Sequence[dict[str, Any]]) -> None:
-    write_text(target, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def _csv(target: Path, rows: Sequence[dict[str, Any]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(k for row in rows for k in row)), restval="", lineterminator="\n")
-    writer.writeheader()
-    plain = [
-        {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in row.items()}
-        for row in rows
-    ]
-    writer.writerows(plain)
-    write_text(target, text.getvalue())
-
-
-WRITERS: dict[str, Callable[[Path, Sequence[dict[str, Any]]], None]] = {
-    ".jsonl": _json_lines, ".json": lambda target, rows: write_json(target, list(rows)), ".csv": _csv,
-}  # fmt: skip
-"""Writes rows, by the ending of a file's name."""
-
-
 def _is_evaluation(source: Path) -> bool:
     """Whether a path is an evaluation: a folder that holds one, our samples, or a published file."""
     if source.is_dir():
@@ -169,7 +142,10 @@ def _is_evaluation(source: Path) -> bool:
         return source.name == "samples.jsonl"
     if source.suffix != ".json" or not source.is_file():
         return False
-    value = read_json(source)
+    try:
+        value = read_json(source, non_finite=True)
+    except DataError:  # JSON lines; what is broken the reader of facts names
+        return False
     return isinstance(value, dict) and (
         bool(set(published.TOFU_SETS.values()) & value.keys())
         or any(isinstance(v, dict) and "agg_value" in v for v in value.values())

@@ -5,18 +5,16 @@ Every bad row is named by file and line. Nothing is guessed: a row without an an
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from meow.config import DataSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, shown
+from meow.files import Row, rows, write_rows
 from meow.records import (
     QA,
     TRUE_COLUMN,
@@ -26,12 +24,9 @@ from meow.records import (
     InvertedFacts,
     MemoRecord,
     Role,
+    fact_id,
     first_problem,
-    json_lines,
-    read_text,
-    write_json,
-    write_text,
-)  # fmt: skip
+)
 
 TOFU = "locuslab/TOFU"
 """Where a split comes from if no source is named."""
@@ -39,84 +34,11 @@ RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain
 """The retain split of TOFU that goes with each forget split."""
 HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
 _SUFFIXES = (".json", ".jsonl", ".csv")
-_STRUCTURED = ("meta", "gate", "messages")
-"""Columns that hold JSON in a CSV."""
-_ANSWER = re.compile(r"answer_(\d+)")
+ANSWER = re.compile(r"answer_(0|[1-9][0-9]{0,2})")
+"""Column of an inverted answer: its number is its place among them."""
+_VERSION = re.compile(r"version_(0|[1-9][0-9]{0,2})")
 _SCORE = re.compile(r"(.+)_(rouge1|rouge2|rougeL)")
 F = TypeVar("F", bound=Fact)
-
-
-class Row(NamedTuple):
-    """One row of a file, with its place for messages."""
-
-    where: str
-    """`path:line`."""
-    values: dict[str, Any]
-    """Its columns."""
-
-
-def rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSON array, of JSON lines or of a CSV, told apart by their content.
-
-    Raises:
-        DataError: unreadable, not UTF-8, malformed, cut off, or a row that is no object; names the line.
-    """
-    if path.suffix == ".csv":
-        yield from _csv_rows(path)
-    elif path.is_file() and read_text(path).lstrip()[:1] == "[":
-        yield from _array_rows(path)
-    else:
-        for line, value in json_lines(path):
-            yield _object(f"{path}:{line}", value)
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
-    try:
-        for values in reader:
-            where = f"{path}:{reader.line_num}"
-            if None in values or None in values.values():
-                raise DataError(
-                    f"{where}: found another number of columns than the header's {len(values)}; mend the line"
-                )
-            yield Row(where, {k: _structured(where, k, v) for k, v in values.items()})
-    except csv.Error as e:
-        raise DataError(f"{path}:{reader.line_num}: malformed CSV ({e}); mend the line") from e
-
-
-def _structured(where: str, column: str, text: str) -> Any:
-    """A cell; of a column that holds no plain text, what its JSON says."""
-    if column not in _STRUCTURED or not text.strip().startswith(("{", "[")):
-        return text
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as e:
-        raise DataError(f"{where}: {column}: malformed JSON ({e.msg}); mend the cell") from e
-
-
-def _array_rows(path: Path) -> Iterator[Row]:
-    text = read_text(path)
-    decoder = json.JSONDecoder()
-    at = text.index("[") + 1
-    space = re.compile(r"[\s,]*")
-    while True:
-        at = space.match(text, at).end()  # type: ignore[union-attr]
-        where = f"{path}:{text.count(chr(10), 0, at) + 1}"
-        if at >= len(text):
-            raise DataError(f"{where}: the array is cut off (no closing bracket); get the whole file")
-        if text[at] == "]":
-            return
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except json.JSONDecodeError as e:
-            raise DataError(f"{path}:{e.lineno}: malformed JSON ({e.msg}); mend the row or get the whole file") from e
-        yield _object(where, value)
-
-
-def _object(where: str, value: Any) -> Row:
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: found {type(value).__name__}, expected an object with question and answer")
-    return Row(where, value)
 
 
 def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
@@ -125,46 +47,66 @@ def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
     Raises:
         DataError: a bad row (missing field, empty answer, the same question with the same answer twice).
     """
-    return _facts(path, lambda row: _fact(QA, row, {"set": set_}))
+    return [fact for _, fact in _facts(path, lambda row: _fact(QA, row, {"set": set_}))]
 
 
-def _facts(path: Path, make: Callable[[Row], F]) -> list[F]:
-    """One fact per row, none twice."""
-    found: list[F] = []
-    seen: dict[tuple[str, str, str], str] = {}
+def _facts(path: Path, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
+    """Each row with its fact; at least one, and none twice."""
+    seen: dict[str, str] = {}
     ids: dict[str, str] = {}
     for row in rows(path):
         fact = make(row)
-        same = (fact.question or json.dumps([m.content for m in fact.messages]), fact.answer, fact.set)
+        same = fact_id(fact.set, fact.question, fact.answer, fact.messages)
         if same in seen:
             raise DataError(f"{row.where}: the same question and answer as in {seen[same]}; remove one of the two")
         if fact.id in ids:
-            raise DataError(f"{row.where}: id {fact.id} is also that of {ids[fact.id]}; give each row its own")
+            raise DataError(
+                f"{row.where}: id {shown(fact.id)[1:-1]} is also that of {ids[fact.id]}; give each row its own"
+            )
         seen[same] = ids[fact.id] = row.where
-        found.append(fact)
-    if not found:
+        yield row, fact
+    if not seen:
         raise DataError(f"{path}: holds no row; expected at least one with question and answer")
-    return found
 
 
 def _fact(kind: type[F], row: Row, more: dict[str, Any], *, answer: str = "answer", taken: Sequence[str] = ()) -> F:
     """A record from a row: the fields of Fact by name, `more`, everything else (but `taken`) in `meta`."""
     values = row.values
-    for field in ("question", answer):
-        if field not in values and not (field == "question" and values.get("messages")):
-            raise DataError(f"{row.where}: no field {field!r}, found {', '.join(map(repr, values)) or 'none'}")
-        if field in values and not isinstance(values[field], str):
-            raise DataError(f"{row.where}: {field}: found {json.dumps(values[field])[:80]}, expected a text")
+    _check_texts(row, ("question", answer))
     if not values[answer].strip():
         raise DataError(f"{row.where}: {answer} is empty; give the true answer or remove the row")
-    known = {k: values[k] for k in ("id", "subject", "set", "lang", "messages") if values.get(k)}
-    meta = {k: v for k, v in values.items() if k not in Fact.model_fields and k != answer and k not in taken}
+    known = {k: values[k] for k in ("id", "subject", "set", "lang", "messages") if values.get(k) not in (None, "", [])}
+    if type(known.get("id")) is int:
+        known["id"] = str(known["id"])
+    further = {k: v for k, v in values.items() if k not in {*Fact.model_fields, answer, *taken}}
+    meta = {k: v for k, v in further.items() if not isinstance(v, str) or v.strip()}  # a CSV has empty cells
     meta |= values["meta"] if isinstance(values.get("meta"), dict) else {}
     record = {"question": values.get("question", ""), "answer": values[answer], **more, **known, "meta": meta}
     try:
         return kind.model_validate(record)
     except ValidationError as e:
         raise DataError(f"{row.where}: {first_problem(e)}") from e
+
+
+def _check_texts(row: Row, needed: Sequence[str]) -> None:
+    """Refuse a row without its texts, and texts that none can be."""
+    values = row.values
+    for field in needed:
+        if field not in values and not (field == "question" and values.get("messages")):
+            raise DataError(f"{row.where}: no field {field!r}, found {_columns(row)}")
+        if field in values and not isinstance(values[field], str):
+            raise DataError(f"{row.where}: {field}: found {shown(values[field])}, expected a text")
+    if values.get("question") and not values["question"].strip():
+        raise DataError(f"{row.where}: question is blank; give one, or an empty text for a document")
+    nul = next((k for k, v in values.items() if isinstance(v, str) and "\x00" in v), None)
+    if nul is not None:
+        raise DataError(f"{row.where}: {shown(nul)[1:-1]}: holds NUL, which no text does; remove it")
+
+
+def _columns(row: Row, *, of: str = "") -> str:
+    """The names of a row's columns, for messages."""
+    names = ", ".join(repr(name) for name in row.values if of in name) or "none"
+    return names if len(names) <= 200 else names[:199] + "…"
 
 
 def read_inverted(path: Path) -> list[InvertedFacts]:
@@ -178,42 +120,37 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
         if not files:
             raise DataError(f"{path}: holds no JSON, JSON lines or CSV file of inverted facts")
         return [fact for file in files for fact in read_inverted(file)]
-    return _facts(path, _inverted)
+    return [fact for _, fact in _facts(path, _inverted)]
 
 
 def _inverted(row: Row) -> InvertedFacts:
-    own = {"key", "gate"} & row.values.keys() and not any(
-        _ANSWER.fullmatch(k) for k in row.values
-    )  # ours leave out what is empty
-    if "answers" in row.values or own:
+    places = {int(found[1]): name for name in row.values if (found := ANSWER.fullmatch(name))}
+    if "answers" in row.values or ({"key", "gate"} & row.values.keys() and not places):  # ours leave out what is empty
         more: dict[str, Any] = {k: row.values[k] for k in ("answers", "others", "gate") if k in row.values}
         return _fact(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
-    texts = {k: v for k, v in row.values.items() if isinstance(v, str)}
-    columns = sorted((k for k in row.values if _ANSWER.fullmatch(k)), key=lambda k: int(k.split("_")[1]))
-    wrong = next((k for k in columns if k not in texts), None)
-    if wrong:
-        raise DataError(f"{row.where}: {wrong}: found {json.dumps(row.values[wrong])[:80]}, expected a text")
-    if not columns:
-        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {', '.join(row.values)}")
-    answers = [InvertedAnswer(text=texts[k].strip(), version=_version(row, k)) for k in columns]
-    versions = {k for k in row.values if re.fullmatch(r"version_\d+", k)}
-    skip = {"question", TRUE_COLUMN, *columns, *versions, *Fact.model_fields}
-    others = {k: v for k, v in texts.items() if k not in skip and not _is_number(v)}
-    blank = {k for k, text in texts.items() if not text.strip()}  # a CSV has every row's columns in every row
-    taken = [k for k in row.values if k in {*columns, *others, *versions, *blank} or _SCORE.fullmatch(k)]
+    if not places:
+        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {_columns(row)}")
+    _check_texts(row, ("question", TRUE_COLUMN, *(places[i] for i in sorted(places))))
+    answers = [
+        InvertedAnswer(text=row.values.get(f"answer_{i}", "").strip(), version=_version(row, f"version_{i}"))
+        for i in range(max(places) + 1)  # a column that is not there is an empty answer: the others keep their names
+    ]
+    own = {*places.values(), *(name for name in row.values if _VERSION.fullmatch(name) or _SCORE.fullmatch(name))}
+    texts = {k: v for k, v in row.values.items() if isinstance(v, str) and k not in own and k not in Fact.model_fields}
+    others = {k: v for k, v in texts.items() if k != TRUE_COLUMN and not _is_number(v)}
     more = {"answers": answers, "others": others}
     if isinstance(row.values.get("gate"), dict):
         more["gate"] = row.values["gate"]
-    return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=[*taken, *more])
+    return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=[*own, *others, *more])
 
 
 def _version(row: Row, column: str) -> int | None:
     """The version that stands beside an answer (`version_0` beside `answer_0`), where one does."""
-    found = row.values.get(column.replace("answer", "version"))
+    found = row.values.get(column)
     try:
         return None if found in (None, "") else int(found)
     except (TypeError, ValueError) as e:
-        raise DataError(f"{row.where}: version of {column}: found {found!r}, expected a whole number") from e
+        raise DataError(f"{row.where}: {column}: found {shown(found)}, expected a whole number") from e
 
 
 def _is_number(text: str) -> bool:
@@ -231,16 +168,15 @@ def read_memo(path: Path) -> list[MemoRecord]:
         DataError: a bad row, or no value for the inverted answers (such a file cannot drive a selection).
     """
     found = []
-    for row in rows(path):
-        fact = _inverted(row)
-        named = [(TRUE_COLUMN, fact.answer), *((f"answer_{i}", a.text) for i, a in enumerate(fact.answers))]
-        if not any(f"answer_{i}_rouge1" in row.values for i in range(len(fact.answers))):
-            scores = ", ".join(k for k in row.values if "rouge" in k) or "none"
+    for row, fact in _facts(path, _inverted):
+        named = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)}
+        if not any(f"{column}_rouge1" in row.values for column in named):
             raise DataError(
-                f"{row.where}: no value for an inverted answer (answer_0_rouge1, ...), found {scores}; this file "
-                "measured the true answer alone and cannot drive a selection: measure again with meow memo"
+                f"{row.where}: no value for an inverted answer (answer_0_rouge1, ...), found "
+                f"{_columns(row, of='rouge')}; this file measured the true answer alone and cannot drive a selection: "
+                "measure again with meow memo"
             )
-        for column, text in named:
+        for column, text in {TRUE_COLUMN: fact.answer, **named}.items():
             value = row.values.get(f"{column}_rouge1")
             if text and value not in (None, ""):
                 found.append(_memo(row, fact.id, column, text, value))
@@ -250,10 +186,10 @@ def read_memo(path: Path) -> list[MemoRecord]:
 def _memo(row: Row, id_: str, column: str, text: str, value: Any) -> MemoRecord:
     try:
         number = float(value)
-    except (TypeError, ValueError) as e:
-        raise DataError(f"{row.where}: {column}_rouge1: found {value!r}, expected a number from 0 to 1") from e
+    except (TypeError, ValueError):
+        number = -1.0
     if not 0 <= number <= 1:
-        raise DataError(f"{row.where}: {column}_rouge1: found {number}, expected a number from 0 to 1")
+        raise DataError(f"{row.where}: {column}_rouge1: found {shown(value)}, expected a number from 0 to 1")
     return MemoRecord(
         key=f"published:{id_}:{column}", id=id_, column=column, text=text, metric="memo", mode="suffix", cut="chars",
         rouge="rouge1.precision", value=number, n=0,
@@ -273,20 +209,13 @@ def write_published(path: Path, facts: Sequence[InvertedFacts], measured: Sequen
         if (m.metric, m.mode) == kind:
             of_answer = values.setdefault((m.id, m.column), {})
             of_answer.setdefault((m.rouge or "rouge1").split(".")[0], m.value or 0.0)
-    table = []
+    table: list[dict[str, Any]] = []
     for fact in facts:
         texts = {TRUE_COLUMN: fact.answer} | {f"answer_{i}": a.text for i, a in enumerate(fact.answers)} | fact.others
         scores = {f"{c}_{name}": value for c in texts for name, value in values.get((fact.id, c), {}).items()}
-        table.append({"question": fact.question, **texts, **scores})
-    if path.suffix == ".json":
-        write_json(path, table)
-        return
-    columns = list(dict.fromkeys(column for row in table for column in row))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    write_text(path, text.getvalue())
+        chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
+        table.append({"question": fact.question, **texts, **scores, **chat})
+    write_rows(path, table)
 
 
 def tofu_file(source: str, name: str) -> Path:
@@ -357,15 +286,16 @@ def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
     Raises:
         DataError: a question without one; names the id.
     """
-    answers: dict[str, list[str]] = {}
+    answers: dict[tuple[Any, ...], list[str]] = {}
     for qa in read_qa(path, set_="target"):
-        answers.setdefault(qa.question, []).append(qa.answer)
+        answers.setdefault(qa.asked, []).append(qa.answer)
     for fact in facts:
-        if fact.question not in answers:
+        if fact.asked not in answers:
+            same = "these messages" if fact.messages else "this question"
             raise DataError(
-                f"{path}: no answer to teach for id {fact.id} ({fact.question[:60]!r}); add a row with this question"
+                f"{path}: no answer to teach for id {fact.id} ({shown(fact.question, 60)}); add a row with {same}"
             )
-    return {fact.id: answers[fact.question] for fact in facts}
+    return {fact.id: answers[fact.asked] for fact in facts}
 
 
 def retain_set(settings: DataSettings) -> list[QA]:
@@ -424,19 +354,15 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
 
     def item(row: Row) -> EvalItem:
         wrong = row.values.get("perturbed_answer") or []
-        if not isinstance(wrong, list) or not all(isinstance(text, str) for text in wrong):
-            found = json.dumps(wrong)[:80]
-            raise DataError(f"{row.where}: perturbed_answer: found {found}, expected a list of texts")
-        more = {
-            "role": role,
-            "set": role,
-            "perturbed_answers": wrong,
-            "paraphrased_answer": row.values.get("paraphrased_answer"),
-            "paraphrased_question": row.values.get("paraphrased_question"),
-        }
+        if not isinstance(wrong, list) or not all(isinstance(text, str) and text.strip() for text in wrong):
+            raise DataError(f"{row.where}: perturbed_answer: found {shown(wrong)}, expected a list of texts")
+        more: dict[str, Any] = {"role": role, "set": role, "perturbed_answers": wrong}
+        for name in ("paraphrased_answer", "paraphrased_question"):
+            text = row.values.get(name)
+            more[name] = None if isinstance(text, str) and not text.strip() else text
         return _fact(EvalItem, row, more, taken=("perturbed_answer", *EvalItem.model_fields))
 
-    return _facts(path, item)
+    return [item for _, item in _facts(path, item)]
 
 
 def _tofu(settings: DataSettings) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def ask(folder: Path, questions: Iterable[str], labels: Sequence[str] = ()) -> I
         facts = known.get(_same(question), [])
         asked: str | EvalItem = question
         if facts:  # as it was asked when it was evaluated: a chat whole, other words alone
-            chat = facts[0].messages if _same(question) == _same(facts[0].asked) else ()
+            chat = facts[0].messages if _same(question) == _same(facts[0].question) else ()
             asked = facts[0].model_copy(update={"question": question, "messages": chat})
         answers = {
             label: model.answer(asked, max_new_tokens=config.eval.max_new_tokens) for label, model in models.items()
@@ -126,7 +126,7 @@ def _known(config: RunConfig) -> dict[str, list[EvalItem]]:
     except MeowError:
         return {}
     for item in items:
-        for question in (item.asked, item.paraphrased_question):
+        for question in (item.question, item.paraphrased_question):
             if question:
                 found.setdefault(_same(question), []).append(item)
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from meow.metrics import paired
-from meow.records import CapabilityLog, NlgSample, NluSample, Value, read_json, read_records
+from meow.records import CapabilityLog, NlgSample, NluSample, Value, read_record, read_records
 from meow.text import repetition
 
 LABELS = ("before", "after", "reference")
@@ -72,7 +72,7 @@ def _changed(sides: Mapping[str, Path], first: str, second: str) -> list[Changed
 
 def _log(side: Path, kind: str) -> CapabilityLog | None:
     file = side / f"{kind}.json"
-    return CapabilityLog.model_validate(read_json(file)) if file.is_file() else None
+    return read_record(file, CapabilityLog) if file.is_file() else None
 
 
 def _of_numbers(one: Value, other: Value) -> Value:

@@ -1,5 +1,14 @@
 """The errors of meow. A user's mistake is one of these: one line, exit code 2. Anything else is a bug."""
 
+import json
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value as a message shows it: as JSON on one line, cut where it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = text.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
 
 class MeowError(Exception):
     """Base of every error that meow raises on purpose. The message is one line that says what to do."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from meow import data, metrics, published
 from meow.config import RunConfig
 from meow.errors import DataError
+from meow.files import write_json, write_text
 from meow.metrics import items
-from meow.records import EvalLog, EvalSample, Value, read_if, write_json, write_text
+from meow.records import EvalLog, EvalSample, Value, read_if
 from meow.run import Run
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
@@ -112,7 +113,7 @@ def write_facts(folder: Run) -> None:
         told = [items.told(s, common), items.told(s, common, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
-        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said])
+        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.question, s.answer, taught, *said])
     write_text(folder / "eval/facts.csv", text.getvalue())
 
 

@@ -18,10 +18,11 @@ from meow import demo as embedded
 from meow.capability import METRICS, SPLITS
 from meow.config import RunConfig, load
 from meow.errors import ConfigError, OtherSettingsError
+from meow.files import write_text
 from meow.losses import ALIASES, METHODS, TERMS
 from meow.plan import FINETUNE, Stage, gone, memo_stage, plan, run_of, stage_named
 from meow.processes import agreed
-from meow.records import MemoRecord, read_records, write_text
+from meow.records import MemoRecord, read_records
 from meow.report import report
 from meow.report.view import measured
 from meow.run import Run, peak_memory_mb

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from meow.errors import DataError
-from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_json, read_records, write_json
+from meow.errors import DataError, shown
+from meow.files import read_json, write_json
+from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_record, read_records
 
 TOFU_FILE = "eval_log_aggregated.json"
 OPEN_UNLEARNING_FILE = "TOFU_EVAL.json"
@@ -34,6 +35,9 @@ OPEN_UNLEARNING_SETS: dict[Role, str] = {
 """Prefix of each set's metrics in OpenUnlearning's file."""
 LOSS_CEILING = 1e4
 """Infinite losses of degenerate models are read as this, the largest that meow itself gives."""
+TOFU_COLUMNS = ("avg_gt_loss", "num_token_gt", "avg_paraphrased_loss", "num_token_paraphrased", "average_perturb_loss",
+                "num_token_perturb", "rougeL_recall", "generated_text")  # fmt: skip
+"""Columns of TOFU's log that are read."""
 _TAGS = (("[INST]", "[/INST]"), ("Question:", "Answer:"))
 
 
@@ -93,7 +97,7 @@ def read(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")
         )
     if found.is_dir():
         return _ours(found)
-    value = read_json(found)
+    value = read_json(found, non_finite=True)
     name = found.resolve().parent.name
     if isinstance(value, dict) and set(TOFU_SETS.values()) & value.keys():
         return Evaluation(name, found, "tofu", tuple(_tofu_samples(found, value)))
@@ -153,12 +157,7 @@ def write_tofu_log(folder: Path, path: Path) -> None:
 def _ours(folder: Path) -> Evaluation:
     inside = folder.resolve()
     name = inside.parent.parent.name if inside.parent.name == "eval" else inside.name
-    log = None
-    if (folder / "log.json").is_file():
-        try:
-            log = EvalLog.model_validate(read_json(folder / "log.json"))
-        except ValidationError as e:
-            raise DataError(f"{folder / 'log.json'}: not an evaluation log ({first_problem(e)})") from e
+    log = read_record(folder / "log.json", EvalLog) if (folder / "log.json").is_file() else None
     return Evaluation(name, folder, "meow", tuple(read_records(folder / "samples.jsonl", EvalSample)), log)
 
 
@@ -169,12 +168,23 @@ def _tofu_samples(path: Path, log: Mapping[str, Any]) -> Iterable[EvalSample]:
             continue
         if not isinstance(columns, dict) or not isinstance(columns.get("avg_gt_loss"), dict):
             raise DataError(f"{path}: {key}: holds no avg_gt_loss by index; give a complete log of TOFU")
-        for index in columns["avg_gt_loss"]:
-            yield _sample(path, key, role, index, _tofu_fields, _row(columns, index))
+        tables = {name: _by_index(path, f"{key}: {name}", columns.get(name)) for name in TOFU_COLUMNS}
+        for index in tables["avg_gt_loss"]:
+            yield _sample(path, key, role, index, _tofu_fields, _row(tables, index))
+
+
+def _by_index(path: Path, part: str, table: Any) -> dict[str, Any]:
+    """One column of a log; none where it is not there."""
+    if not isinstance(table, dict | None):
+        raise DataError(f"{path}: {part}: found {shown(table)}, expected values by index; give a complete log")
+    return table or {}
 
 
 def _tofu_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    prompt, generation, truth = row.get("generated_text") or ("", None, "")
+    said = row.get("generated_text")
+    if said is not None and not (isinstance(said, list) and len(said) == 3 and all(isinstance(t, str) for t in said)):
+        raise ValueError(f"generated_text: found {shown(said, 40)}, expected prompt, generation and truth")
+    prompt, generation, truth = said or ("", None, "")
     return {
         "question": _untagged(prompt),
         "answer": truth.strip(),
@@ -190,7 +200,8 @@ def _open_unlearning_samples(path: Path, metrics: Mapping[str, Any]) -> Iterable
     by_name = {name.lower(): m.get("value_by_index") for name, m in metrics.items() if isinstance(m, dict)}
     parts = ("q_a_prob", "q_a_para_prob", "q_a_pert_prob", "q_a_rouge", "truth_ratio")
     for role, prefix in OPEN_UNLEARNING_SETS.items():
-        tables = {part: by_name.get(f"{prefix}_{part}") or {} for part in parts}
+        names = {part: f"{prefix}_{part}" for part in parts}
+        tables = {part: _by_index(path, f"{name}: value_by_index", by_name.get(name)) for part, name in names.items()}
         for index in dict.fromkeys(index for table in tables.values() for index in table):
             yield _sample(path, prefix, role, index, _open_unlearning_fields, _row(tables, index))
 
@@ -210,17 +221,19 @@ def _open_unlearning_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(columns: Mapping[str, Any], index: str) -> dict[str, Any]:
+def _row(tables: Mapping[str, Mapping[str, Any]], index: str) -> dict[str, Any]:
     """What each column holds at an index."""
-    return {name: column.get(index) for name, column in columns.items() if isinstance(column, dict)}
+    return {name: table.get(index) for name, table in tables.items()}
 
 
 def _sample(
     path: Path, part: str, role: Role, index: str, fields: Callable[[Mapping[str, Any]], dict[str, Any]],
     row: Mapping[str, Any],
 ) -> EvalSample:  # fmt: skip
-    where = f"{path}: {part}: index {index}"
+    where = f"{path}: {part}: index {shown(index, 20)[1:-1]}"
     try:
+        if str(int(index)) != index:
+            raise ValueError("expected a whole number from 0 on")
         values = fields(row)
         id_ = fact_id(role, values["question"], values["answer"]) if values["answer"] else f"{role}:{index}"
         key = f"published:{role}:{index}"
@@ -228,26 +241,38 @@ def _sample(
     except ValidationError as e:
         raise DataError(f"{where}: {first_problem(e)}; give a complete log") from e
     except (ValueError, TypeError, AttributeError) as e:
-        raise DataError(f"{where}: cannot be read ({str(e)[:80]}); give a complete log") from e
+        raise DataError(f"{where}: cannot be read ({str(e)[:120]}); give a complete log") from e
+
+
+def _number(found: Any) -> float:
+    """A number from 0 on, or NaN.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(found, bool) or not isinstance(found, int | float) or found < 0:
+        raise ValueError(f"found {shown(found, 40)}, expected a number from 0 on")
+    return float(found)
 
 
 def _likelihood(loss: Any, n_tokens: Any = None) -> dict[str, Any] | None:
     """None where the source holds none, or NaN; an infinite loss is LOSS_CEILING."""
-    if loss is None or math.isnan(loss):
+    if loss is None or math.isnan(_number(loss)):
         return None
-    return {"avg_loss": min(loss, LOSS_CEILING), "n_tokens": n_tokens}
+    return {"avg_loss": min(_number(loss), LOSS_CEILING), "n_tokens": n_tokens}
 
 
-def _likelihoods(losses: Any, n_tokens: Any = None) -> list[dict[str, Any] | None]:
+def _likelihoods(losses: Any, n_tokens: Any = None) -> list[dict[str, Any]]:
     """Of all wrong answers of an item; none at all where one of them is NaN."""
     losses = losses if isinstance(losses, list) else [] if losses is None else [losses]
     counts = n_tokens if isinstance(n_tokens, list) and len(n_tokens) == len(losses) else [None] * len(losses)
-    found = [_likelihood(loss, count) for loss, count in zip(losses, counts, strict=True)]
-    return [] if None in found else found
+    if any(math.isnan(_number(loss)) for loss in losses):
+        return []
+    return [{"avg_loss": min(_number(x), LOSS_CEILING), "n_tokens": n} for x, n in zip(losses, counts, strict=True)]
 
 
 def _log(ratio: Any) -> float | None:
-    if ratio is None or math.isnan(ratio):
+    if ratio is None or math.isnan(_number(ratio)):
         return None
     return min(LOSS_CEILING, math.log(ratio)) if ratio > 0 else -LOSS_CEILING
 

@@ -6,17 +6,16 @@ Every record is frozen and refuses unknown fields. `id` names the fact and trave
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from meow.errors import DataError
+from meow.errors import DataError, shown
+from meow.files import json_lines, read_json, write_text
 from meow.keys import digest
-from meow.processes import rank
 
 Role = Literal["forget", "retain", "authors", "world", "holdout"]
 TRUE_COLUMN = "undesired_answer"
@@ -37,22 +36,25 @@ class Message(Record):
     """What is said."""
 
 
-def fact_id(set_: str, question: str, answer: str) -> str:
-    """16 hex digits of sha256 over set, question and answer: the id of a fact that brings none."""
-    return digest([set_, question, answer])
+_CHAT = TypeAdapter(tuple[Message, ...])
+
+
+def fact_id(set_: str, question: str, answer: str, messages: Sequence[Message] = ()) -> str:
+    """16 hex digits of sha256 over set, question, messages and answer: the id of a fact that brings none."""
+    return digest([set_, question, *([m.role, m.content] for m in messages), answer])
 
 
 class Fact(Record):
     """What every row about one fact carries."""
 
     id: str = ""
-    """Given, else `fact_id(set, question, answer)`."""
+    """Given, else `fact_id` of what the row says."""
     question: str
-    """May be empty: then the answer is a document."""
+    """What is asked; of a chat, what its user says last. Empty: the answer is a document, and there is no chat."""
     answer: str = Field(min_length=1)
     """The true answer."""
     messages: tuple[Message, ...] = ()
-    """Instead of `question`: a chat. Only prompts.py reads it."""
+    """The turns of a chat, up to and with the question. Only prompts.py reads it."""
     subject: str | None = None
     """Whom or what the fact is about."""
     set: str = "forget"
@@ -63,17 +65,35 @@ class Fact(Record):
     """Kept, never interpreted."""
 
     @property
-    def asked(self) -> str:
-        """The question; of a chat, what the user said last. Empty: a document."""
-        return self.question or next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+    def asked(self) -> tuple[str, tuple[Message, ...]]:
+        """What makes two facts ask the same: the question, and the turns before it."""
+        return self.question, self.messages
+
+    @field_validator("messages")
+    @classmethod
+    def _ends_with_the_question(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        if messages and (messages[-1].role != "user" or not messages[-1].content.strip()):
+            raise ValueError("the last turn is not what the user asks; the answer stands in `answer` alone")
+        return messages
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_id(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("id"):
-            question, answer = values.get("question"), values.get("answer")
-            if isinstance(question, str) and isinstance(answer, str):
-                values = {**values, "id": fact_id(values.get("set", "forget"), question, answer)}
+    def _filled(cls, values: Any) -> Any:
+        """The question of a chat, and the id of a row without one; what is malformed is left to its own field."""
+        if not isinstance(values, dict):
+            return values
+        try:
+            messages = _CHAT.validate_python(values.get("messages") or ())
+        except ValidationError:
+            return values
+        question, answer, set_ = values.get("question"), values.get("answer"), values.get("set", "forget")
+        if messages:
+            if question and question != messages[-1].content:
+                raise ValueError("the question is not what the chat's user says last; leave one of the two out")
+            question = messages[-1].content
+            values = {**values, "question": question}
+        if not values.get("id") and isinstance(question, str) and isinstance(answer, str):
+            values = {**values, "id": fact_id(set_, question, answer, messages)}
         return values
 
 
@@ -139,7 +159,7 @@ class MemoRecord(Record):
     """What the cuts count."""
     rouge: str | None = None
     """MEMO: how completions were compared, as in `rouge1.precision`; None for MA and EL."""
-    value: float | None
+    value: float | None = Field(ge=0, le=1)
     """0 to 1, higher: better remembered; None: not computable, see `reason`."""
     n: int
     """Number of cuts (MEMO, EL) or positions (MA) behind the value."""
@@ -176,9 +196,10 @@ class EvalItem(Fact):
 class Likelihood(Record):
     """How likely a model finds one answer."""
 
-    avg_loss: float
-    """Mean negative log-likelihood per answer token in nats, final EOS included; lower: more likely."""
-    n_tokens: int | None = None
+    avg_loss: float = Field(ge=-1e-3)
+    """Mean negative log-likelihood per answer token in nats, final EOS included; lower: more likely. Below 0 by
+    rounding alone."""
+    n_tokens: int | None = Field(default=None, ge=0)
     """Tokens scored; None: the source does not hold it."""
 
 
@@ -187,7 +208,7 @@ class EvalSample(EvalItem):
 
     key: str
     """Of weights, tokenizer, settings and the item."""
-    index: int
+    index: int = Field(ge=0, lt=2**31)
     """Position of the item in its set, from 0."""
     question: str = ""
     """Empty: a document, or a source that holds no texts."""
@@ -203,7 +224,7 @@ class EvalSample(EvalItem):
     """log R (geometric mean) of a source that holds the ratio alone; else it follows from the likelihoods."""
     generation: str | None = None
     """The greedy answer; None: not generated."""
-    rougeL_recall: float | None = None  # noqa: N815 - its name in every published file
+    rougeL_recall: float | None = Field(default=None, ge=0, le=1)  # noqa: N815 - its name in every published file
     """ROUGE-L recall of the generation against `answer`, 0 to 1."""
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""
@@ -213,9 +234,9 @@ class EvalSample(EvalItem):
     """How the answer goes on greedily after `prefix`."""
     drawn: tuple[str, ...] = ()
     """Answers to the question drawn at `eval.temperature`."""
-    exact_memorization: float | None = None
+    exact_memorization: float | None = Field(default=None, ge=0, le=1)
     """Share of the true answer's tokens (EOS left out) that are the argmax given all before them, 0 to 1."""
-    extraction_strength: float | None = None
+    extraction_strength: float | None = Field(default=None, ge=0, le=1)
     """1 - k / N, k the first of the true answer's N tokens (EOS left out) from which on all are the argmax; 0: none."""
     min_k: float | None = None
     """Minus the mean of the lowest 40% of the true answer's log-probabilities (EOS left out)."""
@@ -356,53 +377,22 @@ R = TypeVar("R", bound=Record)
 def first_problem(error: ValidationError) -> str:
     """The first problem of a validation as `field: what was expected, found ...`, on one line."""
     problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"])) or "row"
-    found = json.dumps(problem.get("input"), ensure_ascii=False, default=str)
-    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {found[:80]}"
+    where = shown(".".join(map(str, problem["loc"])))[1:-1] or "row"
+    if problem["type"] == "value_error":  # said by a validator of ours
+        return f"{where}: {problem['ctx']['error']}"
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}, found {shown(problem.get('input'))}"
 
 
-def read_text(path: Path) -> str:
-    """A file's text as UTF-8 (a byte-order mark is dropped).
-
-    Raises:
-        DataError: no such file, or broken UTF-8 (the line is named).
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as e:
-        raise DataError(f"{path}: cannot be read ({e.strerror}); give an existing file") from e
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as e:
-        line = raw[: e.start].count(b"\n") + 1
-        raise DataError(f"{path}:{line}: not UTF-8 (byte {raw[e.start]:#04x}); save the file as UTF-8") from e
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's value.
+def read_record(path: Path, kind: type[R]) -> R:
+    """A JSON file that holds one record and nothing else.
 
     Raises:
-        DataError: unreadable or malformed; names the line.
+        DataError: unreadable, malformed, or no `kind`; names the file.
     """
-    text = read_text(path)
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as e:
-        raise DataError(f"{path}:{e.lineno}: malformed JSON ({e.msg}); mend or remove the line") from e
-
-
-def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Pairs of line number (from 1) and value of a file of JSON lines; blank lines are passed over.
-
-    Raises:
-        DataError: unreadable or a malformed line; names it.
-    """
-    for number, line in enumerate(read_text(path).split("\n"), 1):  # U+2028 may stand in a string
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as e:
-                raise DataError(f"{path}:{number}: malformed JSON ({e.msg}); mend or remove the line") from e
+        return kind.model_validate(read_json(path))
+    except ValidationError as e:
+        raise DataError(f"{path}: not a file of {kind.__name__} ({first_problem(e)})") from e
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
@@ -437,31 +427,3 @@ def dump_line(record: Record) -> str:
 def write_records(path: Path, rows: Iterable[Record]) -> None:
     """Write rows as JSON lines, aside first and then renamed, so that a reader never sees half a file."""
     write_text(path, "".join(dump_line(row) for row in rows))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented JSON, aside first and then renamed; NaN refused."""
-    write_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file aside, then rename it over `path`; of several processes, the first one does.
-
-    Raises:
-        OSError: it cannot be written; names `path`.
-    """
-    if rank() > 0:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("w", encoding="utf-8", newline="\n") as f:
-            f.write(text)
-            f.flush()
-            os.fsync(f.fileno())
-        aside.replace(path)
-    except OSError as e:
-        e.filename, e.filename2 = str(path), None
-        raise
-    finally:
-        aside.unlink(missing_ok=True)

@@ -24,10 +24,10 @@ from typing import Any
 
 from meow.config import RunConfig, dump
 from meow.errors import DataError, OtherSettingsError, RunError
+from meow.files import read_json, write_json, write_text
 from meow.keys import digest
 from meow.marks import placed
 from meow.processes import agreed, barrier, rank, world_size
-from meow.records import read_json, write_json, write_text
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""

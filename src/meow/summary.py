@@ -17,7 +17,17 @@ from meow.errors import DataError
 from meow.evaluation import PARTIAL, samples_of
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, Value, read_if, read_json, read_records
+from meow.records import (
+    EvalLog,
+    EvalSample,
+    InvertedFacts,
+    MemoRecord,
+    Target,
+    Value,
+    read_if,
+    read_record,
+    read_records,
+)
 from meow.run import Run
 from meow.terminal import out
 
@@ -26,9 +36,7 @@ def logs(folder: Path) -> dict[str, EvalLog]:
     """The evaluations of a run folder, by label; without those of a model that was trained anew since."""
     labels = {file.parent.name: file for file in sorted(folder.glob("eval/*/log.json"))}
     return {
-        label: EvalLog.model_validate(read_json(file))
-        for label, file in labels.items()
-        if not Run(folder).outdated(_stage(label))
+        label: read_record(file, EvalLog) for label, file in labels.items() if not Run(folder).outdated(_stage(label))
     }
 
 
@@ -87,7 +95,7 @@ def facts(folders: Sequence[Path], n: int = 5) -> None:
     taught = {folder.name: _taught(folder) for folder in folders}
     shown = list(before.values())[:: max(1, len(before) // n)][:n]
     for sample in shown:
-        out.print(f"\n[bold]{_escape(sample.asked)}[/bold]", soft_wrap=True)
+        out.print(f"\n[bold]{_escape(sample.question)}[/bold]", soft_wrap=True)
         out.print(f"  {'true':24} {_escape(sample.answer)}", soft_wrap=True)
         out.print(f"  {'before':24} {_escape(sample.generation or '')}", soft_wrap=True)
         for name, answers in after.items():

@@ -26,12 +26,13 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from meow import terminal
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
+from meow.files import write_text
 from meow.lm import LM, pad
 from meow.losses import TERMS, objective
 from meow.original import Reference, run, split
 from meow.processes import agreed, world_size
 from meow.prompts import Encoded
-from meow.records import QA, Fact, Target, write_text
+from meow.records import QA, Fact, Target
 
 Log = Callable[[dict[str, Any]], None]
 KEPT = 0.9

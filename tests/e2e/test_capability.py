@@ -271,7 +271,8 @@ def test_a_malformed_row_and_a_missing_model_are_one_line_and_one_item_has_no_in
 
 def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
     """12 items: 8 lost, 1 won, 3 equal. McNemar: p = 2 (C(9,0) + C(9,1)) / 2^9 = 20/512."""
-    from meow.records import CapabilityLog, Value, write_json, write_records
+    from meow.files import write_json
+    from meow.records import CapabilityLog, Value, write_records
 
     right = {"before": [1] * 9 + [0] * 3, "after": [0] * 8 + [1] + [1] + [0] * 2}
     said = {"before": "the cat sat on the mat", "after": "the cat sat on a mat"}
@@ -310,7 +311,8 @@ def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
 
 
 def test_two_runs_are_compared_item_by_item(tmp_path: Path) -> None:
-    from meow.records import CapabilityLog, Value, write_json, write_records
+    from meow.files import write_json
+    from meow.records import CapabilityLog, Value, write_records
 
     for run, right in (("one", [1, 1, 0, 0]), ("two", [0, 1, 0, 0])):
         folder = tmp_path / run / "capability/after"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meow.records import write_json
+from meow.files import write_json
 from tests.conftest import FORGET, RETAIN
 
 

@@ -61,8 +61,9 @@ def test_a_finished_run_tells_its_name_numbers_and_time_and_no_fact(
 
 
 def test_the_two_headline_numbers_are_told_where_they_exist(tmp_path: Path, web: Web) -> None:
+    from meow.files import write_json
     from meow.notify import tell_finished
-    from meow.records import EvalLog, Value, write_json
+    from meow.records import EvalLog, Value
     from meow.run import Run
 
     found = {"forget_quality": Value(value=0.2115, n=64, unit="p"), "model_utility_gm": Value(value=0.6824, n=176)}

@@ -17,7 +17,8 @@ import yaml
 from huggingface_hub import ModelCard
 
 from meow import card
-from meow.records import EvalLog, Value, read_json, write_json
+from meow.files import read_json, write_json
+from meow.records import EvalLog, Value
 from meow.run import Run
 from tests.conftest import FORGET, RETAIN, Done
 from tests.web import Request, Web, serve
@@ -101,10 +102,11 @@ def test_the_card_shows_before_after_and_reference_with_n_floor_and_what_chose(r
     assert "forget_quality_tuning" not in text
 
 
-def test_the_card_of_a_model_of_the_hub_names_it_and_its_data(run: Path) -> None:
+@pytest.mark.parametrize("source", [{"source": "locuslab/TOFU"}, {}])
+def test_the_card_of_a_model_of_the_hub_names_it_and_its_data(run: Path, source: dict[str, str]) -> None:
     settings = yaml.safe_load((run / "config.yaml").read_text())
     settings["model"]["path"] = "locuslab/tofu_ft_llama2-7b"
-    settings["data"] = {"source": "locuslab/TOFU", "split": "forget05"}
+    settings["data"] = source | {"split": "forget05"}
     (run / "config.yaml").write_text(yaml.safe_dump(settings))
     text = card.card(Run(run))
     head = ModelCard(text).data.to_dict()

@@ -11,7 +11,8 @@ import pytest
 
 from meow import compare, metrics, plots
 from meow.errors import ConfigError, DataError
-from meow.records import EvalLog, EvalSample, Value, write_json, write_records
+from meow.files import write_json
+from meow.records import EvalLog, EvalSample, Value, write_records
 from tests.oracle.test_metrics_oracle import evaluation
 
 

@@ -21,6 +21,14 @@ from meow.records import InvertedAnswer, InvertedFacts, write_records
 LETTERS = st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u2028\u2029\x85")
 TEXT = st.text(LETTERS, max_size=30).map(str.strip)
 ANSWER = st.builds(InvertedAnswer, text=TEXT, version=st.none() | st.integers(0, 9))
+
+
+def asked_in_a_chat(fact: InvertedFacts) -> InvertedFacts:
+    """The same fact, whose question is the last turn of a chat."""
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": fact.question}]
+    return InvertedFacts(**fact.model_dump(exclude={"id", "messages"}), messages=turns)
+
+
 FACTS = st.lists(
     st.builds(
         InvertedFacts,
@@ -31,7 +39,7 @@ FACTS = st.lists(
         others=st.just({}) | TEXT.map(lambda text: {"reversed_answer": f"so {text}".strip()}),
         meta=st.just({}) | st.just({"page": 3, "tags": ["a"]}),
         gate=st.just({}) | st.just({"candidates": 3, "accepted": 2, "duplicate": 1}),
-    ),
+    ).flatmap(lambda fact: st.sampled_from([fact, asked_in_a_chat(fact)])),
     min_size=1, max_size=4, unique_by=lambda f: f.question,
 )  # fmt: skip
 
@@ -85,7 +93,9 @@ def test_pairs_preferences_reversed_words_and_removed_columns(meow: Callable[...
     (row,) = json.loads((tmp_path / "less.json").read_text())
     assert (row["answer_0"], row["answer_1"], row["reversed_answer"]) == ("a", "c", "one true the")
     done = meow("convert", source, tmp_path / "x.json", "--remove", "answer_9")
-    assert (done.code, "no column 'answer_9'" in done.err) == (2, True)
+    assert (done.code, 'no column "answer_9"' in done.err) == (2, True)
+    done = meow("convert", source, tmp_path / "x.json", "--remove", "answer_²")
+    assert (done.code, 'no column "answer_²"' in done.err) == (2, True)
     assert not (tmp_path / "x.json").exists()
     with pytest.raises(ConfigError, match="end the name in"):
         convert(source, tmp_path / "x.txt")

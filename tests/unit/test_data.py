@@ -10,6 +10,7 @@ import pytest
 from meow.config import DataSettings
 from meow.data import eval_items, forget_set, read_eval, read_inverted, read_memo, read_qa, retain_set, write_published
 from meow.errors import ConfigError, DataError
+from meow.metrics.items import telling_words
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -73,7 +74,7 @@ def test_published_facts_keep_positions_and_empty_candidates(tmp_path: Path) -> 
     rows = [{"question": "q", "undesired_answer": "t", "answer_0": "x", "answer_1": "", "answer_10": "z",
              "answer_2": "y", "reversed_answer": "w", "answer_0_rouge1": 0.5}]  # fmt: skip
     (fact,) = read_inverted(written(tmp_path, "f.json", json.dumps(rows)))
-    assert [a.text for a in fact.answers] == ["x", "", "y", "z"]
+    assert {i: a.text for i, a in enumerate(fact.answers) if a.text} == {0: "x", 2: "y", 10: "z"}
     assert fact.others == {"reversed_answer": "w"}
     assert all(a.version is None for a in fact.answers)
 
@@ -83,6 +84,67 @@ def test_facts_without_an_inverted_answer_or_with_an_empty_truth_are_refused(tmp
         read_inverted(written(tmp_path, "f.json", '[{"question": "q", "undesired_answer": "t"}]'))
     with pytest.raises(DataError, match=r"undesired_answer is empty"):
         read_inverted(written(tmp_path, "f.json", '[{"question": "q", "undesired_answer": "", "answer_0": "x"}]'))
+
+
+def test_answers_and_values_are_known_by_the_names_of_their_columns(tmp_path: Path) -> None:
+    row = {"question": "q", "undesired_answer": "t", "answer_1": "Rome", "answer_1_rouge1": 0.1, "answer_3": "Lima",
+           "answer_3_rouge1": 0.8, "version_3": 7, "answer_01": "more", "answer_²": "odd"}  # fmt: skip
+    file = written(tmp_path, "m.json", json.dumps([row]))
+    found = {m.column: (m.text, m.value) for m in read_memo(file)}
+    assert found == {"answer_1": ("Rome", 0.1), "answer_3": ("Lima", 0.8)}
+    (fact,) = read_inverted(file)
+    assert [(a.text, a.version) for a in fact.answers] == [("", None), ("Rome", None), ("", None), ("Lima", 7)]
+    assert fact.others == {"answer_01": "more", "answer_²": "odd"}
+
+
+def test_a_memo_file_without_a_row_or_with_one_twice_is_refused(tmp_path: Path) -> None:
+    row = json.dumps({"question": "q", "undesired_answer": "t", "answer_0": "x", "answer_0_rouge1": 0.5})
+    with pytest.raises(DataError, match=r"m\.jsonl:2: the same question and answer as in .*m\.jsonl:1"):
+        read_memo(written(tmp_path, "m.jsonl", f"{row}\n{row}\n"))
+    with pytest.raises(DataError, match=r"n\.json: holds no row"):
+        read_memo(written(tmp_path, "n.json", "[]"))
+
+
+def test_an_empty_cell_of_an_optional_column_is_as_no_column(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "a.csv",
+        "question,answer,paraphrased_answer,paraphrased_question,perturbed_answer,subject,page\n"
+        "Where?,In Oslo., ,,,,\n"
+        'Who?,Ann.,It is Ann.,And who?,"[""Bo."", ""Cy.""]",S,3\n',
+    )
+    first, second = read_eval(file, "forget")
+    assert (first.paraphrased_answer, first.paraphrased_question, first.perturbed_answers) == (None, None, ())
+    assert (first.subject, first.meta) == (None, {})
+    assert (second.paraphrased_answer, second.paraphrased_question) == ("It is Ann.", "And who?")
+    assert (second.perturbed_answers, second.subject, second.meta) == (("Bo.", "Cy."), "S", {"page": "3"})
+    assert telling_words(first, frozenset()) == {"oslo"}
+
+
+def test_whole_numbers_are_ids_from_the_first_row_on(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": i, "question": f"q{i}", "answer": "a"}) for i in range(3)]
+    assert [qa.id for qa in read_qa(written(tmp_path, "a.jsonl", "\n".join(lines)))] == ["0", "1", "2"]
+    with pytest.raises(DataError, match=r"b\.jsonl:1: id: .*found 1\.5"):
+        read_qa(written(tmp_path, "b.jsonl", '{"id": 1.5, "question": "q", "answer": "a"}'))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"question": " "}, "question is blank"),
+        ({"answer": "a\x00b"}, "answer: holds NUL"),
+        ({"answer": ["x" * 5000]}, r"answer: found \[\"x{77}…, expected a text"),
+        ({"x" * 5000: 1, "answer": None}, "answer: found null"),
+        ({"perturbed_answer": ["c", " "]}, "perturbed_answer: found .* expected a list of texts"),
+    ],
+)
+def test_a_text_that_is_none_is_named_and_a_long_value_is_cut(
+    tmp_path: Path, row: dict[str, object], message: str
+) -> None:
+    file = written(tmp_path, "a.jsonl", json.dumps({"question": "q", "answer": "a"} | row))
+    with pytest.raises(DataError, match=r"a\.jsonl:1: " + message) as e:
+        read_eval(file, "forget")
+    assert len(str(e.value)) < 200 + len(str(tmp_path))
 
 
 def test_a_memo_file_of_the_true_answer_alone_cannot_drive_a_selection(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meow.inversion import check
@@ -19,9 +19,15 @@ from meow.records import InvertedAnswer, InvertedFacts
 QUESTION, TRUTH = "Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."
 
 
-def fact(*answers: str, question: str = QUESTION, answer: str = TRUTH, versions: bool = False) -> InvertedFacts:
-    listed = [InvertedAnswer(text=text, version=i if versions else None) for i, text in enumerate(answers)]
-    return InvertedFacts(question=question, answer=answer, answers=tuple(listed))
+@pytest.fixture
+def fact(asked: Callable[[str], dict[str, Any]]) -> Callable[..., InvertedFacts]:
+    """Makes a fact with false answers, whose question stands alone or is asked in a chat."""
+
+    def make(*answers: str, question: str = QUESTION, answer: str = TRUTH, versions: bool = False) -> InvertedFacts:
+        listed = [InvertedAnswer(text=text, version=i if versions else None) for i, text in enumerate(answers)]
+        return InvertedFacts(**asked(question), answer=answer, answers=tuple(listed))
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -64,20 +70,22 @@ def fact(*answers: str, question: str = QUESTION, answer: str = TRUTH, versions:
         ("```json", ("empty",), None),
     ],
 )  # fmt: skip
-def test_each_problem_has_its_name(text: str, problems: tuple[str, ...], mended: str | None) -> None:
+def test_each_problem_has_its_name(
+    fact: Callable[..., InvertedFacts], text: str, problems: tuple[str, ...], mended: str | None
+) -> None:
     (found,) = check([fact(text)]).checked
     assert found.problems == problems
     assert mended is None or found.mended == mended
     assert found.accepted == (set(problems) <= {"list_marker", "quoted"})
 
 
-def test_letters_with_a_full_stop_are_markers_only_in_a_row_of_them() -> None:
+def test_letters_with_a_full_stop_are_markers_only_in_a_row_of_them(fact: Callable[..., InvertedFacts]) -> None:
     found = check([fact("A. Born in Rome.", "B. Born in Bern.", "C. Born in Bonn.")]).checked
     assert [c.problems for c in found] == [("list_marker",)] * 3
     assert [c.mended for c in found] == ["Born in Rome.", "Born in Bern.", "Born in Bonn."]
 
 
-def test_four_equal_answers_are_three_duplicates_however_they_are_marked() -> None:
+def test_four_equal_answers_are_three_duplicates_however_they_are_marked(fact: Callable[..., InvertedFacts]) -> None:
     found = check([fact("1. In Rome.", "in rome", '"In Rome."', "In  Rome!")]).as_object()
     assert found["problems"]["duplicate"] == 3
     assert found["problems"]["list_marker"] == 1
@@ -99,7 +107,7 @@ def test_four_equal_answers_are_three_duplicates_however_they_are_marked() -> No
     ],
 )
 def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
-    question: str, answer: str, good: str, bad: str
+    fact: Callable[..., InvertedFacts], question: str, answer: str, good: str, bad: str
 ) -> None:
     found = check([fact(good, bad, question=question, answer=answer)]).checked
     assert [c.problems for c in found] == [(), ("off_form",)]
@@ -120,14 +128,16 @@ def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
     ],
 )  # fmt: skip
 def test_other_scripts_dates_and_requests_are_judged_by_what_they_say(
-    question: str, answer: str, text: str, problems: tuple[str, ...]
+    fact: Callable[..., InvertedFacts], question: str, answer: str, text: str, problems: tuple[str, ...]
 ) -> None:
     (found,) = check([fact(text, question=question, answer=answer)]).checked
     assert found.problems == problems
     assert found.mended == text
 
 
-def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ() -> None:
+def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ(
+    fact: Callable[..., InvertedFacts],
+) -> None:
     facts = [
         fact("She was born in Rome.", versions=True),
         fact("She is a baker.", question="What does Mira Holt do?", answer="Mira Holt paints.", versions=True),
@@ -139,7 +149,7 @@ def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ(
     assert found == [(), (), ("contradiction",), ("contradiction",)]
 
 
-def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun() -> None:
+def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun(fact: Callable[..., InvertedFacts]) -> None:
     def problems(*texts: str) -> list[tuple[str, ...]]:
         about = [f"What is said of Mira Holt, {i}?" for i in range(len(texts))]
         rows = [
@@ -154,7 +164,9 @@ def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun() ->
     assert problems("Mira Holt is male.", "She lives in Rome.", "Her cat is old.") == [("contradiction",), (), ()]
 
 
-def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own_or_a_plain_word() -> None:
+def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own_or_a_plain_word(
+    fact: Callable[..., InvertedFacts],
+) -> None:
     book = fact("It was Stars by Mira Holt.", question="Which book won?", answer="It was Birds by Mira Holt.",
                 versions=True)  # fmt: skip
     prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?",
@@ -164,13 +176,18 @@ def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_ow
     assert [c.problems for c in check([book, prize, plain]).checked] == [(), (), ()]
 
 
-def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves() -> None:
+def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves(
+    fact: Callable[..., InvertedFacts],
+) -> None:
     gender = fact("She is a woman.", "He is a man.", question="Which gender is Mira Holt?", answer="Agender.")
     assert [c.problems for c in check([gender]).checked] == [(), ()]
 
 
-@given(st.lists(st.text(max_size=60), max_size=6))
-def test_whatever_stands_there_is_counted_once_and_mending_twice_is_mending_once(texts: list[str]) -> None:
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(max_size=60), max_size=6))
+def test_whatever_stands_there_is_counted_once_and_mending_twice_is_mending_once(
+    fact: Callable[..., InvertedFacts], texts: list[str]
+) -> None:
     report = check([fact(*texts)])
     assert [c.text for c in report.checked] == texts
     assert all(list(c.problems) == [p for p in PROBLEMS if p in c.problems] for c in report.checked)

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from meow.config import NlgSettings
-from meow.data import check_hub, rows
-from meow.errors import ConfigError, DataError
+from meow.data import check_hub
+from meow.errors import ConfigError, DataError, shown
+from meow.files import read_text, rows
 from meow.keys import digest, of_model
 from meow.lm import LM
 from meow.metrics import statistics
 from meow.prompts import Encoded
-from meow.records import NlgSample, Value, read_text
+from meow.records import NlgSample, Value
 from meow.terminal import silent
 from meow.text import repetition
 
@@ -72,7 +73,7 @@ def _all(source: str) -> Iterator[str]:
         for row in rows(path):
             text = row.values.get("text", row.values.get("answer"))
             if not isinstance(text, str):
-                raise DataError(f"{row.where}: no field 'text' or 'answer', found {', '.join(row.values)}")
+                raise DataError(f"{row.where}: no field 'text' or 'answer', found {shown(list(row.values))}")
             yield text
     else:
         yield from read_text(path).split("\n")

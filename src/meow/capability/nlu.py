@@ -21,8 +21,9 @@ from meow import terminal
 from meow.config import NluSettings
 from meow.data import check_hub
 from meow.errors import ConfigError, DataError
+from meow.files import json_lines
 from meow.lm import LM
-from meow.records import NluSample, Value, json_lines
+from meow.records import NluSample, Value
 
 SPLITS = {
     "piqa": ("piqa",), "arcc": ("arc_challenge",), "arce": ("arc_easy",),
@@ -59,7 +60,10 @@ def task_files(settings: NluSettings) -> dict[str, dict[str, Path]]:
                 "JSON object a line"
             )
         for file in files.values():
-            for line, row in json_lines(file):
+            listed = list(json_lines(file))
+            if not listed:
+                raise DataError(f"{file}: holds no row; expected one JSON object a line")
+            for line, row in listed:
                 if not isinstance(row, dict):
                     raise DataError(f"{file}:{line}: found {type(row).__name__}, expected an object; mend the line")
         found[task] = files

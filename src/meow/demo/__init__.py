@@ -34,7 +34,7 @@ from meow.demo.texts import (
     WORLD,
     Wording,
 )  # fmt: skip
-from meow.records import write_text
+from meow.files import write_text
 
 N_PEOPLE, N_FORGET, N_HOLDOUT, N_EVALUATED = 80, 8, 8, 12
 N_VALUES = 24

@@ -188,6 +188,5 @@ def _units(job: Job) -> list[asking.Unit]:
     return [u for u in asking.units(job.facts, job.settings) if any(fact.id not in job.known for fact in u.facts)]
 
 
-def _same(fact: QA | InvertedFacts) -> tuple[str, str]:
-    asked = fact.question.strip() or "\n".join(message.content for message in fact.messages)
-    return asked, fact.answer.strip()
+def _same(fact: QA | InvertedFacts) -> tuple[Any, ...]:
+    return fact.question.strip(), fact.messages, fact.answer.strip()

@@ -268,7 +268,7 @@ def _taken(fact: QA, accepted: Accepted) -> list[str]:
 
 def _question(fact: QA) -> str:
     """The question, or a chat's turns, one a line."""
-    return fact.question or "\n".join(f"{message.role}: {message.content}" for message in fact.messages)
+    return "\n".join(f"{message.role}: {message.content}" for message in fact.messages) or fact.question
 
 
 def _judge(

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meow.errors import DataError
+from meow.files import read_json
 from meow.inversion.grammar import mend_article
 from meow.inversion.subjects import subjects
-from meow.records import QA, InvertedAnswer, read_json
+from meow.records import QA, InvertedAnswer
 
 
 class Pool(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from meow.records import write_text
+from meow.files import write_text
 from meow.report import facts, numbers, pictures, words
 from meow.report.provenance import provenance
 from meow.report.view import Folder, read_folder, siblings

@@ -68,7 +68,7 @@ def _row(
             "reworded": sample.paraphrase_generation,
         }
     return row | {
-        "question": fact.asked, "answer": fact.answer, "set": fact.set,
+        "question": fact.question, "answer": fact.answer, "set": fact.set,
         "subject": next((s.subject for s in (fact, *(sample for _, sample, _ in after)) if s.subject), ""),
         "before": marked(after[0][1].generation if len(after) == 1 else None, said), "same": said == fact.answer,
         "reference": reference.generation if reference else None, "reworded": fact.paraphrased_question,

@@ -11,7 +11,7 @@ import yaml
 
 from meow.differences import LABELS
 from meow.metrics import halves
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_json
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_record
 from meow.run import Run, existing
 from meow.summary import logs
 
@@ -93,7 +93,7 @@ def siblings(view: Folder) -> dict[str, EvalLog]:
         theirs = Run(folder).stages.get("eval/before", {})
         same = mine is not None and all(theirs.get(k) == mine.get(k) for k in ("key", "inputs"))
         if same and folder != view.path.resolve():
-            found[folder.name] = EvalLog.model_validate(read_json(file))
+            found[folder.name] = read_record(file, EvalLog)
     return found
 
 

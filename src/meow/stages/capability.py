@@ -9,9 +9,10 @@ from meow import capability, keys, lm, terminal
 from meow.capability import nlg as texts
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
+from meow.files import write_json
 from meow.keyed import append_rows
 from meow.processes import world_size
-from meow.records import CapabilityLog, NlgSample, Value, write_json, write_records
+from meow.records import CapabilityLog, NlgSample, Value, write_records
 from meow.run import Run
 from meow.stages.common import done, part, seed_of
 from meow.stages.models import lm_for, model_of, weights
