@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from meow.files import write_text
 from meow.processes import agreed, barrier, rank, world_size
-from meow.records import Record, dump_line, read_records, write_text
+from meow.records import Record, dump_line, read_records
 
 R = TypeVar("R", bound=Record)
 
