@@ -144,11 +144,13 @@ class Said(NamedTuple):
     """How far a model follows a true answer by itself."""
 
     ids: tuple[int, ...]
-    """Prompt, answer and EOS."""
+    """Prompt, answer and what closes it."""
+    answered: tuple[int, ...]
+    """Prompt and answer alone."""
     followed: int
     """The first of these tokens, from the answer's first on, that is not the argmax after all before it."""
     loss: float
-    """Mean NLL of the answer's tokens without EOS."""
+    """Mean NLL of the answer's own tokens."""
 
     def after(self, prompt: Encoded) -> tuple[int, ...]:
         """What is known to come after a prompt: the rest of the true answer, as far as the model follows it."""
@@ -187,11 +189,13 @@ def _likelihoods(
         encoded_true, scores = own[0]
         true.append(encoded_true)
         follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
-        n = len(_without_eos(encoded_true).ids) - encoded_true.start
-        said.append(Said(encoded_true.ids, encoded_true.start + follows, -float(scores.logp[:n].sum()) / max(n, 1)))
+        alone = _alone(encoded_true)
+        n = len(alone.ids) - alone.start
+        loss = -float(scores.logp[:n].sum()) / max(n, 1)
+        said.append(Said(encoded_true.ids, alone.ids, encoded_true.start + follows, loss))
     if settings is not None and settings.grad_norm:
         at = [i for i, is_attacked in enumerate(attacked) if is_attacked and "min_k" in found[i]]
-        for i, norm in zip(at, lm.grad_norms([_without_eos(true[i]) for i in at]), strict=True):
+        for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
             found[i]["grad_norm"] = norm
     return found, said
 
@@ -202,7 +206,7 @@ ATTACKED: tuple[Role, ...] = ("forget", "holdout")
 
 def _member(encoded: Encoded, scores: TokenScores) -> dict[str, float]:
     """Memorization and Min-K of a true answer, EOS left out; nothing where the answer has no other token."""
-    n = len(_without_eos(encoded).ids) - encoded.start
+    n = len(_alone(encoded).ids) - encoded.start
     if n == 0 or scores.mu is None or scores.sigma is None:
         return {}
     hit, logp = scores.hit[:n], scores.logp[:n]
@@ -216,9 +220,9 @@ def _member(encoded: Encoded, scores: TokenScores) -> dict[str, float]:
     }
 
 
-def _without_eos(encoded: Encoded) -> Encoded:
-    """The sequence as `Prompter.encode` made it, without the EOS at its end; a cut one has none."""
-    return encoded if encoded.truncated else replace(encoded, ids=encoded.ids[:-1])
+def _alone(encoded: Encoded) -> Encoded:
+    """The sequence as `Prompter.encode` made it, without what closes the answer."""
+    return replace(encoded, ids=encoded.ids[: len(encoded.ids) - encoded.closing], closing=0)
 
 
 def _texts(item: EvalItem) -> list[str]:
@@ -280,7 +284,7 @@ def _original_losses(
         ids = (*prompts[i].ids, *(answers[i].ids or ()))
         if item.role != "forget" or not answers[i].ids:
             continue
-        if said is not None and ids == said[i].ids[:-1]:
+        if said is not None and ids == said[i].answered:
             found[i] = said[i].loss
         else:
             sequences[i] = replace(prompts[i], ids=ids)

@@ -54,8 +54,9 @@ def load(settings: ModelSettings) -> LM:
     if not settings.device_map and not settings.load_in_4bit:
         model = model.to(device)
     return LM(
-        model, tokenizer, template=settings.template, max_length=settings.max_length,
-        batch_tokens=settings.batch_tokens, path=settings.path, weights=weights_hash(settings, model),
+        model, tokenizer, template=settings.template, template_args=settings.template_args,
+        template_date=settings.template_date, max_length=settings.max_length, batch_tokens=settings.batch_tokens,
+        path=settings.path, weights=weights_hash(settings, model),
     )  # fmt: skip
 
 
