@@ -168,16 +168,16 @@ def _likelihoods(
         items: the questions.
         settings: None: likelihoods alone.
     """
-    answers = [(item, text) for item in items for text in _texts(item)]
+    answers = [(item, text) for item in items for text in texts(item)]
     encoded = [lm.prompter.encode(item, text) for item, text in answers]
     attacked = [settings is not None and item.role in ATTACKED for item in items]
-    first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(_texts(item))]
+    first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(texts(item))]
     rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
     found: list[dict[str, Any]] = []
     true: list[Encoded] = []
     said: list[Said] = []
     for item, is_attacked in zip(items, attacked, strict=True):
-        own = [next(rows) for _ in _texts(item)]
+        own = [next(rows) for _ in texts(item)]
         likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
         first_wrong = 2 if item.paraphrased_answer else 1
         fields: dict[str, Any] = {
@@ -225,7 +225,7 @@ def _alone(encoded: Encoded) -> Encoded:
     return replace(encoded, ids=encoded.ids[: len(encoded.ids) - encoded.closing], closing=0)
 
 
-def _texts(item: EvalItem) -> list[str]:
+def texts(item: EvalItem) -> list[str]:
     """The answers to score: the true one, its paraphrase where there is one, the wrong ones."""
     return [item.answer, *([item.paraphrased_answer] if item.paraphrased_answer else []), *item.perturbed_answers]
 

@@ -139,7 +139,7 @@ class Template:
             line = f"line {e.lineno}: " if hasattr(e, "lineno") else ""
             words = line + " ".join(str(e).split())
             raise DataError(
-                f"{who}: the chat template says {words[:200]!r}; mend what it refuses, or set model.template to qa"
+                f"{who}: the chat template says {words[:200]!r}; mend what it refuses, or the template"
             ) from e
 
 
