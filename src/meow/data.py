@@ -295,14 +295,14 @@ def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
     """
     answers: dict[tuple[Any, ...], list[str]] = {}
     for qa in read_qa(path, set_="target"):
-        answers.setdefault(qa.asked, []).append(qa.answer)
+        answers.setdefault((qa.question, qa.messages), []).append(qa.answer)
     for fact in facts:
-        if fact.asked not in answers:
+        if (fact.question, fact.messages) not in answers:
             same = "these messages" if fact.messages else "this question"
             raise DataError(
                 f"{path}: no answer to teach for id {fact.id} ({shown(fact.question, 60)}); add a row with {same}"
             )
-    return {fact.id: answers[fact.asked] for fact in facts}
+    return {fact.id: answers[fact.question, fact.messages] for fact in facts}
 
 
 def retain_set(settings: DataSettings) -> list[QA]:

@@ -212,7 +212,7 @@ def el_prompts(
 
 
 def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
-    question, answer = pair.fact.asked, pair.text
+    question, answer = pair.fact.question, pair.text
     cut = answer if mode == "suffix" else question
     found = []
     for s in range(1, len(cut), settings.stride):
@@ -255,7 +255,7 @@ def whole(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> E
 
 def _before(pair: Pair) -> str:
     """What stands before the answer in raw text: what was asked, of a chat what the user said last."""
-    return f"{pair.fact.asked} " if pair.fact.asked else ""
+    return f"{pair.fact.question} " if pair.fact.question else ""
 
 
 def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:

@@ -64,11 +64,6 @@ class Fact(Record):
     meta: dict[str, Any] = {}
     """Kept, never interpreted."""
 
-    @property
-    def asked(self) -> tuple[str, tuple[Message, ...]]:
-        """What makes two facts ask the same: the question, and the turns before it."""
-        return self.question, self.messages
-
     @field_validator("messages")
     @classmethod
     def _ends_with_the_question(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:

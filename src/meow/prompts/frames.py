@@ -47,7 +47,8 @@ def reworded(fact: F, question: str) -> F:
     if at is None:
         return fact.model_copy(update={"question": question, "messages": ()})
     turn = Message(role="user", content=question)
-    return fact.model_copy(update={"messages": (*fact.messages[:at], turn, *fact.messages[at + 1 :])})
+    messages = (*fact.messages[:at], turn, *fact.messages[at + 1 :])
+    return fact.model_copy(update={"question": question, "messages": messages})
 
 
 class Template:

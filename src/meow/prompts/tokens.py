@@ -129,7 +129,7 @@ class Prompter:
     def opened_question(self, fact: Fact, end: int) -> Encoded:
         """All up to the question's first `end` characters in the template, to be continued."""
         frame = self.form.frame(reworded(fact, MARK))
-        text = frame.before.rpartition(MARK)[0] + fact.asked[:end]
+        text = frame.before.rpartition(MARK)[0] + fact.question[:end]
         ids = tuple(self._tokens(text, adds=not frame.is_chat)[0])
         return Encoded(ids, len(ids), text)
 
