@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes"},
-    {"records", "config"},
+    {"records", "config", "downloads"},
     {
         "metrics",
         "run",
@@ -33,7 +33,7 @@ LAYERS = (
     {"summary"},
     {"lm", "card", "notify"},
     {"inversion", "memorization", "tofu", "original", "report", "capability", "hub"},
-    {"cleaning"},
+    {"cleaning", "sharding"},
     {"training"},
     {"robustness"},
     {"stages"},

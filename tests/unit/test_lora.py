@@ -12,10 +12,10 @@ import torch
 
 from meow.config import ModelSettings, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
-from meow.lm import LM, load, weights_hash
+from meow.lm import LM, adapted, load, weights_hash
 from meow.original import Reference, run
 from meow.records import QA, Target
-from meow.training import Example, adapted, collate, forget
+from meow.training import Example, collate, forget
 from tests.conftest import FORGET, RETAIN
 
 TARGETS = [Target(question=q, answer=a, target=a.replace("Oslo", "Bergen")) for q, a in FORGET]

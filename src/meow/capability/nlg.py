@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from meow.config import NlgSettings
-from meow.data import check_hub, rows
+from meow.data import rows
+from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError
 from meow.lm import LM
 from meow.metrics import statistics

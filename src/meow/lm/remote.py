@@ -8,8 +8,8 @@ from typing import Any, Never
 
 from meow import server
 from meow.config import ModelSettings
-from meow.errors import ConfigError, DataError, RunError
-from meow.lm.loading import weights_hash
+from meow.errors import ConfigError, RunError
+from meow.lm.loading import read_tokenizer, weights_hash
 from meow.lm.model import Completion
 from meow.prompts import Encoded, Prompter
 
@@ -113,18 +113,10 @@ def connect(settings: ModelSettings) -> RemoteLM:
         ConfigError: no name, or no address.
         DataError: no tokenizer to be had.
     """
-    from transformers import AutoTokenizer
-
     if settings.path is None or settings.url is None:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
     server.check(settings.url, "model.url")
-    where = settings.tokenizer or settings.path
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError) as e:
-        raise DataError(
-            f"{where}: no tokenizer to be had; set model.tokenizer to a folder or hub id that has it"
-        ) from e
+    tokenizer = read_tokenizer(settings)
     return RemoteLM(
         settings.url, settings.path, tokenizer, template=settings.template, max_length=settings.max_length,
         concurrency=settings.concurrency, weights=weights_hash(settings),
