@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
 import transformers
@@ -17,8 +18,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from meow.config import ModelSettings
+from meow.downloads import snapshot
 from meow.errors import DataError
 from meow.lm import check_folder, load, read_tokenizer
+from tests import hub
 
 JSON_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json")
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 13214\n"
@@ -87,9 +90,7 @@ def test_an_empty_object_is_refused_where_it_says_nothing(model: Path) -> None:
         ("tokenizer.json", {"model": {"type": "LaterBPE"}}, r"^model/tokenizer\.json: cannot be loaded .*upgrade"),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_one_line(
-    model: Path, name: str, values: dict[str, Any], message: str
-) -> None:  # fmt: skip
+def test_a_value_that_cannot_be_meant_is_one_line(model: Path, name: str, values: dict[str, Any], message: str) -> None:
     changed(model / name, lambda d: d.update(values))
     assert re.search(message, refused(model)), refused(model)
 
@@ -266,3 +267,50 @@ def test_an_adapter_without_its_base_or_of_another_task_is_named() -> None:
 @pytest.mark.usefixtures("adapter")
 def test_a_tokenizer_alone_is_read_from_where_it_is_named() -> None:
     assert len(read_tokenizer(ModelSettings(path="adapter"))) == len(read_tokenizer(ModelSettings(path="model")))
+
+
+@pytest.fixture
+def on_hub(adapter: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub with me/base, me/adapter and me/gated, and an empty cache."""
+    adapter.peft_config["default"].base_model_name_or_path = "me/base"
+    adapter.save_pretrained("adapter")
+    folders = {"me/base": Path("model"), "me/adapter": Path("adapter"), "me/gated": Path("model")}
+    with hub.serve(folders, gated=("me/gated",)) as address:
+        values = {
+            "ENDPOINT": address,
+            "HUGGINGFACE_CO_URL_TEMPLATE": address + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HUB_CACHE": str(tmp_path / "cache"),
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+        }
+        for name, value in values.items():
+            monkeypatch.setattr(huggingface_hub.constants, name, value)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "127.0.0.1")
+        snapshot.cache_clear()
+        yield
+    snapshot.cache_clear()
+
+
+@pytest.mark.usefixtures("on_hub")
+def test_an_adapter_of_the_hub_is_merged_and_read_again_without_a_network(
+    adapter: torch.nn.Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_folder("me/adapter")
+    assert not list(Path("cache").rglob("*.safetensors"))
+    found = load(ModelSettings(path="me/adapter", template="qa"))
+    torch.testing.assert_close(logits(found.model), logits(adapter), atol=1e-5, rtol=0)
+    assert all(p.requires_grad for p in found.model.parameters())
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    snapshot.cache_clear()
+    again = load(ModelSettings(path="me/adapter", template="qa"))
+    assert torch.equal(logits(again.model), logits(found.model))
+
+
+@pytest.mark.usefixtures("on_hub")
+def test_what_the_hub_refuses_is_named_by_its_kind() -> None:
+    gated = r"^me/gated: gated: ask for access at https://huggingface\.co/me/gated, then log in"
+    with pytest.raises(DataError, match=gated):
+        check_folder("me/gated")
+    with pytest.raises(DataError, match=r"^me/nothing: no such model on the hub, or no access to it"):
+        check_folder("me/nothing")
