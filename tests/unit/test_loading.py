@@ -78,6 +78,17 @@ def test_an_empty_object_is_refused_where_it_says_nothing(model: Path) -> None:
         ("config.json", {"hidden_size": "wide"}, r"^model/config\.json: cannot be loaded \(.*\); mend it"),
         ("config.json", {"num_attention_heads": 7}, r"^model/config\.json: cannot be loaded \(.*heads \(7\)"),
         ("config.json", {"torch_dtype": "float99", "dtype": "float99"}, r"config\.json: unknown dtype 'float99'"),
+        ("config.json", {"architectures": 7, "is_encoder_decoder": True}, r"config\.json: no causal language model"),
+        (
+            "config.json",
+            {"num_hidden_layers": 1},
+            r"^model: the weights have model\.layers\.1\..*which config\.json leaves",
+        ),
+        (
+            "tokenizer_config.json",
+            {"model_max_length": "long"},
+            r"model_max_length is 'long' by tokenizer_config\.json",
+        ),
         ("config.json", {"model_type": "llama9"}, r"config\.json: model_type 'llama9' is unknown to transformers"),
         ("config.json", {"model_type": "llama9", "auto_map": {"AutoConfig": "x.C"}}, r"needs code of its own; read it"),
         (

@@ -84,7 +84,10 @@ def merged(model: Any, folder: Path) -> Any:
         first = next((name for name in sorted(odd) if prefix in name or name in expected), None)
         if first:
             raise DataError(f"{file}: {first} {what}; give the adapter with the base that it was trained on")
-    return made.merge_and_unload()
+    whole = made.merge_and_unload()
+    for weight in whole.parameters():  # peft froze them
+        weight.requires_grad_(weight.is_floating_point())
+    return whole
 
 
 def _tied_ends(model: Any) -> list[Any]:

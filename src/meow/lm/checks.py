@@ -182,7 +182,7 @@ def _check_config(file: Path, *, code: bool) -> None:
 
     config = _object(file)
     kind, dtype = config.get("model_type"), config.get("dtype") or config.get("torch_dtype")
-    heads = config.get("architectures") or []
+    heads = config["architectures"] if isinstance(config.get("architectures"), list) else []
     if isinstance(dtype, str) and not isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
         raise DataError(f"{file}: unknown dtype {dtype!r}; expected float32, bfloat16 or float16")
     if "auto_map" in config:

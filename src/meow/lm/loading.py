@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,10 @@ def _weights(folder: Path, how: dict[str, Any]) -> Any:
             f"{folder}: the weights lack {name}, and it would be random ({len(info['missing_keys'])} missing, "
             f"{len(info['unexpected_keys'])} unknown); give a whole causal language model, saved by save_pretrained"
         )
+    places = {re.sub(r"\d+", "0", name) for name in model.state_dict()}
+    for name in sorted(info["unexpected_keys"]):
+        if re.sub(r"\d+", "0", name) in places:  # one layer more; what is no layer may be another use's head
+            raise DataError(f"{folder}: the weights have {name}, which config.json leaves out; fetch both again")
     return model
 
 
@@ -121,6 +126,10 @@ def check_fit(path: str, model: Any, tokenizer: Any) -> None:
         raise DataError(
             f"{path}: the tokenizer has {beyond[1]!r} as id {beyond[0]}, the embedding has {rows} rows; set "
             "model.tokenizer to the model's own, or resize the embedding"
+        )
+    if not isinstance(tokenizer.model_max_length, (int, float)):
+        raise DataError(
+            f"{path}: model_max_length is {tokenizer.model_max_length!r} by tokenizer_config.json, expected a number"
         )
     ends = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     for end in ends if isinstance(ends, (list, tuple)) else [ends]:
