@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from meow.config import DataSettings
+from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
 from meow.files import Row, rows, write_rows
 from meow.records import (
@@ -239,39 +240,7 @@ def tofu_file(source: str, name: str) -> Path:
         return file
     if source.startswith((".", "/", "~")) or source.count("/") != 1:
         raise DataError(f"{source}: no such folder; give a folder with TOFU's files, or a hub id as locuslab/TOFU")
-    from huggingface_hub import hf_hub_download
-
-    check_hub(source, f"{name}.json", repo_type="dataset", otherwise="set data.source to a folder")
-    return Path(hf_hub_download(source, f"{name}.json", repo_type="dataset"))
-
-
-def check_hub(repo: str, file: str, *, repo_type: str, revision: str | None = None, otherwise: str) -> None:
-    """Ask the hub once, before anything is downloaded: downloads of a hub that is not there retry for minutes.
-
-    Args:
-        repo: hub id.
-        file: that will be wanted; where it is in the local cache nobody is asked.
-        repo_type: `model` or `dataset`.
-        revision: commit, branch or tag.
-        otherwise: what to do instead, for the message.
-
-    Raises:
-        DataError: no such repository, or no network.
-    """
-    from huggingface_hub import HfApi, try_to_load_from_cache
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    if isinstance(try_to_load_from_cache(repo, file, repo_type=repo_type, revision=revision), str):
-        return
-    try:
-        HfApi().repo_info(repo, repo_type=repo_type, revision=revision, timeout=10)
-    except RepositoryNotFoundError as e:
-        raise DataError(f"{repo}: no such {repo_type} on the hub, or no access to it; mend the name, or log in") from e
-    except Exception as e:  # whatever the http library of the day raises
-        raise DataError(
-            f"{repo}: not in the local cache and the hub cannot be reached ({type(e).__name__}); download it first, "
-            f"or {otherwise}"
-        ) from e
+    return fetched(source, f"{name}.json", otherwise="set data.source to a folder")
 
 
 def forget_set(settings: DataSettings) -> list[QA]:

@@ -226,7 +226,7 @@ def _check_model(config: RunConfig) -> None:
     if config.model.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
     if config.model.url is None:
-        lm.check_folder(str(config.model.path))
+        lm.check_model(config.model)
 
 
 def _draw(labels: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,18 +28,21 @@ from meow import terminal
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.files import write_text
-from meow.lm import LM, pad
+from meow.lm import LM, adapted, pad
 from meow.losses import TERMS, objective
 from meow.original import Reference, run, split
 from meow.processes import agreed, world_size
 from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Target
+from meow.sharding import filled, gathered, is_sharded, outline
 
 Log = Callable[[dict[str, Any]], None]
 KEPT = 0.9
 """Share of the original's retain probability that a chosen step should keep."""
 COLLAPSED = 1e5
 """Value of a term beyond which nothing is being learned any more: the model has collapsed."""
+LOST = 0.1
+"""Share of weights whose updates may be too small for their number format before a training says so."""
 _COMPLETE = "complete"
 """Written last into a checkpoint: one without it was cut off while it was written."""
 
@@ -278,6 +282,8 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         self.file, self.best = folder / "looks.json", folder / "best.safetensors"
         self.looks: dict[int, Look] = {}
         self.stopped = False
+        self.weights: Callable[[], Mapping[str, Tensor]] = lm.model.state_dict
+        """All weights by name."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Looks after the checkpoint that is gone on from are repeated."""
@@ -295,7 +301,9 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         found = self.look()
         self.lm.model.train()
         if not self.looks or found.rank() > self.looks[self.chosen].rank():
-            kept = {n: p.detach().cpu().contiguous() for n, p in self._trained().items()}
+            every = self.weights()
+            names = [n for n, p in self.lm.model.named_parameters() if p.requires_grad and n in every]
+            kept = {n: every[n].detach().cpu().contiguous() for n in names}
             agreed(lambda: save_file(kept, self.best))
         self.looks[step] = found
         write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()]))
@@ -309,13 +317,11 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         return max(self.looks, key=lambda step: (self.looks[step].rank(), -step))
 
     def restore(self) -> None:
-        """Put the chosen step's weights back."""
+        """Put the chosen step's weights back, into the whole model."""
+        own = dict(self.lm.model.named_parameters())
         with torch.no_grad():
             for name, value in load_file(self.best).items():
-                self._trained()[name].copy_(value)
-
-    def _trained(self) -> dict[str, Tensor]:
-        return {n: p for n, p in self.lm.model.named_parameters() if p.requires_grad}
+                own[name].copy_(value)
 
 
 def forget(
@@ -372,41 +378,6 @@ def forget(
         lm.model = lm.model.merge_and_unload()
 
 
-def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any:
-    """The model with a new LoRA adapter that does nothing yet; its own weights are frozen.
-
-    Args:
-        model: the original. An adapter that it came with was merged when it was loaded.
-        settings: the adapter's.
-        base: folder or hub id of the original, which the adapter will name.
-        seed: of its first weights.
-
-    Raises:
-        ConfigError: a module that is not there.
-    """
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-
-    if getattr(model, "is_loaded_in_4bit", False):
-        if settings.lora_merge:
-            raise ConfigError("train.lora_merge: weights of four bits cannot take an adapter in; set it to false")
-        model = prepare_model_for_kbit_training(model)
-    torch.manual_seed(seed)
-    config = LoraConfig(
-        task_type="CAUSAL_LM", r=settings.lora_rank, lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
-        lora_dropout=settings.lora_dropout, target_modules=list(settings.lora_modules) or "all-linear",
-    )  # fmt: skip
-    try:
-        made = get_peft_model(model, config)
-    except ValueError as e:
-        linear = sorted({n.split(".")[-1] for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
-        raise ConfigError(
-            f"train.lora_modules: {list(settings.lora_modules)} not found in the model; it has {', '.join(linear)}"
-        ) from e
-    made.peft_config["default"].base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
-    made.enable_input_require_grads()
-    return made
-
-
 def finetune(
     lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log,
     on_step: Callable[[int], None] | None = None,
@@ -423,6 +394,29 @@ def finetune(
     watcher = _Watcher(lm, on_step) if on_step else None
     every = Rows(examples, order, [], 0, seed)
     _train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=[watcher])
+
+
+def _check_format(model: Any, lr: float) -> None:
+    """Refuse weights that cannot be trained, and say where updates of this size are lost in their number format.
+
+    Raises:
+        ConfigError: float16, or quantised weights without an adapter.
+    """
+    trained = [p.detach() for p in model.parameters() if p.requires_grad]
+    if getattr(model, "hf_quantizer", None) is not None and not hasattr(model, "disable_adapter"):
+        raise ConfigError("train.lora_rank: quantised weights cannot be trained; set it to 8 or so, or take others")
+    if any(p.dtype == torch.float16 for p in trained):
+        raise ConfigError(
+            "model.dtype: float16 weights cannot be trained (AdamW's epsilon is 0 in float16); set bfloat16, or "
+            "float32 with train.mixed_precision, or an adapter with train.lora_rank"
+        )
+    narrow = [p for p in trained if p.dtype == torch.bfloat16]
+    lost = sum(int((p.abs() > 512 * lr).sum()) for p in narrow) / max(sum(p.numel() for p in trained), 1)
+    if lost > LOST:
+        terminal.say(
+            f"bfloat16: at train.lr={lr:g} the updates of {lost:.0%} of the weights are rounded away (less than 1/512 "
+            "of the weight); model.dtype=float32 with train.mixed_precision=bf16 keeps them"
+        )
 
 
 def _taught(target: Target) -> str:
@@ -484,25 +478,30 @@ def _train(
     truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
+    _check_format(lm.model, settings.lr)
     trainer = UnlearnTrainer(
         weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
         callbacks=[_Keeper(settings.max_minutes), *(c for c in (chooser, *more) if c is not None)],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
+    whole = outline(lm.model) if is_sharded(trainer) else None
+    if chooser is not None and whole is not None:
+        chooser.weights = partial(gathered, trainer)
     try:
         trainer.train(resume_from_checkpoint=_last_complete(folder))
     finally:
         lm.model.eval()
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        lm.state = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # gathered by all processes together
-    if chooser is not None and (chooser.stopped or trainer.state.global_step >= steps):
-        chooser.restore()
-    elif trainer.state.global_step < steps:
+    stopped = chooser is not None and chooser.stopped
+    if trainer.state.global_step < steps and not stopped:
         raise RunError(
             f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
             "the same command goes on"
         )
+    if whole is not None:
+        lm.model = filled(whole, gathered(trainer))
+    if chooser is not None:
+        chooser.restore()
 
 
 def _last_complete(folder: Path) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import math
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers.processors import TemplateProcessing
 
 from meow import capability, differences
 from meow.capability import nlg
@@ -93,6 +95,21 @@ def test_harness_tasks_give_the_numbers_of_the_harness_run_directly(
     again = meow("-q", "nlu", tmp_path / "full")
     assert again.code == 0
     assert again.out == done.out
+
+
+def test_a_tokenizer_that_appends_eos_changes_no_option(lm: LM, tasks: Path) -> None:
+    """Where EOS were left at the end of a question, the first token of every option would be cut away with it."""
+    tokenizer = copy.deepcopy(lm.tokenizer)
+    end = tokenizer.eos_token
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=["$A", end], special_tokens=[(end, tokenizer.eos_token_id)]
+    )
+    assert tokenizer("a")["input_ids"] == [*lm.tokenizer("a")["input_ids"], tokenizer.eos_token_id]
+    closed = LM(lm.model, tokenizer, template="qa")
+    settings = NluSettings(tasks=("arc_easy",), data=str(tasks), limit=12)
+    found = [capability.evaluate_tasks(model, settings, seed=0) for model in (lm, closed)]
+    assert found[0] == found[1]
+    assert tokenizer("a")["input_ids"][-1] == tokenizer.eos_token_id
 
 
 def test_the_generative_form_asks_for_a_label_with_four_shots_on_validation(lm: LM, tasks: Path) -> None:

@@ -146,6 +146,13 @@ def test_a_sharded_model_takes_the_step_of_a_whole_one(tiny_model: Path) -> None
     assert two == pytest.approx(one, rel=1e-5)
 
 
+def test_a_sharded_adapter_is_chosen_merged_and_saved_as_it_was_trained(tiny_model: Path, tmp_path: Path) -> None:
+    """Two processes that hold half of each weight: the folder they leave says what they said at the chosen step."""
+    found = started("sharded_end.py", 2, str(tiny_model), str(tmp_path))
+    assert found["moved"] > 1e-2
+    assert found["off"] < 1e-5
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "configs/accelerate").glob("*.yaml")), ids=lambda f: f.stem)
 def test_launch_configs_are_what_accelerate_reads(file: Path) -> None:
     from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes", "marks"},
     {"files", "config", "keys"},
-    {"records"},
+    {"records", "downloads"},
     {
         "metrics",
         "run",
@@ -35,7 +35,7 @@ LAYERS = (
     {"summary"},
     {"lm", "card", "notify"},
     {"inversion", "memorization", "tofu", "original", "report", "capability", "hub"},
-    {"cleaning"},
+    {"cleaning", "sharding"},
     {"training"},
     {"robustness"},
     {"stages"},

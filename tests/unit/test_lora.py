@@ -12,10 +12,10 @@ import torch
 
 from meow.config import ModelSettings, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
-from meow.lm import LM, load, weights_hash
+from meow.lm import LM, adapted, load, weights_hash
 from meow.original import Reference, run
 from meow.records import QA, Target
-from meow.training import Example, adapted, collate, forget
+from meow.training import Example, collate, forget
 from tests.conftest import FORGET, RETAIN
 
 TARGETS = [Target(question=q, answer=a, target=a.replace("Oslo", "Bergen")) for q, a in FORGET]
@@ -63,6 +63,22 @@ def test_only_the_adapter_learns_and_merging_changes_nothing(tiny_model: Path, t
     merged, _ = trained(tiny_model, tmp_path / "train2", {"target_nll": 1.0})
     merged.save(tmp_path / "merged")
     assert np.abs(logps(load(ModelSettings(path=str(tmp_path / "merged"), template="qa"))) - on).max() < 1e-5
+
+
+def test_gathered_weights_are_merged_before_they_are_saved(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = trained(tiny_model, tmp_path / "train", {"target_nll": 1.0})
+    monkeypatch.setattr("meow.training.is_sharded", bool)
+    shared_out, _ = trained(tiny_model, tmp_path / "train2", {"target_nll": 1.0})
+    shared_out.save(tmp_path / "model")
+    assert np.array_equal(logps(load(ModelSettings(path=str(tmp_path / "model"), template="qa"))), logps(whole))
+
+
+@pytest.mark.parametrize("part", ["lm_head", "embed_tokens"])
+def test_an_adapter_on_one_of_two_tied_ends_is_refused(tiny_model: Path, tmp_path: Path, part: str) -> None:
+    with pytest.raises(ConfigError, match=f"train.lora_modules: {part} is embedding and head in one"):
+        trained(tiny_model, tmp_path, {"target_nll": 1.0}, lora_modules=[part])
 
 
 def test_an_adapter_that_is_already_there_is_part_of_the_original(tiny_model: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -246,12 +247,46 @@ def test_choosing_goes_on_after_an_interruption(made: LM, tmp_path: Path) -> Non
     assert same(found, whole)
 
 
+def test_the_chosen_step_is_what_is_left_of_gathered_weights(
+    made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meow.training.is_sharded", bool)
+    looks = [Look(0.1, 1.0), Look(0.6, 0.95), Look(0.9, 0.2), Look(0.6, 0.95), Look(0.5, 1.0), Look(0.99, 1.0)]
+    seen, left, _ = looked(made, tmp_path, looks)
+    assert same(left, seen[1])
+    assert not same(left, seen[4])
+
+
+def test_float16_weights_are_refused_unless_an_adapter_is_trained(made: LM, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model\.dtype: float16 weights cannot be trained .* set bfloat16"):
+        trained(fresh(made, torch.float16), tmp_path / "a", epochs=1)
+    rows, weights = trained(fresh(made, torch.float16), tmp_path / "b", lora_rank=4)
+    assert all(math.isfinite(row["loss"]) for row in rows)
+    assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def test_updates_that_bfloat16_rounds_away_are_said(
+    made: LM, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a weight of 0.02 the next number is 0.02 / 256 away or further: a step of 1e-6 moves it nowhere."""
+    monkeypatch.setattr("meow.terminal.quiet", False)
+    lm = fresh(made, torch.bfloat16)
+    before = {k: v.clone() for k, v in lm.model.state_dict().items()}
+    _, after = trained(lm, tmp_path / "a", lr=1e-6)
+    told = int(re.findall(r"the updates of (\d+)% of the weights are rounded away", capsys.readouterr().err)[0])
+    stayed = sum(int((after[k] == v).sum()) for k, v in before.items()) / sum(v.numel() for v in before.values())
+    assert 90 < told <= 100 * stayed + 1
+    trained(fresh(made, torch.bfloat16), tmp_path / "b", lr=1e-2)
+    trained(fresh(made), tmp_path / "c", lr=1e-6)
+    assert "rounded away" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("term", ["target_nll", "retain_kl", "forget_rmu"])
 def test_bf16_autocast_learns_about_the_same(made: LM, tmp_path: Path, term: str) -> None:
     settings = {"objective": {term: 1.0, "forget_simnpo": 1.0}, "epochs": 2, "warmup": 0}
     exact, weights = trained(fresh(made), tmp_path / "a", **settings)
     rounded, half = trained(fresh(made), tmp_path / "b", mixed_precision="bf16", **settings)
     assert [r["loss"] for r in rounded] == pytest.approx([r["loss"] for r in exact], rel=0.02, abs=1e-3)
-    assert rounded != exact
+    assert [r["loss"] for r in rounded] != [r["loss"] for r in exact]
     assert all(value.dtype == torch.float32 for value in half.values())
     assert set(half) == set(weights)

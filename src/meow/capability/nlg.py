@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from meow.config import NlgSettings
-from meow.data import check_hub
+from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, shown
 from meow.files import read_text, rows
 from meow.keys import digest, of_model

@@ -6,6 +6,7 @@ split, four shots from train, greedy, eight new tokens, the label must open the 
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import tempfile
@@ -19,7 +20,7 @@ import yaml
 
 from meow import terminal
 from meow.config import NluSettings
-from meow.data import check_hub
+from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError
 from meow.files import json_lines
 from meow.lm import LM
@@ -99,8 +100,9 @@ def evaluate_tasks(
         manager = harness.tasks.TaskManager(include_defaults=standard)
         on_cpu = lm.device.type == "cpu"  # nothing to find there by running out of memory
         model = harness.models.huggingface.HFLM(
-            pretrained=lm.model, tokenizer=lm.tokenizer, max_length=lm.prompter.max_length, device=str(lm.device),
+            pretrained=lm.model, tokenizer=_open_ended(lm.tokenizer), max_length=lm.prompter.max_length,
             batch_size=max(1, lm.batch_tokens // lm.prompter.max_length) if on_cpu else "auto", max_batch_size=64,
+            device=str(lm.device),
         )  # fmt: skip
         _check_room(lm, settings, files)
         try:
@@ -112,6 +114,22 @@ def evaluate_tasks(
         except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
             raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
     return _read(found)
+
+
+def _open_ended(tokenizer: Any) -> Any:
+    """The tokenizer, or a copy that adds no EOS to a text: the harness finds an option's tokens by counting those of
+    the question before it, and lets the model go on from where a text ends."""
+    from tokenizers.processors import TemplateProcessing
+
+    ids = tokenizer("a")["input_ids"]
+    if tokenizer.eos_token_id is None or ids[-1] != tokenizer.eos_token_id:
+        return tokenizer
+    other = copy.deepcopy(tokenizer)
+    before = tokenizer.convert_ids_to_tokens(ids[: ids.index(tokenizer("a", add_special_tokens=False)["input_ids"][0])])
+    other.backend_tokenizer.post_processor = TemplateProcessing(
+        single=[*before, "$A"], special_tokens=[(token, tokenizer.convert_tokens_to_ids(token)) for token in before]
+    )
+    return other
 
 
 def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSample]]:

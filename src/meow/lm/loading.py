@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 import torch
 
 from meow.config import FinetuneSettings, ModelSettings
-from meow.data import check_hub
 from meow.errors import ConfigError, DataError
 from meow.keys import digest, file_hash
+from meow.lm.adapters import merged
+from meow.lm.checks import adapted_base, check_folder, folder_of, one_line, tokenizer_folder
 from meow.lm.model import LM
 from meow.processes import world_size
 
@@ -28,56 +29,48 @@ def load(settings: ModelSettings) -> LM:
 
     Raises:
         ConfigError: no model named.
-        DataError: no such model, no network, pickled weights only, no EOS id; says what to do.
+        DataError: no such model, no network, files that are no whole causal language model, no EOS id; says what to do.
     """
     if settings.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
     if settings.url is not None:
         raise ConfigError("model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
                           "it, everything else needs the model here (model.path without model.url)")  # fmt: skip
-    _bars(not Path(settings.path).is_dir())
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
-    check_folder(settings.path, revision=settings.revision)
+    folder = folder_of(settings.path, revision=settings.revision, weights=True)
+    check_folder(str(folder), tokenizer=settings.tokenizer, code=settings.trust_remote_code)
     where: dict[str, Any] = {"device_map": settings.device_map} if settings.device_map else {}
     if settings.load_in_4bit:
         where["quantization_config"] = _four_bits()
-    how = {"dtype": dtype, "use_safetensors": True} | _common(settings) | where
+    how = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": settings.trust_remote_code} | where
+    _no_bars()
     tokenizer = load_tokenizer(settings)
-    try:
-        model = _weights(settings.path, how)
-    except (OSError, ValueError, ImportError) as e:
-        raise DataError(f"{settings.path}: {_why_not_loaded(str(e))}") from e
-    if not settings.device_map and not settings.load_in_4bit:
-        model = model.to(device)
+    with one_line(settings.path):
+        model = _weights(folder, how)
+        if not settings.device_map and not settings.load_in_4bit:
+            model = model.to(device)
+        check_fit(settings.path, model, tokenizer)
     return LM(
         model, tokenizer, template=settings.template, template_args=settings.template_args,
         template_date=settings.template_date, max_length=settings.max_length, batch_tokens=settings.batch_tokens,
-        path=settings.path, weights=weights_hash(settings, model),
+        path=settings.path, weights=weights_hash(settings),
     )  # fmt: skip
 
 
 def load_tokenizer(settings: ModelSettings) -> Any:
-    """The tokenizer of the model that the settings name.
+    """The tokenizer of a model: the one that is named, else its own, else its base's.
 
     Raises:
-        DataError: there is none to be had; says what to do.
+        DataError: there is none, or it cannot be read.
     """
     from transformers import AutoTokenizer
 
-    where = str(settings.tokenizer or settings.path)
-    try:
-        return AutoTokenizer.from_pretrained(where, **_common(settings))
-    except (OSError, ValueError, ImportError) as e:
-        if settings.url is not None:
-            raise DataError(
-                f"{where}: no tokenizer to be had; set model.tokenizer to a folder or hub id that has it"
-            ) from e
-        raise DataError(f"{where}: {_why_not_loaded(str(e))}") from e
-
-
-def _common(settings: ModelSettings) -> dict[str, Any]:
-    return {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
+    revision = None if settings.tokenizer else settings.revision
+    folder = tokenizer_folder(str(settings.tokenizer or settings.path), revision=revision)
+    file = folder / "tokenizer.json"
+    with one_line(str(file if file.is_file() else folder), "fetch it again, or upgrade transformers and tokenizers"):
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=settings.trust_remote_code)
 
 
 def pick_device(name: str) -> torch.device:
@@ -94,62 +87,67 @@ def pick_device(name: str) -> torch.device:
         raise ConfigError(f"model.device: found {name!r}, expected cpu, cuda, cuda:1, mps or auto") from e
 
 
-def check_folder(path: str, *, revision: str | None = None) -> None:
-    """Refuse a folder that holds no safetensors, or a hub that is not there, before anything is loaded.
-
-    Raises:
-        DataError: no config.json, or pickled weights only.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        if path.startswith((".", "/", "~")) or path.count("/") > 1:
-            raise DataError(f"{path}: no such folder; give a folder with a model, or a hub id")
-        check_hub(path, "config.json", repo_type="model", revision=revision, otherwise="give a folder")
-        return
-    base = adapted_base(path)
-    if base is not None:
-        if not (folder / "adapter_model.safetensors").is_file():
-            raise DataError(f"{path}: holds an adapter_config.json but no adapter_model.safetensors; save it with peft")
-        check_folder(base)
-        return
-    if not (folder / "config.json").is_file():
-        raise DataError(f"{path}: holds no config.json; give the folder that save_pretrained wrote")
-    if not any(folder.glob("*.safetensors")):
-        pickled = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt"))
-        what = f"only pickled weights ({pickled[0].name})" if pickled else "no weights"
-        raise DataError(f"{path}: holds {what}; meow reads safetensors alone: convert with save_pretrained")
-
-
-def adapted_base(path: str) -> str | None:
-    """The model that an adapter's folder was trained on; None: the folder holds no adapter.
-
-    Raises:
-        DataError: an adapter that names no base.
-    """
-    file = Path(path) / "adapter_config.json"
-    if not file.is_file() or (Path(path) / "config.json").is_file():
-        return None
-    base = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
-        raise DataError(f"{file}: no base_model_name_or_path; name the model that the adapter was trained on")
-    return str(base)
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder holds a model or an adapter."""
-    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
-
-
-def _weights(path: str, how: dict[str, Any]) -> Any:
-    """A model; an adapter is merged into its base."""
+def _weights(folder: Path, how: dict[str, Any]) -> Any:
+    """A model with every weight that it was saved with; an adapter is merged into its base."""
     from transformers import AutoModelForCausalLM
 
-    base = adapted_base(path)
-    if base is None:
-        return AutoModelForCausalLM.from_pretrained(path, **how)
-    from peft import PeftModel
+    base = adapted_base(folder)
+    if base is not None:
+        return merged(_weights(folder_of(base.path, revision=base.revision, weights=True), how), folder)
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, output_loading_info=True, ignore_mismatched_sizes=True, **how
+    )
+    for name, found, expected in info["mismatched_keys"]:
+        raise DataError(
+            f"{folder}: {name} is {tuple(found)} in the weights and {tuple(expected)} by config.json; fetch both again"
+        )
+    for name in sorted(info["missing_keys"]):
+        raise DataError(
+            f"{folder}: the weights lack {name}, and it would be random ({len(info['missing_keys'])} missing, "
+            f"{len(info['unexpected_keys'])} unknown); give a whole causal language model, saved by save_pretrained"
+        )
+    places = {re.sub(r"\d+", "0", name) for name in model.state_dict()}
+    for name in sorted(info["unexpected_keys"]):
+        if re.sub(r"\d+", "0", name) in places:  # one layer more; what is no layer may be another use's head
+            raise DataError(f"{folder}: the weights have {name}, which config.json leaves out; fetch both again")
+    return model
 
-    return PeftModel.from_pretrained(_weights(base, how | {"revision": None}), path).merge_and_unload()
+
+def check_fit(path: str, model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer that knows more than the model, and a model that reads what comes next.
+
+    Raises:
+        DataError: names the token, or the model.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    known = tokenizer.get_vocab().items()  # the pad token is never fed
+    beyond = min(((i, token) for token, i in known if i >= rows and token != tokenizer.pad_token), default=None)
+    if beyond:
+        raise DataError(
+            f"{path}: the tokenizer has {beyond[1]!r} as id {beyond[0]}, the embedding has {rows} rows; set "
+            "model.tokenizer to the model's own, or resize the embedding"
+        )
+    if not isinstance(tokenizer.model_max_length, (int, float)):
+        raise DataError(
+            f"{path}: model_max_length is {tokenizer.model_max_length!r} by tokenizer_config.json, expected a number"
+        )
+    ends = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    for end in ends if isinstance(ends, (list, tuple)) else [ends]:
+        if end is not None and not (type(end) is int and 0 <= end < rows):
+            raise DataError(f"{path}: eos_token_id is {end!r} by generation_config.json, expected an id below {rows}")
+    if _reads_ahead(model, rows):
+        raise DataError(f"{path}: no causal language model: what comes next changes what it says before")
+
+
+@torch.inference_mode()
+def _reads_ahead(model: Any, rows: int) -> bool:
+    """Whether what a model says at a token depends on the next one."""
+    ids = torch.tensor(
+        [[rows // 2, rows // 3], [rows // 2, rows // 4]], device=model.get_input_embeddings().weight.device
+    )
+    one, other = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, 0]
+    noise = max(1e-4, 4 * torch.finfo(one.dtype).eps)
+    return bool((one - other).abs().max() > noise * one.abs().max())
 
 
 def _four_bits() -> Any:
@@ -172,12 +170,12 @@ def _four_bits() -> Any:
     )  # fmt: skip
 
 
-def weights_hash(settings: ModelSettings, model: Any = None) -> str:
+def weights_hash(settings: ModelSettings) -> str:
     """16 hex digits that change when weights, tokenizer or their configuration change.
 
     A folder is hashed file by file (sha256 of each shard, remembered by path, size and time of change); a hub
-    model is named by its id and revision (and its commit, where transformers tells it: give a commit as the revision to
-    be sure), a server's by the server's address, its name there and the tokenizer here.
+    model is named by its id and revision (give a commit to be sure), a server's by the server's address, its name there
+    and the tokenizer here.
     """
     if settings.url is not None:
         return digest([settings.url, settings.path, _files(settings.tokenizer or settings.path, _TEXT_FILES)])
@@ -185,11 +183,12 @@ def weights_hash(settings: ModelSettings, model: Any = None) -> str:
     for name in dict.fromkeys((settings.path, settings.tokenizer)):
         if name and Path(name).is_dir():
             parts += _files(name, (*_WEIGHTS, *_TEXT_FILES))
-            base = adapted_base(name)
+            base = adapted_base(Path(name))
             if base is not None:
-                parts.append(weights_hash(settings.model_copy(update={"path": base, "tokenizer": None})))
+                below = {"path": base.path, "revision": base.revision, "tokenizer": None}
+                parts.append(weights_hash(settings.model_copy(update=below)))
         elif name:
-            parts += [name, getattr(getattr(model, "config", None), "_commit_hash", None)]
+            parts += [name, None]
     return digest(parts)
 
 
@@ -208,7 +207,7 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    _bars(False)
+    _no_bars()
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
         texts,
@@ -229,17 +228,8 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     return LlamaForCausalLM(config), tokenizer
 
 
-def _bars(wanted: bool) -> None:
-    """Whether transformers draws bars of its own: for a download it should, for every shard on a disk it need not."""
+def _no_bars() -> None:
+    """transformers draws a bar for every shard on a disk; that of a download is the hub's own."""
     from transformers.utils import logging
 
-    (logging.enable_progress_bar if wanted else logging.disable_progress_bar)()
-
-
-def _why_not_loaded(message: str) -> str:
-    first = " ".join(message.split())
-    if any(mark in message for mark in ("offline", "couldn't connect", "Connection", "resolve", "LocalEntryNotFound")):
-        return "not in the local cache and the hub cannot be reached; download it first, or give a folder"
-    if "trust_remote_code" in message:
-        return "needs code of its own; read it, then set model.trust_remote_code=true"
-    return f"cannot be loaded ({first[:200]}); give a folder or hub id of a causal language model in safetensors"
+    logging.disable_progress_bar()

@@ -84,7 +84,6 @@ class LM:
         self.path = path
         self.weights = weights
         self.counts = Counts()
-        self.state: dict[str, torch.Tensor] | None = None
         context = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         self.prompter = Prompter(
             tokenizer,
@@ -262,11 +261,8 @@ class LM:
         return self.generate([asked], max_new_tokens)[0][0].text.strip()
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them.
-
-        Where the weights are shared out over processes, `state` holds them gathered.
-        """
-        self.model.save_pretrained(folder, state_dict=self.state)
+        """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
+        self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def _completion(self, ids: Sequence[int]) -> Completion:

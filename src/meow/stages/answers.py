@@ -72,7 +72,7 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
     if config.memo.path:
         data.read_memo(Path(config.memo.path))
     if config.model.url is None:
-        lm.check_folder(str(config.model.path))
+        lm.check_model(config.model)
     if config.eval.reference:
         reference_model(config) or published.read(Path(config.eval.reference))
     if config.memo.template == "model" or set(wanted) - {"invert", "memo", "select"}:
@@ -100,7 +100,7 @@ def _check_invert(config: RunConfig) -> None:
     if config.invert.backend == "openai":
         inversion.check_server(config.invert)
     if config.invert.backend == "local":
-        lm.check_folder(str(inverter(config).path))
+        lm.check_model(inverter(config))
     inversion.read_prompt(config.invert)
     if config.invert.path:
         data.read_inverted(Path(config.invert.path))

@@ -33,7 +33,7 @@ def release() -> None:
 def weights(settings: ModelSettings) -> str:
     """Hash of the weights that the settings name, without loading them."""
     if settings.url is None:
-        lm.check_folder(str(settings.path))
+        lm.check_model(settings)
     return lm.weights_hash(settings)
 
 
