@@ -115,7 +115,7 @@ class Slots:
         self.model, self.budget, self.most = model, budget, most
         self.device = model.get_input_embeddings().weight.device
         self.length = self.n = self.at = 0
-        self.layers = [_Layer(self) for _ in range(model.config.num_hidden_layers)]
+        self.layers = [_Layer(self) for _ in range(model.config.get_text_config().num_hidden_layers)]
         self.cache = Cache(layers=self.layers)
 
     def reach(self, length: int, rows: int, coming: int = 0) -> int:

@@ -89,7 +89,7 @@ class _Stem:
 
 def cache_tokens(model: Any, batch_tokens: int) -> int:
     """Tokens whose keys and values may be held: CACHE forward passes, or a quarter of the memory that is free."""
-    config = model.config
+    config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     weight = model.get_input_embeddings().weight
