@@ -247,8 +247,9 @@ class LM:
                 left.append(i)
         decode(
             self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
-            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=longest, n=n, temperature=temperature, top_p=top_p, seed=seed,
-            batch_tokens=self.batch_tokens, each=lambda at, rows: finished(left[at], rows), counts=self.counts,
+            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=longest, n=n, temperature=temperature,
+            top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
+            each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
 
