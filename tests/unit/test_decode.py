@@ -147,7 +147,8 @@ ROPES = {
                          "long_factor": [8.0] * 4},
     ),
     "dynamic": transformers.LlamaConfig(
-        **GATED | {"max_position_embeddings": 16}, rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}
+        **GATED | {"max_position_embeddings": 16},
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0},
     ),
 }  # fmt: skip
 """Rotary positions that change beyond 16 tokens."""
