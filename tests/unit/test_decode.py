@@ -184,6 +184,13 @@ def test_a_difference_that_rounding_explains_is_none_and_one_stray_token_is_one_
     assert not alike([truth.roll(1, 0)], [truth], torch.bfloat16)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_rounding_in_a_half_format_is_no_reason_for_a_slower_way(dtype: torch.dtype) -> None:
+    for name in ("Llama, grouped heads", "Qwen2", "Phi", "Gemma 2, window in every other layer"):
+        assert serving(build(name).to(dtype)).decodes == MODELS[name][1]
+    assert serving(build("RWKV").to(dtype)).decodes == "alone"
+
+
 def test_settings_on_disk_do_not_reach_what_runs_by_generate() -> None:
     model = build("Mistral, sliding window")
     expected = [alone(model, prompt, 10) for prompt in prompts(4)]

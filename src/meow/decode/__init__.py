@@ -6,6 +6,7 @@ Models with full attention are swept (sweep.py); others run by transformers' own
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -45,13 +46,11 @@ def decode(
     Returns:
         For each prompt, in the order given, `n` rows of new ids, EOS included where it ended the row.
     """
-
-    def row(i: int, sample: int) -> Row:
-        limit = max(0, max_new_tokens[i])
-        draws = uniforms(seed, prompts[i], sample, limit) if temperature > 0 else None
-        return Row(i, list(prompts[i]), len(prompts[i]), limit, draws)
-
-    rows = [[row(i, k) for k in range(n)] for i in range(len(prompts))]
+    limits = [max(0, limit) for limit in max_new_tokens]
+    rows = [
+        [Row(i, [*p], len(p), m, uniforms(seed, p, k, m) if temperature > 0 else None) for k in range(n)]
+        for i, (p, m) in enumerate(zip(prompts, limits, strict=True))
+    ]
     left = [n] * len(rows)
 
     def finish(ended: Iterable[Row]) -> None:
@@ -61,9 +60,9 @@ def decode(
                 each(r.prompt, [mine.ids[mine.start :] for mine in rows[r.prompt]])
 
     finish(r for of_prompt in rows for r in of_prompt if r.ended(eos_ids))
+    bound = math.inf if longest is None else longest
     pending = [r for of_prompt in rows for r in of_prompt if not r.ended(eos_ids)]
-    long = [r for r in pending if longest is not None and r.start + r.limit > longest]
-    short = [r for r in pending if longest is None or r.start + r.limit <= longest]
+    short, long = ([r for r in pending if (r.start + r.limit > bound) is beyond] for beyond in (False, True))
     choose, counts = _chooser(temperature, top_p), counts or Counts()
     for some, how in ((short, way), (long, "alone")):
         run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest, counts=counts)
