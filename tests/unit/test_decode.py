@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from typing import Any
 
@@ -12,24 +13,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from meow.decode import decode, tree
+from meow.decode import Way, decode, tree
 from meow.decode.sweep import Counts, cache_tokens
+from meow.lm.batching import passes_over_rows
+from meow.lm.serving import alike, serving
+from meow.prompts import Encoded
 
 EOS = 2
 SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "pad_token_id": 0,
          "bos_token_id": 1, "eos_token_id": EOS, "max_position_embeddings": 256}  # fmt: skip
 GATED = SIZES | {"intermediate_size": 48}
-MODELS: dict[str, tuple[Any, bool]] = {
-    "Llama, grouped heads": (transformers.LlamaConfig(**GATED, num_key_value_heads=2), True),
-    "Qwen2": (transformers.Qwen2Config(**GATED, num_key_value_heads=2), True),
-    "GPT-NeoX": (transformers.GPTNeoXConfig(**GATED), True),
-    "Phi": (transformers.PhiConfig(**GATED), True),
-    "GPT-2": (transformers.GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, eos_token_id=EOS), True),
-    "Mistral, sliding window": (transformers.MistralConfig(**GATED, num_key_value_heads=2, sliding_window=8), False),
+MODELS: dict[str, tuple[Any, Way]] = {
+    "Llama, grouped heads": (transformers.LlamaConfig(**GATED, num_key_value_heads=2), "shared"),
+    "Qwen2": (transformers.Qwen2Config(**GATED, num_key_value_heads=2), "shared"),
+    "GPT-NeoX": (transformers.GPTNeoXConfig(**GATED), "shared"),
+    "Phi": (transformers.PhiConfig(**GATED), "shared"),
+    "GPT-2": (transformers.GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, eos_token_id=EOS), "shared"),
+    "Mistral, sliding window": (transformers.MistralConfig(**GATED, num_key_value_heads=2, sliding_window=8), "padded"),
     "Gemma 2, window in every other layer": (
-        transformers.Gemma2Config(**GATED, num_key_value_heads=2, head_dim=8, sliding_window=8), False
+        transformers.Gemma2Config(**GATED, num_key_value_heads=2, head_dim=8, sliding_window=8), "padded"
     ),
-    "Llama, eager attention": (transformers.LlamaConfig(**GATED, attn_implementation="eager"), False),
+    "Llama, eager attention": (transformers.LlamaConfig(**GATED, attn_implementation="eager"), "padded"),
+    "Falcon, one key for all heads": (transformers.FalconConfig(**SIZES, multi_query=True, alibi=False), "shared"),
+    "Falcon, ALiBi": (transformers.FalconConfig(**SIZES, multi_query=False, alibi=True), "padded"),
+    "Doge": (transformers.DogeConfig(**GATED, num_key_value_heads=2), "shared"),
+    "Qwen 3.5, linear attention and full": (
+        transformers.Qwen3_5TextConfig(
+            **GATED, num_key_value_heads=2, head_dim=8, linear_num_key_heads=2, linear_num_value_heads=4,
+            linear_key_head_dim=8, linear_value_head_dim=8, layer_types=["linear_attention", "full_attention"]
+        ), "padded"
+    ),
+    "Mamba": (transformers.MambaConfig(**SIZES, state_size=8), "padded"),
+    "RWKV": (transformers.RwkvConfig(**GATED), "alone"),
 }  # fmt: skip
 
 
@@ -64,8 +79,9 @@ def prompts(n: int = 14) -> list[list[int]]:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_kind_of_model_says_what_it_says_alone(name: str) -> None:
     model, asked = build(name), prompts()
-    assert tree.fits(model) is MODELS[name][1]
-    found = decode(model, asked, [40] * len(asked), eos_ids=[EOS], batch_tokens=200)
+    way = serving(model).decodes
+    assert way == MODELS[name][1]
+    found = decode(model, asked, [40] * len(asked), eos_ids=[EOS], way=way, batch_tokens=200)
     assert [rows[0] for rows in found] == [alone(model, prompt, 40) for prompt in asked]
 
 
@@ -76,12 +92,18 @@ def test_budget_and_order_change_nothing_and_each_prompt_is_told_once(budget: in
     expected = [alone(model, p, limit) if limit else [] for p, limit in zip(asked, limits, strict=True)]
     told: list[tuple[int, list[list[int]]]] = []
     found = decode(
-        model, asked, limits, eos_ids=[EOS], batch_tokens=budget, each=lambda i, rows: told.append((i, rows))
+        model,
+        asked,
+        limits,
+        eos_ids=[EOS],
+        way="shared",
+        batch_tokens=budget,
+        each=lambda i, rows: told.append((i, rows)),
     )
     assert [rows[0] for rows in found] == expected
     assert sorted(told) == list(enumerate(found))
     shuffled = random.Random(1).sample(range(len(asked)), len(asked))
-    again = decode(model, [asked[i] for i in shuffled], [limits[i] for i in shuffled], eos_ids=[EOS])
+    again = decode(model, [asked[i] for i in shuffled], [limits[i] for i in shuffled], eos_ids=[EOS], way="shared")
     assert [rows[0] for rows in again] == [expected[i] for i in shuffled]
 
 
@@ -91,7 +113,7 @@ def test_what_the_prompts_hold_already_is_verified_and_not_decoded() -> None:
     said = alone(model, start, 30)
     cuts = [[*start, *said[:k]] for k in range(len(said))]
     counts = Counts()
-    found = decode(model, cuts, [30 - k for k in range(len(cuts))], eos_ids=[EOS], counts=counts)
+    found = decode(model, cuts, [30 - k for k in range(len(cuts))], eos_ids=[EOS], way="shared", counts=counts)
     assert [rows[0] for rows in found] == [said[k:] for k in range(len(cuts))]
     assert counts.pushed == len(start) + len(said) - 1  # every token once
     assert counts.verified == counts.accepted == len(said) - 1
@@ -101,7 +123,7 @@ def test_what_the_prompts_hold_already_is_verified_and_not_decoded() -> None:
 def test_samples_depend_on_seed_and_prompt_alone(name: str) -> None:
     model, asked = build(name), prompts(8)
     limits = [12] * len(asked)
-    sampled = {"n": 3, "temperature": 0.8, "top_p": 0.9, "eos_ids": [EOS]}
+    sampled = {"n": 3, "temperature": 0.8, "top_p": 0.9, "eos_ids": [EOS], "way": MODELS[name][1]}
     whole = decode(model, asked, limits, seed=4, batch_tokens=100_000, **sampled)
     single = [decode(model, [p], [12], seed=4, **sampled)[0] for p in asked]
     assert whole == single == decode(model, asked, limits, seed=4, batch_tokens=1, **sampled)
@@ -113,9 +135,70 @@ def test_samples_follow_the_models_distribution() -> None:
     model = build("Llama, grouped heads")
     with torch.inference_mode():
         p = (model(torch.tensor([[5, 6, 7]])).logits[0, -1].double() / 4).softmax(-1)
-    drawn = decode(model, [[5, 6, 7]], [1], eos_ids=[EOS], n=4000, temperature=4.0)[0]
+    drawn = decode(model, [[5, 6, 7]], [1], eos_ids=[EOS], way="shared", n=4000, temperature=4.0)[0]
     shares = torch.bincount(torch.tensor([row[0] for row in drawn]), minlength=60) / 4000
     assert float((shares - p).abs().max()) < 4 * (0.25 / 4000) ** 0.5
+
+
+ROPES = {
+    "longrope": transformers.Phi3Config(
+        **GATED, num_key_value_heads=2, original_max_position_embeddings=16,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4,
+                         "long_factor": [8.0] * 4},
+    ),
+    "dynamic": transformers.LlamaConfig(
+        **GATED | {"max_position_embeddings": 16},
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0},
+    ),
+}  # fmt: skip
+"""Rotary positions that change beyond 16 tokens."""
+
+
+@pytest.mark.parametrize("name", ROPES)
+def test_where_positions_depend_on_the_length_long_texts_are_scored_and_continued_as_alone(name: str) -> None:
+    torch.manual_seed(0)
+    fresh = transformers.AutoModelForCausalLM.from_config(ROPES[name]).eval()
+    for parameter in fresh.parameters():
+        parameter.requires_grad_(False).mul_(6 if parameter.dim() > 1 else 1)
+    model, draw = copy.deepcopy(fresh), random.Random(3)
+    assert serving(model).longest == 16
+    asked = [[draw.randrange(3, 60) for _ in range(n)] for n in (30, 4, 22, 6, 12, 26)]
+    limits = [6, 6, 6, 12, 20, 2]  # 12 + 20 goes over the bound on the way
+    found = decode(model, asked, limits, eos_ids=[EOS], way=serving(model).decodes, longest=16)
+    expected = [alone(copy.deepcopy(fresh), p, limit) for p, limit in zip(asked, limits, strict=True)]
+    assert [rows[0] for rows in found] == expected
+    texts = [Encoded(tuple(ids), 1, "") for ids in asked]
+    together = {i: logits[rows] for some, logits, at in passes_over_rows(model, texts, 1000, longest=16)
+                for i, rows in zip(some, at, strict=True)}  # fmt: skip
+    for i, ids in enumerate(asked):
+        assert alike([together[i]], [copy.deepcopy(fresh)(torch.tensor([ids])).logits[0, :-1]], torch.float32)
+
+
+def test_a_difference_that_rounding_explains_is_none_and_one_stray_token_is_one_in_float32_alone() -> None:
+    truth = torch.randn(20, 50, generator=torch.Generator().manual_seed(0))
+    stray = truth.clone()
+    stray[3] += torch.randn(50, generator=torch.Generator().manual_seed(1))
+    assert alike([truth * 1.0001], [truth], torch.float32)
+    assert not alike([stray], [truth], torch.float32)
+    assert alike([stray.bfloat16().float()], [truth], torch.bfloat16)
+    assert not alike([truth.roll(1, 0)], [truth], torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_rounding_in_a_half_format_is_no_reason_for_a_slower_way(dtype: torch.dtype) -> None:
+    for name in ("Llama, grouped heads", "Qwen2", "Phi", "Gemma 2, window in every other layer"):
+        assert serving(build(name).to(dtype)).decodes == MODELS[name][1]
+    assert serving(build("RWKV").to(dtype)).decodes == "alone"
+
+
+def test_settings_on_disk_do_not_reach_what_runs_by_generate() -> None:
+    model = build("Mistral, sliding window")
+    expected = [alone(model, prompt, 10) for prompt in prompts(4)]
+    model.generation_config = GenerationConfig(repetition_penalty=5.0, num_beams=3, eos_token_id=expected[0][3])
+    own = model.generation_config
+    found = decode(model, prompts(4), [10] * len(expected), eos_ids=[EOS], way="padded")
+    assert [rows[0] for rows in found] == expected
+    assert model.generation_config is own
 
 
 @settings(max_examples=60, deadline=None)

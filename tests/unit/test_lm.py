@@ -56,6 +56,7 @@ def test_answers_of_one_question_are_scored_as_alone_though_its_tokens_are_compu
     tiny.batch_tokens = budget
     texts = ["a baker from Oslo.", "a baker from Rome.", "a nurse.", "a baker from Oslo."]
     sequences = [tiny.prompter.encode(fact, text) for fact in FACTS[:3] for text in texts]
+    assert tiny.serving.scores == "shared"  # tried before its passes are counted
     pushed = []
     forward = tree.forward
     monkeypatch.setattr(tree, "forward", lambda model, rows, keep: pushed.extend(rows) or forward(model, rows, keep))

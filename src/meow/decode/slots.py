@@ -81,28 +81,22 @@ class _Layer(CacheLayerMixin):  # type: ignore[misc]
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write (B, heads, q, head size) at the rows' positions; all keys and values of these rows."""
+        """Write (B, heads, 1, head size) at the rows' position; all keys and values of these rows."""
         del args, kwargs
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        n, at, width = len(key_states), self.slots.at, self.slots.width
-        if isinstance(at, int):
-            self.keys[:n, :, at:width] = key_states
-            self.values[:n, :, at:width] = value_states
-        else:
-            rows = torch.arange(n, device=at.device)[:, None]
-            self.keys[rows, :, at] = key_states.transpose(1, 2)
-            self.values[rows, :, at] = value_states.transpose(1, 2)
-        return self.keys[:n, :, :width], self.values[:n, :, :width]
+        n, at = len(key_states), self.slots.at
+        self.keys[:n, :, at : at + 1] = key_states
+        self.values[:n, :, at : at + 1] = value_states
+        return self.keys[:n, :, : at + 1], self.values[:n, :, : at + 1]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """Tokens held, and where they begin."""
-        del query_length
-        return self.slots.width, 0
+        """Tokens that are seen, and where they begin."""
+        return self.slots.at + query_length, 0
 
     def get_seq_length(self) -> int:
-        """Not used: positions are given."""
-        return 0
+        """Tokens held: models that make a mask of their own count from there."""
+        return self.slots.at
 
     def get_max_length(self) -> int:
         """Tokens of one slot."""
@@ -120,10 +114,8 @@ class Slots:
         """
         self.model, self.budget, self.most = model, budget, most
         self.device = model.get_input_embeddings().weight.device
-        self.length = self.n = 0
-        self.at: int | torch.Tensor = 0
-        self.width = 0
-        self.layers = [_Layer(self) for _ in range(model.config.num_hidden_layers)]
+        self.length = self.n = self.at = 0
+        self.layers = [_Layer(self) for _ in range(model.config.get_text_config().num_hidden_layers)]
         self.cache = Cache(layers=self.layers)
 
     def reach(self, length: int, rows: int, coming: int = 0) -> int:
@@ -141,12 +133,6 @@ class Slots:
             for layer in self.layers:
                 layer.resize(min(rows, self.n))
         return self.n
-
-    def wipe(self, rows: int, length: int) -> None:
-        """Zero what lies behind `length` in the first slots: what is masked is still multiplied, and must be finite."""
-        for layer in self.layers:
-            layer.keys[:rows, :, length:] = 0
-            layer.values[:rows, :, length:] = 0
 
     def take(self, first: int, layers: Sequence[Captured], rows: Sequence[int], nodes: Sequence[Sequence[int]]) -> None:
         """Fill the slots from `first` on with paths of trees that were computed before.
@@ -168,22 +154,12 @@ class Slots:
     def step(self, tokens: Sequence[int], position: int) -> torch.Tensor:
         """Logits (B, V) after one token more in each of the first slots, all at the same position."""
         ids = torch.tensor(tokens, device=self.device)[:, None]
-        self.at, self.width = position, position + 1
-        return self._forward(ids, torch.full_like(ids, position), None)[:, 0]  # no mask: all that is held is seen
-
-    def push(self, tokens: Sequence[Sequence[int]], starts: Sequence[int]) -> torch.Tensor:
-        """Logits (B, q, V) after each of the tokens pushed into the first slots, padded to the longest.
-
-        Args:
-            tokens: at least one for each row.
-            starts: position of the first of them; what the slot holds before it is the context.
-        """
-        q = max(map(len, tokens))
-        ids = torch.tensor([[*row, *[0] * (q - len(row))] for row in tokens], device=self.device)
-        self.width = max(starts) + q
-        columns = torch.arange(self.width, device=self.device)
-        self.at = torch.tensor(starts, device=self.device)[:, None] + columns[:q]
-        return self._forward(ids, self.at, (columns <= self.at[:, :, None])[:, None])
+        self.at = position
+        out = self.model(  # without a mask: all that is held is seen
+            input_ids=ids, position_ids=torch.full_like(ids, position), past_key_values=self.cache, use_cache=True
+        )
+        logits: torch.Tensor = out.logits[:, 0]
+        return logits
 
     def copy(self, sources: Sequence[int], targets: Sequence[int], length: int) -> None:
         """Copy the first `length` tokens of some slots into others."""
@@ -191,9 +167,3 @@ class Slots:
         for layer in self.layers:
             layer.keys[b, :, :length] = layer.keys[a, :, :length]
             layer.values[b, :, :length] = layer.values[a, :, :length]
-
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        out: torch.Tensor = self.model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True
-        ).logits
-        return out

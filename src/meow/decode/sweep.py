@@ -5,7 +5,6 @@
    tree at the same place are one stem from there on.
 2. Stems are swept by length: all that are equally long step together, without padding; a longer one joins when its
    length is reached, a finished one leaves at once.
-3. The last few, mostly loops, are verified many tokens at a time against what was said before.
 """
 
 from __future__ import annotations
@@ -21,12 +20,6 @@ import torch
 from meow.decode import tree
 from meow.decode.slots import Captured, Slots
 
-TAIL = 8
-"""Stems that are left when drafts of many tokens cost less than steps of one."""
-DRAFT = 16
-"""Tokens of a draft at most."""
-GRAM = 4
-"""Last tokens that must have been said before for what followed them to be a draft."""
 CACHE = 8
 """The cache holds this many times `batch_tokens`, where memory allows it."""
 
@@ -96,7 +89,7 @@ class _Stem:
 
 def cache_tokens(model: Any, batch_tokens: int) -> int:
     """Tokens whose keys and values may be held: CACHE forward passes, or a quarter of the memory that is free."""
-    config = model.config
+    config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     weight = model.get_input_embeddings().weight
@@ -193,7 +186,6 @@ class Sweep:
         for stem in stems:
             waiting.setdefault(len(stem.path), []).append(stem)
         live: list[_Stem] = []
-        said: list[list[int]] = []
         while waiting or live:
             if not live:
                 slots = Slots(self.model, budget, len(stems))
@@ -208,11 +200,6 @@ class Sweep:
                 waiting[length] = new[room - len(live) :]
                 new = new[: room - len(live)]
             live = _join(slots, live, new)
-            last = coming == len(new) and len(live) <= TAIL
-            if last and live[0].rows[0].draws is None:
-                yield from self._tail(slots, live, said)
-                live = []
-                continue
             leaders = [stem.rows[0] for stem in live]
             tokens = self.choose(slots.step([row.ids[-1] for row in leaders], length), leaders)
             for row, token in zip(leaders, tokens, strict=True):
@@ -221,50 +208,11 @@ class Sweep:
             self.counts.decoded += len(live)
             gone = {i for i, row in enumerate(leaders) if row.ended(self.eos_ids)}
             if gone:
-                said += [live[i].ids for i in gone]
                 yield self._settled([live[i] for i in gone])
                 live = _compact(slots, live, gone, length + 1)
 
     def _settled(self, stems: Iterable[_Stem]) -> list[Row]:
         return [row for stem in stems for row in stem.settle(self.eos_ids)]
-
-    def _tail(self, slots: Slots, live: list[_Stem], said: Sequence[list[int]]) -> Iterator[list[Row]]:
-        """Decode the last rows, each verified against what followed its last tokens elsewhere or before."""
-        followed: dict[tuple[int, ...], tuple[list[int], int]] = {}
-        for ids in said:
-            _note(followed, ids, 0)
-        for stem in live:
-            _note(followed, stem.ids, 0)
-        clean = len(live[0].ids) - 1
-        while live:
-            starts = [len(stem.ids) - 1 for stem in live]
-            drafts = [_draft(followed, stem) for stem in live]
-            room = slots.reach(max(starts) + 1 + max(map(len, drafts)), len(live))
-            if len(live) > room:
-                yield self._settled(live[room:])
-                live, starts, drafts = live[:room], starts[:room], drafts[:room]
-            if slots.length > clean:
-                slots.wipe(len(live), clean)
-                clean = slots.length
-            logits = slots.push([[s.ids[-1], *d] for s, d in zip(live, drafts, strict=True)], starts)
-            for stem, start, draft, tokens in zip(live, starts, drafts, best(logits).tolist(), strict=True):
-                self._accept(stem.rows[0], draft, tokens)
-                _note(followed, stem.ids, start - GRAM)
-            gone = {i for i, stem in enumerate(live) if stem.rows[0].ended(self.eos_ids)}
-            if gone:
-                yield self._settled([live[i] for i in gone])
-                live = _compact(slots, live, gone, max(len(stem.ids) for stem in live))
-
-    def _accept(self, row: Row, draft: Sequence[int], tokens: Sequence[int]) -> None:
-        """Take what the model says, as long as the draft was what it says."""
-        self.counts.pushed += 1 + len(draft)
-        self.counts.verified += len(draft)
-        self.counts.decoded += 1
-        for guess, token in zip([*draft, None], tokens, strict=False):
-            row.ids.append(token)
-            if row.ended(self.eos_ids) or guess != token:
-                return
-            self.counts.accepted += 1
 
 
 def _below(ends: Collection[int], one: tree.Tree, *, deeper: bool) -> list[int]:
@@ -294,16 +242,3 @@ def _compact(slots: Slots, live: list[_Stem], gone: Collection[int], length: int
         for hole, mover in zip(holes, movers, strict=True):
             live[hole] = live[mover]
     return live[:n]
-
-
-def _note(followed: dict[tuple[int, ...], tuple[list[int], int]], ids: list[int], first: int) -> None:
-    """Remember what followed each GRAM tokens from `first` on."""
-    for end in range(max(first, 0) + GRAM, len(ids)):
-        followed[tuple(ids[end - GRAM : end])] = ids, end
-
-
-def _draft(followed: dict[tuple[int, ...], tuple[list[int], int]], stem: _Stem) -> list[int]:
-    """What followed the last tokens of a stem the last time they were said."""
-    ids, end = followed.get(tuple(stem.ids[-GRAM:]), ([], 0))
-    row = stem.rows[0]
-    return ids[end : end + min(DRAFT, row.start + row.limit - len(row.ids) - 1)]

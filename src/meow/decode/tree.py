@@ -69,12 +69,12 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def fits(model: Any) -> bool:
-    """Whether attention is what a mask and positions make it: full, in every layer, by `sdpa`.
+    """Whether attention says to be what a mask and positions make it: full, in every layer, by `sdpa`.
 
     Args:
         model: a `transformers` causal LM. Sliding windows, recurrent layers and attention of its own do not fit.
     """
-    config = model.config
+    config = model.config.get_text_config()
     kinds = getattr(config, "layer_types", None) or ["full_attention"]
     windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     placed = {"position_ids", "past_key_values", "attention_mask"} <= set(inspect.signature(model.forward).parameters)
@@ -120,7 +120,7 @@ def forward(
         for node, parent in enumerate(row.parents):
             if parent >= 0:
                 seen[node] |= seen[parent]
-    layers = [Captured() for _ in range(model.config.num_hidden_layers if capture else 0)]
+    layers = [Captured() for _ in range(model.config.get_text_config().num_hidden_layers if capture else 0)]
     past = {"past_key_values": Cache(layers=layers)} if capture else {}
     kept = kept.to(device)
     hidden = torch.zeros(mask.shape, dtype=model.dtype).masked_fill_(

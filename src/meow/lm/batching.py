@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
+from meow.decode import tree
+from meow.decode.plain import shorten
 from meow.decode.tree import chosen
+from meow.prompts import Encoded
 
+Pass = tuple[list[int], torch.Tensor, list[list[int]]]
+"""Which sequences went through the model, logits (N, V), and for each the rows that predict its scored tokens."""
 CPU_TOKENS = 1536
 """Tokens of one pass of scores on a CPU: beyond, activations and logits fall out of its caches (measured)."""
 
@@ -25,8 +31,13 @@ def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tens
 
 
 def kept_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Logits (N, V) at the positions that `keep` (B, T) marks, row by row; the head runs on those alone."""
-    return chosen(model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=keep).logits, keep)
+    """Logits (N, V) at the positions that `keep` (B, T) marks, row by row; the head runs on those alone, if it can."""
+    known = inspect.signature(model.forward).parameters.values()
+    named = {p.name for p in known} | (
+        {"use_cache", "logits_to_keep"} if any(p.kind == p.VAR_KEYWORD for p in known) else set()
+    )
+    wanted = {"attention_mask": mask, "use_cache": False, "logits_to_keep": keep}
+    return chosen(model(input_ids=ids, **{k: v for k, v in wanted.items() if k in named}).logits, keep)
 
 
 def widened(logits: torch.Tensor) -> torch.Tensor:
@@ -53,3 +64,50 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         size = max(1, budget // max(1, lengths[order[at]]))
         yield order[at : at + size]
         at += size
+
+
+def passes_over_trees(
+    model: Any, trees: Sequence[tree.Tree], sequences: Sequence[Encoded], budget: int
+) -> Iterator[Pass]:
+    """Passes in which each token that sequences share is computed once."""
+    for batch in tree.batches(trees, budget):
+        chosen: list[int] = []
+        at: list[list[int]] = []
+        keep: list[list[int]] = []
+        n = 0
+        for one in batch:
+            needed = {i: path[sequences[i].start - 1 : -1] for i, path in one.paths.items()}
+            keep.append(sorted({node for path in needed.values() for node in path}))
+            row = {node: n + k for k, node in enumerate(keep[-1])}
+            n += len(row)
+            chosen += needed
+            at += [[row[node] for node in path] for path in needed.values()]
+        yield chosen, tree.forward(model, batch, keep)[0], at
+
+
+def passes_over_rows(
+    model: Any, sequences: Sequence[Encoded], budget: int, *, longest: int | None = None
+) -> Iterator[Pass]:
+    """Passes over sequences side by side, padded on the right.
+
+    Args:
+        model: a causal language model.
+        sequences: of any length.
+        budget: tokens of one pass; 1: one sequence at a time.
+        longest: those of more tokens go alone; None: any length is alike.
+    """
+    device = model.get_input_embeddings().weight.device
+    lengths = [len(s.ids) for s in sequences]
+    long = [i for i, n in enumerate(lengths) if longest is not None and n > longest]
+    short = sorted(set(range(len(sequences))) - set(long))
+    padded = [[short[k] for k in some] for some in batches([lengths[i] for i in short], budget)]
+    for some in [*padded, *([i] for i in long)]:
+        if longest is not None and lengths[some[0]] > longest:
+            shorten(model)
+        ids, mask = pad([sequences[i].ids for i in some], device)
+        kept = torch.zeros_like(mask, dtype=torch.bool)
+        at, n = [], 0
+        for r, s in enumerate(sequences[i] for i in some):
+            kept[r, s.start - 1 : len(s.ids) - 1] = True
+            at.append(list(range(n, n := n + len(s.ids) - s.start)))
+        yield some, kept_logits(model, ids, mask, kept), at

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
-from meow.lm.batching import CPU_TOKENS, batches, kept_logits, log_total, pad, widened
+from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
+from meow.lm.serving import Serving, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
 
@@ -84,7 +86,7 @@ class LM:
         self.path = path
         self.weights = weights
         self.counts = Counts()
-        context = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+        context = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 2048)
         self.prompter = Prompter(
             tokenizer,
             template,
@@ -123,10 +125,14 @@ class LM:
         """Where inputs must lie."""
         return torch.device(self.model.get_input_embeddings().weight.device)
 
-    @property
-    def fast(self) -> bool:
-        """Whether shared tokens are computed once and rows are swept; else the model's own cache is used."""
-        return tree.fits(self.model)
+    @cached_property
+    def serving(self) -> Serving:
+        """The ways in which this model is right, tried once.
+
+        Raises:
+            DataError: it cannot be asked or scored at all.
+        """
+        return serving(self.model)
 
     @torch.inference_mode()
     def score(self, sequences: Sequence[Encoded], *, stats: bool | Sequence[bool] = False) -> list[TokenScores]:
@@ -223,10 +229,14 @@ class LM:
             `n` completions for each prompt, in the order given.
         """
         room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
-        context = int(getattr(self.model.config, "max_position_embeddings", 0) or 0)
+        context = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 0)
         if context:
             room = [min(r, context - len(p.ids)) for r, p in zip(room, prompts, strict=True)]
-        heads = [list(k[: max(r, 0)]) for k, r in zip(known or [()] * len(prompts), room, strict=True)]
+        longest = self.serving.longest  # beyond it a cached step need not be what scores show
+        heads = [
+            list(k[: max(r, 0)]) if longest is None or len(p.ids) + r <= longest else []
+            for p, k, r in zip(prompts, known or [()] * len(prompts), room, strict=True)
+        ]
         found: dict[int, list[Completion]] = {}
 
         def finished(i: int, rows: list[list[int]]) -> None:
@@ -242,8 +252,9 @@ class LM:
                 left.append(i)
         decode(
             self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
-            eos_ids=self.prompter.eos_ids, n=n, temperature=temperature, top_p=top_p, seed=seed,
-            batch_tokens=self.batch_tokens, each=lambda at, rows: finished(left[at], rows), counts=self.counts,
+            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=longest, n=n, temperature=temperature,
+            top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
+            each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
 
@@ -271,33 +282,16 @@ class LM:
         text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Completion(text, kept, "eos" if ended else "length")
 
-    def _passes(self, sequences: Sequence[Encoded]) -> Iterator[tuple[list[int], torch.Tensor, list[list[int]]]]:
-        """Forward passes over all sequences: which they are, logits (N, V), and the row that predicts each token."""
+    def _passes(self, sequences: Sequence[Encoded]) -> Iterator[Pass]:
+        """Forward passes over all sequences, in the way that is right for the model."""
+        way, longest = self.serving.scores, self.serving.longest
         budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
-        trees = tree.plant([s.ids for s in sequences]) if self.fast else []
-        if trees and sum(len(t.tokens) for t in trees) < WORTH * sum(len(s.ids) for s in sequences):
-            for batch in tree.batches(trees, budget):
-                chosen: list[int] = []
-                at: list[list[int]] = []
-                keep: list[list[int]] = []
-                n = 0
-                for one in batch:
-                    needed = {i: path[sequences[i].start - 1 : -1] for i, path in one.paths.items()}
-                    keep.append(sorted({node for path in needed.values() for node in path}))
-                    row = {node: n + k for k, node in enumerate(keep[-1])}
-                    n += len(row)
-                    chosen += needed
-                    at += [[row[node] for node in path] for path in needed.values()]
-                yield chosen, tree.forward(self.model, batch, keep)[0], at
-            return
-        for padded in batches([len(s.ids) for s in sequences], budget):
-            ids, mask = pad([sequences[i].ids for i in padded], self.device)
-            kept = torch.zeros_like(mask, dtype=torch.bool)
-            at, n = [], 0
-            for r, s in enumerate(sequences[i] for i in padded):
-                kept[r, s.start - 1 : len(s.ids) - 1] = True
-                at.append(list(range(n, n := n + len(s.ids) - s.start)))
-            yield padded, kept_logits(self.model, ids, mask, kept), at
+        lengths = [len(s.ids) for s in sequences]
+        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths)):
+            trees = tree.plant([s.ids for s in sequences])
+            if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
+                return passes_over_trees(self.model, trees, sequences, budget)
+        return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:

@@ -19,8 +19,8 @@ def lm_for(settings: ModelSettings) -> LM:
     """A loaded model; kept until `release`, since several stages ask for the original."""
     say(f"loading {settings.path}")
     model = lm.load(settings)
-    if not model.fast:
-        say(f"{settings.path}: its attention is not full attention by sdpa; it decodes with its own cache, more slowly")
+    for note in model.serving.notes:
+        say(f"{settings.path}: {note}")
     return model
 
 
