@@ -263,7 +263,7 @@ class TrainSettings(Optimization):
     else the one that keeps most; results then come from the other questions alone. Needs `eval.reference`."""
     patience: Positive = 5
     """Looks without a better one before training stops."""
-    retain_rows: Annotated[int, Field(ge=0)] = 1
+    retain_rows: Positive = 1
     """Retain rows beside each training row, where a term reads them."""
     beta: Annotated[float, Field(gt=0)] | None = None
     """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""
