@@ -173,7 +173,7 @@ class MemoSettings(Settings):
     n: Positive = 10
     """EL: length of the n-grams."""
     ngram: Literal["tokens", "words"] = "tokens"
-    """EL: what the n-grams count (published MEOW: words, n = 1, distinct)."""
+    """EL: n-grams of tokens (Jang et al.), or, as in MEOW's code with `n: 1`, distinct ones of words."""
 
     @model_validator(mode="before")
     @classmethod
