@@ -190,6 +190,33 @@ def check_questions(samples: Samples, reference: Samples, *, name: str = "refere
     )
 
 
+def shared(samples: Samples, reference: Samples) -> tuple[list[EvalSample], list[EvalSample]]:
+    """Both sides without the forget questions that only one has, where one side's are some of the other's.
+
+    Args:
+        samples: of the model at hand.
+        reference: of the reference.
+
+    Returns:
+        Both whole where a side holds no true answers, or each has questions that the other has not.
+    """
+    counts = [Counter(s.answer.strip() for s in items.of(side, "forget")) for side in (samples, reference)]
+    common = counts[0] & counts[1]
+    if "" in counts[0] or "" in counts[1] or common not in counts:
+        return list(samples), list(reference)
+    return _only(samples, common), _only(reference, common)
+
+
+def _only(samples: Samples, wanted: Counter[str]) -> list[EvalSample]:
+    left = wanted.copy()
+    kept = [s for s in samples if s.role != "forget"]
+    for s in items.of(samples, "forget"):
+        if left[s.answer.strip()] > 0:
+            left[s.answer.strip()] -= 1
+            kept.append(s)
+    return kept
+
+
 Score = Callable[[EvalSample], float | None]
 
 

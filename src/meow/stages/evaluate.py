@@ -121,7 +121,10 @@ def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[Ev
 
 def _published_reference(folder: Run, config: RunConfig) -> None:
     path = Path(str(config.eval.reference))
-    samples = published.read(path).samples
+    found = published.read(path)
+    samples = found.samples
+    if found.note:
+        say(f"warning: {path}: {found.note}")
     key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
     if folder.current("eval/reference", key, ""):
         return
