@@ -207,7 +207,7 @@ class Optimization(Settings):
     lr: Annotated[float, Field(gt=0)] = 1e-5
     """Peak learning rate of AdamW."""
     epochs: Annotated[float, Field(gt=0)] = 10
-    """Passes over the training rows."""
+    """Passes over the training rows; each ends with a step, of the rows that are left."""
     batch_size: Positive = 16
     """Rows in one forward pass of one process."""
     accumulate: Positive = 1
