@@ -129,8 +129,9 @@ def moved(inputs: Mapping[str, Any], model: Any) -> Tensor:
         model.train(was_training)
     labels = inputs["labels"][start : start + sum(lengths)]
     logp = -torch.nn.functional.cross_entropy(said.logits, labels, reduction="none")
-    now = torch.stack([of_row.sum() for of_row in logp.split(lengths)])
-    return now - inputs["original"]["target"].to(now)
+    row = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths)).to(logp.device)
+    before: Tensor = inputs["original"]["target"].to(logp)
+    return logp.new_zeros(len(lengths)).index_add(0, row, logp) - before
 
 
 def _part(inputs: Mapping[str, Any], first: int, last: int) -> dict[str, Tensor]:
