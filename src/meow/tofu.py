@@ -16,7 +16,7 @@ from meow import keys
 from meow.config import EvalSettings
 from meow.metrics.items import common_words, telling_words, used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
-from meow.text import before_first, rouge_l, stems
+from meow.text import before_first, rouge_l, stems, tokenizer_of
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, TokenScores
@@ -43,7 +43,7 @@ def row_keys(
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
     return [
-        keys.digest([*shared, index, prefix, item])
+        keys.digest([*shared, index, prefix, tokenizer_of(item.answer), item])
         for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
     ]
 
@@ -99,10 +99,16 @@ def evaluate(
                 key=key,
                 index=index,
                 generation=answers[i].text,
-                rougeL_recall=rouge_l(item.answer, answers[i].text).recall if stems(item.answer) else None,
+                rougeL_recall=_recall(item.answer, answers[i].text),
                 original_loss=losses.get(i),
                 unfinished=answers[i].finish == "length",
             )
+
+
+def _recall(answer: str, said: str) -> float | None:
+    """ROUGE-L recall; None for an answer without a word."""
+    tokenizer = tokenizer_of(answer)
+    return rouge_l(answer, said, tokenizer=tokenizer).recall if stems(answer, tokenizer) else None
 
 
 def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:

@@ -260,3 +260,19 @@ def test_a_full_disk_is_one_line(tmp_path: Path, more: list[str]) -> None:
     assert (done.returncode, done.stderr) == (
         2, "meow: no space is left on the disk; make room, and the same command goes on\n",
     )  # fmt: skip
+
+
+def test_robustness_of_a_single_fact_leaves_out_what_would_teach_it(meow: Meow, own: Path) -> None:
+    """Rounding and unrelated text ask the fact; relearning teaches half of the facts and asks the others."""
+    first = (own / "forget.jsonl").read_text().splitlines()[0]
+    (own / "forget.jsonl").write_text(first + "\n")
+    done = meow("run", "mine.yaml", "train.method=grad_ascent", *QUICK)
+    assert done.code == 0, done.err
+    done = meow("robustness", "mine.yaml", "train.method=grad_ascent", *QUICK)
+    assert done.code == 0, done.err
+    assert (
+        "robustness: no curve relearn: it teaches half of the forget facts and asks the others; there is one"
+        in done.err
+    )
+    made = {path.name for path in (own / "runs/mine/eval").iterdir() if path.is_dir()}
+    assert made == {"before", "after", "int8", "unrelated-000", "unrelated-001"}
