@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
-from meow.values.folding import dates, fold, whole_date
+from meow.values.folding import fold, whole_date
 from meow.values.questions import asked
-from meow.values.telling import parts, polarity
+from meow.values.telling import polarity
 from meow.values.vocabulary import CONNECTORS
 
 Kind = Literal["name", "number", "date", "yes/no", "other"]
@@ -144,7 +144,7 @@ def _names(question: str, answer: str, words: Sequence[Word]) -> list[tuple[int,
         while (
             run
             and run[0].opens
-            and (run[0].text.lower() in STOP_WORDS or len(run) > 1 and polarity(run[0].text) is not None)
+            and (run[0].text.lower() in STOP_WORDS or (len(run) > 1 and polarity(run[0].text) is not None))
         ):
             run = run[1:]
         while run and not any(c.isupper() for c in run[0].text):
@@ -163,7 +163,7 @@ def _runs(answer: str, words: Sequence[Word], *, places: bool) -> Iterator[list[
         before = (held or run)[-1].end if run else 0
         gap = answer[before : word.start]
         capital = any(c.isupper() for c in word.text)
-        joined = run and (gap in (" ", "-", " & ") or gap == ". " and len(run[-1].text) < 3 or places and gap == ", ")
+        joined = run and (gap in (" ", "-", " & ") or (gap == ". " and len(run[-1].text) < 3) or (places and gap == ", "))
         if run and not joined:
             yield run
             run, held = [], []

@@ -81,7 +81,7 @@ def head_noun(question: str) -> str:
 
 def _plural(noun: str) -> bool:
     return (
-        noun.endswith("s") and not noun.endswith(("ss", "us", "is")) or noun in ("people", "men", "women", "children")
+        (noun.endswith("s") and not noun.endswith(("ss", "us", "is"))) or noun in ("people", "men", "women", "children")
     )
 
 
