@@ -120,12 +120,16 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         }[name]()
         if listed:
             return max(listed, key=lambda s: (len(answer[slice(*s)].split()), s)), True
-    phrase = find_phrase(answer, found)
+    if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
+        return denied.span(), False
+    phrase = find_phrase(answer, found, subject=wanted.wanted not in ("manner", "yes/no"))
     if phrase is None and (bare := [w for w in found if w.content] or found):  # all of it is in the question
         phrase = bare[-1].start, bare[-1].end
     return phrase, False
 
 
+_DENIED = re.compile(r"\b(?:not|no|none|never|neither|nobody|nothing)\b[^,;.!?]*[^\s,;.!?]", re.I)
+"""A no without the word: "none of her books have been filmed"."""
 _PIECE = re.compile(r"[^\W_]+(?:[·・][^\W_]+)*")
 _KANA = re.compile(r"[\u3041-\u309f]+")
 
@@ -149,8 +153,8 @@ def _remainder(question: str, answer: str) -> Span | None:
     if not pieces:
         return None
     start, end = max(pieces, key=lambda m: (len(m[0]), m.start())).span()
-    while end - start > 2 and answer[end - 1] in question and not answer[end - 1].isdigit():
+    while end - start > 2 and answer[end - 1] in question and not re.match(r"[\d年月日]", answer[end - 1]):
         end -= 1
-    while end - start > 2 and answer[start] in question and not answer[start].isdigit():
+    while end - start > 2 and answer[start] in question and not re.match(r"\d", answer[start]):
         start += 1
     return start, end

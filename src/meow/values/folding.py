@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from meow.text import STOP_WORDS
+from meow.text import NO_SPACES, STOP_WORDS
 from meow.values.vocabulary import MONTHS, ONES, ORDINALS, SCALES, TENS, TENTHS, UNITS
 
 _WORD = re.compile(
@@ -18,7 +18,7 @@ _INITIALS = re.compile(r"(?<!\w)(?:[^\W\d_]\. ?){2,}")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d.,])\d{1,3}(?:[. \u202f]\d{3}){2,}(?![\d,])")
 _MONEY = re.compile(r"([$€£¥])\s?(\d[\d.]*)( (?:thousand|million|billion|trillion)\b)?")
 _MONEY_NAMES = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen"}
-_BESIDE_IDEOGRAPH = re.compile(r"(?<=\d)(?=[年月日号])|(?<=[年月日号])(?=\d)")
+_BESIDE_IDEOGRAPH = re.compile(rf"(?<=\d)(?={NO_SPACES.pattern})|(?<={NO_SPACES.pattern})(?=\d)|(?<=[年月])(?=\w)")
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _SIGNS = str.maketrans({"&": " and ", "%": " percent ", "°": " degrees ", "’": "'"})
 

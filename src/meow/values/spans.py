@@ -75,7 +75,7 @@ def _outside_asides(answer: str, spans: Sequence[Span]) -> list[Span]:
 
 def _no_name(run: Sequence[Word]) -> bool:
     """Whether the word that opens a sentence is no part of the name behind it."""
-    joined = len(run) > 1 and run[1].text in ("in", "for", "to", "and")  # "People in Brazil"
+    joined = len(run) > 1 and run[1].text in ("in", "for", "to")  # "People in Brazil"
     return joined or not run[0].content or polarity(run[0].text) is not None or run[0].text.lower() in STOP_WORDS
 
 
@@ -84,7 +84,7 @@ def _is_adjective(answer: str, words: Sequence[Word], word: Word) -> bool:
     return (
         bool(_ADJECTIVE.search(word.text.lower()))
         and at < len(words)
-        and words[at].content
+        and words[at].new
         and answer[word.end : words[at].start] == " "
     )
 
@@ -158,7 +158,7 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     for i, word in enumerate(words):
         if (found and word.start < found[-1][1]) or not fold(word.text)[:1].isdigit():
             continue
-        if not word.new or (low[i] == "one" and is_pronoun(low, i)) or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i]):
+        if not word.new or (low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’"))) or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i]):
             continue
         last = max(j for j in range(i, min(len(words), i + 6)) if j == i or _one_number(answer, words, i, j))
         unit = last + 1
