@@ -89,10 +89,12 @@ def head_noun(question: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The last word of a noun phrase that opens a text, folded, and what stands behind the phrase."""
+    """The noun of a phrase that opens a text, folded ("scientist" of "famous scientist won"), and what stands behind it."""
     text = text[cast(re.Match[str], _LEADS.match(text)).end() :]
     phrase, *behind = _HEAD_ENDS.split(text, maxsplit=1)
-    return [(fold(phrase).split() or [""])[-1], *behind]
+    listed = fold(phrase).split() or [""]
+    known = [w for w in listed if w in _HEAD] or [w for w in listed if _plural(w)][:1]
+    return [(known or listed)[-1], *behind]
 
 
 def _plural(noun: str) -> bool:
