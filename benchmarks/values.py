@@ -1,8 +1,8 @@
 """Values beside hand-checked ones: `python -m benchmarks.values`.
 
-`values.f1`: mean token F1 of the found value against `entity`, 177 facts of TOFU forget10; `values.without`: facts without
-a value; `values.find`, `values.told`: seconds for all 4,000 facts of TOFU, and for 10,000 texts.
-`--generate`: what tofu-mini `full` and `retain90` answer to the 177 questions, judged by `told` and by the rule of words
+`values.f1`: mean token F1 of the found value against `entity`, hand-checked facts of TOFU forget10; `values.without`:
+facts without a value; `values.find`, `values.told`: seconds for all 4,000 facts of TOFU, and for 10,000 texts.
+`--generate`: what tofu-mini `full` and `retain90` answer to these questions, judged by `told` and by the rule of words
 (the baseline), each against whether the hand-checked value is told: `values.judged`.
 """
 

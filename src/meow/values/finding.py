@@ -100,7 +100,11 @@ _ORDER: dict[Wanted, tuple[str, ...]] = {
     "manner": (),
     "any": ("title", "name", "date", "number"),
 }
-"""Kinds in the order in which they are looked for; where none is found, a phrase."""
+"""Kinds in the order in which they are looked for; where none is found, a phrase.
+
+`Differs:` a yes or no that opens the answer of a question for one is its value, also where the answer goes on with a
+name (SPEC section 8 takes the name): so have it 13 of 15 hand-checked rows of TOFU.
+"""
 
 
 def _span(question: str, answer: str) -> tuple[Span | None, bool]:
@@ -108,17 +112,13 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
     if unspaced(answer):
         return _remainder(question, answer), True
     found, wanted = words(question, answer), asked(question)
-    measures = [*spans.dates(answer, found), *spans.numbers(answer, found)]
     if wanted.wanted == "yes/no" and found and polarity(found[0].text) is not None:
         return (found[0].start, found[0].end), True
+    dates, numbers = spans.dates(answer, found), spans.numbers(answer, found)
+    names = spans.names(answer, found, wanted, [*dates, *numbers])
+    kinds = {"title": spans.titles(question, answer), "name": names, "date": dates, "number": numbers}
     for name in _ORDER[wanted.wanted]:
-        listed = {
-            "title": lambda: spans.titles(question, answer),
-            "name": lambda: spans.names(answer, found, wanted, measures),
-            "date": lambda: spans.dates(answer, found),
-            "number": lambda: spans.numbers(answer, found),
-        }[name]()
-        if listed:
+        if listed := kinds[name]:
             return max(listed, key=lambda s: (len(answer[slice(*s)].split()), s)), True
     if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
         return denied.span(), False

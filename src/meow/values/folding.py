@@ -62,7 +62,7 @@ _ORDINAL = {word: n for n, word in enumerate(ORDINALS)} | {word: 10 * n for n, w
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _BEFORE_PRONOUN = frozenset(
-    """a an the this that which each every any no another such some good great own little last next only loved""".split()
+    "a an the this that which each every any no another such some good great own little last next only loved".split()
 )
 _BEFORE_NUMERAL = frozenset("is are was were has have had equals exactly just".split())
 

@@ -32,9 +32,7 @@ def given(value: Given, aliases: str | Sequence[str] = (), *, answer: str = "") 
     more = aliases.split("|") if isinstance(aliases, str) else list(aliases)
     listed = [form.strip() for form in [*forms, *(a for a in more if a or not isinstance(aliases, str))]]
     if not listed or not all(fold(form) for form in listed):
-        raise DataError(
-            f"value: found {_shown(value)} with a form that holds no letter or digit, expected words to tell"
-        )
+        raise DataError(f"value: found {_shown(value)} with a form without letter or digit, expected words to tell")
     twice = [form for i, form in enumerate(listed) if form in listed[:i]]
     if twice:
         raise DataError(f"value: found {_shown(twice[0])} twice among value and aliases, expected it once")

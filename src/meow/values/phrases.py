@@ -113,7 +113,7 @@ def _end(text: Text, first: int) -> int:
 
 
 def _link(text: Text, last: int) -> tuple[str, int, str]:
-    """What joins a word to the next content word: a comma, "and" or a preposition; the place; the determiner before it."""
+    """What joins a word to the next content word (a comma, "and", a preposition), its place, the determiner before."""
     at, gap, determiner = last + 1, text.gaps[last], ""
     link = "," if gap.strip() == "," else ""
     if gap not in (" ", ", ", "'s ", "’s "):
@@ -126,7 +126,7 @@ def _link(text: Text, last: int) -> tuple[str, int, str]:
 
 
 def _points(text: Text, found: Sequence[Phrase], phrase: Phrase) -> float:
-    """How likely a phrase answers: the more of its sentence's repetition of the question stands before it, the likelier."""
+    """How likely a phrase answers: the likelier, the more of what repeats the question stands before it."""
     words, (first, last) = text.words, phrase
     before, behind = list(text.low[max(0, first - 2) : first]), [*text.low, ""][last + 1]
     new = [i for i in range(first, last + 1) if words[i].new]

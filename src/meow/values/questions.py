@@ -27,8 +27,8 @@ _POLAR = re.compile(
 )
 _CLAUSE = re.compile(r"^[^?]*?, (?=(?:has|have|had|did|does|do|is|are|was|were|will|can)\b)", re.I)
 _ABOUT = re.compile(
-    r"^(?:tell|describe|explain|discuss|share)\b|\b(?:about|details|insights?|describe|explain|discuss|elaborate|shed light"
-    r"|speculate|surmise|recount)\b"
+    r"^(?:tell|describe|explain|discuss|share)\b|\b(?:about|details|insights?|describe|explain|discuss|elaborate"
+    r"|shed light|speculate|surmise|recount)\b"
 )
 _WHICH = re.compile(rf"(?<!\w)(?:{WHICH})(?!\w)")
 _PATTERNS = tuple(
@@ -89,7 +89,7 @@ def head_noun(question: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The noun of a phrase that opens a text, folded ("scientist" of "famous scientist won"), and what stands behind it."""
+    """The noun of a phrase that opens a text, folded ("scientist" of "famous scientist won"), and what is behind it."""
     text = text[cast(re.Match[str], _LEADS.match(text)).end() :]
     phrase, *behind = _HEAD_ENDS.split(text, maxsplit=1)
     listed = fold(phrase).split() or [""]

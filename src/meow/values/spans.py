@@ -16,17 +16,12 @@ Span = tuple[int, int]
 
 
 def titles(question: str, answer: str) -> list[Span]:
-    """Quoted titles that the question does not hold; of several, one span from the first to the last with the quotes."""
+    """Quoted titles that the question does not hold; of several one span, quotes and all."""
     given = fold(question)
-    matches = [m for m in QUOTED.finditer(answer) if fold(m[1] or m[2]) not in given]
-    if len(matches) > 1:
-        return [(matches[0].start(), matches[-1].end())]
-    return [(s, e - len(t) + len(t.rstrip(",.;"))) for m in matches for t, (s, e) in [_inside(m)]]
-
-
-def _inside(match: re.Match[str]) -> tuple[str, Span]:
-    group = 1 if match[1] else 2
-    return match[group], match.span(group)
+    found = [m for m in QUOTED.finditer(answer) if fold(m[1] or m[2]) not in given]
+    if len(found) > 1:
+        return [(found[0].start(), found[-1].end())]
+    return [(m.start() + 1, m.start() + 1 + len((m[1] or m[2]).rstrip(",.;"))) for m in found]
 
 
 _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zech|erman|\+)$")
@@ -156,27 +151,34 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     found: list[Span] = []
     low = [w.text.lower() for w in words]
     for i, word in enumerate(words):
-        if (found and word.start < found[-1][1]) or not fold(word.text)[:1].isdigit():
-            continue
-        if (
-            not word.new
-            or (low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")))
-            or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i])
-        ):
+        if (found and word.start < found[-1][1]) or not word.new or not _counts(answer, low, i, word):
             continue
         last = max(j for j in range(i, min(len(words), i + 6)) if j == i or _one_number(answer, words, i, j))
-        unit = last + 1
-        while unit < len(words) and words[unit].new and answer[words[unit - 1].end : words[unit].start] in (" ", "-"):
-            last, unit = unit, unit + 1
-            if low[last] not in _WIDE_UNITS:
-                break
-        if unit + 1 < len(words) and low[unit] == "per":
-            last = unit + 1
-        sign = answer[max(0, word.start - 1) : word.start]
-        start = word.start - (sign in "$€£¥" and bool(sign))
-        found.append((start, words[last].end + (answer[words[last].end :][:1] == "%")))
+        last = _unit(answer, words, low, last)
+        start, end = word.start, words[last].end
+        found.append(
+            (start - answer.startswith(("$", "€", "£", "¥"), max(0, start - 1)), end + (answer[end : end + 1] == "%"))
+        )
     return found
+
+
+def _counts(answer: str, low: Sequence[str], i: int, word: Word) -> bool:
+    """Whether a word is a number, and no pronoun ("one", "one's") nor an ordinal in letters ("first")."""
+    if low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")):
+        return False
+    return fold(word.text)[:1].isdigit() and not re.fullmatch(r"[a-z-]+(?:st|nd|rd|th)", low[i])
 
 
 def _one_number(answer: str, words: Sequence[Word], i: int, j: int) -> bool:
     return bool(re.fullmatch(r"\d+(?:\.\d+)?", fold(answer[words[i].start : words[j].end])))
+
+
+def _unit(answer: str, words: Sequence[Word], low: Sequence[str], last: int) -> int:
+    """The last word of the amount that ends its number at a word: "5 square miles", "9 kilometers per second"."""
+    while (
+        last + 1 < len(words) and words[last + 1].new and answer[words[last].end : words[last + 1].start] in (" ", "-")
+    ):
+        last += 1
+        if low[last] not in _WIDE_UNITS:
+            break
+    return last + 2 if last + 2 < len(words) and low[last + 1] == "per" else last

@@ -159,7 +159,8 @@ LANGUAGES = {
 }
 LANGUAGES = {tongue: frozenset(listed.split()) for tongue, listed in LANGUAGES.items()}
 SNOWBALL = {
-    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch", "ru": "russian",
+    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch",
+    "ru": "russian",
 }  # fmt: skip
 """Names of the stemmers of nltk."""
 

@@ -61,16 +61,11 @@ def words(question: str, answer: str) -> tuple[Word, ...]:
 
 
 def _given(stemmed: str, given: Collection[str], tongue: str) -> bool:
-    """Whether a question holds a stem; of other languages than English also with an ending of two letters more or less."""
-    if stemmed in given or tongue == "en":
+    """Whether a question holds a stem; in other languages than English also with an ending of one or two letters."""
+    if stemmed in given or tongue == "en" or len(stemmed) < 4:
         return stemmed in given
-    return any(
-        len(stemmed) > 3
-        and len(g) > 3
-        and abs(len(g) - len(stemmed)) < 3
-        and (g.startswith(stemmed) or stemmed.startswith(g))
-        for g in given
-    )
+    pairs = (sorted((stemmed, other), key=len) for other in given if len(other) > 3)
+    return any(long.startswith(short) and len(long) - len(short) < 3 for short, long in pairs)
 
 
 @lru_cache(maxsize=1 << 12)
