@@ -123,8 +123,10 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
     if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
         return denied.span(), False
     phrase = find_phrase(answer, found, subject=wanted.wanted not in ("manner", "yes/no"))
-    if phrase is None and (bare := [w for w in found if w.content] or found):  # all of it is in the question
-        phrase = bare[-1].start, bare[-1].end
+    if phrase is None and found:  # every content word is in the question: "The opposite of up is down."
+        asks = fold(question).split()
+        last = ([w for w in found if fold(w.text) not in asks] or found)[-1]
+        phrase = last.start, last.end
     return phrase, False
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from meow.values.words import Word, frequency
+from meow.values.words import Word, frequency, is_subject
 
 _PREPOSITIONS = frozenset("of in with to on from for through towards toward about between into against".split())
 _DETERMINERS = frozenset("the a an his her their its our my your own this these various more".split())
@@ -60,15 +60,15 @@ def find_phrase(answer: str, words: Sequence[Word], *, subject: bool) -> tuple[i
     found = [p for p in found if any(w.new for w in words[p.first : p.last + 1][: 1 if subject else None])]
     if not found:
         return None
-    best = max(found, key=lambda p: (_points(text, found, p) + 6 * (subject and _is_subject(text, p)), p.first))
+    opening = [p for p in found if subject and _opens(text, p) and is_subject(words, p.last)]
+    best = max(opening or found, key=lambda p: (_points(text, found, p), p.first))
     return words[best.first].start, words[best.last].end
 
 
-def _is_subject(text: Text, phrase: Phrase) -> bool:
-    """Whether a phrase opens a sentence that goes on with words of the question: "The heart pumps blood ..."."""
+def _opens(text: Text, phrase: Phrase) -> bool:
+    """Whether a phrase opens its sentence, but for function words."""
     opening = next((i for i in range(phrase.first, -1, -1) if text.words[i].opens), 0)
-    behind = next((w for w in text.words[phrase.last + 1 :] if w.content), None)
-    return not any(w.content for w in text.words[opening : phrase.first]) and behind is not None and not behind.new
+    return not any(w.content for w in text.words[opening : phrase.first])
 
 
 def _touches(text: Text, i: int) -> bool:

@@ -10,7 +10,7 @@ from meow.values.folding import fold, is_date, is_pronoun
 from meow.values.questions import Asked
 from meow.values.telling import QUOTED, polarity
 from meow.values.vocabulary import CONNECTORS, MONTHS
-from meow.values.words import Word
+from meow.values.words import Word, is_subject
 
 Span = tuple[int, int]
 
@@ -30,8 +30,8 @@ _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zec
 def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[Span]) -> list[Span]:
     """Capitalised words, the function words between them, the places that follow a place, and lists of these.
 
-    A single word that opens a sentence counts only where there is no other; an adjective before its noun ("Korean
-    towns") only where a person or place is asked for; what stands in a date or an amount never.
+    A single word that opens a sentence counts only where there is no other, or the question's words follow; an adjective
+    before its noun ("Korean towns") only where a person or place is asked for; what stands in a date or amount never.
     """
     inside: list[list[Word]] = []
     opening: list[list[Word]] = []
@@ -42,7 +42,8 @@ def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[S
         if not any(w.new for w in run) or (not adjectives and len(run) == 1 and _is_adjective(answer, words, run[0])):
             continue
         (opening if len(run) == 1 and run[0].opens else inside).append(run)
-    found = inside or [run for run in opening if polarity(run[0].text) is None]
+    opening = [run for run in opening if polarity(run[0].text) is None]
+    found = [run for run in opening if is_subject(words, words.index(run[0]))] or inside or opening
     spans = [s for s in (_whole(answer, words, run) for run in found) if not any(a <= s[0] < b for a, b in measures)]
     return _lists(answer, _outside_asides(answer, spans), several=asked.several)
 

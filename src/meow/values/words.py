@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -107,6 +107,16 @@ def stemmer(tongue: str) -> Callable[[str], str]:
 
     made = SnowballStemmer(SNOWBALL[tongue])
     return lru_cache(maxsize=1 << 14)(lambda word: str(made.stem(word)))
+
+
+_VERBS_AND_ARTICLES = frozenset("is are was were be has have had the a an can will".split())
+
+
+def is_subject(words: Sequence[Word], last: int) -> bool:
+    """Whether what ends at a word is the subject of what the question says: "Mercury is the smallest planet ..."."""
+    rest = words[last + 1 :]
+    behind = next((w for w in rest if w.text.lower() not in _VERBS_AND_ARTICLES), None)
+    return behind is not None and behind.content and not behind.new
 
 
 def unspaced(text: str) -> bool:
