@@ -11,9 +11,9 @@ from typing import NamedTuple
 from meow.text import NO_SPACES, STOP_WORDS
 from meow.values.vocabulary import MONTHS, ONES, ORDINALS, SCALES, TENS, TENTHS, UNITS
 
-_WORD = re.compile(
-    r"(?<![\d.])\d+\.\d+(?!\.?\d)|[^\W_]+(?:[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e]+[^\W_]*)*"
-)  # a decimal number, or letters and digits with the marks of Hebrew, Arabic, Indian scripts and Thai
+LETTERS = r"[^\W_]+(?:[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e]+[^\W_]*)*"
+"""Letters and digits, with the marks of Hebrew, Arabic, Indian scripts and Thai."""
+_WORD = re.compile(rf"(?<![\d.])\d+\.\d+(?!\.?\d)|{LETTERS}")
 _INITIALS = re.compile(r"(?<!\w)(?:[^\W\d_]\. ?){2,}")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d.,])\d{1,3}(?:[. \u202f]\d{3}){2,}(?![\d,])")
 _MONEY = re.compile(r"([$€£¥])\s?(\d[\d.]*)( (?:thousand|million|billion|trillion)\b)?")

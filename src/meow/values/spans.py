@@ -30,8 +30,9 @@ _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zec
 def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[Span]) -> list[Span]:
     """Capitalised words, the function words between them, the places that follow a place, and lists of these.
 
-    A single word that opens a sentence counts only where there is no other, or the question's words follow; an adjective
-    before its noun ("Korean towns") only where a person or place is asked for; what stands in a date or amount never.
+    A single word that opens a sentence counts only where there is no other, or the question's words follow; an
+    adjective before its noun ("Korean towns") only where a person or place is asked for; what is in a date or amount
+    never.
     """
     inside: list[list[Word]] = []
     opening: list[list[Word]] = []

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
-from meow.values.folding import fold
+from meow.values.folding import LETTERS, fold
 from meow.values.vocabulary import LANGUAGES, SCRIPTS, SNOWBALL
 
 
@@ -34,7 +34,7 @@ class Word(NamedTuple):
         return self.text != self.text.lower()
 
 
-_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\d[\d.,:]*\d(?![^\W_])|[^\W_]+(?:[-’'/.][^\W_]+)*\+?")
+_WORD = re.compile(rf"(?:[^\W\d_]\.){{2,}}|\d[\d.,:]*\d(?![^\W_])|{LETTERS}(?:[-’'/.]{LETTERS})*\+?")
 _POSSESSIVE = re.compile(r"[’']s?$")
 _OPENS = re.compile(r"(?:^|[.!?:。]\s+)[\"“„«‘'(¿¡\s]*$")
 _HANGUL = re.compile("[\uac00-\ud7af]")
