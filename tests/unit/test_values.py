@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,16 @@ def test_every_fact_of_tofu_and_of_the_world_tells_its_own_value(shared: Path) -
         assert value, row
         assert value[0] in row["answer"]
         assert told(value, row["answer"], question=row["question"]), row
+
+
+def test_found_values_are_near_those_that_people_marked(shared: Path) -> None:
+    """Mean token F1; two thirds of these values are phrases whose borders people draw freely."""
+    rows = read(shared / "data/tofu_values/forget10_even.json")
+    scores = []
+    for row in rows:
+        value = find(row["question"], row["answer"])
+        assert value, row
+        found, right = ([w for w in fold(v).split() if w not in ("a", "an", "the")] for v in (value[0], row["entity"]))
+        both = (Counter(found) & Counter(right)).total()
+        scores.append(2 * both / (len(found) + len(right)))
+    assert sum(scores) / len(scores) > 0.62

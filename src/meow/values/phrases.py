@@ -104,7 +104,7 @@ def _end(text: Text, first: int) -> int:
             aside = determiner in _OF_SOMEBODY and link not in ("to", "for")
             if prepositions > 1 or aside or (listed and determiner):
                 break
-        if link in _PREPOSITIONS and text.strict and not any(w.new for w in text.words[at : _chunk(text, at) + 1]):
+        if text.strict and link in _PREPOSITIONS and (link != "of" or not text.words[at].new):
             break
         prepositions += link in _PREPOSITIONS
         listed = listed or link in (",", "and")

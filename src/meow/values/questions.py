@@ -53,9 +53,8 @@ def asked(question: str) -> Asked:
     first = min((start for start, _ in found), default=len(folded))
     which = _WHICH.search(folded)
     if which and which.start() <= first:
-        behind = [head, *folded[which.end() :].split()[:2]] if head != "" else folded[which.end() :].split()[:3]
-        kinds = [_HEAD[noun] for noun in behind[: 1 if head else None] if noun in _HEAD]
-        return Asked(cast(Wanted, (kinds or ["any"])[0]), several)
+        nouns = [head] if head else folded[which.end() :].split()[:3]
+        return Asked(cast(Wanted, next((_HEAD[noun] for noun in nouns if noun in _HEAD), "any")), several)
     kinds = [kind for start, kind in found if start == first]
     if (not kinds or kinds == ["manner"]) and _ABOUT.search(folded):
         return Asked("manner", several)

@@ -82,9 +82,11 @@ def language(question: str, answer: str = "") -> str:
 
 
 def is_function(word: str, tongue: str) -> bool:
-    """Whether a folded word carries no fact: of the list for English, by its frequency in other languages."""
+    """Whether a folded word carries no fact: of the list for English, by list or frequency in other languages."""
     if tongue == "en":
         return word in STOP_WORDS
+    if tongue in ("zh", "ja", "ko"):  # wordfreq cuts their words only with packages of their own
+        return False
     return word in LANGUAGES.get(tongue, ()) or (not word[0].isdigit() and frequency(word, tongue) >= _FREQUENT)
 
 
