@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from meow.text import NO_SPACES, STOP_WORDS, stem
-from meow.values.folding import dates, fold, whole_date
-from meow.values.questions import asked
-from meow.values.telling import parts, polarity
-from meow.values.vocabulary import CONNECTORS
+from meow.values import spans
+from meow.values.folding import fold, is_date
+from meow.values.phrases import find_phrase
+from meow.values.questions import Wanted, asked
+from meow.values.spans import Span
+from meow.values.telling import polarity
+from meow.values.vocabulary import PARTICLES
+from meow.values.words import unspaced, words
 
 Kind = Literal["name", "number", "date", "yes/no", "other"]
 
@@ -28,201 +32,125 @@ class Found(NamedTuple):
     kind: Kind
     """What it is."""
     unsure: bool
-    """Whether it was found by frequency alone, or is longer than eight words."""
-
-
-class Word(NamedTuple):
-    """A word of an answer."""
-
-    text: str
-    start: int
-    end: int
-    opens: bool
-    """Whether a sentence begins with it."""
-    new: bool
-    """Whether it carries something that the question does not hold."""
-
-
-_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\d[\d.,]*\d|[^\W_]+(?:[-’'/.][^\W_]+)*\+?")
-_POSSESSIVE = re.compile(r"[’']s?$")
-_OPENS = re.compile(r"(?:^|[.!?:。]\s+)[\"“‘'(\s]*$")
+    """Whether it is a phrase that nothing marks as the value, or longer than eight words."""
 
 
 def find(question: str, answer: str) -> tuple[str, ...]:
-    """The value of a fact as it stands in the answer; () where the answer has no word that the question lacks."""
+    """The value of a fact as it stands in the answer; () where the answer has no word.
+
+    Args:
+        question: what is asked; for a chat, what the user said.
+        answer: the true answer.
+    """
     found = locate(question, answer)
     return (found.value,) if found else ()
 
 
 @lru_cache(maxsize=1 << 14)
 def locate(question: str, answer: str) -> Found | None:
-    """The value of a fact, its place, its kind and whether it is sure."""
-    span, unsure = _span(question, answer)
+    """The value of a fact, its place, its kind and whether it is unsure."""
+    span, sure = _span(question, answer)
     if span is None:
         return None
-    value = answer[span[0] : span[1]]
-    return Found(value, *span, kind(value, question), unsure or len(value.split()) > 8)
+    value = answer[slice(*span)]
+    return Found(value, *span, kind(value, question), not sure or len(value.split()) > 8)
 
 
 def unsure(question: str, answer: str) -> bool:
-    """Whether the value found is to be looked at: by frequency alone, longer than eight words, or none at all."""
+    """Whether the value that is found is to be looked at, or none is found."""
     found = locate(question, answer)
     return found is None or found.unsure
 
 
 def kind(value: str, question: str = "") -> Kind:
-    """What a value is: a name, a number, a date, a yes or no, or other words."""
+    """What a value is: a name, a number, a date, a yes or no, or other words.
+
+    Args:
+        value: a value, as it stands in its answer.
+        question: of the fact; where it asks for a number, "1969" is one.
+    """
     folded = fold(value)
     if polarity(value) is not None:
         return "yes/no"
-    if whole_date(folded) or re.fullmatch(r"(?:(?:early|mid|late) )?(?:the )?1?\d{3}s?(?: (?:bc|ad|bce|ce))?", folded):
-        return "number" if asked(question).wanted == "number" else "date"
+    if is_date(folded):
+        return "number" if folded.isdigit() and asked(question).wanted == "number" else "date"
     if folded[:1].isdigit():
         return "number"
-    if any(c.isupper() for c in value) or NO_SPACES.search(value):
-        return "name"
-    return "other"
+    return "name" if value != value.lower() or unspaced(value) else "other"
 
 
 def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] | None:
-    """Start and end of a value in the answer, in characters; None where it does not stand there."""
-    if not values:
-        return None
+    """Start and end of a value in its answer, in characters; None where it does not stand there.
+
+    The place where the value was found; of a given value the last place where it stands as whole words.
+    """
     found = locate(question, answer)
-    if found and found.value == values[0]:
+    if found and found.value in values[:1]:
         return found.start, found.end
-    last = None
-    for last in re.finditer(rf"(?<!\w){re.escape(values[0])}(?!\w)", answer):
-        pass
-    return last.span() if last else None
+    stands = [m.span() for value in values[:1] for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", answer)]
+    return stands[-1] if stands else None
 
 
-def _words(question: str, answer: str) -> list[Word]:
-    given = {stem(w) for w in fold(question).split()}
-    found = []
-    for match in _WORD.finditer(answer):
-        text = _POSSESSIVE.sub("", match[0])
-        folded = fold(text).split()
-        new = any(stem(w) not in given and w not in STOP_WORDS for w in folded)
-        opens = bool(_OPENS.search(answer[: match.start()]))
-        letter = len(text) == 1 and text.isupper() and not opens  # "The first letter is A."
-        new = new or (letter and text not in question.split())
-        found.append(Word(text, match.start(), match.start() + len(text), opens, new))
-    return found
+_ORDER: dict[Wanted, tuple[str, ...]] = {
+    "date": ("date", "number", "title", "name"),
+    "number": ("number", "date", "title", "name"),
+    "person": ("name", "title", "date", "number"),
+    "place": ("name", "title", "date", "number"),
+    "yes/no": ("title", "name"),
+    "manner": (),
+    "any": ("title", "name", "date", "number"),
+}
+"""Kinds in the order in which they are looked for; where none is found, a phrase."""
 
 
-def _span(question: str, answer: str) -> tuple[tuple[int, int] | None, bool]:
-    words = _words(question, answer)
-    want = asked(question).wanted
-    if NO_SPACES.search(answer):
-        return _without_spaces(question, answer), True
-    if want == "yes/no" and words and polarity(words[0].text) is not None:
-        return (words[0].start, words[0].end), False
-    kinds = {
-        "title": _titles(question, answer), "name": _names(question, answer, words),
-        "date": _dates(question, answer, words), "number": _numbers(words),
-    }  # fmt: skip
-    order = {"date": ["date", "number"], "number": ["number", "date"], "manner": [], "yes/no": []}.get(want, [])
-    if want != "manner":
-        order += [k for k in ("title", "name", "date", "number") if k not in order]
-    for name in order:
-        if found := kinds[name]:
-            return max(found, key=lambda s: (len(answer[s[0] : s[1]].split()), s[0])), False
-    return _rarest(answer, words), True
+def _span(question: str, answer: str) -> tuple[Span | None, bool]:
+    """The place of the value, and whether it is sure."""
+    if unspaced(answer):
+        return _remainder(question, answer), True
+    found, wanted = words(question, answer), asked(question)
+    measures = [*spans.dates(answer, found), *spans.numbers(answer, found)]
+    if wanted.wanted == "yes/no" and found and polarity(found[0].text) is not None:
+        return (found[0].start, found[0].end), True
+    for name in _ORDER[wanted.wanted]:
+        listed = {
+            "title": lambda: spans.titles(question, answer),
+            "name": lambda: spans.names(answer, found, wanted, measures),
+            "date": lambda: spans.dates(answer, found),
+            "number": lambda: spans.numbers(answer, found),
+        }[name]()
+        if listed:
+            return max(listed, key=lambda s: (len(answer[slice(*s)].split()), s)), True
+    phrase = find_phrase(answer, found)
+    if phrase is None and (bare := [w for w in found if w.content] or found):  # all of it is in the question
+        phrase = bare[-1].start, bare[-1].end
+    return phrase, False
 
 
-def _titles(question: str, answer: str) -> list[tuple[int, int]]:
-    quoted = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
-    given = fold(question)
-    found = [m.span(1) if m[1] else m.span(2) for m in quoted.finditer(answer)]
-    return [(s, e) for s, e in found if fold(answer[s:e]) not in given]
+_PIECE = re.compile(r"[^\W_]+(?:[·・][^\W_]+)*")
+_KANA = re.compile(r"[\u3041-\u309f]+")
 
 
-def _names(question: str, answer: str, words: Sequence[Word]) -> list[tuple[int, int]]:
-    found, opening = [], []
-    for run in _runs(answer, words, places=asked(question).wanted == "place"):
-        while (
-            run
-            and run[0].opens
-            and (run[0].text.lower() in STOP_WORDS or len(run) > 1 and polarity(run[0].text) is not None)
-        ):
-            run = run[1:]
-        while run and not any(c.isupper() for c in run[0].text):
-            run = run[1:]
-        if not run or not any(w.new for w in run):
-            continue
-        (opening if len(run) == 1 and run[0].opens else found).append((run[0].start, run[-1].end))
-    return found or [s for s in opening if polarity(answer[s[0] : s[1]]) is None]
+def _remainder(question: str, answer: str) -> Span | None:
+    """What is left of an answer without spaces when all is taken away that it shares with the question.
 
-
-def _runs(answer: str, words: Sequence[Word], *, places: bool) -> Iterator[list[Word]]:
-    """Longest rows of capitalised words, with connectors between them."""
-    run: list[Word] = []
-    held: list[Word] = []
-    for word in words:
-        before = (held or run)[-1].end if run else 0
-        gap = answer[before : word.start]
-        capital = any(c.isupper() for c in word.text)
-        joined = run and (gap in (" ", "-", " & ") or gap == ". " and len(run[-1].text) < 3 or places and gap == ", ")
-        if run and not joined:
-            yield run
-            run, held = [], []
-        if capital:
-            run, held = [*run, *held, word], []
-        elif run and word.text in CONNECTORS:
-            held.append(word)
-        elif run:
-            yield run
-            run, held = [], []
-    if run:
-        yield run
-
-
-def _dates(question: str, answer: str, words: Sequence[Word]) -> list[tuple[int, int]]:
-    found = []
-    for i in range(len(words)):
-        for j in range(min(len(words), i + 6), i, -1):
-            text = answer[words[i].start : words[j - 1].end]
-            if kind(text) == "date" and not re.search(r"[.;]\s", text) and any(w.new for w in words[i:j]):
-                found.append((words[i].start, words[j - 1].end))
-                break
-    return found
-
-
-def _numbers(words: Sequence[Word]) -> list[tuple[int, int]]:
-    found = []
-    for i, word in enumerate(words):
-        if fold(word.text)[:1].isdigit() and word.new:
-            end = i
-            while end + 1 < len(words) and words[end + 1].new and end - i < 2:
-                end += 1
-            found.append((word.start, words[end].end))
-    return found
-
-
-def _rarest(answer: str, words: Sequence[Word]) -> tuple[int, int] | None:
-    from wordfreq import zipf_frequency
-
-    new = [i for i, w in enumerate(words) if w.new]
-    if not new:
-        return None
-    rare = min(new, key=lambda i: (min(zipf_frequency(p, "en") for p in words[i].text.split("-")), -i))
-    start = end = rare
-    while start and words[start - 1].new and answer[words[start - 1].end : words[start].start] in (" ", "-"):
-        start -= 1
-    while end + 1 < len(words) and words[end + 1].new and answer[words[end].end : words[end + 1].start] in (" ", "-"):
-        end += 1
-    return words[start].start, words[end].end
-
-
-def _without_spaces(question: str, answer: str) -> tuple[int, int] | None:
-    """What is left of an answer after its longest common substrings with the question, of two characters or more."""
-    import difflib
-
-    blocks = difflib.SequenceMatcher(None, answer, question, autojunk=False).get_matching_blocks()
+    Longest common substrings of two characters or more; then particles, and hiragana where other characters are left.
+    Of the rest the longest piece, of equal ones the last.
+    """
     rest = answer
-    for block in blocks:
+    for block in SequenceMatcher(None, answer, question, autojunk=False).get_matching_blocks():
         if block.size > 1:
             rest = rest[: block.a] + " " * block.size + rest[block.a + block.size :]
-    left = list(re.finditer(r"[^\W_]+", rest))
-    return max(left, key=lambda m: len(m[0])).span() if left else None
+    for removed in (PARTICLES, _KANA.pattern):
+        less = re.sub(removed, lambda m: " " * len(m[0]), rest)
+        rest = less if _PIECE.search(less) else rest
+    pieces = list(_PIECE.finditer(rest))
+    if asked(question).wanted in ("date", "number"):
+        pieces = [m for m in pieces if any(c.isdigit() for c in m[0])] or pieces
+    if not pieces:
+        return None
+    start, end = max(pieces, key=lambda m: (len(m[0]), m.start())).span()
+    while end - start > 2 and answer[end - 1] in question and not answer[end - 1].isdigit():
+        end -= 1
+    while end - start > 2 and answer[start] in question and not answer[start].isdigit():
+        start += 1
+    return start, end

@@ -70,7 +70,7 @@ _BEFORE_NUMERAL = frozenset("is are was were has have had equals exactly just".s
 def _numerals(words: Sequence[str]) -> Iterator[str]:
     at = 0
     while at < len(words):
-        if words[at] == "one" and _is_pronoun(words, at):
+        if words[at] == "one" and is_pronoun(words, at):
             yield words[at]
             at += 1
             continue
@@ -79,7 +79,7 @@ def _numerals(words: Sequence[str]) -> Iterator[str]:
         at = end
 
 
-def _is_pronoun(words: Sequence[str], at: int) -> bool:
+def is_pronoun(words: Sequence[str], at: int) -> bool:
     """Whether "one" stands for a person or thing: what is counted does not follow, or what points stands before."""
     before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
     if before in _BEFORE_PRONOUN:
@@ -180,6 +180,17 @@ def dates(folded: str) -> tuple[tuple[Date, ...], ...]:
     return tuple(readings for _, readings in found if readings)
 
 
+_PERIOD = re.compile(
+    r"(?:(?:early|mid|late|circa|around) )*(?:the )?"
+    r"(?:\d{4}s?|\d0s|\d{4} 年|\d+ (?:bc|bce|ad|ce)|ad \d+|\d+th century(?: (?:bc|bce|ad|ce))?)"
+)
+
+
+def is_date(folded: str) -> bool:
+    """Whether a folded text is a date, a year, a decade or a century and nothing else."""
+    return bool(_PERIOD.fullmatch(folded) or whole_date(folded))
+
+
 def whole_date(folded: str) -> tuple[Date, ...]:
     """The ways to read a folded text that is one date and nothing else; () where it is not."""
     for pattern in _DATES:
@@ -193,5 +204,5 @@ def _readings(parts: dict[str, str | None]) -> tuple[Date, ...]:
     if a := parts.get("a"):
         pairs = {(int(a), int(parts["b"] or 0)), (int(parts["b"] or 0), int(a))}
         return tuple(Date(year, m, d) for m, d in sorted(pairs) if 1 <= m <= 12 and 1 <= d <= 31)
-    month = _MONTH[parts["m"]] if parts.get("m") else int(parts.get("n") or 0)
+    month = _MONTH[name] if (name := parts.get("m")) else int(parts.get("n") or 0)
     return (Date(year, month, day),) if 1 <= month <= 12 and (day is None or day <= 31) else ()

@@ -11,6 +11,7 @@ from meow.text import NO_SPACES, STOP_WORDS, stem
 from meow.values.folding import dates, fold, whole_date
 from meow.values.questions import asked, content
 from meow.values.vocabulary import ARTICLES, NEGATIONS, NO, OTHER_ARTICLES, YES
+from meow.values.words import unspaced
 
 
 class Form(NamedTuple):
@@ -60,7 +61,7 @@ def _told_one(value: str, text: str, question: str) -> bool:
 
 def _stands(form: str, text: str) -> bool:
     folded = fold(text)
-    if NO_SPACES.search(form):
+    if unspaced(form):
         return form.replace(" ", "") in folded.replace(" ", "")
     if f" {form} " in f" {folded} ":
         return True
@@ -116,7 +117,7 @@ def _bare_text(folded: str) -> str:
     return " ".join(w for w in folded.split() if w not in ARTICLES)
 
 
-_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
+QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or|&|und|et|y|e|и)\s+|\s*,\s*|\s+(?:and|or|&|und|et|y|e|и)\s+|\s*、\s*|和|と")
 
 
@@ -129,7 +130,7 @@ def parts(value: str, question: str = "") -> tuple[tuple[str, ...], ...]:
     """
     if ";" in value:
         return tuple(tuple(f.strip() for f in p.split("|") if f.strip()) for p in value.split(";") if p.strip(" |"))
-    titles = [a or b for a, b in _QUOTED.findall(value)]
+    titles = [a or b for a, b in QUOTED.findall(value)]
     if len(titles) > 1:
         return tuple((title,) for title in titles)
     if titles or whole_date(fold(value)):

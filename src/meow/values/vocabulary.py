@@ -68,23 +68,31 @@ ASKED = {
 }
 """Question words by language and by the kind that they ask for. Arabic `من` asks for a person where it opens."""
 
+WHICH = (
+    "which|what|name|list|mention|welche[rsmn]?|was|quel(?:le)?s?|que(?= \\w)|cual(?:es)?|qual[ei]?|welke?|wat"
+    "|как(?:ой|ая|ое|ие|ом|ого|ую|их)|что"
+)
+"""What asks for the thing that the next noun names."""
+
 HEADS = {
-    "date": """year date day month century decade jahr datum tag jahrhundert annee an siecle ano fecha dia siglo anno
-        giorno secolo data seculo jaar eeuw dag год году году́ дата век веке""",
+    "date": """year date day month century decade era period jahr datum tag jahrhundert annee siecle ano fecha siglo
+        anno giorno secolo data seculo jaar eeuw dag год году дата веке""",
     "number": """number temperature percentage percent distance height length speed population age price amount sum
-        root zahl anzahl temperatur entfernung hohe lange nombre distance numero cantidad distancia altura numero
-        distanza aantal число количество""",
+        root zahl anzahl temperatur entfernung hohe lange nombre numero cantidad distancia altura distanza aantal число
+        количество""",
     "place": """city town village country place birthplace hometown continent state region province location island
-        stadt land ort kontinent ville pays lieu continent ciudad pais lugar continente citta paese luogo cidade stad
-        plaats город городе страна стране континент континенте""",
+        cities countries places stadt land ort kontinent ville pays lieu ciudad pais lugar continente citta paese luogo
+        cidade stad plaats город городе страна стране континент континенте""",
     "person": """author writer novelist poet playwright journalist painter artist sculptor architect composer musician
         singer actor actress director player scientist physicist chemist biologist mathematician astronomer inventor
         engineer doctor physician philosopher explorer astronaut president minister chancellor king queen emperor
-        empress prince princess pope saint bishop general leader politician founder owner teacher man woman person
-        people boy girl father mother brother sister son daughter husband wife mentor influence hero character
-        detective scientists authors""",
+        empress prince princess pope saint bishop general leader politician founder teacher man woman person boy girl
+        father mother brother sister son daughter husband wife mentor hero detective authors scientists""",
+    "manner": """impact influence effect role significance importance reception style approach process summary reason
+        inspiration extent kind type themes theme elements element quality qualities perspective perspectives message
+        challenge challenges advice characteristics feature features""",
 }
-"""Nouns after "which" or "what" by the kind that they ask for."""
+"""Nouns after "which" or "what", folded, by the kind that they ask for."""
 
 ARTICLES = frozenset("the a an".split())
 """Of English: off wherever they stand."""
@@ -134,3 +142,26 @@ NO = frozenset("no nope non nein nao nee нет 不 不是 いいえ لا".split
 NEGATIONS = frozenset(
     "not never none neither nor cannot without nobody nothing nowhere no t nicht kein keine pas jamais nunca не".split()
 )
+
+SCRIPTS = {
+    "ja": "[\u3040-\u30ff]", "zh": "[\u4e00-\u9fff]", "ko": "[\uac00-\ud7af]", "uk": "[іїєґ]", "ru": "[\u0400-\u04ff]",
+    "fa": "[پچژگ]", "ar": "[\u0600-\u06ff]", "he": "[\u0590-\u05ff]", "hi": "[\u0900-\u097f]", "el": "[\u0370-\u03ff]",
+}  # fmt: skip
+"""Languages that their script gives away, the first that matches; folded text."""
+
+LANGUAGES = {
+    "de": "der die das ist wer wo was wann wie welche welcher welches in von und hat wurde war den dem ein eine im fur",
+    "fr": "le la les est qui que quel quelle ou quand comment combien de du des et a ete dans une un en au d l",
+    "es": "el la los las es quien que cual donde cuando como cuanto cuantos de del y en fue un una se por su",
+    "it": "il lo la i gli e chi che qual quale dove quando come quanto quanti di del della nel in un una si ha",
+    "pt": "o a os as e quem que qual onde quando como quanto quantos de do da em foi um uma se por no na",
+    "nl": "de het is wie wat welke waar wanneer hoe hoeveel van en in een werd was op te naar zijn",
+}
+LANGUAGES = {tongue: frozenset(listed.split()) for tongue, listed in LANGUAGES.items()}
+SNOWBALL = {
+    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch", "ru": "russian",
+}  # fmt: skip
+"""Names of the stemmers of nltk."""
+
+PARTICLES = r"[是的了在于於由被为為和与與]|です|でした|ました|입니다|이다|는|은|이|가|를|을"
+"""Of Chinese, Japanese and Korean: what stands before and behind a value without being part of it."""
