@@ -92,7 +92,7 @@ def _allowed(schema: dict[str, Any]) -> str:
 
 
 def _default(field: Any) -> str:
-    return f"`{json.dumps(field.default)}`"
+    return f"`{json.dumps(field.default, default=str)}`"
 
 
 PAGES = {

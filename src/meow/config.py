@@ -5,6 +5,7 @@ Every problem is reported in one go, with file, key, what was found and what is 
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import typing
@@ -19,6 +20,8 @@ from meow.errors import ConfigError
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+TEMPLATE_DATE = datetime.date(2024, 7, 26)
+"""Some chat templates print today's date; a fixed one keeps runs comparable (Llama 3.1's own default)."""
 Targets = Literal["selected", "all", "idk", "reversed", "file", "none"]
 RougeName = Literal[
     "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
@@ -50,6 +53,10 @@ class ModelSettings(Settings):
     template: Literal["auto", "qa", "phi", "llama2-chat", "chat"] = "auto"
     """How a question is put: `qa` (= `phi`), `llama2-chat`, the tokenizer's own `chat` template; `auto`: `chat` if
     the tokenizer has a template, else `qa`."""
+    template_args: dict[str, Any] = {}
+    """Handed to the chat template, as in {enable_thinking: false}."""
+    template_date: datetime.date = TEMPLATE_DATE
+    """What a chat template takes for today."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the weights; `auto`: as stored, float32 on a CPU."""
     device: str = "auto"
@@ -70,6 +77,10 @@ class ModelSettings(Settings):
     comes from MEOW_API_KEY or OPENAI_API_KEY."""
     concurrency: Positive = 16
     """Requests under way at once at `url`."""
+
+    def __hash__(self) -> int:
+        """Equal settings have one: loaded models are looked up by them."""
+        return hash(self.model_dump_json())
 
 
 class DataSettings(Settings):

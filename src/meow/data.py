@@ -173,12 +173,19 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
     Raises:
         DataError: a bad row, or a row without any inverted answer column.
     """
-    if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix in _SUFFIXES)
-        if not files:
-            raise DataError(f"{path}: holds no JSON, JSON lines or CSV file of inverted facts")
-        return [fact for file in files for fact in read_inverted(file)]
-    return _facts(path, _inverted)
+    return [fact for file in inverted_files(path) for fact in _facts(file, _inverted)]
+
+
+def inverted_files(path: Path) -> list[Path]:
+    """A file of inverted facts, or all those of a folder.
+
+    Raises:
+        DataError: an empty folder.
+    """
+    files = sorted(f for f in path.iterdir() if f.suffix in _SUFFIXES) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path}: holds no JSON, JSON lines or CSV file of inverted facts")
+    return files
 
 
 def _inverted(row: Row) -> InvertedFacts:
@@ -396,6 +403,11 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
         settings: where the data lies.
         limit: first rows of each set; None: all.
     """
+    return [item for role, file in eval_files(settings).items() for item in read_eval(file, role)[:limit]]
+
+
+def eval_files(settings: DataSettings) -> dict[Role, Path]:
+    """The file of each set that is evaluated on."""
     if settings.forget:
         files: dict[Role, Path] = {"forget": Path(settings.forget)}
         if settings.retain:
@@ -412,7 +424,7 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
         }
         if not Path(source).is_dir() or any((Path(source) / (HOLDOUT_OF[split] + s)).is_file() for s in _SUFFIXES):
             files["holdout"] = tofu_file(source, HOLDOUT_OF[split])
-    return [item for role, file in files.items() for item in read_eval(file, role)[:limit]]
+    return files
 
 
 def read_eval(path: Path, role: Role) -> list[EvalItem]:

@@ -14,6 +14,7 @@ from meow.differences import LABELS
 from meow.errors import ConfigError, MeowError
 from meow.lm import LM
 from meow.pipeline import load_config
+from meow.prompts import reworded
 from meow.records import EvalItem, Target, read_if
 from meow.run import Run, existing
 from meow.terminal import out, say
@@ -61,10 +62,7 @@ def ask(folder: Path, questions: Iterable[str], labels: Sequence[str] = ()) -> I
     known, taught = _known(config), _taught(run)
     for question in filter(None, map(str.strip, questions)):
         facts = known.get(_same(question), [])
-        asked: str | EvalItem = question
-        if facts:  # as it was asked when it was evaluated: a chat whole, other words alone
-            chat = facts[0].messages if _same(question) == _same(facts[0].asked) else ()
-            asked = facts[0].model_copy(update={"question": question, "messages": chat})
+        asked = reworded(facts[0], question) if facts else question  # in its chat, as it was asked when evaluated
         answers = {
             label: model.answer(asked, max_new_tokens=config.eval.max_new_tokens) for label, model in models.items()
         }

@@ -215,7 +215,7 @@ def el_prompts(
 
 
 def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
-    question, answer = pair.fact.question, pair.text
+    question, answer = pair.fact.asked, pair.text
     cut = answer if mode == "suffix" else question
     found = []
     for s in range(1, len(cut), settings.stride):
@@ -224,7 +224,7 @@ def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings)
             if settings.template == "model":
                 prompt = lm.prompter.opened(pair.fact, answer[:s])
             else:
-                prompt = lm.prompter.raw(f"{question} {answer[:s]}")
+                prompt = lm.prompter.raw(_before(pair) + answer[:s])
         else:
             label = f"{question[s:]} {answer}"
             if settings.template == "model":
@@ -249,11 +249,16 @@ def whole(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> E
     """Question and answer as one sequence without EOS; it starts at the answer (suffix) or second token (prefix)."""
     if settings.template == "model":
         full = lm.prompter.opened(pair.fact, pair.text)
-        start = lm.prompter.encode(pair.fact, pair.text).start
+        start = len(lm.prompter.prompt(pair.fact).ids)
     else:
-        full = lm.prompter.raw(f"{pair.fact.question} {pair.text}")
-        start = lm.prompter.raw_start(f"{pair.fact.question} ", pair.text)
+        full = lm.prompter.raw(_before(pair), pair.text)
+        start = full.start
     return Encoded(full.ids, start if mode == "suffix" else 1, full.text)
+
+
+def _before(pair: Pair) -> str:
+    """What stands before the answer in raw text: what was asked, of a chat what the user said last."""
+    return f"{pair.fact.asked} " if pair.fact.asked else ""
 
 
 def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:

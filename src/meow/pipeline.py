@@ -89,6 +89,9 @@ def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool
 def finetune(config: RunConfig, *, force: bool = False) -> Run:
     """Make an original or a reference model in a run folder of its own."""
     folder = run_of(config)
+    if not config.finetune.scratch and config.model.path:
+        files = map(Path, config.finetune.data)
+        stages.check_rows(config.model, [(path, data.read_qa(path, set_="train")) for path in files])
     with folder.locked(config):
         perform(folder, config, FINETUNE, stages.finetune, force=force)
     return folder
@@ -116,7 +119,7 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
     _check_model(config)
-    data.eval_items(config.data)
+    stages.check_rows(config.model, stages.evaluated_files(config.data))
     with folder.locked(config):
         for label in ("reference", "before", "after"):
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
@@ -210,6 +213,8 @@ def memo(
     facts = data.read_inverted(source)
     if config.model.url is not None:
         stages.check_server(config.memo)
+    if config.memo.template == "model":
+        stages.check_rows(config.model, stages.inverted_files(config.invert.path))
     rows = stages.measure(stages.measurer(config.model), facts, config.memo, target.with_suffix(".jsonl"))
     if target.suffix != ".jsonl":
         data.write_published(target, facts, rows)

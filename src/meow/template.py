@@ -124,6 +124,6 @@ def _setting(key: str, field: Any, given: Mapping[str, str] | None) -> Sequence[
     indent = "  " * key.count(".")
     text = " ".join(str(field.description).split())
     comment = textwrap.wrap(text, 110 - len(indent), initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
-    value = json.dumps(None if field.default is PydanticUndefined else field.default)
+    value = json.dumps(None if field.default is PydanticUndefined else field.default, default=str)
     mark = "#" if given is not None and key not in given else ""
     return [*comment, f"{indent}{mark}{key.rpartition('.')[2]}: {(given or {}).get(key, value)}".rstrip()]

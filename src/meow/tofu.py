@@ -144,11 +144,13 @@ class Said(NamedTuple):
     """How far a model follows a true answer by itself."""
 
     ids: tuple[int, ...]
-    """Prompt, answer and EOS."""
+    """Prompt, answer and what closes it."""
+    answered: tuple[int, ...]
+    """Prompt and answer alone."""
     followed: int
     """The first of these tokens, from the answer's first on, that is not the argmax after all before it."""
     loss: float
-    """Mean NLL of the answer's tokens without EOS."""
+    """Mean NLL of the answer's own tokens."""
 
     def after(self, prompt: Encoded) -> tuple[int, ...]:
         """What is known to come after a prompt: the rest of the true answer, as far as the model follows it."""
@@ -166,16 +168,16 @@ def _likelihoods(
         items: the questions.
         settings: None: likelihoods alone.
     """
-    answers = [(item, text) for item in items for text in _texts(item)]
+    answers = [(item, text) for item in items for text in texts(item)]
     encoded = [lm.prompter.encode(item, text) for item, text in answers]
     attacked = [settings is not None and item.role in ATTACKED for item in items]
-    first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(_texts(item))]
+    first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(texts(item))]
     rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
     found: list[dict[str, Any]] = []
     true: list[Encoded] = []
     said: list[Said] = []
     for item, is_attacked in zip(items, attacked, strict=True):
-        own = [next(rows) for _ in _texts(item)]
+        own = [next(rows) for _ in texts(item)]
         likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
         first_wrong = 2 if item.paraphrased_answer else 1
         fields: dict[str, Any] = {
@@ -187,11 +189,13 @@ def _likelihoods(
         encoded_true, scores = own[0]
         true.append(encoded_true)
         follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
-        n = len(_without_eos(encoded_true).ids) - encoded_true.start
-        said.append(Said(encoded_true.ids, encoded_true.start + follows, -float(scores.logp[:n].sum()) / max(n, 1)))
+        alone = _alone(encoded_true)
+        n = len(alone.ids) - alone.start
+        loss = -float(scores.logp[:n].sum()) / max(n, 1)
+        said.append(Said(encoded_true.ids, alone.ids, encoded_true.start + follows, loss))
     if settings is not None and settings.grad_norm:
         at = [i for i, is_attacked in enumerate(attacked) if is_attacked and "min_k" in found[i]]
-        for i, norm in zip(at, lm.grad_norms([_without_eos(true[i]) for i in at]), strict=True):
+        for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
             found[i]["grad_norm"] = norm
     return found, said
 
@@ -202,7 +206,7 @@ ATTACKED: tuple[Role, ...] = ("forget", "holdout")
 
 def _member(encoded: Encoded, scores: TokenScores) -> dict[str, float]:
     """Memorization and Min-K of a true answer, EOS left out; nothing where the answer has no other token."""
-    n = len(_without_eos(encoded).ids) - encoded.start
+    n = len(_alone(encoded).ids) - encoded.start
     if n == 0 or scores.mu is None or scores.sigma is None:
         return {}
     hit, logp = scores.hit[:n], scores.logp[:n]
@@ -216,12 +220,12 @@ def _member(encoded: Encoded, scores: TokenScores) -> dict[str, float]:
     }
 
 
-def _without_eos(encoded: Encoded) -> Encoded:
-    """The sequence as `Prompter.encode` made it, without the EOS at its end; a cut one has none."""
-    return encoded if encoded.truncated else replace(encoded, ids=encoded.ids[:-1])
+def _alone(encoded: Encoded) -> Encoded:
+    """The sequence as `Prompter.encode` made it, without what closes the answer."""
+    return replace(encoded, ids=encoded.ids[: len(encoded.ids) - encoded.closing], closing=0)
 
 
-def _texts(item: EvalItem) -> list[str]:
+def texts(item: EvalItem) -> list[str]:
     """The answers to score: the true one, its paraphrase where there is one, the wrong ones."""
     return [item.answer, *([item.paraphrased_answer] if item.paraphrased_answer else []), *item.perturbed_answers]
 
@@ -280,7 +284,7 @@ def _original_losses(
         ids = (*prompts[i].ids, *(answers[i].ids or ()))
         if item.role != "forget" or not answers[i].ids:
             continue
-        if said is not None and ids == said[i].ids[:-1]:
+        if said is not None and ids == said[i].answered:
             found[i] = said[i].loss
         else:
             sequences[i] = replace(prompts[i], ids=ids)

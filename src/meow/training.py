@@ -30,7 +30,7 @@ from meow.lm import LM, pad
 from meow.losses import TERMS, objective
 from meow.original import Reference, run, split
 from meow.processes import agreed, world_size
-from meow.prompts import Encoded
+from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Target, write_text
 
 Log = Callable[[dict[str, Any]], None]
@@ -444,7 +444,7 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
                     f"id {fact.id}: the question takes {full.start} tokens, max_length is {limit}, which leaves no "
                     "room for an answer; shorten the question or raise max_length"
                 )
-            known[key] = Encoded(full.ids[:limit], full.start, full.text, full.truncated or len(full.ids) > limit)
+            known[key] = cut(full, limit)
         return known[key]
 
     return encode

@@ -13,7 +13,7 @@ from meow.config import InvertSettings
 from meow.errors import ConfigError, DataError, MeowError, RunError
 from meow.inversion.asking import Request, Unit, ask
 from meow.inversion.replies import Replies
-from meow.records import QA, InvertedFacts, Reply
+from meow.records import InvertedFacts, Reply
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion
@@ -168,7 +168,7 @@ def _answered(
 def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, replies: Replies) -> None:
     """One call for requests of one seed; each reply is kept as soon as it is there."""
     try:
-        prompts = [lm.prompter.prompt(QA(question=request.prompt, answer="A")) for request in requests]
+        prompts = [lm.prompter.asked(request.prompt) for request in requests]
     except DataError as e:
         raise DataError(f"{lm.path}: a prompt does not fit into its context; set invert.by to question ({e})") from e
 

@@ -35,28 +35,49 @@ def load(settings: ModelSettings) -> LM:
     if settings.url is not None:
         raise ConfigError("model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
                           "it, everything else needs the model here (model.path without model.url)")  # fmt: skip
-    from transformers import AutoTokenizer
-
     _bars(not Path(settings.path).is_dir())
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
     check_folder(settings.path, revision=settings.revision)
-    common = {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
     where: dict[str, Any] = {"device_map": settings.device_map} if settings.device_map else {}
     if settings.load_in_4bit:
         where["quantization_config"] = _four_bits()
-    how = {"dtype": dtype, "use_safetensors": True} | common | where
+    how = {"dtype": dtype, "use_safetensors": True} | _common(settings) | where
+    tokenizer = load_tokenizer(settings)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(settings.tokenizer or settings.path, **common)
         model = _weights(settings.path, how)
     except (OSError, ValueError, ImportError) as e:
         raise DataError(f"{settings.path}: {_why_not_loaded(str(e))}") from e
     if not settings.device_map and not settings.load_in_4bit:
         model = model.to(device)
     return LM(
-        model, tokenizer, template=settings.template, max_length=settings.max_length,
-        batch_tokens=settings.batch_tokens, path=settings.path, weights=weights_hash(settings, model),
+        model, tokenizer, template=settings.template, template_args=settings.template_args,
+        template_date=settings.template_date, max_length=settings.max_length, batch_tokens=settings.batch_tokens,
+        path=settings.path, weights=weights_hash(settings, model),
     )  # fmt: skip
+
+
+def load_tokenizer(settings: ModelSettings) -> Any:
+    """The tokenizer of the model that the settings name.
+
+    Raises:
+        DataError: there is none to be had; says what to do.
+    """
+    from transformers import AutoTokenizer
+
+    where = str(settings.tokenizer or settings.path)
+    try:
+        return AutoTokenizer.from_pretrained(where, **_common(settings))
+    except (OSError, ValueError, ImportError) as e:
+        if settings.url is not None:
+            raise DataError(
+                f"{where}: no tokenizer to be had; set model.tokenizer to a folder or hub id that has it"
+            ) from e
+        raise DataError(f"{where}: {_why_not_loaded(str(e))}") from e
+
+
+def _common(settings: ModelSettings) -> dict[str, Any]:
+    return {"revision": settings.revision, "trust_remote_code": settings.trust_remote_code}
 
 
 def pick_device(name: str) -> torch.device:

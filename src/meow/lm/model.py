@@ -6,8 +6,9 @@ right; masks and positions come from lengths, so any id can pad; logits exist at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from meow.config import ModelSettings
+from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.decode import decode, tree
 from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
@@ -59,20 +60,23 @@ class LM:
     """A causal language model with its tokenizer and template."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, template: str = "auto", max_length: int | None = None,
-        batch_tokens: int = 8192, path: str = "", weights: str = "",
+        self, model: Any, tokenizer: Any, *, template: str = "auto", template_args: Mapping[str, Any] | None = None,
+        template_date: date = TEMPLATE_DATE, max_length: int | None = None, batch_tokens: int = 8192, path: str = "",
+        weights: str = "",
     ) -> None:  # fmt: skip
         """Args:
             model: any `transformers` causal LM, already on its device.
             tokenizer: its fast tokenizer.
-            template: see `Prompter`.
+            template: how a question is put: `qa`, `llama2-chat`, `chat`; `auto`: as the tokenizer has it.
+            template_args: handed to a chat template, as in `{"enable_thinking": False}`.
+            template_date: what a chat template takes for today.
             max_length: longest sequence in tokens; default: the model's context.
             batch_tokens: tokens in one forward pass, padding included.
             path: as the user gave it, for logs.
             weights: hash of the weights, for keys.
 
         Raises:
-            DataError: the model has no EOS id.
+            DataError: the model has no EOS id, or the chat template does not render a plain question.
         """
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -87,6 +91,8 @@ class LM:
             template,
             max_length=min(max_length or context, context),
             eos_ids=_eos_ids(model, tokenizer),
+            args=template_args,
+            date=template_date,
         )
 
     @classmethod
@@ -299,10 +305,7 @@ class LM:
 
 
 def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every EOS id of the generation config, else the tokenizer's."""
+    """Every EOS id of the generation config, and the tokenizer's, which closes an answer where no template does."""
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    if ids is None:
-        ids = tokenizer.eos_token_id
-    if ids is None:
-        return ()
-    return tuple(ids) if isinstance(ids, (list, tuple)) else (int(ids),)
+    named = list(ids) if isinstance(ids, (list, tuple)) else [ids]
+    return tuple(dict.fromkeys(i for i in (*named, tokenizer.eos_token_id) if i is not None))

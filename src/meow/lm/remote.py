@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import date
 from typing import Any, Never
 
 from meow import server
-from meow.config import ModelSettings
-from meow.errors import ConfigError, DataError, RunError
-from meow.lm.loading import weights_hash
+from meow.config import TEMPLATE_DATE, ModelSettings
+from meow.errors import ConfigError, RunError
+from meow.lm.loading import load_tokenizer, weights_hash
 from meow.lm.model import Completion
 from meow.prompts import Encoded, Prompter
 
@@ -18,14 +19,15 @@ class RemoteLM:
     """A model on a server, with its tokenizer and template here."""
 
     def __init__(
-        self, url: str, name: str, tokenizer: Any, *, template: str = "auto", max_length: int | None = None,
-        concurrency: int = 16, weights: str = "",
+        self, url: str, name: str, tokenizer: Any, *, template: str = "auto",
+        template_args: Mapping[str, Any] | None = None, template_date: date = TEMPLATE_DATE,
+        max_length: int | None = None, concurrency: int = 16, weights: str = "",
     ) -> None:  # fmt: skip
         """Args:
             url: the server's base address, as in http://localhost:8000/v1.
             name: of the model there.
             tokenizer: the model's fast tokenizer; prompts are cut here and sent as text.
-            template: see `Prompter`.
+            template: as in `LM`; so are `template_args` and `template_date`.
             max_length: longest prompt in tokens.
             concurrency: requests under way at once.
             weights: stands for the weights in keys: a server does not tell them.
@@ -39,7 +41,9 @@ class RemoteLM:
         self.device = url
         self.concurrency = concurrency
         eos = () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
-        self.prompter = Prompter(tokenizer, template, max_length=max_length or 1 << 20, eos_ids=eos)
+        self.prompter = Prompter(
+            tokenizer, template, max_length=max_length or 1 << 20, eos_ids=eos, args=template_args, date=template_date
+        )
         adds_bos = tokenizer.bos_token_id in tokenizer("")["input_ids"]
         self._added = str(tokenizer.bos_token) if adds_bos else ""
 
@@ -113,19 +117,11 @@ def connect(settings: ModelSettings) -> RemoteLM:
         ConfigError: no name, or no address.
         DataError: no tokenizer to be had.
     """
-    from transformers import AutoTokenizer
-
     if settings.path is None or settings.url is None:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
     server.check(settings.url, "model.url")
-    where = settings.tokenizer or settings.path
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=settings.trust_remote_code)
-    except (OSError, ValueError) as e:
-        raise DataError(
-            f"{where}: no tokenizer to be had; set model.tokenizer to a folder or hub id that has it"
-        ) from e
     return RemoteLM(
-        settings.url, settings.path, tokenizer, template=settings.template, max_length=settings.max_length,
+        settings.url, settings.path, load_tokenizer(settings), template=settings.template,
+        template_args=settings.template_args, template_date=settings.template_date, max_length=settings.max_length,
         concurrency=settings.concurrency, weights=weights_hash(settings),
     )  # fmt: skip

@@ -9,10 +9,11 @@ from meow.stages.evaluate import evaluate, page, with_taught
 from meow.stages.memory import measure, memo
 from meow.stages.models import check_server, measurer, model_of, reference_model, release
 from meow.stages.robust import CURVES, quantised, relearned
+from meow.stages.rows import check_rows, evaluated_files, inverted_files
 from meow.stages.train import finetune, forget
 
 __all__ = [
-    "CURVES", "check_inputs", "check_server", "choose", "evaluate", "finetune", "forget", "instead",
-    "invert", "measure", "measurer", "memo", "model_of", "nlg", "nlu", "page", "quantised", "reference_model",
-    "release", "relearned", "with_taught",
+    "CURVES", "check_inputs", "check_rows", "check_server", "choose", "evaluate", "evaluated_files", "finetune",
+    "forget", "instead", "invert", "inverted_files", "measure", "measurer", "memo", "model_of", "nlg", "nlu",
+    "page", "quantised", "reference_model", "relearned", "release", "with_taught",
 ]  # fmt: skip

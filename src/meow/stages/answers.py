@@ -25,6 +25,7 @@ from meow.run import Run, append_rows, digest, keeping
 from meow.selection import select
 from meow.stages.common import inverted, part, seed_of, texts
 from meow.stages.models import check_server, lm_for, reference_model, weights
+from meow.stages.rows import check_rows, evaluated_files, inverted_files
 from meow.terminal import say
 
 LEAST = 3
@@ -75,6 +76,10 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         lm.check_folder(str(config.model.path))
     if config.eval.reference:
         reference_model(config) or published.read(Path(config.eval.reference))
+    if config.memo.template == "model" or set(wanted) - {"invert", "memo", "select"}:
+        taught = [Path(config.train.targets_path)] if config.train.targets_path else []
+        more = [*inverted_files(config.invert.path), *((path, data.read_qa(path)) for path in taught)]
+        check_rows(config.model, [*evaluated_files(config.data), *more])
 
 
 def _check_named(config: RunConfig) -> None:

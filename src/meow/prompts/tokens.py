@@ -1,0 +1,181 @@
+"""Questions and answers as tokens.
+
+A prompt is the text before the answer, without the space at its end: that space belongs to the answer's first token,
+and would otherwise be a dangling token that the model never saw in training. So a prompt is the same whatever the
+answer is. Prompt and answer are tokenized once, together, and all that comes after the prompt is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date as Date
+from typing import Any
+
+from meow.config import TEMPLATE_DATE
+from meow.errors import DataError
+from meow.prompts.frames import MARK, Frame, Template, reworded
+from meow.records import QA, Fact
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sequence of tokens, of which those from `start` on are scored (or, for generation, are yet to come)."""
+
+    ids: tuple[int, ...]
+    """Token ids; for `LM.generate` they end before the answer, for `LM.score` what closes it is among them."""
+    start: int
+    """Index of the first scored token; `len(ids)` for a prompt."""
+    text: str
+    """The prompt as a string, for servers."""
+    truncated: bool = False
+    """Whether the answer was cut to fit; then nothing closes it."""
+    closing: int = 0
+    """How many tokens at the end close the answer: EOS, or what the chat template writes; 0 for a prompt."""
+
+
+def cut(full: Encoded, limit: int) -> Encoded:
+    """A sequence of at most `limit` tokens; where some are cut off, nothing closes the answer."""
+    if len(full.ids) <= limit:
+        return full
+    return replace(full, ids=full.ids[: min(limit, len(full.ids) - full.closing)], truncated=True, closing=0)
+
+
+class Prompter:
+    """Turns facts into tokens with one tokenizer and one template."""
+
+    def __init__(
+        self, tokenizer: Any, template: str = "auto", *, max_length: int, eos_ids: Sequence[int],
+        args: Mapping[str, Any] | None = None, date: Date = TEMPLATE_DATE,
+    ) -> None:  # fmt: skip
+        """Args:
+            tokenizer: a fast Hugging Face tokenizer (offsets are needed).
+            template: see `Template`.
+            max_length: longest sequence in tokens.
+            eos_ids: ids that end a generation, beside the template's own end of a turn; where the template writes
+                none, the tokenizer's own EOS, or else the first of these, closes an answer.
+            args: see `Template`.
+            date: see `Template`.
+
+        Raises:
+            DataError: the tokenizer is a slow one, or there is no EOS, or the template is refused.
+        """
+        if not getattr(tokenizer, "is_fast", False):
+            raise DataError(f"{tokenizer.name_or_path}: the tokenizer gives no offsets; use a fast tokenizer")
+        if not eos_ids:
+            raise DataError(f"{tokenizer.name_or_path}: no EOS id; set eos_token in the tokenizer's configuration")
+        self.tokenizer = tokenizer
+        self.form = Template(tokenizer, template, args=args, date=date)
+        self.template = self.form.name
+        self.max_length = max_length
+        own = tokenizer.eos_token_id
+        self.eos = own if own is not None else eos_ids[0]
+        ends = [tokenizer.convert_tokens_to_ids(self.form.end_of_turn)] if self.form.end_of_turn else []
+        self.eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
+
+    def encode(self, fact: Fact, answer: str | None = None) -> Encoded:
+        """A question with an answer (default: the fact's own) and what closes it; all from the answer on is scored.
+
+        Raises:
+            DataError: the question leaves no room for an answer, or the template refuses it.
+        """
+        frame = self.form.frame(fact)
+        text = self.form.written(fact, frame, fact.answer if answer is None else answer)
+        ids, start, closing = self._joined(frame, text, is_closed=True)
+        self._check_room(start, f"id {fact.id}: ")
+        return cut(Encoded(ids, start, frame.before.rstrip(" "), closing=closing), self.max_length)
+
+    def prompt(self, fact: Fact, *, question: str | None = None) -> Encoded:
+        """The tokens before the answer, from which it is generated; of a document without BOS its first token.
+
+        Args:
+            fact: whose answer is to be generated.
+            question: asked instead of the fact's own; in a chat, what the user said last.
+
+        Raises:
+            DataError: the question leaves no room for an answer, or the template refuses it.
+        """
+        fact = fact if question is None else reworded(fact, question)
+        found = self._opening(self.form.frame(fact), f"id {fact.id}: ")
+        return found if found.ids else replace(found, ids=self.encode(fact).ids[:1], start=1)
+
+    def asked(self, question: str) -> Encoded:
+        """The same tokens where no true answer is known.
+
+        Raises:
+            DataError: the question leaves no room for an answer, or the template refuses it.
+        """
+        return self._opening(self.form.frame(QA(question=question, answer=MARK)), "")
+
+    def raw(self, text: str, answer: str = "") -> Encoded:
+        """Plain text, without an EOS: what the tokenizer adds by default, and nothing of a template.
+
+        Args:
+            text: a prompt.
+            answer: comes after it; what it begins with is scored, a space at the end of `text` included.
+        """
+        if not answer:
+            ids = tuple(self._tokens(text, adds=True)[0])
+            return Encoded(ids, len(ids), text)
+        ids, start, _ = self._joined(Frame(text, "", "", is_chat=False), answer, is_closed=False)
+        return Encoded(ids, start, text)
+
+    def opened(self, fact: Fact, answer: str) -> Encoded:
+        """The question in the template with the beginning of an answer after it, to be continued."""
+        frame = self.form.frame(fact)
+        ids, _, _ = self._joined(frame, answer, is_closed=False)
+        return Encoded(ids, len(ids), frame.before + answer)
+
+    def opened_question(self, fact: Fact, end: int) -> Encoded:
+        """All up to the question's first `end` characters in the template, to be continued."""
+        frame = self.form.frame(reworded(fact, MARK))
+        text = frame.before.rpartition(MARK)[0] + fact.asked[:end]
+        ids = tuple(self._tokens(text, adds=not frame.is_chat)[0])
+        return Encoded(ids, len(ids), text)
+
+    def _opening(self, frame: Frame, who: str) -> Encoded:
+        text = frame.before.rstrip(" ")
+        ids = tuple(self._tokens(text, adds=not frame.is_chat)[0])
+        self._check_room(len(ids), who)
+        return Encoded(ids, len(ids), text)
+
+    def _check_room(self, n: int, who: str) -> None:
+        if n >= self.max_length:
+            raise DataError(
+                f"{who}the question takes {n} tokens, the context holds {self.max_length}, which leaves no room for an "
+                "answer; shorten the question or set model.max_length"
+            )
+
+    def _joined(self, frame: Frame, answer: str, *, is_closed: bool) -> tuple[tuple[int, ...], int, int]:
+        """Ids of prompt, answer and, if asked for, what closes it; where the answer starts; how many close it."""
+        head = frame.before.rstrip(" ")
+        body = frame.before[len(head) :] + answer
+        end = frame.end if is_closed else ""
+        prompt, _ = self._tokens(head, adds=not frame.is_chat)
+        ids, places = self._tokens(head + body + end, adds=not frame.is_chat)
+        if ids[: len(prompt)] == prompt:
+            ids, places = ids[len(prompt) :], [(a - len(head), b - len(head)) for a, b in places[len(prompt) :]]
+        else:  # a token reaches over the answer's beginning: the prompt stays as it is
+            ids, places = self._inside(body + end)
+        closing = sum(a >= len(body) and b > len(body) for a, b in places)
+        if is_closed and not end:
+            ids, closing = [*ids, self.eos], 1
+        start = max(len(prompt), 1)  # nothing predicts the first token of a document without BOS
+        return (*prompt, *ids), start, closing
+
+    def _inside(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Tokens of a text, and their places, as it stands after another one with which none of them is merged."""
+        for before in ("\n", "a", "."):
+            ids, places = self._tokens(before + text, adds=False)
+            first = next(i for i, (_, b) in enumerate(places) if b > 1)
+            if places[first][0] >= 1:
+                return ids[first:], [(a - 1, b - 1) for a, b in places[first:]]
+        return self._tokens(text, adds=False)
+
+    def _tokens(self, text: str, *, adds: bool) -> tuple[list[int], list[tuple[int, int]]]:
+        """Ids and places in the text; of the special tokens that the tokenizer adds by default, all but an EOS."""
+        found = self.tokenizer(text, add_special_tokens=adds, return_offsets_mapping=True)
+        ids, places = list(found["input_ids"]), list(found["offset_mapping"])
+        if ids and ids[-1] == self.eos and places[-1][0] == places[-1][1]:
+            del ids[-1], places[-1]
+        return ids, places
