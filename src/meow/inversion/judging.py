@@ -71,7 +71,7 @@ def stop(place: Place, said: str, *, is_ended: bool) -> int | None:
     It has before what follows the value in the answer (its first two words are looked for), at the end of a sentence
     or clause, where a part of a list ends, and where a name is followed by a word that belongs to no name.
     """
-    ends = [m.start() for m in _ENDS.finditer(said) if not _ABBREVIATED.search(said[: m.start()])]
+    ends = [m.start() for m in _sentences(said)]
     ends += [m.start() for m in (_CLAUSE.search(said), _PART.search(said) if place.is_part else None) if m]
     if (after := _beginning(place.rest)) and (goes_on := re.search(rf"{re.escape(after)}(?!\w)", said)):
         ends.append(goes_on.start())
@@ -101,6 +101,8 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
     if end is None:
         return "", "unfinished"
     value = said[:end].strip(' "“”*') if place.is_part else _stated(place, said[:end])
+    if "\ufffd" in said[: end + 1]:
+        return "", "fragment"
     is_whole = _opening(place.true) != "lower" or values.fold(value) == values.fold(said[:end])
     if not value or not is_whole or _goes_on(place, said[end:]):
         return "", "no_value"
@@ -112,12 +114,12 @@ def wrong(place: Place, value: str) -> str:
     asked = place.question
     if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))):
         return "fragment"
-    told = [(form,) for form in (*place.forms, *place.others)]
-    if any(values.told(form, text, question=asked) for form in told for text in (value, place.filled(value))):
+    texts = [value] if place.is_part else [value, place.filled(value)]
+    if any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts):
         return "tells_value"
     if values.told((value,), place.true, question=asked) or _new(place.true, asked) <= set(stems(value, "unicode")):
         return "tells_value"  # "Tower" of the Eiffel Tower, or "Battles of Waterloo"
-    if values.told((value,), asked):
+    if values.told((value,), asked) or (not place.is_part and values.told((value,), place.before)):
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
         return "kind"
@@ -126,9 +128,20 @@ def wrong(place: Place, value: str) -> str:
     return "" if _class(value) == _class(place.true) else "class"
 
 
+def sentence_end(text: str, *, is_ended: bool) -> int | None:
+    """Behind the first sentence of a text; None where it is not over."""
+    first = next(iter(_sentences(text)), None)
+    return first.end() if first else len(text) if is_ended else None
+
+
 def closed(text: str) -> str:
     """A text with the end of its sentence."""
     return text if text.endswith((".", "!", "?", "。", "！", "？")) else text.rstrip(" ,;:") + "."
+
+
+def _sentences(text: str) -> list[re.Match[str]]:
+    """What ends the sentences of a text."""
+    return [m for m in _ENDS.finditer(text) if not _ABBREVIATED.search(text[: m.start()])]
 
 
 def _beginning(rest: str) -> str:
