@@ -10,6 +10,7 @@ import numpy as np
 
 from meow import values
 from meow.inversion.choices import Choice, Choices, Wanted, ranked
+from meow.inversion.judging import Place
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -40,16 +41,23 @@ def margin(score: float, own: Sequence[Choice]) -> float | None:
     return score - float(np.mean([choice.score for choice in own[:OWN]])) if own else None
 
 
-def bar(lm: LM, wanted: Sequence[Wanted], found: Sequence[Choices], *, seed: int) -> Bar:
-    """The 5th percentile of the margins of other facts' values of the same kind, put in each place."""
-    kinds = [values.kind(w.place.true, w.place.question) for w in wanted]
-    tried = []
-    for w, kind in zip(wanted, kinds, strict=True):
-        others = {o.place.true for o, k in zip(wanted, kinds, strict=True) if k == kind}
-        apart = sorted(v for v in others if not values.told(w.place.forms, v, question=w.place.question))
-        draw = random.Random(f"{seed} {w.fact.id}")
-        tried.append(draw.sample(apart, min(TRIED, len(apart))))
-    scored = zip(ranked(lm, wanted, tried), found, strict=True)
+def bar(lm: LM, tried: Sequence[Wanted], found: Sequence[Choices], donors: Sequence[Place], *, seed: int) -> Bar:
+    """The 5th percentile of the margins of other facts' values of the same kind, put in some places.
+
+    Args:
+        lm: the model.
+        tried: the places.
+        found: the model's own values there.
+        donors: whose values are put there.
+        seed: of which of them.
+    """
+    rows = []
+    for w in tried:
+        kind = values.kind(w.place.true, w.place.question)
+        same = {donor.true for donor in donors if values.kind(donor.true, donor.question) == kind}
+        apart = sorted(v for v in same if not values.told(w.place.forms, v, question=w.place.question))
+        rows.append(random.Random(f"{seed} {w.fact.id}").sample(apart, min(TRIED, len(apart))))
+    scored = zip(ranked(lm, tried, rows), found, strict=True)
     margins = [m for row, own in scored for c in row if (m := margin(c.score, own.accepted)) is not None]
     if len(margins) < PAIRS:
         return Bar(FALLBACK, 0, is_fallback=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WAVE = 64
 """Facts, at least, that are asked for side by side."""
-SAMPLE = 16
+SAMPLE = 10
 """Facts in whose places the values of others are tried, to know what is plausible."""
 
 
@@ -79,11 +79,11 @@ def invert_by_second_choice(
     Returns:
         Rows; one without an answer says why, as all others, by its counts.
     """
-    sorted_ = _sorted(lm, facts)
+    by = _sorted(lm, facts)
     units: dict[str, list[QA]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         units.setdefault(subject.key, []).append(fact)
-    least = _least(lm, list(sorted_.single.values()), settings, seed)
+    least = threshold(lm, facts, seed=seed).margin if settings.plausible == "auto" else settings.plausible
     waves: list[list[list[QA]]] = [[]]
     for unit in units.values():
         if all(fact.id in known for fact in unit):
@@ -92,8 +92,8 @@ def invert_by_second_choice(
             waves.append([])
         waves[-1].append(unit)
     for wave in waves:
-        found = _found(lm, [fact.id for unit in wave for fact in unit], sorted_, least, settings)
-        taken = _versions(lm, wave, sorted_, found, settings, seed)
+        found = _found(lm, [fact.id for unit in wave for fact in unit], by, least, settings)
+        taken = _versions(lm, wave, by, found, settings, seed)
         for unit in wave:
             yield from (_row(fact, found.get(fact.id), taken.get(fact.id, {})) for fact in unit)
 
@@ -102,7 +102,8 @@ def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     """What `invert.plausible=auto` means for this model and these facts."""
     single = sorted(_sorted(lm, facts).single.values(), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
-    return bar(lm, sample, choices(lm, sample), seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
+    donors = [w.place for w in single]
+    return bar(lm, sample, choices(lm, sample), donors, seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
 
 
 def _places(facts: Sequence[QA]) -> dict[str, tuple[QA, Place]]:
@@ -208,12 +209,6 @@ def _drawn(left: Sequence[Choice], settings: InvertSettings, key: str) -> Choice
     draw = random.Random(key)
     weights = [math.exp((choice.score - left[0].score) / settings.temperature) for choice in left]
     return draw.choices(left, weights)[0]
-
-
-def _least(lm: LM, single: Sequence[Wanted], settings: InvertSettings, seed: int) -> float:
-    if settings.plausible != "auto":
-        return settings.plausible
-    return threshold(lm, [w.fact for w in single], seed=seed).margin
 
 
 def _row(fact: QA, found: _Found | None, taken: dict[int, str]) -> InvertedFacts:
