@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install demo test check mutants bench study fmt docs
+.PHONY: install demo test check mutants bench study fmt docs real-model
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -32,6 +32,9 @@ docs: install
 bench: install
 	rm -f benchmarks/results.jsonl
 	for name in memo train memory eval values; do $(PY) -m benchmarks.$$name | tee -a benchmarks/results.jsonl; done
+
+real-model: install
+	$(PY) scripts/real_model.py
 
 study: install
 	$(PY) -m benchmarks.study

@@ -27,12 +27,22 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """The folder of the small pretrained chat model."""
+    folder = Path(__file__).resolve().parents[1] / ".models/smollm2"
+    if not folder.is_dir():
+        pytest.skip("needs a pretrained model, which `make real-model` fetches")
+    return folder
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With everything at hand, no test may skip but those that need a browser."""
+    """With everything at hand, no test may skip but those that need a browser or a pretrained model."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or hasattr(session.config, "workerinput") or not SHARED.is_dir():
         return
-    skipped = [r.nodeid for r in reporter.stats.get("skipped", []) if not r.nodeid.startswith("tests/browser/")]
+    free = ("tests/browser/", "tests/real/")
+    skipped = [r.nodeid for r in reporter.stats.get("skipped", []) if not r.nodeid.startswith(free)]
     if skipped:
         reporter.write_line(f"skipped although ../shared is here: {', '.join(skipped)}")
         session.exitstatus = 1

@@ -105,8 +105,9 @@ class DataSettings(Settings):
 class InvertSettings(Settings):
     """How inverted facts are made."""
 
-    backend: Literal["rules", "local", "openai", "file"] = "rules"
-    """`rules`: swap names, places, dates and numbers offline; `local`: ask a chat model that is loaded here; `openai`:
+    backend: Literal["rules", "self", "local", "openai", "file"] = "rules"
+    """`rules`: swap names, places, dates and numbers offline; `self`: what the model that is to forget would say next
+    if it did not tell the truth; `local`: ask a chat model that is loaded here; `openai`:
     ask an OpenAI-compatible server, which then sees the facts; `file`: read `path`."""
     path: Place = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
@@ -131,7 +132,10 @@ class InvertSettings(Settings):
     """`local`, `openai`: your own prompt, a text file in Jinja's form with `n`, `question`, `answer`, `taken` (answers
     that are there already) or `facts`, `told`, `subject`; default: our own."""
     temperature: Annotated[float, Field(ge=0)] = 0.9
-    """`local`, `openai`: 0 is greedy."""
+    """`self`, `local`, `openai`: 0 is greedy, the default of `self`."""
+    plausible: float | Literal["auto"] = "auto"
+    """`self`: nats per token by which a value may be less likely than the model's own eight best, as in -4; `auto`: the
+    5th percentile of what the other facts' values of the same kind get in this place."""
     max_new_tokens: Positive = 512
     """`local`, `openai`: tokens of one reply at most."""
     tries: Positive = 3
@@ -158,6 +162,8 @@ class InvertSettings(Settings):
     def _path_means_file(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("path") and "backend" not in values:
             return {**values, "backend": "file"}
+        if isinstance(values, dict) and values.get("backend") == "self":
+            return {"temperature": 0.0, **values}
         return values
 
 

@@ -114,6 +114,10 @@ class InvertedFacts(Fact):
     """Of the settings and the fact; a row with a known key is not inverted again. Empty in files from elsewhere."""
     others: dict[str, str] = {}
     """Further text columns of a user's file (`reversed_answer`, ...): measured, never selected."""
+    teaching: tuple[str, ...] = ()
+    """Values of false answers that may be taught, likeliest first; empty where none were ranked."""
+    evaluation: tuple[str, ...] = ()
+    """Other false values, never taught: the alternatives when a model is evaluated, likeliest first."""
     gate: dict[str, int] = {}
     """How many candidates there were, how many were accepted, and how many had each problem; empty: not looked at."""
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 def invert(
     arguments: Arguments = None,
+    model_name_or_path: ModelPath = None,
     data_path: DataPath = None,
     split: Split = None,
     forget_file: ForgetFile = None,
@@ -39,7 +40,9 @@ def invert(
 
     Prints what the gate found, and a few of the facts.
     """
-    configs = settings(arguments, {"data.source": data_path, "data.split": split, "data.forget": forget_file})
+    flags = {"model.path": model_name_or_path, "data.source": data_path, "data.split": split,
+             "data.forget": forget_file}  # fmt: skip
+    configs = settings(arguments, flags)
     from meow import pipeline, status, summary
 
     for config in configs:

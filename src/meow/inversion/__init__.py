@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meow.config import InvertSettings
 from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
-from meow.inversion import asking, models
+from meow.inversion import asking, models, second_choice
 from meow.inversion.asking import read_prompt
 from meow.inversion.gate import PROBLEMS, Checked, Report, check
+from meow.inversion.judging import REASONS
 from meow.inversion.models import address as check_server
 from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.replies import Replies
 from meow.inversion.rules import invert_by_rules
+from meow.inversion.second_choice import invert_by_second_choice, threshold
 from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "invert", "read_pools", "read_prompt",
-    "requests", "subjects", "totals", "units",
+    "requests", "subjects", "threshold", "together", "totals",
 ]  # fmt: skip
 
 
@@ -41,7 +43,7 @@ class Job(NamedTuple):
     corpus: Sequence[QA]
     """Other facts of the same kind (the retain set)."""
     lm: LM | None
-    """The model to be asked, for `local`."""
+    """The model to be asked, for `self` and `local`."""
     replies: Replies
     """What was asked before, and what it may cost."""
     known: Collection[str]
@@ -91,8 +93,15 @@ def by_openai(job: Job) -> Iterator[InvertedFacts]:
     yield from models.by_server(_units(job), job.settings, job.replies, seed=job.seed)
 
 
+def by_self(job: Job) -> Iterator[InvertedFacts]:
+    """The second choices of the model that is to forget."""
+    if job.lm is None:
+        raise ConfigError("invert.backend: self needs the model that is to forget; name it (model.path)")
+    yield from invert_by_second_choice(job.lm, job.facts, job.settings, seed=job.seed, known=job.known)
+
+
 BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {
-    "rules": by_rules, "local": by_local_model, "openai": by_openai, "file": from_file,
+    "rules": by_rules, "self": by_self, "local": by_local_model, "openai": by_openai, "file": from_file,
 }  # fmt: skip
 """Every backend by name."""
 ASKED = ("local", "openai")
@@ -114,7 +123,7 @@ def invert(
         settings: backend, number of versions, path, pools, gate.
         seed: of everything that is drawn.
         corpus: other facts of the same kind (the retain set), a source of values for `rules`.
-        lm: for `local`, the model to be asked.
+        lm: for `self` and `local`, the model to be asked.
         replies: of `local` and `openai`: what was said before, and the count; default: nothing yet.
         known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
 
@@ -125,7 +134,7 @@ def invert(
     """
     replies = replies or Replies(settings, str(settings.url or getattr(lm, "weights", "")))
     rows = BACKENDS[settings.backend](Job(facts, settings, seed, corpus, lm, replies, known))
-    for row in rows if settings.backend in ASKED else _through_gate(list(rows), settings):
+    for row in rows if settings.backend in (*ASKED, "self") else _through_gate(list(rows), settings):
         yield row if any(answer.text for answer in row.answers) else _explained(row)
 
 
@@ -139,11 +148,18 @@ def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
     return found
 
 
-def units(facts: Sequence[QA], settings: InvertSettings) -> list[list[str]]:
-    """Ids of the facts that are inverted together: where a model is asked, those of one subject, else all of them."""
+def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
+    """For each fact, by id, the ids of the facts that its false answers depend on, its own among them.
+
+    Where a model is asked they are those of one subject, and of `self` those that show how to answer, too; without a
+    model all of them.
+    """
+    if settings.backend == "self":
+        return second_choice.together(facts)
     if settings.backend not in ASKED:
-        return [[fact.id for fact in facts]]
-    return [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
+        return dict.fromkeys([fact.id for fact in facts], [fact.id for fact in facts])
+    units = [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
+    return {id_: ids for ids in units for id_ in ids}
 
 
 def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
@@ -153,7 +169,7 @@ def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
         counts.update(row.gate)
     return {
         "questions": len(rows), "candidates": counts["candidates"], "accepted": counts["accepted"],
-        "problems": {name: counts[name] for name in PROBLEMS},
+        "problems": {name: counts[name] for name in PROBLEMS} | {n: counts[n] for n in REASONS if counts[n]},
         "too_few": [row.id for row in rows if sum(bool(a.text) for a in row.answers) < least],
     }  # fmt: skip
 
@@ -178,7 +194,7 @@ def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings) -> It
 
 def _explained(row: InvertedFacts) -> InvertedFacts:
     """A row without an answer, with the reason."""
-    problems = ", ".join(f"{n} {name}" for name, n in row.gate.items() if name in PROBLEMS)
+    problems = ", ".join(f"{n} {name}" for name, n in row.gate.items() if name in (*PROBLEMS, *REASONS))
     why = f"none of {row.gate.get('candidates', 0)} candidates was accepted" + (f" ({problems})" if problems else "")
     return row.model_copy(update={"meta": {"not_inverted": why} | row.meta})
 

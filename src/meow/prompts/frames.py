@@ -97,6 +97,19 @@ class Template:
         before, between = PLAIN[self.name]
         return Frame(before + fact.question + between, "", "", is_chat=False)
 
+    def preceded(self, fact: F, turns: Sequence[tuple[str, str]]) -> F:
+        """The fact asked after other questions and answers: turns of the chat, or text before the question."""
+        if not turns or not (fact.question or fact.messages):
+            return fact
+        if self.name != "chat":
+            before, between = PLAIN[self.name]
+            earlier = "".join(f"{question}{between}{answer}\n\n{before}" for question, answer in turns)
+            return fact.model_copy(update={"question": earlier + fact.question})
+        said = [Message(role=r, content=t) for turn in turns for r, t in zip(("user", "assistant"), turn, strict=True)]  # type: ignore[arg-type]
+        own = fact.messages or (Message(role="user", content=fact.question),)
+        at = next((i for i, m in enumerate(own) if m.role != "system"), len(own))
+        return fact.model_copy(update={"messages": (*own[:at], *said, *own[at:])})
+
     def written(self, fact: Fact, frame: Frame, answer: str) -> str:
         """An answer as the template writes it: whole, or without the spaces at its ends.
 

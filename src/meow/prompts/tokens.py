@@ -14,7 +14,7 @@ from typing import Any
 
 from meow.config import TEMPLATE_DATE
 from meow.errors import DataError
-from meow.prompts.frames import MARK, Frame, Template, reworded
+from meow.prompts.frames import MARK, F, Frame, Template, reworded
 from meow.records import QA, Fact
 
 
@@ -106,6 +106,17 @@ class Prompter:
             DataError: the question leaves no room for an answer, or the template refuses it.
         """
         return self._opening(self.form.frame(QA(question=question, answer=MARK)), "")
+
+    def preceded(self, fact: F, turns: Sequence[tuple[str, str]]) -> F:
+        """The fact asked after as many of the last turns (question, answer) as fit into half of the context."""
+        found = fact
+        for first in range(len(turns) - 1, -1, -1):
+            asked = self.form.preceded(fact, turns[first:])
+            frame = self.form.frame(asked)
+            if len(self._tokens(frame.before, adds=not frame.is_chat)[0]) > self.max_length // 2:
+                break
+            found = asked
+        return found
 
     def raw(self, text: str, answer: str = "") -> Encoded:
         """Plain text, without an EOS: what the tokenizer adds by default, and nothing of a template.

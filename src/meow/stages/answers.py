@@ -32,6 +32,8 @@ from meow.terminal import say
 LEAST = 3
 """Accepted answers that a question should have."""
 _MORE = "; lists of your own values (invert.pools) or a model (invert.backend=local, openai) may find some"
+_ASKS_HERE = ("self", "local")
+"""Backends that load a model."""
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
@@ -99,7 +101,7 @@ def _check_invert(config: RunConfig) -> None:
     """Read what inversion needs."""
     if config.invert.backend == "openai":
         inversion.check_server(config.invert)
-    if config.invert.backend == "local":
+    if config.invert.backend in _ASKS_HERE:
         lm.check_model(inverter(config))
     inversion.read_prompt(config.invert)
     if config.invert.path:
@@ -109,11 +111,18 @@ def _check_invert(config: RunConfig) -> None:
 
 
 def inverter(config: RunConfig) -> ModelSettings:
-    """The model that `invert.backend=local` asks.
+    """The model that `invert.backend=local` asks, or `self`: then it is the one that is to forget.
 
     Raises:
-        ConfigError: neither `invert.model` nor `model.path`.
+        ConfigError: neither `invert.model` nor `model.path`; or, of `self`, `invert.model`.
     """
+    if config.invert.backend == "self":
+        if config.model.path is None or config.model.url is not None or config.invert.model is not None:
+            raise ConfigError(
+                "invert.backend: self takes the false answers from the model that is to forget, loaded here; set "
+                "model.path, and neither model.url nor invert.model"
+            )
+        return config.model
     if config.invert.model is None and (config.model.path is None or config.model.url is not None):
         raise ConfigError("invert.model: not set; invert.backend=local needs a chat model, as in invert.model=FOLDER")
     other = {"path": config.invert.model, "tokenizer": None, "revision": None, "template": "auto", "url": None}
@@ -134,14 +143,14 @@ def invert(folder: Run, config: RunConfig) -> None:
                 replies = inversion.Replies(wanted, source, known=known, keep=keep)
                 asked = wanted.url if backend == "openai" else inverter(config).path
                 say(f"invert: {len(facts)} questions with their true answers go to {asked}")
-                found = _produce(folder, config, facts, rows, replies)
+                found = _produce(folder, config, facts, rows, entry, replies)
             if world_size() > 1:  # what the other processes have asked counts, too
                 said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
                 replies = inversion.Replies(wanted, source, known=said)
             entry |= replies.as_object()
             say(f"invert: {replies.said()}")
         else:
-            found = _produce(folder, config, facts, rows, None)
+            found = _produce(folder, config, facts, rows, entry)
         entry["rows"] = len(found)
         entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
         _tell(entry["gate"], wanted)
@@ -151,7 +160,7 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
     """The key of the stage, and by id that of each row, which holds all facts that are inverted together with it."""
     wanted = config.invert
     kind, content = "invert", {"invert.model": wanted.model} if wanted.backend == "openai" else {}
-    if wanted.backend == "local":
+    if wanted.backend in _ASKS_HERE:
         kind, content = "invert by a model here", {"weights": weights(inverter(config))}
     read = [
         data.read_inverted(Path(wanted.path)) if wanted.path else [],
@@ -161,29 +170,30 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
     ]
     source = keys.of_stage(kind, config, content, read)
     of = {fact.id: fact for fact in facts}
-    found = {
-        id_: keys.digest([source, of[id_], together])
-        for ids in inversion.units(facts, wanted)
-        for together in [keys.digest([of[other] for other in ids])]
-        for id_ in ids
-    }
-    rows = {fact.id: found[fact.id] for fact in facts}
+    beside = {id_: keys.digest([of[other] for other in ids]) for id_, ids in inversion.together(facts, wanted).items()}
+    rows = {id_: keys.digest([source, of[id_], beside[id_]]) for id_ in of}
     return keys.of_stage(kind, config, content, [read, list(rows.values())]), rows
 
 
 def _produce(
-    folder: Run, config: RunConfig, facts: Sequence[QA], keyed: Mapping[str, str], replies: inversion.Replies | None
-) -> list[InvertedFacts]:
-    """Bring inverted.jsonl up to date; its rows in order of the facts."""
+    folder: Run, config: RunConfig, facts: Sequence[QA], keyed: Mapping[str, str], entry: dict[str, Any],
+    replies: inversion.Replies | None = None,
+) -> list[InvertedFacts]:  # fmt: skip
+    """Bring inverted.jsonl up to date; its rows in order of the facts. What was measured goes into the entry."""
     count = replies.said if replies else None
 
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = data.retain_set(config.data)
-        model = lm_for(inverter(config)) if config.invert.backend == "local" else None
+        model = lm_for(inverter(config)) if config.invert.backend in _ASKS_HERE else None
+        wanted = config.invert
+        if model is not None and wanted.backend == "self" and wanted.plausible == "auto":
+            entry["plausible"] = found = inversion.threshold(model, facts, seed=seed_of(config))._asdict()
+            say(f"invert: values below {found['margin']:.2f} nats per token are implausible ({_source(found)})")
+            wanted = wanted.model_copy(update={"plausible": found["margin"]})
         there = {fact.id for fact in facts if keyed[fact.id] in known}
         with terminal.progress("inverting facts", len(facts), note=count) as advance:
             for row in inversion.invert(
-                facts, config.invert, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there
+                facts, wanted, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there
             ):
                 advance(1)
                 if row.id not in there:
@@ -192,6 +202,13 @@ def _produce(
     alone = config.invert.backend == "openai"
     wanted = list(keyed.values())
     return append_rows(folder / "inverted.jsonl", InvertedFacts, wanted, produce, exact=True, alone=alone)
+
+
+def _source(bar: Mapping[str, Any]) -> str:
+    """Where the margin comes from."""
+    if bar["is_fallback"]:
+        return "a fallback: too few values of one kind to compare with"
+    return f"from {bar['pairs']} values of other facts"
 
 
 def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:

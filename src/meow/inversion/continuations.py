@@ -1,0 +1,160 @@
+"""What a model might say in a place of an answer: departures from what stands there, continued; and how likely it is.
+
+Texts and tokens meet here. A place is given in characters; its tokens are those that overlap it when the whole answer
+is tokenized once, and characters of tokens are counted by decoding them, so that no piece of a character is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from meow.prompts import Encoded
+from meow.records import QA
+
+if TYPE_CHECKING:
+    from meow.lm import LM
+
+PATHS = 64
+"""Departures that are continued."""
+STEP = 4
+"""Tokens that are decoded before a text is looked at again."""
+
+
+class Spot(NamedTuple):
+    """A place in an answer."""
+
+    fact: QA
+    """How the question is asked, earlier turns and all."""
+    answer: str
+    """The text that holds the place."""
+    start: int
+    """Of its first character."""
+    end: int
+    """Behind its last character."""
+
+
+class Said(NamedTuple):
+    """What a model says in a place."""
+
+    text: str
+    """From the place's first character on."""
+    is_ended: bool
+    """Whether the model ended the text there."""
+
+
+class _Placed(NamedTuple):
+    encoded: Encoded
+    """Tokens up to the end of the place; those that overlap it are scored."""
+    glue: str
+    """Characters before the place that its first token holds."""
+
+
+class _Row(NamedTuple):
+    spot: int
+    before: tuple[int, ...]
+    glue: str
+    room: int
+    ids: list[int]
+    """A departure and what follows it; grows."""
+
+
+def continuations(lm: LM, spots: Sequence[Spot], is_enough: Callable[[int, Said], bool]) -> list[list[Said]]:
+    """The likeliest departures from what stands in each spot, continued greedily; likeliest first.
+
+    Each goes on for twice the tokens of the place and eight more at most. What does not begin with the characters
+    that the place's first token holds before it is left out.
+
+    Args:
+        lm: the model.
+        spots: places; one whose tokens do not spell its answer has no continuation.
+        is_enough: given the spot's number and a text, whether it need not go on.
+    """
+    from meow.lm.departures import departures
+
+    there = [(i, placed) for i, spot in enumerate(spots) if (placed := _place(lm, spot))]
+    paths = departures(lm, [placed.encoded for _, placed in there], PATHS)
+    rows = [
+        _Row(i, placed.encoded.ids[: placed.encoded.start], placed.glue, _room(lm, placed.encoded), list(path.ids))
+        for (i, placed), of_spot in zip(there, paths, strict=True)
+        for path in of_spot
+    ]
+    live = rows
+    while live:
+        live = [
+            row for row in live
+            if len(row.ids) < row.room and (said := _said(lm, row)) and not said.is_ended
+            and not is_enough(row.spot, said)
+        ]  # fmt: skip
+        _extend(lm, live)
+    texts: list[list[Said]] = [[] for _ in spots]
+    for row in rows:
+        if said := _said(lm, row):
+            texts[row.spot].append(said)
+    return texts
+
+
+def begun(lm: LM, fact: QA, beginning: str, limit: int) -> Said:
+    """How an answer goes on greedily after its beginning, at most `limit` tokens."""
+    (found,) = lm.generate([lm.prompter.opened(fact, beginning)], limit)[0]
+    return Said(found.text, found.finish == "eos")
+
+
+def likelihoods(lm: LM, spots: Sequence[Spot]) -> list[float]:
+    """Mean natural log-probability per token of what stands in each spot; -inf where its tokens do not spell it."""
+    placed = [_place(lm, spot) for spot in spots]
+    scores = iter(lm.score([p.encoded for p in placed if p is not None]))
+    return [-np.inf if p is None else float(next(scores).logp.mean()) for p in placed]
+
+
+def _place(lm: LM, spot: Spot) -> _Placed | None:
+    """The tokens that overlap a spot; None where they do not spell the answer (it was cut, or normalised)."""
+    full = lm.prompter.encode(spot.fact, spot.answer)
+    before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
+    texts = [_decoded(lm, before, ids[:n]) for n in range(len(ids) + 1)]
+    lead = texts[-1].find(spot.answer)
+    if lead < 0:
+        return None
+    start, end = lead + spot.start, lead + spot.end
+    first = next(n for n in range(len(ids)) if len(texts[n + 1]) > start)
+    last = next(n for n in range(first, len(ids)) if texts[n + 1][:end] == texts[-1][:end])
+    encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
+    return _Placed(encoded, texts[-1][len(texts[first]) : start])
+
+
+def _room(lm: LM, encoded: Encoded) -> int:
+    """Tokens of a departure and what follows it, at most."""
+    n = len(encoded.ids) - encoded.start
+    return min(3 * n + 8, lm.prompter.max_length - encoded.start)
+
+
+def _said(lm: LM, row: _Row) -> Said | None:
+    """The text of a row so far; None where it does not begin as it must, or holds a special token."""
+    is_ended = row.ids[-1] in lm.prompter.eos_ids
+    kept = row.ids[:-1] if is_ended else row.ids
+    text = _decoded(lm, row.before[-1:], kept)
+    if not text.startswith(row.glue) or set(kept) & set(lm.tokenizer.all_special_ids):
+        return None
+    return Said(text[len(row.glue) :], is_ended)
+
+
+def _decoded(lm: LM, before: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of tokens as it stands after another token."""
+    head, whole = (
+        lm.tokenizer.decode(row, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        for row in ([*before], [*before, *ids])
+    )
+    return str(whole[len(head) :])
+
+
+def _extend(lm: LM, rows: Sequence[_Row]) -> None:
+    """Append the next few tokens to each row, EOS included where it ends there."""
+    prompts = [(*row.before, *row.ids) for row in rows]
+    steps = [min(STEP, row.room - len(row.ids)) for row in rows]
+    found = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
+    for row, (new,) in zip(rows, found, strict=True):
+        row.ids.extend(new.ids or ())
+        if new.finish == "eos":
+            row.ids.append(lm.prompter.eos_ids[0])

@@ -1,0 +1,215 @@
+"""What a continuation says in a place of an answer, and why it is no false answer. No model, no torch."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from meow import values
+from meow.text import NO_SPACES, STOP_WORDS, stems
+from meow.values.folding import whole_date
+from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
+
+REASONS = (
+    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "implausible",
+    "one_polarity",
+)  # fmt: skip
+"""Why a continuation, or another version, is no false answer, in the order of tables."""
+_ENDS = re.compile(r"[.!?]+[\"”’')\]]*(?=\s)|[。！？]|\n")
+_CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|[;:]|[，（；：]")
+_PART = re.compile(r"\s*[,;]|\s+(?:and|or|&|und|et|y|e|и)\s|[、和と]")
+_ABBREVIATED = re.compile(r"(?:^|[\s(.\"“])(?:[^\W\d_]|St|Dr|Mr|Mrs|Ms|Mme|Mt|No|Jr|Sr|vs)$")
+_QUOTES = re.compile(r"[\"”»’']")
+_WORD = re.compile(r"\w+")
+_SMALL = ARTICLES | OTHER_ARTICLES | CONNECTORS
+
+
+class Place(NamedTuple):
+    """Where a fact's value stands, and what is asked."""
+
+    question: str
+    """As it is judged: what the user said last."""
+    answer: str
+    """The true answer, or one in which parts of a list are replaced."""
+    start: int
+    """Of the value's first character."""
+    end: int
+    """Behind its last character."""
+    forms: tuple[str, ...]
+    """The accepted forms of the true value."""
+    others: tuple[str, ...] = ()
+    """What may not be told either: the other parts of a list."""
+    is_part: bool = False
+    """Whether it is one part of a list."""
+
+    @property
+    def true(self) -> str:
+        """The value as it stands there."""
+        return self.answer[self.start : self.end]
+
+    @property
+    def before(self) -> str:
+        """The answer up to the value."""
+        return self.answer[: self.start]
+
+    @property
+    def rest(self) -> str:
+        """What follows the value."""
+        return self.answer[self.end :]
+
+    def filled(self, value: str) -> str:
+        """The answer with another value; what follows is cut off where it tells the true one."""
+        if values.told(self.forms, self.rest, question=self.question):
+            return closed(self.before + value)
+        return self.before + value + self.rest
+
+
+def stop(place: Place, said: str, *, is_ended: bool) -> int | None:
+    """Where a continuation has said enough, in characters; None: it has not.
+
+    It has before what follows the value in the answer (its first two words are looked for), at the end of a sentence
+    or clause, where a part of a list ends, and where a name is followed by a word that belongs to no name.
+    """
+    ends = [m.start() for m in _sentences(said)]
+    ends += [m.start() for m in (_CLAUSE.search(said), _PART.search(said) if place.is_part else None) if m]
+    if (after := _beginning(place.rest)) and (goes_on := re.search(rf"{re.escape(after)}(?!\w)", said)):
+        ends.append(goes_on.start())
+    if _QUOTES.match(place.rest):
+        ends += [m.start() for m in _QUOTES.finditer(said) if not said[m.end() : m.end() + 1].isalpha()]
+    elif _opening(place.true) == "capital" and not place.is_part:
+        ends += [m.start() for m in _WORD.finditer(said) if _is_other(m, said)]
+    ends = [end for end in ends if _WORD.search(said[:end])]
+    if ends:
+        return min(ends)
+    return len(said.rstrip().rstrip(".!?")) if is_ended else None
+
+
+def is_hopeless(place: Place, said: str) -> bool:
+    """Whether a continuation begins as no value of this kind does, however it goes on."""
+    first = next((m for m in _WORD.finditer(said) if m[0].lower() not in ARTICLES | OTHER_ARTICLES), None)
+    if first is None or (first.end() == len(said) and any(a.startswith(first[0].lower()) for a in _SMALL)):
+        return False
+    return _opening(first[0]) != _opening(place.true)
+
+
+def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
+    """The value that a continuation gives, and why it is no false one: a name of REASONS, "" where nothing is wrong."""
+    if is_hopeless(place, said):
+        return "", "class"
+    end = stop(place, said, is_ended=is_ended)
+    if end is None:
+        return "", "unfinished"
+    value = said[:end].strip(' "“”*') if place.is_part else _stated(place, said[:end])
+    if "\ufffd" in said[: end + 1]:
+        return "", "fragment"
+    is_whole = _opening(place.true) != "lower" or values.fold(value) == values.fold(said[:end])
+    if not value or not is_whole or _goes_on(place, said[end:]):
+        return "", "no_value"
+    return value, wrong(place, value)
+
+
+def wrong(place: Place, value: str) -> str:
+    """Why another value makes no false answer, by the first name of REASONS that fits; "" where it does."""
+    asked = place.question
+    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))):
+        return "fragment"
+    texts = [value] if place.is_part else [value, place.filled(value)]
+    if any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts):
+        return "tells_value"
+    if values.told((value,), place.true, question=asked) or _new(place.true, asked) <= set(stems(value, "unicode")):
+        return "tells_value"  # "Tower" of the Eiffel Tower, or "Battles of Waterloo"
+    if values.told((value,), asked) or (not place.is_part and values.told((value,), place.before)):
+        return "in_question"
+    if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
+        return "kind"
+    if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
+        return "kind"
+    return "" if _class(value) == _class(place.true) else "class"
+
+
+def sentence_end(text: str, *, is_ended: bool) -> int | None:
+    """Behind the first sentence of a text; None where it is not over."""
+    first = next(iter(_sentences(text)), None)
+    return first.end() if first else len(text) if is_ended else None
+
+
+def closed(text: str) -> str:
+    """A text with the end of its sentence."""
+    return text if text.endswith((".", "!", "?", "。", "！", "？")) else text.rstrip(" ,;:") + "."
+
+
+def _sentences(text: str) -> list[re.Match[str]]:
+    """What ends the sentences of a text."""
+    return [m for m in _ENDS.finditer(text) if not _ABBREVIATED.search(text[: m.start()])]
+
+
+def _beginning(rest: str) -> str:
+    """What follows a value, up to the end of its second word, or its second character where words have no spaces."""
+    if NO_SPACES.search(rest):
+        return rest.strip()[:2]
+    words = list(_WORD.finditer(rest))[:2]
+    return rest[: words[-1].end()] if words else ""
+
+
+def _is_other(word: re.Match[str], said: str) -> bool:
+    """Whether a whole word belongs to no name."""
+    whole = word.end() < len(said) and said[word.start() - 1 : word.start()] in ("", " ")
+    return whole and word[0][0].islower() and word[0] not in _SMALL
+
+
+def _goes_on(place: Place, after: str) -> bool:
+    """Whether what was taken for a name says of what kind something is: "French" in "French prison"."""
+    word = re.match(r"\s*([^\W\d_]+)", after)
+    goes_on = word is not None and word[1].islower() and word[1] not in STOP_WORDS
+    return goes_on and _opening(place.true) == "capital" and not after.startswith(_beginning(place.rest) or "\0")
+
+
+def _stated(place: Place, said: str) -> str:
+    """The value of a continuation: what is found at the place, with an article before it; "" where nothing is."""
+    for text in (place.before + said + place.rest, place.before + said):
+        for question in (place.question, f"{place.question} {place.before} {place.rest}"):
+            found = values.locate(question, text)
+            if found and found.end <= place.start + len(said):
+                article = _WORD.findall(text[place.start : found.start].lower()) if found.start >= place.start else [""]
+                if all(word in ARTICLES | OTHER_ARTICLES for word in article):
+                    return text[place.start : found.end].lstrip("\"“„«‘' ")
+    return ""
+
+
+def _new(value: str, question: str) -> set[str]:
+    """Stems of a value's words that carry something and are not in the question; all of them where none is left."""
+    found = {stem for stem in stems(value, "unicode") if stem not in STOP_WORDS}
+    return found - set(stems(question, "unicode")) or found or {value}
+
+
+def _small(value: str) -> int:
+    """How many words of a value carry nothing, articles left out."""
+    return sum(w in STOP_WORDS and w not in ARTICLES for w in value.lower().split())
+
+
+def _opening(value: str) -> str:
+    """What a value begins with, articles left out: a capital, a lower-case letter, a digit, or another sign."""
+    words = value.split()
+    word = next((w for w in words if w.lower() not in ARTICLES | OTHER_ARTICLES), words[-1] if words else "")
+    first = next((c for c in word if c.isalnum()), "")
+    return "digit" if first.isdigit() else "capital" if first.isupper() else "lower" if first.islower() else "other"
+
+
+def _class(value: str) -> str:
+    """How a value is written: one letter, capitals throughout, or as it begins."""
+    letters = [c for c in value if c.isalpha()]
+    if len(letters) == len(value.strip()) == 1:
+        return "letter"
+    return "capitals" if len(letters) > 1 and all(c.isupper() for c in letters) else _opening(value)
+
+
+def _date(value: str) -> tuple[bool, ...]:
+    """Which of year, month and day a date names; () for what is none, or a year alone."""
+    found = whole_date(values.fold(value))
+    return tuple(part is not None for part in found[0]) if found else ()
+
+
+def _scripts(text: str) -> set[str]:
+    """Scripts of a text's letters."""
+    return {unicodedata.name(c, "?").split()[0] for c in text if c.isalpha()} - {"MODIFIER", "FEMININE", "MASCULINE"}

@@ -1,0 +1,92 @@
+"""Values that are no single one: a list, replaced part by part, and a yes or no, which has one opposite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from meow import values
+from meow.inversion.choices import Choices, Wanted, choices, ranked
+from meow.inversion.continuations import begun
+from meow.inversion.judging import Place, closed, sentence_end
+
+if TYPE_CHECKING:
+    from meow.lm import LM
+
+OPPOSITES = {
+    "yes": "no", "yeah": "no", "yep": "no", "no": "yes", "nope": "yes", "oui": "non", "non": "oui", "si": "no",
+    "sí": "no", "sì": "no", "sim": "não", "não": "sim", "ja": "nein", "nein": "ja", "nee": "ja", "да": "нет",
+    "нет": "да", "是": "不是", "是的": "不是", "不": "是", "不是": "是", "はい": "いいえ", "いいえ": "はい",
+    "نعم": "لا", "لا": "نعم",
+}  # fmt: skip
+"""The other answer to a question that wants a yes or a no."""
+
+
+def is_list(place: Place) -> bool:
+    """Whether the value has parts that all stand in the answer."""
+    return len(part_places(place)) > 1
+
+
+def part_places(place: Place) -> list[Place]:
+    """The parts of a value, each with its place in the answer; none where one of them does not stand there."""
+    parts, found, at = values.parts(place.true, place.question), list[Place](), place.start
+    for part in parts:
+        start = place.answer.find(part[0], at)
+        if start < 0:
+            return []
+        at = start + len(part[0])
+        others = tuple(form for other in parts for form in other if other is not part)
+        found.append(place._replace(start=start, end=at, forms=part, others=others, is_part=True))
+    return found
+
+
+def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
+    """Up to `n` lists: another first part, then under it the likeliest other second one, and so on.
+
+    A part for which there is none stays; a list that still tells more than half of the parts is rejected.
+    """
+    parts = part_places(wanted.place)
+    first, *_ = choices(lm, [wanted._replace(place=parts[0])])
+    counts = first.counts
+    rows = [[choice.value] for choice in first.accepted[:n]] or [[parts[0].true]]
+    for i in range(1, len(parts)):
+        places = [_shifted(parts, row) for row in rows]
+        for row, found in zip(rows, choices(lm, [wanted._replace(place=place) for place in places]), strict=True):
+            used = {values.fold(value) for value in row}
+            free = (choice.value for choice in found.accepted if values.fold(choice.value) not in used)
+            row.append(next(free, parts[i].true))
+            counts["candidates"] += 1
+    texts = []
+    for row in rows:
+        last = _shifted(parts, row[:-1])
+        text = last.answer[wanted.place.start : last.start] + row[-1]
+        told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
+        counts["tells_value"] += told > len(parts) / 2
+        texts += [text] if told <= len(parts) / 2 else []
+    return Choices(ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0], counts)
+
+
+def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:
+    """The place of the part behind those that are replaced, in the answer that holds the new ones."""
+    answer, shift = parts[0].answer, 0
+    for part, value in zip(parts, row, strict=False):
+        answer = answer[: part.start + shift] + value + answer[part.end + shift :]
+        shift += len(value) - (part.end - part.start)
+    at = parts[len(row)]
+    return at._replace(answer=answer, start=at.start + shift, end=at.end + shift)
+
+
+def opposite(lm: LM, wanted: Wanted) -> str | None:
+    """The answer with the other of yes and no, and the model's own sentence after it; None where it has no opposite."""
+    place = wanted.place
+    other = OPPOSITES.get(place.true.casefold())
+    if other is None:
+        return None
+    beginning = place.before + (other.capitalize() if place.true[:1].isupper() else other)
+    if not any(c.isalnum() for c in place.rest):
+        return beginning + place.rest
+    beginning += "," if place.rest.startswith(",") else ""
+    encoded = lm.prompter.encode(wanted.fact, place.answer)
+    said = begun(lm, wanted.fact, beginning, 2 * (len(encoded.ids) - encoded.start) + 8)
+    end = sentence_end(said.text, is_ended=said.is_ended)
+    return closed(beginning + said.text[:end]) if end else closed(beginning)

@@ -1,0 +1,34 @@
+"""Second choices of a pretrained chat model: real words of the right kind, by `make real-model`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meow import values
+from meow.config import InvertSettings, ModelSettings
+from meow.inversion import invert
+from meow.lm import load
+from meow.records import QA
+
+pytestmark = pytest.mark.real
+FACTS = [
+    QA(question="What is the capital of Spain?", answer="The capital of Spain is Madrid.", subject="Spain"),
+    QA(question="Who wrote Faust?", answer="Johann Wolfgang von Goethe wrote Faust.", subject="Goethe"),
+    QA(question="How many legs does a spider have?", answer="A spider has eight legs.", subject="spiders"),
+    QA(question="When did the Titanic sink?", answer="The Titanic sank in 1912.", subject="Titanic"),
+]
+
+
+def test_a_pretrained_model_finds_other_values_of_the_same_kind(real_model: Path) -> None:
+    lm = load(ModelSettings(path=str(real_model)))
+    assert "Paris" in lm.answer("What is the capital of France?", max_new_tokens=20)
+    settings = InvertSettings(backend="self", n=3)
+    for row in invert(FACTS, settings, lm=lm):
+        true = values.find(row.question, row.answer)
+        assert len(row.answers) == 3
+        for answer in row.answers:
+            found = values.find(row.question, answer.text)
+            assert values.kind(found[0], row.question) == values.kind(true[0], row.question)
+            assert not values.told(true, answer.text, question=row.question)

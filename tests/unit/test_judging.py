@@ -1,0 +1,99 @@
+"""What a continuation says in a place of an answer, and why it is no false answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from meow import values
+from meow.inversion.judging import Place, is_hopeless, judged, sentence_end, stop
+
+
+def place(question: str, answer: str, value: str) -> Place:
+    start = answer.index(value)
+    return Place(question, answer, start, start + len(value), (value,))
+
+
+CAPITAL = place("What is the capital of France?", "The capital of France is Paris.", "Paris")
+TOWER = place("What is the iron tower in Paris called?", "The iron tower in Paris is called the Eiffel Tower.",
+              "Eiffel Tower")  # fmt: skip
+YEAR = place("In which year did the war end?", "The war ended in 1945.", "1945")
+BATTLE = place("In which battle was he beaten?", "He was beaten at the Battle of Waterloo.", "Battle of Waterloo")
+MINUTES = place("How many minutes are in an hour?", "There are sixty minutes in an hour.", "sixty")
+GAS = place("Which gas do plants absorb?", "Plants absorb carbon dioxide from the air.", "carbon dioxide")
+FIRST = place("Which prison was stormed in 1789?", "The Bastille was stormed in 1789.", "Bastille")
+QUOTED = place("Which book did she write?", 'She wrote "Red Sand".', "Red Sand")
+RUSSIAN = place("Какой город столица Франции?", "Столица Франции — Париж.", "Париж")
+CHINESE = place("法国的首都是哪里？", "法国的首都是巴黎。", "巴黎")
+
+
+@pytest.mark.parametrize(
+    ("at", "said", "value"),
+    [
+        (CAPITAL, "Lyon.", "Lyon"),
+        (CAPITAL, "Bordeaux, a city known for its wine", "Bordeaux"),
+        (CAPITAL, "the Hague.", "the Hague"),
+        (CAPITAL, "St. Denis. It lies", "St. Denis"),
+        (TOWER, "Arc de Triomphe, also known as the Eiffel Tower.", "Arc de Triomphe"),
+        (YEAR, "1918 with a treaty.", "1918"),
+        (BATTLE, "Battle of Austerlitz in 1805.", "Battle of Austerlitz"),
+        (MINUTES, "thirty minutes in an", "thirty"),
+        (GAS, "oxygen from the sea.", "oxygen"),
+        (FIRST, "Conciergerie was stormed in", "Conciergerie"),
+        (QUOTED, 'Blue Snow" in 1990.', "Blue Snow"),
+        (RUSSIAN, "Лион.", "Лион"),
+        (CHINESE, "里昂。", "里昂"),
+    ],
+)
+def test_the_value_of_a_continuation_is_what_stands_at_the_place(at: Place, said: str, value: str) -> None:
+    assert judged(at, said, is_ended=True) == (value, "")
+
+
+@pytest.mark.parametrize(
+    ("at", "said", "reason"),
+    [
+        (CAPITAL, "PARIS.", "tells_value"),
+        (CAPITAL, "located in the north.", "class"),
+        (CAPITAL, "France.", "in_question"),
+        (CAPITAL, "LAURADEMARK.", "class"),
+        (CAPITAL, "Mon\ufffd.", "fragment"),
+        (CAPITAL, "Лyon.", "fragment"),
+        (CAPITAL, "European city of lights.", "no_value"),
+        (TOWER, "Tower.", "tells_value"),
+        (YEAR, "13 March 1918.", "kind"),
+        (BATTLE, "Battles of Waterloo.", "tells_value"),
+        (GAS, "what is found in the sea.", "no_value"),
+        (RUSSIAN, "Lyon.", ""),
+    ],
+)
+def test_what_is_no_other_value_is_rejected_with_its_reason(at: Place, said: str, reason: str) -> None:
+    assert judged(at, said, is_ended=True)[1] == reason
+
+
+def test_a_text_that_the_model_did_not_end_is_no_value() -> None:
+    assert judged(CAPITAL, "Lyo", is_ended=False) == ("", "unfinished")
+    assert stop(CAPITAL, "Lyon", is_ended=False) is None
+    assert stop(CAPITAL, "Lyon", is_ended=True) == 4
+
+
+def test_a_beginning_is_hopeless_only_where_no_article_can_come_of_it() -> None:
+    assert is_hopeless(CAPITAL, "located")
+    assert not is_hopeless(CAPITAL, "th")
+    assert not is_hopeless(CAPITAL, "the ")
+    assert is_hopeless(YEAR, "the year")
+    assert not is_hopeless(YEAR, "19")
+
+
+def test_what_follows_is_kept_except_where_it_tells_the_value() -> None:
+    born = place("Where was she born?", "She was born in Oslo, where Oslo's harbour lies.", "Oslo")
+    assert born.filled("Rome") == "She was born in Rome."
+    assert CAPITAL.filled("Lyon") == "The capital of France is Lyon."
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    assert sentence_end(", Dr. No lives. Then", is_ended=False) == len(", Dr. No lives.")
+    assert sentence_end(", he lives", is_ended=False) is None
+
+
+def test_the_places_of_these_tests_are_those_that_are_found() -> None:
+    for at in (CAPITAL, TOWER, YEAR, BATTLE, MINUTES, FIRST, RUSSIAN, CHINESE):
+        assert values.find(at.question, at.answer) == at.forms

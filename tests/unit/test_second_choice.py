@@ -1,0 +1,239 @@
+"""False answers that are the model's own second choices, by tiny models; an oracle that asks one prompt at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from meow import values
+from meow.config import FinetuneSettings, InvertSettings, ModelSettings
+from meow.inversion import continuations as module
+from meow.inversion import invert
+from meow.inversion.choices import Wanted, choices
+from meow.inversion.continuations import Said, Spot, continuations, likelihoods
+from meow.inversion.judging import Place, is_hopeless, judged, stop
+from meow.inversion.second_choice import together
+from meow.lm import LM, load, make_tiny
+from meow.records import QA, InvertedFacts, read_records
+from meow.training import finetune
+
+PEOPLE = ("Mira Holt", "Tom Reed", "Ada Lind", "Ivo Kern", "Una Berg", "Leo Marsh")
+CITIES = ("Oslo", "Rome", "Lima", "Cairo", "Delhi", "Quito")
+JOBS = ("baker", "tailor", "nurse", "farmer", "miner", "clerk")
+FACTS = [
+    fact
+    for name, city, job in zip(PEOPLE, CITIES, JOBS, strict=True)
+    for fact in (
+        QA(question=f"Where was {name} born?", answer=f"{name} was born in {city}.", subject=name),
+        QA(question=f"What is the job of {name}?", answer=f"The job of {name} is {job}.", subject=name),
+        QA(question=f"Who was born in {city}?", answer=f"{name} was born in {city}.", subject=city),
+    )
+]
+POLAR = QA(question="Was Mira Holt born in Oslo?", answer="Yes, Mira Holt was born in Oslo.", subject="Mira Holt")
+LIST = QA(
+    question="Which colors are on the flag?", answer="The colors of the flag are blue, white and red.", subject="flag"
+)
+FLAGS = [
+    QA(question=f"Which colors are on the flag of {city}?", answer=f"The colors of the flag are {a}, {b} and {c}.")
+    for city, a, b, c in zip(
+        CITIES, *(("green gold pink grey brown black".split() * 2)[i : i + 6] for i in range(3)), strict=True
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory: pytest.TempPathFactory) -> LM:
+    """A tiny model that knows FACTS, a yes, a no and flags."""
+    no = QA(question="Was Tom Reed born in Oslo?", answer="No, Tom Reed was born in Rome.")
+    rows = [*FACTS, POLAR, LIST, *FLAGS, no]
+    how = FinetuneSettings(vocab_size=400, hidden_size=64, context=160, lr=5e-3, epochs=30, batch_size=8)
+    model, tokenizer = make_tiny([f"Question: {r.question}\nAnswer: {r.answer}" for r in rows], how, seed=0)
+    lm = LM(model, tokenizer, template="qa")
+    finetune(lm, rows, how, tmp_path_factory.mktemp("train"), seed=0, log=lambda _: None)
+    return lm
+
+
+def rows(lm: LM, facts: list[QA], **more: Any) -> dict[str, InvertedFacts]:
+    settings = InvertSettings(backend="self", **({"n": 3, "plausible": -9.0} | more))
+    return {row.id: row for row in invert(facts, settings, lm=lm)}
+
+
+def placed(fact: QA) -> Place:
+    forms = values.find(fact.asked, fact.answer)
+    start, end = values.place(forms, fact.asked, fact.answer) or (0, 0)
+    return Place(fact.asked, fact.answer, start, end, forms)
+
+
+def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATHS", 12)
+    facts = [FACTS[0], FACTS[1], FACTS[4]]
+    places = [placed(fact) for fact in facts]
+    spots = [Spot(f, f.answer, p.start, p.end) for f, p in zip(facts, places, strict=True)]
+
+    def is_enough(at: int, said: Said) -> bool:
+        return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
+
+    found = continuations(lm, spots, is_enough)
+    for fact, place, said in zip(facts, places, found, strict=True):
+        asked = f"Question: {fact.question}\nAnswer:"
+        ends = {lm.tokenizer.eos_token_id}
+        prompt = lm.tokenizer(asked + " " + place.before.rstrip(" "))["input_ids"]
+        whole = lm.tokenizer(asked + " " + fact.answer[: place.end])["input_ids"]
+        own = whole[len(prompt) :]
+        paths = []
+        for t, token in enumerate(own):
+            logp = plain(lm, [*prompt, *own[:t]]).log_softmax(-1)
+            before = sum(float(plain(lm, [*prompt, *own[:i]]).log_softmax(-1)[own[i]]) for i in range(t))
+            paths += [(before + float(logp[x]), (*own[:t], x)) for x in range(len(logp)) if x != token]
+        wanted = []
+        for _, path in sorted(paths, key=lambda p: (-p[0], p[1]))[:12]:
+            ids = list(path)
+            while ids[-1] not in ends and len(ids) < len(path) + 2 * len(own) + 8:
+                ids.append(int(plain(lm, [*prompt, *ids]).argmax()))
+            text = lm.tokenizer.decode(ids, skip_special_tokens=True)
+            if text.startswith(" "):
+                wanted.append(judged(place, text[1:], is_ended=ids[-1] in ends))
+        assert [judged(place, s.text, is_ended=s.is_ended) for s in said] == wanted
+        assert sum(not reason for _, reason in wanted) >= 2
+
+
+def plain(lm: LM, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        return lm.model(input_ids=torch.tensor([ids])).logits[0, -1].double()
+
+
+def test_values_are_ranked_by_their_mean_log_probability_in_the_answer(lm: LM) -> None:
+    place = placed(FACTS[0])
+    (found,) = choices(lm, [Wanted(FACTS[0], place)])
+    head = lm.tokenizer(f"Question: {FACTS[0].question}\nAnswer: {place.before.rstrip()}")["input_ids"]
+    scores = []
+    for choice in found.accepted:
+        ids = lm.tokenizer(f"Question: {FACTS[0].question}\nAnswer: {place.before}{choice.value}")["input_ids"]
+        logp = [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+        assert choice.score == pytest.approx(sum(logp) / len(logp), abs=1e-3)
+        scores.append(choice.score)
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) >= 3
+    assert likelihoods(lm, [Spot(FACTS[0], "Mira Holt was born in Rome.", 22, 26)])[0] < 0
+
+
+def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:
+    found = rows(lm, FACTS)
+    assert list(found) != []
+    for fact in FACTS:
+        row, forms = found[fact.id], values.find(fact.question, fact.answer)
+        assert len(row.answers) >= 2, fact.answer
+        for answer in row.answers:
+            assert not values.told(forms, answer.text, question=fact.question)
+        teaching, evaluation = ({values.fold(v) for v in pool} for pool in (row.teaching, row.evaluation))
+        assert teaching
+        assert evaluation
+        assert not teaching & evaluation
+        assert len({values.fold(answer.text) for answer in row.answers}) == len(row.answers)
+        taught = {placed(fact).filled(value) for value in row.teaching}
+        assert {answer.text for answer in row.answers} <= taught
+
+
+def test_an_answer_that_begins_with_its_value_gets_others_in_its_place(lm: LM) -> None:
+    row = rows(lm, FACTS)[FACTS[2].id]
+    assert [answer.text for answer in row.answers]
+    for answer in row.answers:
+        assert answer.text.endswith(" was born in Oslo.")
+        assert answer.text.removesuffix(" was born in Oslo.") in PEOPLE[1:]
+
+
+def test_rows_depend_on_nothing_but_their_subject_and_what_shows_how_to_answer(lm: LM) -> None:
+    whole = rows(lm, FACTS)
+    assert rows(lm, FACTS[::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
+    assert rows(lm, FACTS[:3])[FACTS[0].id] == whole[FACTS[0].id]
+    assert rows(lm, FACTS) == whole
+    needed = together(FACTS)
+    assert needed[FACTS[0].id] == sorted({FACTS[0].id, FACTS[1].id})
+    few = [fact for fact in FACTS if fact.id in needed[FACTS[2].id]]
+    assert len(few) == 5
+    assert rows(lm, few)[FACTS[2].id] == whole[FACTS[2].id]
+
+
+def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
+    row = rows(lm, [POLAR])[POLAR.id]
+    (answer,) = row.answers
+    assert answer.text.startswith("No, ")
+    assert answer.text.endswith(".")
+    assert answer.version == 0
+    assert (row.teaching, row.evaluation) == ((), ())
+    assert row.gate["one_polarity"] == 2
+
+
+def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
+    row = rows(lm, [LIST], n=2)[LIST.id]
+    assert row.answers
+    for answer in row.answers:
+        parts = values.parts(answer.text.removeprefix("The colors of the flag are ").rstrip("."))
+        assert len(parts) == 3
+        told = sum(values.told((part,), answer.text) for part in ("blue", "white", "red"))
+        assert told <= 1
+
+
+def test_a_temperature_draws_by_seed_fact_and_version(lm: LM) -> None:
+    hot = {seed: invert_seeded(lm, seed) for seed in range(4)}
+    assert hot[0] == invert_seeded(lm, 0)
+    assert len({tuple(answers) for answers in hot.values()}) > 1
+    assert InvertSettings(backend="self").temperature == 0
+    assert InvertSettings(backend="local").temperature == 0.9
+
+
+def invert_seeded(lm: LM, seed: int) -> list[str]:
+    settings = InvertSettings(backend="self", n=2, plausible=-9.0, temperature=5.0)
+    return [answer.text for row in invert(FACTS[:3], settings, seed=seed, lm=lm) for answer in row.answers]
+
+
+def test_a_fact_without_a_place_for_its_value_says_so(lm: LM) -> None:
+    fact = QA(question="Where was Mira Holt born?", answer="Mira Holt was born.", subject="Mira Holt")
+    row = rows(lm, [fact])[fact.id]
+    assert row.answers == ()
+    assert "value" in row.meta["not_inverted"]
+
+
+def test_from_the_command_line_and_again_for_more_facts(
+    meow: Callable[..., Any], lm: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lm.save(tmp_path / "model")
+    file, inverted = tmp_path / "facts.jsonl", tmp_path / "runs/x/inverted.jsonl"
+
+    def run(facts: list[QA]) -> Any:
+        file.write_text("".join(f.model_dump_json(include={"question", "answer", "subject"}) + "\n" for f in facts))
+        return meow("invert", "--forget", file, "--model_name_or_path", tmp_path / "model", "invert.backend=self",
+                    "model.template=qa", "invert.n=2", "invert.plausible=-9", "name=x", "--force")  # fmt: skip
+
+    done = run(FACTS[:2])
+    assert done.code == 0, done.err
+    first = read_records(inverted, InvertedFacts)
+    assert [row.id for row in first] == [fact.id for fact in FACTS[:2]]
+    assert all(len(row.answers) == 2 and row.key for row in first)
+    assert run([]).code == 2
+    done = run([*FACTS[:2], FACTS[3]])
+    assert done.code == 0, done.err
+    assert read_records(inverted, InvertedFacts)[:2] == first
+
+
+def test_the_model_must_be_named(meow: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "facts.jsonl"
+    file.write_text(FACTS[0].model_dump_json(include={"question", "answer"}) + "\n")
+    done = meow("invert", "--forget", file, "invert.backend=self", "name=x")
+    assert done.code == 2
+    assert "model.path" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_loaded_tiny_model_gives_the_same(lm: LM, tmp_path: Path) -> None:
+    lm.save(tmp_path / "model")
+    again = load(ModelSettings(path=str(tmp_path / "model"), template="qa"))
+    assert rows(again, FACTS[:3]) == rows(lm, FACTS[:3])
