@@ -10,12 +10,14 @@ from meow.config import MemoSettings, RunConfig
 from meow.errors import DataError
 from meow.lm import LM, RemoteLM
 from meow.plan import MEMO_STAGES
+from meow.processes import rank
 from meow.records import (
     InvertedFacts,
     MemoRecord,
+    Reply,
     write_records,
 )
-from meow.run import Run, append_rows, digest
+from meow.run import Run, append_rows, digest, keeping
 from meow.stages.common import done, inverted, part, texts
 from meow.stages.models import measurer, model_of, weights
 from meow.terminal import say
@@ -66,7 +68,15 @@ def measure(
                 advance(1)
                 yield row
 
-    return append_rows(path, MemoRecord, keys, produce)
+    if not isinstance(model, RemoteLM):
+        return append_rows(path, MemoRecord, keys, produce)
+    answers = path.with_name(f"{path.stem}.replies.jsonl")
+    with keeping(answers, Reply) as (there, keep):
+        model.remember(there, keep)
+        rows = append_rows(path, MemoRecord, keys, produce)
+    if rank() == 0:
+        answers.unlink(missing_ok=True)  # the rows say it all
+    return rows
 
 
 def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoRecord]:
