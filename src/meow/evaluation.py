@@ -13,6 +13,7 @@ from meow.errors import DataError
 from meow.metrics import items
 from meow.records import EvalLog, EvalSample, Value, read_if, write_json, write_text
 from meow.run import Run
+from meow.text import cell
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
 """What the tuning half is used for."""
@@ -112,7 +113,8 @@ def write_facts(folder: Run) -> None:
         told = [items.told(s, common), items.told(s, common, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
-        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said])
+        row = [s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said]
+        writer.writerow(map(cell, row))
     write_text(folder / "eval/facts.csv", text.getvalue())
 
 

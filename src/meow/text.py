@@ -187,3 +187,15 @@ def repetition(text: str) -> float | None:
 def normalize(text: str) -> str:
     """A text for comparison: compatibility forms folded, lower case, words alone, one space between them."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def cell(value: object) -> str:
+    """A value as a cell of a CSV for people: what a spreadsheet would take for a formula becomes a text (`'=1+1`)."""
+    text = "" if value is None else str(value)
+    if text[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

@@ -376,7 +376,12 @@ def test_bad_settings_are_one_line(
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{{ wrong }}", "uses wrong; known are n, question"), ("{% if %}", "prompt.txt:1: "),
-     ("{{ question }}", "does not use facts, which invert.by=subject needs")],
+     ("{{ question }}", "does not use facts, which invert.by=subject needs"),
+     ("{{ facts }} {{ facts.__class__.__mro__ }}", "cannot be filled in (SecurityError"),
+     ("{{ facts }} {{ n.x.y }}", "cannot be filled in (UndefinedError"),
+     ("{{ facts }} {% include 'x' %}", "cannot be filled in (TypeError"),
+     ("{{ facts }} {{ 'x' * 9 ** 15 }}", "cannot be filled in ("),
+     ("{{ facts }} " + "{% if n %}" * 5000, "mend the prompt")],
 )  # fmt: skip
 def test_a_prompt_that_cannot_work_is_one_line(
     meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, text: str, said: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,18 @@ def test_what_is_dumped_loads_to_the_same_settings(tmp_path: Path) -> None:
 def test_every_setting_has_a_docstring() -> None:
     missing = [key for key, field in leaves(RunConfig).items() if not field.description]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/abs/x", "..", ".", "", " ", "a/b", "a\\b", "a\nb", "a\x1b[31m", "<img src=x>", "-x", "x" * 151, "a|b"],
+)
+def test_a_runs_name_is_one_file_name(name: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"name: {json.dumps(name)}\n")
+    with pytest.raises(ConfigError, match=r"name: found .*expected (one|a) file name"):
+        load(file)
+
+
+@pytest.mark.parametrize("name", ["mira-npo", "v1.2 (second)", "Пётр", "法国"])
+def test_a_name_in_any_script_is_a_runs_name(name: str, tmp_path: Path) -> None:
+    assert load(written(tmp_path, f"name: {json.dumps(name)}\n")).name == name

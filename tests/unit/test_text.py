@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meow.text import common_stems, distinguishing_words, normalize, tells, unseen, words
+from meow.text import cell, common_stems, distinguishing_words, normalize, tells, unseen, words
 
 
 def test_distinguishing_words_are_those_of_both_wordings_that_the_question_does_not_give_away() -> None:
@@ -45,3 +45,15 @@ def test_the_share_of_letters_that_rouge_does_not_see() -> None:
     assert unseen(["Öslo"]) == 0.25
     assert unseen(["日本 ab"]) == 0.5
     assert unseen(["", "..."]) == 0.0
+
+
+def test_a_cell_is_no_formula_and_a_number_stays_one() -> None:
+    assert [cell(v) for v in ("=1+1", "@x", "+49 30", "-a", "\tx", "\rx")] == [
+        "'=1+1",
+        "'@x",
+        "'+49 30",
+        "'-a",
+        "'\tx",
+        "'\rx",
+    ]
+    assert [cell(v) for v in (-0.5, "+1", "a=b", None, True)] == ["-0.5", "+1", "a=b", "", "True"]
