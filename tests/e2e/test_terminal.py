@@ -44,7 +44,7 @@ def flags(command: str, *more: str) -> list[str]:
 
 def steps(folder: Path) -> list[int]:
     file = folder / "runs/run/log.jsonl"
-    return [json.loads(line)["step"] for line in file.read_text().splitlines()] if file.is_file() else []
+    return [json.loads(line)["step"] for line in file.read_text().split("\n")[:-1]] if file.is_file() else []
 
 
 def wait_for_training(process: subprocess.Popen[str] | subprocess.Popen[bytes], folder: Path, step: int) -> None:
