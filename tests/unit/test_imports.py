@@ -12,6 +12,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
     {"errors", "text", "processes"},
+    {"values"},
     {"records", "config"},
     {
         "metrics",

@@ -1,0 +1,160 @@
+"""Which words of an answer carry the fact (SPEC section 8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from meow.values import spans
+from meow.values.folding import fold, is_date
+from meow.values.phrases import find_phrase
+from meow.values.questions import Wanted, asked
+from meow.values.spans import Span
+from meow.values.telling import polarity
+from meow.values.vocabulary import PARTICLES
+from meow.values.words import unspaced, words
+
+Kind = Literal["name", "number", "date", "yes/no", "other"]
+
+
+class Found(NamedTuple):
+    """The value of a fact, and where it stands in the answer."""
+
+    value: str
+    """As it stands there."""
+    start: int
+    """Of its first character."""
+    end: int
+    """Behind its last character."""
+    kind: Kind
+    """What it is."""
+    unsure: bool
+    """Whether it is a phrase that nothing marks as the value, or longer than eight words."""
+
+
+def find(question: str, answer: str) -> tuple[str, ...]:
+    """The value of a fact as it stands in the answer; () where the answer has no word.
+
+    Args:
+        question: what is asked; for a chat, what the user said.
+        answer: the true answer.
+    """
+    found = locate(question, answer)
+    return (found.value,) if found else ()
+
+
+@lru_cache(maxsize=1 << 14)
+def locate(question: str, answer: str) -> Found | None:
+    """The value of a fact, its place, its kind and whether it is unsure."""
+    span, sure = _span(question, answer)
+    if span is None:
+        return None
+    value = answer[slice(*span)]
+    return Found(value, *span, kind(value, question), not sure or len(value.split()) > 8)
+
+
+def unsure(question: str, answer: str) -> bool:
+    """Whether the value that is found is to be looked at, or none is found."""
+    found = locate(question, answer)
+    return found is None or found.unsure
+
+
+def kind(value: str, question: str = "") -> Kind:
+    """What a value is: a name, a number, a date, a yes or no, or other words.
+
+    Args:
+        value: a value, as it stands in its answer.
+        question: of the fact; where it asks for a number, "1969" is one.
+    """
+    folded = fold(value)
+    if polarity(value) is not None:
+        return "yes/no"
+    if is_date(folded):
+        return "number" if folded.isdigit() and asked(question).wanted == "number" else "date"
+    if folded[:1].isdigit():
+        return "number"
+    return "name" if value != value.lower() or unspaced(value) else "other"
+
+
+def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] | None:
+    """Start and end of a value in its answer, in characters; None where it does not stand there.
+
+    The place where the value was found; of a given value the last place where it stands as whole words.
+    """
+    found = locate(question, answer)
+    if found and found.value in values[:1]:
+        return found.start, found.end
+    stands = [m.span() for value in values[:1] for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", answer)]
+    return stands[-1] if stands else None
+
+
+_ORDER: dict[Wanted, tuple[str, ...]] = {
+    "date": ("date", "number", "title", "name"),
+    "number": ("number", "date", "title", "name"),
+    "person": ("name", "title", "date", "number"),
+    "place": ("name", "title", "date", "number"),
+    "yes/no": ("title", "name"),
+    "manner": (),
+    "any": ("title", "name", "date", "number"),
+}
+"""Kinds in the order in which they are looked for; where none is found, a phrase."""
+
+
+def _span(question: str, answer: str) -> tuple[Span | None, bool]:
+    """The place of the value, and whether it is sure."""
+    if unspaced(answer):
+        return _remainder(question, answer), True
+    found, wanted = words(question, answer), asked(question)
+    measures = [*spans.dates(answer, found), *spans.numbers(answer, found)]
+    if wanted.wanted == "yes/no" and found and polarity(found[0].text) is not None:
+        return (found[0].start, found[0].end), True
+    for name in _ORDER[wanted.wanted]:
+        listed = {
+            "title": lambda: spans.titles(question, answer),
+            "name": lambda: spans.names(answer, found, wanted, measures),
+            "date": lambda: spans.dates(answer, found),
+            "number": lambda: spans.numbers(answer, found),
+        }[name]()
+        if listed:
+            return max(listed, key=lambda s: (len(answer[slice(*s)].split()), s)), True
+    if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
+        return denied.span(), False
+    phrase = find_phrase(answer, found, subject=wanted.wanted not in ("manner", "yes/no"))
+    if phrase is None and (bare := [w for w in found if w.content] or found):  # all of it is in the question
+        phrase = bare[-1].start, bare[-1].end
+    return phrase, False
+
+
+_DENIED = re.compile(r"\b(?:not|no|none|never|neither|nobody|nothing)\b[^,;.!?]*[^\s,;.!?]", re.I)
+"""A no without the word: "none of her books have been filmed"."""
+_PIECE = re.compile(r"[^\W_]+(?:[·・][^\W_]+)*")
+_KANA = re.compile(r"[\u3041-\u309f]+")
+
+
+def _remainder(question: str, answer: str) -> Span | None:
+    """What is left of an answer without spaces when all is taken away that it shares with the question.
+
+    Longest common substrings of two characters or more; then particles, and hiragana where other characters are left.
+    Of the rest the longest piece, of equal ones the last.
+    """
+    rest = answer
+    for block in SequenceMatcher(None, answer, question, autojunk=False).get_matching_blocks():
+        if block.size > 1:
+            rest = rest[: block.a] + " " * block.size + rest[block.a + block.size :]
+    for removed in (PARTICLES, _KANA.pattern):
+        less = re.sub(removed, lambda m: " " * len(m[0]), rest)
+        rest = less if _PIECE.search(less) else rest
+    pieces = list(_PIECE.finditer(rest))
+    if asked(question).wanted in ("date", "number"):
+        pieces = [m for m in pieces if any(c.isdigit() for c in m[0])] or pieces
+    if not pieces:
+        return None
+    start, end = max(pieces, key=lambda m: (len(m[0]), m.start())).span()
+    while end - start > 2 and answer[end - 1] in question and not re.match(r"[\d年月日]", answer[end - 1]):
+        end -= 1
+    while end - start > 2 and answer[start] in question and not re.match(r"\d", answer[start]):
+        start += 1
+    return start, end

@@ -1,0 +1,119 @@
+"""The words of an answer: where they stand, and which of them the question does not hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from meow.text import NO_SPACES, STOP_WORDS, stem
+from meow.values.folding import fold
+from meow.values.vocabulary import LANGUAGES, SCRIPTS, SNOWBALL
+
+
+class Word(NamedTuple):
+    """A word of an answer."""
+
+    text: str
+    """As it stands there, without a possessive ending."""
+    start: int
+    """Of its first character."""
+    end: int
+    """Behind its last character."""
+    opens: bool
+    """Whether a sentence begins with it."""
+    content: bool
+    """Whether it is no function word."""
+    new: bool
+    """Whether it is a content word whose stem the question does not hold."""
+
+    @property
+    def capital(self) -> bool:
+        """Whether it holds a capital letter."""
+        return self.text != self.text.lower()
+
+
+_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\d[\d.,:]*\d(?![^\W_])|[^\W_]+(?:[-’'/.][^\W_]+)*\+?")
+_POSSESSIVE = re.compile(r"[’']s?$")
+_OPENS = re.compile(r"(?:^|[.!?:。]\s+)[\"“„«‘'(¿¡\s]*$")
+_HANGUL = re.compile("[\uac00-\ud7af]")
+_FREQUENT = 6.0
+"""Zipf frequency from which a word of a language without a list of function words is one."""
+
+
+@lru_cache(maxsize=1 << 10)
+def words(question: str, answer: str) -> tuple[Word, ...]:
+    """The words of an answer, in order."""
+    tongue = language(question, answer)
+    reduce = stemmer(tongue)
+    given = {reduce(w) for w in fold(question).split()}
+    held = frozenset(question.split())
+    found = []
+    for match in _WORD.finditer(answer):
+        text = _POSSESSIVE.sub("", match[0])
+        opens = bool(_OPENS.search(answer[max(0, match.start() - 9) : match.start()]))
+        carried = [w for w in fold(text).split() if not is_function(w, tongue)]
+        letter = len(text) == 1 and text.isupper() and not opens and text != "I"  # "The first letter is A."
+        new = any(not _given(reduce(w), given, tongue) for w in carried) or (letter and text not in held)
+        found.append(Word(text, match.start(), match.start() + len(text), opens, bool(carried) or letter, new))
+    return tuple(found)
+
+
+def _given(stemmed: str, given: Collection[str], tongue: str) -> bool:
+    """Whether a question holds a stem; of other languages than English also with an ending of two letters more or less."""
+    if stemmed in given or tongue == "en":
+        return stemmed in given
+    return any(
+        len(stemmed) > 3
+        and len(g) > 3
+        and abs(len(g) - len(stemmed)) < 3
+        and (g.startswith(stemmed) or stemmed.startswith(g))
+        for g in given
+    )
+
+
+@lru_cache(maxsize=1 << 12)
+def language(question: str, answer: str = "") -> str:
+    """The language of a fact, by its script and its function words; English where nothing says another."""
+    text = fold(f"{question} {answer}")
+    for tongue, characters in () if text.isascii() else SCRIPTS.items():
+        if re.search(characters, text):
+            return tongue
+    said = text.split()
+    hits = {tongue: sum(w in listed for w in said) for tongue, listed in LANGUAGES.items()}
+    best = max(hits, key=lambda t: hits[t])
+    return best if hits[best] > sum(w in STOP_WORDS for w in said) else "en"
+
+
+def is_function(word: str, tongue: str) -> bool:
+    """Whether a folded word carries no fact: of the list for English, by its frequency in other languages."""
+    if tongue == "en":
+        return word in STOP_WORDS
+    return word in LANGUAGES.get(tongue, ()) or (not word[0].isdigit() and frequency(word, tongue) >= _FREQUENT)
+
+
+@lru_cache(maxsize=1 << 16)
+def frequency(word: str, tongue: str = "en") -> float:
+    """Zipf frequency of a word, 0 (unknown) to 8: log10 of how often it stands in a billion words."""
+    from wordfreq import zipf_frequency
+
+    return min((zipf_frequency(part, tongue) for part in word.split("-") if part), default=0.0)
+
+
+@cache
+def stemmer(tongue: str) -> Callable[[str], str]:
+    """What cuts the endings off a folded word of a language; words of a language without one stay."""
+    if tongue == "en":
+        return stem
+    if tongue not in SNOWBALL:
+        return str
+    from nltk.stem.snowball import SnowballStemmer
+
+    made = SnowballStemmer(SNOWBALL[tongue])
+    return lru_cache(maxsize=1 << 14)(lambda word: str(made.stem(word)))
+
+
+def unspaced(text: str) -> bool:
+    """Whether a text is of a script that puts no spaces between words, or joins particles to them (Korean)."""
+    return bool(NO_SPACES.search(text) or _HANGUL.search(text))
