@@ -107,9 +107,10 @@ class DataSettings(Settings):
 class InvertSettings(Settings):
     """How inverted facts are made."""
 
-    backend: Literal["rules", "local", "openai", "file"] = "rules"
-    """`rules`: swap names, places, dates and numbers offline; `local`: ask a chat model that is loaded here; `openai`:
-    ask an OpenAI-compatible server, which then sees the facts; `file`: read `path`."""
+    backend: Literal["donors", "local", "openai", "file"] = "donors"
+    """`donors`: put a value of the same kind from your own files in the value's place, offline; `local`: ask a chat
+    model that is loaded here; `openai`: ask an OpenAI-compatible server, which then sees the facts; `file`: read
+    `path`."""
     path: str | None = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
     gate: bool = True

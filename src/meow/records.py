@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from meow import values
 from meow.errors import DataError
 from meow.processes import rank
 
@@ -51,6 +52,9 @@ class Fact(Record):
     """May be empty: then the answer is a document."""
     answer: str = Field(min_length=1)
     """The true answer."""
+    values: tuple[str, ...] = ()
+    """Accepted forms of the value that the answer carries, the first as it stands there; empty: found in the answer
+    (SPEC section 8)."""
     messages: tuple[Message, ...] = ()
     """Instead of `question`: a chat. Only prompts.py reads it."""
     subject: str | None = None
@@ -66,6 +70,11 @@ class Fact(Record):
     def asked(self) -> str:
         """The question; of a chat, what the user said last. Empty: a document."""
         return self.question or next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The accepted forms of the value: given, else found; () where the answer has no word."""
+        return self.values or values.find(self.asked, self.answer)
 
     @model_validator(mode="before")
     @classmethod

@@ -355,7 +355,7 @@ def test_the_users_prompt_and_further_fields_are_sent(
     ("more", "said"),
     [
         (["invert.url=localhost:8000"], "invert.url: found 'localhost:8000', expected an address"),
-        (["invert.url=http://me:secret@localhost/v1", "invert.backend=rules"], "invert.url: holds a name, a key or a"),
+        (["invert.url=http://me:secret@localhost/v1", "invert.backend=donors"], "invert.url: holds a name, a key or a"),
         (["invert.url=null"], "invert.url: not set"),
         (["invert.model=null"], "invert.model: not set"),
         (["invert.prompt=/none.txt"], "invert.prompt: /none.txt cannot be read"),

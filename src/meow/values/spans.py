@@ -158,7 +158,11 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     for i, word in enumerate(words):
         if (found and word.start < found[-1][1]) or not fold(word.text)[:1].isdigit():
             continue
-        if not word.new or (low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’"))) or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i]):
+        if (
+            not word.new
+            or (low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")))
+            or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i])
+        ):
             continue
         last = max(j for j in range(i, min(len(words), i + 6)) if j == i or _one_number(answer, words, i, j))
         unit = last + 1
