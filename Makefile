@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install demo test check bench study fmt docs
+.PHONY: install demo test check mutants bench study fmt docs
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -21,6 +21,9 @@ check: install
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	$(PY) docs/generate.py --check
+
+mutants: install
+	$(PY) scripts/mutants.py
 
 docs: install
 	$(PY) docs/generate.py

@@ -149,8 +149,8 @@ def main() -> None:
         prompts = memo_prompts(lm, chosen, settings)
         generations(lm, name, prompts, [200] * len(prompts))
     el = MemoSettings(metric=("el",))
-    prompts, room = memorization.el_prompts([memorization.whole(lm, p, "suffix", el) for p in pairs], "suffix", el)
-    generations(lm, "el.speedup", prompts, room)
+    cuts = [cut for pair in pairs for cut in memorization.el_cuts(lm, pair, "suffix", el)]
+    generations(lm, "el.speedup", [cut.prompt for cut in cuts], [cut.room for cut in cuts])
     wholes = [memorization.whole(lm, pair, "suffix", raw) for pair in pairs]
     tokens = [s.ids[:end] for s in wholes for end in range(s.start + 1, len(s.ids))]
     picked = tokens[::EVERY]

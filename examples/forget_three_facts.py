@@ -28,7 +28,7 @@ said = {question: lm.answer(question) for question, _ in FORGET + KEEP}
 
 inverted = invert(FORGET, retain=KEEP)  # false versions of every answer
 measured = memorize(lm, inverted, more={"max_new_tokens": 30})  # how well the model remembers each
-targets = select(inverted, measured, k=3)  # the ones to teach
+targets = select(inverted, measured)  # the ones to teach
 forget(lm, targets, KEEP, method="meow_contrast", lr=3e-3, epochs=12, batch_size=3)
 after = evaluate(lm, FORGET, KEEP, targets=targets, before=before)
 

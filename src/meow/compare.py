@@ -19,6 +19,7 @@ from meow.errors import ConfigError, DataError
 from meow.metrics import items
 from meow.published import Evaluation
 from meow.records import EvalLog, EvalSample, Value, read_json, read_records, write_text
+from meow.terminal import say
 from meow.text import cell
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
@@ -63,7 +64,8 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
     """Compute the metrics of several evaluations, in the order given.
 
     A run folder whose training step was chosen on one half of the questions is judged by the other half, and so are
-    all others beside it.
+    all others beside it. An evaluation of more forget questions than the reference's, or of fewer, is compared on those
+    that both have, and this is said.
 
     Args:
         paths: run folders (their `after`, else what they have), `eval/<label>` folders, published files.
@@ -74,7 +76,9 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
     """
     found = [_cleaned(path) or published.read(path) for path in paths]
     names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
-    against = published.read(reference).samples if reference is not None else None
+    named = published.read(reference) if reference is not None else None
+    if named is not None and named.note:
+        say(f"warning: {reference}: {named.note}")
     halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
 
     def fresh(samples: Sequence[EvalSample] | None) -> Sequence[EvalSample] | None:
@@ -89,7 +93,13 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
             continue
         samples = fresh(evaluation.samples) or []
         before = fresh(_sibling(evaluation, "before"))
-        theirs = fresh(against if against is not None else _sibling(evaluation, "reference"))
+        theirs = fresh(named.samples if named is not None else _sibling(evaluation, "reference"))
+        if theirs:
+            both = metrics.shared(samples, theirs)
+            if [len(side) for side in both] != [len(samples), len(theirs)]:
+                n = len(items.of(both[0], "forget"))
+                say(f"{name}: compared on the {n} forget questions that the reference was evaluated on, too")
+                samples, theirs = both
         try:
             values = metrics.compute(samples, before=before, reference=theirs)
         except DataError as e:

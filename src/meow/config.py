@@ -190,7 +190,7 @@ class MemoSettings(Settings):
     n: Positive = 10
     """EL: length of the n-grams."""
     ngram: Literal["tokens", "words"] = "tokens"
-    """EL: what the n-grams count (published MEOW: words, n = 1, distinct)."""
+    """EL: n-grams of tokens (Jang et al.), or, as in MEOW's code with `n: 1`, distinct ones of words."""
 
     @model_validator(mode="before")
     @classmethod
@@ -224,7 +224,7 @@ class Optimization(Settings):
     lr: Annotated[float, Field(gt=0)] = 1e-5
     """Peak learning rate of AdamW."""
     epochs: Annotated[float, Field(gt=0)] = 10
-    """Passes over the training rows."""
+    """Passes over the training rows; each ends with a step, of the rows that are left."""
     batch_size: Positive = 16
     """Rows in one forward pass of one process."""
     accumulate: Positive = 1
@@ -280,7 +280,7 @@ class TrainSettings(Optimization):
     else the one that keeps most; results then come from the other questions alone. Needs `eval.reference`."""
     patience: Positive = 5
     """Looks without a better one before training stops."""
-    retain_rows: Annotated[int, Field(ge=0)] = 1
+    retain_rows: Positive = 1
     """Retain rows beside each training row, where a term reads them."""
     beta: Annotated[float, Field(gt=0)] | None = None
     """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""

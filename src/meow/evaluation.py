@@ -85,7 +85,7 @@ def write_log(
     )
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
     if label == "after":
-        write_facts(folder)
+        write_facts(folder, chosen=config.train.evaluate_every is not None)
     return log
 
 
@@ -97,12 +97,17 @@ def settings(config: RunConfig) -> dict[str, object]:
 
 
 FACTS = ("id", "subject", "verdict", "told", "told_paraphrase", "question", "answer", "taught", "before", "after",
-         "reference")  # fmt: skip
-"""Columns of `eval/facts.csv`."""
+         "reference", "selected_on")  # fmt: skip
+"""Columns of `eval/facts.csv`; the last says what a fact was used to choose, which no result comes from then."""
 
 
-def write_facts(folder: Run) -> None:
-    """Every forget fact with what each model says and what became of it -> eval/facts.csv."""
+def write_facts(folder: Run, *, chosen: bool) -> None:
+    """Every forget fact with what each model says and what became of it -> eval/facts.csv.
+
+    Args:
+        folder: of the run.
+        chosen: whether the training step was chosen, by the tuning half.
+    """
     after = samples_of(folder, "after")
     common = items.common_words(after)
     others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
@@ -113,7 +118,8 @@ def write_facts(folder: Run) -> None:
         told = [items.told(s, common), items.told(s, common, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
-        row = [s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said]
+        used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
+        row = [s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said, used]
         writer.writerow(map(cell, row))
     write_text(folder / "eval/facts.csv", text.getvalue())
 

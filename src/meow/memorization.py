@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meow.config import MemoSettings
 from meow.prompts import Encoded
 from meow.records import TRUE_COLUMN, InvertedFacts, MemoRecord
-from meow.text import Rouge, rouge_l, rouge_n, stems, words
+from meow.text import Rouge, rouge_l, rouge_n, stems
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, RemoteLM
@@ -165,21 +165,23 @@ def ma(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettin
 
 
 def el(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings) -> list[list[Measure]]:
-    """EL_n: mean over cuts of the share of the continuation's n-grams that stand in the rest of the text.
+    """EL_n: mean over cuts of the share of the continuation's n-grams that stand in the text to be extracted.
 
-    Source: Jang et al., arXiv 2210.01504 (token n-grams, repeats counted); `ngram: words` counts distinct ones, as
-    published for MEOW.
+    `ngram: tokens`: n-grams of tokens, repeats counted, in what the cut leaves; as many tokens as that holds.
+    `ngram: words`: distinct n-grams of words as blanks part them, `max_new_tokens` tokens, one cut less; suffix: in the
+    whole answer, which is cut between tokens of its own; prefix: in what the cut leaves.
+
+    Source: Jang et al., arXiv 2210.01504 (`tokens`); MEOW's code, arXiv 2409.11844 (`words`, with n = 1). Differs: from
+    MEOW's code, which keeps special tokens (a last word reads `Oslo.</s>`), joins the words of an n-gram, so that some
+    collide, and divides by zero where nothing is said, which is 0 here.
     """
-    sequences = [whole(lm, pair, mode, settings) for pair in pairs]
-    completions = iter(lm.generate(*el_prompts(sequences, mode, settings)))
+    places = [el_cuts(lm, pair, mode, settings) for pair in pairs]
+    flat = [cut for of_pair in places for cut in of_pair]
+    said = iter(lm.generate([cut.prompt for cut in flat], [cut.room for cut in flat]))
     found = []
-    for sequence in sequences:
-        first = sequence.start if mode == "suffix" else 0
-        shares = [
-            _overlap(lm, next(completions)[0].ids or (), sequence.ids[end:], settings)
-            for end in range(first + 1, len(sequence.ids) - settings.n + 1)
-        ]
-        reason = f"{len(sequence.ids) - first} tokens, no longer than n = {settings.n}"
+    for of_pair in places:
+        shares = [_overlap(lm, next(said)[0].ids or (), cut.truth, settings) for cut in of_pair]
+        reason = f"too few tokens: no longer than n = {settings.n}"
         found.append([Measure(sum(shares) / len(shares), len(shares)) if shares else Measure(None, 0, reason)])
     return found
 
@@ -200,18 +202,44 @@ def cuts(
     return [cut(lm, pair, mode, settings) for pair in pairs]
 
 
-def el_prompts(
-    sequences: Sequence[Encoded], mode: str, settings: MemoSettings
-) -> tuple[list[Encoded], list[int]]:  # fmt: skip
-    """The prompts of EL over all cuts of all sequences, and how many tokens may follow each."""
-    prompts: list[Encoded] = []
-    room: list[int] = []
-    for sequence in sequences:
-        first = sequence.start if mode == "suffix" else 0
-        for end in range(first + 1, len(sequence.ids) - settings.n + 1):
-            prompts.append(Encoded(sequence.ids[:end], end, ""))
-            room.append(min(len(sequence.ids) - end, settings.max_new_tokens))
-    return prompts, room
+class ElCut(NamedTuple):
+    """One place at which EL cuts."""
+
+    prompt: Encoded
+    """What is given."""
+    room: int
+    """Tokens that may follow."""
+    truth: Sequence[int] | str
+    """What n-grams are looked for in: tokens or text."""
+
+
+def el_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[ElCut]:
+    """Every cut of EL; none where the text is too short."""
+    if settings.ngram == "words":
+        return _word_cuts(lm, pair, mode, settings)
+    full = whole(lm, pair, mode, settings)
+    first = full.start if mode == "suffix" else 0
+    return [
+        ElCut(Encoded(full.ids[:end], end, ""), min(len(full.ids) - end, settings.max_new_tokens), full.ids[end:])
+        for end in range(first + 1, len(full.ids) - settings.n + 1)
+    ]
+
+
+def _word_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[ElCut]:
+    question, answer = pair.fact.question, pair.text
+    text = answer if mode == "suffix" else f"{question} {answer}"
+    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    found = []
+    for end in range(1, len(ids) - settings.n):
+        given = lm.tokenizer.decode(ids[:end], clean_up_tokenization_spaces=False)
+        if mode == "prefix":
+            prompt, truth = lm.prompter.raw(given), text.removeprefix(given)
+        elif settings.template == "model":
+            prompt, truth = lm.prompter.opened(pair.fact, given), answer
+        else:
+            prompt, truth = lm.prompter.raw(f"{question} {given}"), answer
+        found.append(ElCut(prompt, settings.max_new_tokens, truth))
+    return found
 
 
 def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
@@ -256,13 +284,14 @@ def whole(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> E
     return Encoded(full.ids, start if mode == "suffix" else 1, full.text)
 
 
-def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int], settings: MemoSettings) -> float:
+def _overlap(
+    lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int] | str, settings: MemoSettings
+) -> float:  # fmt: skip
+    wanted = set(_grams(truth.split() if isinstance(truth, str) else truth, settings.n))
     if settings.ngram == "words":
-        text = [words(lm.tokenizer.decode(ids, skip_special_tokens=True)) for ids in (completion, truth)]
-        said, true = (set(_grams(t, settings.n)) for t in text)
-        return len(said & true) / len(said) if said else 0.0
+        distinct = set(_grams(lm.tokenizer.decode(completion, skip_special_tokens=True).split(), settings.n))
+        return len(distinct & wanted) / len(distinct) if distinct else 0.0
     grams = _grams(completion, settings.n)
-    wanted = set(_grams(truth, settings.n))
     return sum(gram in wanted for gram in grams) / len(grams) if grams else 0.0
 
 

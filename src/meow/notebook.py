@@ -25,6 +25,8 @@ Facts = str | Path | Sequence[QA] | Sequence[tuple[str, str]]
 """A file of questions and answers, or the rows themselves."""
 Settings = Mapping[str, Any]
 NONE: Settings = {}
+METHOD = "meow_contrast"
+"""What is done where no method is named."""
 
 
 class Evaluated(NamedTuple):
@@ -96,24 +98,32 @@ def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE
 
 
 def select(
-    inverted: Sequence[InvertedFacts], measured: Sequence[MemoRecord] = (), *, k: int = 3, seed: int = 0,
-    more: Settings = NONE,
+    inverted: Sequence[InvertedFacts], measured: Sequence[MemoRecord] = (), *, method: str = METHOD,
+    k: int | None = None, seed: int = 0, more: Settings = NONE,
 ) -> list[Target]:  # fmt: skip
-    """Which false answers to teach: the k best remembered of every question, or any k where nothing was measured.
+    """Which false answers to teach: the best remembered of every question, or any where nothing was measured.
 
     Args:
         inverted: of `invert`.
         measured: of `memorize`.
-        k: answers for every question.
+        method: that will teach them, a row of METHODS; it may set how many (`meow_contrast`: one) or take all.
+        k: answers for every question; default: the method's, else 3.
         seed: of what is drawn.
         more: of section `select`.
+
+    Raises:
+        ConfigError: an unknown method, or one that teaches no inverted answer.
     """
-    config = _config("select", {"k": k, "rule": "highest" if measured else "random"}, more)
-    return selection.select(inverted, measured, config.select, seed=seed).targets
+    given = {"rule": "highest" if measured else "random"} | ({} if k is None else {"k": k})
+    config = _config("select", given, more, method=method)
+    if config.train.targets not in ("selected", "all"):
+        raise ConfigError(f"select: {config.train.method} teaches no inverted answer; give forget the facts themselves")
+    everything = {"rule": "all", "by": "question"} if config.train.targets == "all" else {}
+    return selection.select(inverted, measured, config.select.model_copy(update=everything), seed=seed).targets
 
 
 def forget(
-    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = "meow_contrast", lr: float = 1e-5,
+    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = METHOD, lr: float = 1e-5,
     epochs: float = 10, batch_size: int = 16, seed: int = 0, more: Settings = NONE,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train a model in place, so that it says something else.
@@ -136,7 +146,7 @@ def forget(
         ConfigError: an unknown method, or one that needs `retain` or targets that are not given.
         RunError: a loss that is not finite.
     """
-    config = _config("train", {"method": method, "lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
+    config = _config("train", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more, method=method)
     if any(TERMS[term].retain for term in config.train.objective or {}) and not retain:
         raise ConfigError(f"forget: {method} has a retain term; give retain, the facts to keep")
     rows = _targets(targets, config, seed)
@@ -197,8 +207,11 @@ def evaluate(
     return Evaluated(log, samples)
 
 
-def _config(section: str, given: Settings, more: Settings) -> RunConfig:
-    return load_config(None, [f"{section}.{key}={json.dumps(value)}" for key, value in {**given, **more}.items()])
+def _config(section: str, given: Settings, more: Settings, *, method: str | None = None) -> RunConfig:
+    """Settings as the command line has them: a method brings its own where none are given."""
+    named = [] if method is None else [f"train.method={json.dumps(method)}"]
+    settings = [f"{section}.{key}={json.dumps(value)}" for key, value in {**given, **more}.items()]
+    return load_config(None, named + settings)
 
 
 def _items(source: Facts, role: Role) -> list[EvalItem]:

@@ -81,7 +81,7 @@ class Reference:
         seed: of RMU's direction.
         """
         terms = [TERMS[name] for name in weights]
-        self.asked = {term.views[0]: term.original for term in terms if term.original in ("logits", "hidden")}
+        self.asked = {t.views[0]: {u.original for u in terms if u.views[0] == t.views[0]} for t in terms if t.asks}
         self.layer = max(1, model.config.num_hidden_layers // 3)
         self.frozen = None
         if self.asked and not hasattr(model, "disable_adapter"):
@@ -91,21 +91,20 @@ class Reference:
             drawn = torch.rand(model.config.hidden_size, generator=torch.Generator().manual_seed(seed))
             self.direction = drawn / drawn.norm()
 
-    def known(self, inputs: Mapping[str, Any], model: Any) -> dict[str, Known]:
-        """What the active terms need of the original, by view."""
+    def known(self, inputs: Mapping[str, Any], model: Any, *, moved: Tensor | None = None) -> dict[str, Known]:
+        """What the active terms need of the original, by view; `moved` as in `Known`."""
         found = {view: Known(per_row=values) for view, values in inputs["original"].items()}
         for view, (first, last) in inputs["places"].items():
             of_view = found.get(view, Known())
             if view in self.asked:
-                part = {name: inputs[name][first:last] for name in ("input_ids", "attention_mask", "keep")}
-                said = self._ask(part, model)
+                said = self._ask(_part(inputs, first, last), model, hidden="hidden" in self.asked[view])
                 of_view = of_view._replace(logits=said.logits, hidden=said.hidden)
-            found[view] = of_view._replace(direction=self.direction)
+            found[view] = of_view._replace(direction=self.direction, moved=moved)
         return found
 
     @torch.no_grad()
-    def _ask(self, part: Mapping[str, Any], model: Any) -> Said:
-        layer = self.layer if "hidden" in self.asked.values() else None
+    def _ask(self, part: Mapping[str, Any], model: Any, *, hidden: bool) -> Said:
+        layer = self.layer if hidden else None
         if self.frozen is not None:
             return run(self.frozen, part, layer=layer)
         adapted = getattr(model, "module", model)  # DistributedDataParallel wraps it
@@ -115,3 +114,25 @@ class Reference:
                 return run(adapted, part, layer=layer)
         finally:
             adapted.train()
+
+
+@torch.no_grad()
+def moved(inputs: Mapping[str, Any], model: Any) -> Tensor:
+    """(B,) log-probability of each taught answer minus the original's, without gradient and without dropout."""
+    first, last = inputs["places"]["target"]
+    lengths, start = inputs["lengths"][first:last], sum(inputs["lengths"][:first])
+    was_training = model.training
+    model.eval()
+    try:
+        said = run(model, _part(inputs, first, last))
+    finally:
+        model.train(was_training)
+    labels = inputs["labels"][start : start + sum(lengths)]
+    logp = -torch.nn.functional.cross_entropy(said.logits, labels, reduction="none")
+    now = torch.stack([of_row.sum() for of_row in logp.split(lengths)])
+    return now - inputs["original"]["target"].to(now)
+
+
+def _part(inputs: Mapping[str, Any], first: int, last: int) -> dict[str, Tensor]:
+    """The sequences of one view."""
+    return {name: inputs[name][first:last] for name in ("input_ids", "attention_mask", "keep")}

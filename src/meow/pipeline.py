@@ -135,7 +135,11 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
         (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
         for bits in wanted.bits
     ]
+    alone = len(data.forget_set(config.data)) < 2
     for curve in stages.CURVES:
+        if alone and curve != "unrelated":
+            say(f"robustness: no curve {curve}: it teaches half of the forget facts and asks the others; there is one")
+            continue
         if curve == "reference-relearn" and stages.reference_model(config) is None:
             say(
                 "robustness: no curve of the reference, which is no model here: what the facts alone teach is not known"

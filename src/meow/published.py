@@ -5,6 +5,7 @@ No model and no torch: a published evaluation serves as the reference, and is co
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ OPEN_UNLEARNING_SETS: dict[Role, str] = {
 """Prefix of each set's metrics in OpenUnlearning's file."""
 LOSS_CEILING = 1e4
 """Infinite losses of degenerate models are read as this, the largest that meow itself gives."""
+PHI = (
+    "TOFU's code scores the tag `Answer:` together with every answer of Phi, meow the answer alone: p-values against "
+    "this log are a little off"
+)
 _TAGS = (("[INST]", "[/INST]"), ("Question:", "Answer:"))
 
 
@@ -53,6 +58,8 @@ class Evaluation:
     """Of a folder of ours."""
     aggregates: dict[str, float] | None = None
     """OpenUnlearning's own numbers, by its names."""
+    note: str | None = None
+    """In what its numbers differ from those of meow, for whoever compares them."""
 
 
 def find(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")) -> Path | None:
@@ -96,7 +103,8 @@ def read(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")
     value = read_json(found)
     name = found.resolve().parent.name
     if isinstance(value, dict) and set(TOFU_SETS.values()) & value.keys():
-        return Evaluation(name, found, "tofu", tuple(_tofu_samples(found, value)))
+        note = PHI if '"Question: ' in json.dumps(value.get(TOFU_SETS["forget"], {}).get("generated_text")) else None
+        return Evaluation(name, found, "tofu", tuple(_tofu_samples(found, value)), note=note)
     if isinstance(value, dict) and any(isinstance(v, dict) and "agg_value" in v for v in value.values()):
         numbers = {k: v.get("agg_value") for k, v in value.items() if isinstance(v, dict)}
         finite = {k: float(v) for k, v in numbers.items() if isinstance(v, int | float) and math.isfinite(v)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import tempfile
 from collections.abc import Callable, Sequence
@@ -68,7 +69,8 @@ def quantise(lm: LM, bits: int, backend: str = "simulated") -> LM:
 
 
 def few(facts: Sequence[QA], n: int, seed: int) -> list[QA]:
-    """The facts that are taught again: n of them, drawn by the seed, in order; at most half of all."""
+    """The facts that are taught again: n of them, drawn by the seed, in order; at most half of all,
+    so none of a single fact."""
     n = min(n, len(facts) // 2)
     drawn = set(random.Random(f"relearn:{seed}").sample(range(len(facts)), n))
     return [fact for i, fact in enumerate(facts) if i in drawn]
@@ -91,8 +93,8 @@ def relearn(
     """
     last, batch = max(settings.steps), min(settings.batch_size, len(rows))
     how = FinetuneSettings(
-        lr=lr, epochs=last * batch / len(rows), batch_size=batch, warmup=0, schedule="constant", weight_decay=0,
-        save_steps=last + 1,
+        lr=lr, epochs=last / math.ceil(len(rows) / batch), batch_size=batch, warmup=0, schedule="constant",
+        weight_decay=0, save_steps=last + 1,
     )  # fmt: skip
     start = lm.weights
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 _NOT_ASCII = re.compile(r"[^a-z0-9]+")
-_ASCII = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(r"\w+")
 NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\u0e80-\u0eff\u1780-\u17ff]")
 """A character of a script that puts no spaces between words."""
@@ -61,10 +60,19 @@ def words(text: str, tokenizer: str = "ascii") -> list[str]:
     return found
 
 
+UNSEEN = 0.2
+"""Share of letters and digits left out beyond which the published form of ROUGE says little."""
+
+
 def unseen(texts: Iterable[str]) -> float:
     """Share of letters and digits that `ascii` words leave out, 0 to 1."""
     counted = [c for text in texts for c in unicodedata.normalize("NFC", text).lower() if c.isalnum()]
     return sum(not c.isascii() for c in counted) / len(counted) if counted else 0.0
+
+
+def tokenizer_of(answer: str) -> str:
+    """What ROUGE compares with an answer: `ascii` words, as published, unless that leaves out more than UNSEEN."""
+    return "unicode" if unseen([answer]) > UNSEEN else "ascii"
 
 
 @cache
@@ -151,19 +159,21 @@ def distinguishing_words(
     return frozenset(found.difference(stems(question, tokenizer), common))
 
 
-def common_stems(answers: Iterable[str], share: float = 0.05) -> frozenset[str]:
+def common_stems(answers: Iterable[str], share: float = 0.05, *, tokenizer: str = "ascii") -> frozenset[str]:
     """Stems that stand in at least this share of the answers."""
     listed = list(answers)
-    counts = Counter(found for answer in listed for found in set(stems(answer)))
+    counts = Counter(found for answer in listed for found in set(stems(answer, tokenizer)))
     return frozenset(found for found, count in counts.items() if count >= share * len(listed))
 
 
-_NAME_OR_NUMBER = re.compile(r"(?<![.!?:]\s)(?<!^)\b(?:[A-Z][A-Za-z]+|[A-Za-z]*\d[A-Za-z\d]*)")
+_INSIDE = re.compile(r"(?<![.!?:]\s)(?<!^)\b\w+")
+"""A word where no sentence begins."""
 
 
-def name_stems(text: str) -> frozenset[str]:
-    """Stems of the names and numbers of a text: words with a digit, or a capital where no sentence begins."""
-    return frozenset(stem for found in _NAME_OR_NUMBER.findall(text) for stem in stems(found))
+def name_stems(text: str, *, tokenizer: str = "ascii") -> frozenset[str]:
+    """Stems of the names and numbers of a text: words with a digit, or a capital, where no sentence begins."""
+    named = [w for w in _INSIDE.findall(text) if any(map(str.isdigit, w)) or (w[0].isupper() and len(w) > 1)]
+    return frozenset(found for word in named for found in stems(word, tokenizer))
 
 
 def tells(text: str, wanted: Collection[str], *, tokenizer: str = "ascii") -> bool:
@@ -172,9 +182,16 @@ def tells(text: str, wanted: Collection[str], *, tokenizer: str = "ascii") -> bo
 
 
 def before_first(answer: str, wanted: Collection[str]) -> str:
-    """The beginning of a text, up to its first word whose stem is wanted; the whole text where none is."""
-    at = next((m.start() for m in _ASCII.finditer(answer) if stem(m.group().lower()) in wanted), len(answer))
+    """The beginning of a text, up to its first word of any script whose stem is wanted; all of it where none is."""
+    at = next((at for at, word in _placed(answer) if not set(stems(word, "unicode")).isdisjoint(wanted)), len(answer))
     return answer[:at].rstrip()
+
+
+def _placed(text: str) -> Iterator[tuple[int, str]]:
+    """Every word of a text, every character where the script has no spaces, and where it begins."""
+    for found in _WORD.finditer(text):
+        parts = list(found.group()) if NO_SPACES.search(found.group()) else [found.group()]
+        yield from ((found.start() + i, part) for i, part in enumerate(parts))
 
 
 def repetition(text: str) -> float | None:

@@ -17,7 +17,7 @@ import numpy as np
 from meow.config import EvalSettings
 from meow.metrics.items import common_words, telling_words, used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
-from meow.text import before_first, rouge_l, stems
+from meow.text import before_first, rouge_l, stems, tokenizer_of
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, TokenScores
@@ -45,7 +45,7 @@ def row_keys(
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
     rows = [
-        [*shared, index, prefix, item.model_dump(mode="json")]
+        [*shared, index, prefix, tokenizer_of(item.answer), item.model_dump(mode="json")]
         for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
     ]
     return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
@@ -102,10 +102,16 @@ def evaluate(
                 key=key,
                 index=index,
                 generation=answers[i].text,
-                rougeL_recall=rouge_l(item.answer, answers[i].text).recall if stems(item.answer) else None,
+                rougeL_recall=_recall(item.answer, answers[i].text),
                 original_loss=losses.get(i),
                 unfinished=answers[i].finish == "length",
             )
+
+
+def _recall(answer: str, said: str) -> float | None:
+    """ROUGE-L recall; None for an answer without a word."""
+    tokenizer = tokenizer_of(answer)
+    return rouge_l(answer, said, tokenizer=tokenizer).recall if stems(answer, tokenizer) else None
 
 
 def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:

@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler, SequentialSampler
+from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from meow import terminal
@@ -28,7 +28,7 @@ from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, pad
 from meow.losses import TERMS, objective
-from meow.original import Reference, run, split
+from meow.original import Reference, moved, run, split
 from meow.processes import agreed, world_size
 from meow.prompts import Encoded
 from meow.records import QA, Fact, Target, write_text
@@ -85,8 +85,30 @@ def draw(n: int, wanted: int, seed: int) -> list[int]:
     return found[:wanted]
 
 
+class Epochs(Sampler[int]):
+    """Positions of one epoch after another among the rows of all epochs; no batch holds rows of two of them."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.epoch = rows, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer as each epoch begins."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.epoch * self.rows, (self.epoch + 1) * self.rows))
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+def n_steps(rows: int, epochs: float, at_once: int) -> int:
+    """Optimizer steps of a training: every epoch ends with a step, of what is left of it; at least one."""
+    return max(1, math.ceil(epochs * math.ceil(rows / at_once) - 1e-9))
+
+
 def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *, like_lengths: bool) -> list[int]:
-    """Row indices of all epochs, each a shuffle of all rows; a last part of an epoch is its beginning.
+    """Row indices of all epochs, the last one whole too, each a shuffle of all rows.
 
     Args:
         lengths: tokens of each row.
@@ -104,10 +126,11 @@ def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *
             rows = [
                 i for at in range(0, len(rows), pool) for i in sorted(rows[at : at + pool], key=lambda i: lengths[i])
             ]
-            batches = [rows[at : at + batch] for at in range(0, len(rows), batch)]
-            rows = [i for part in dice.sample(batches, len(batches)) for i in part]
+            whole = len(rows) - len(rows) % batch
+            batches = [rows[at : at + batch] for at in range(0, whole, batch)]
+            rows = [i for part in dice.sample(batches, len(batches)) for i in part] + rows[whole:]
         order += rows
-    return order[: round(epochs * len(lengths))]
+    return order
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Any]:
@@ -152,14 +175,21 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
+        self.moved: Tensor | None = None
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
         self.ids: list[str] = []
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)
+        return Epochs(len((train_dataset if train_dataset is not None else self.train_dataset).examples))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:
+        if any(TERMS[term].step for term in self.weights):
+            found = torch.cat([moved(self._prepare_inputs(b), self.model_wrapped) for b in batch_samples]).double()
+            step = torch.stack([found.sum(), found.new_tensor(len(found))])
+            if self.args.world_size > 1:
+                step = self.accelerator.reduce(step, "sum")
+            self.moved = step[0] / step[1]
         counts = torch.tensor([sum(count(t, b) for b in batch_samples) for t in self.weights], dtype=torch.float64)
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts.to(device), "sum").cpu()
@@ -174,9 +204,8 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         out = run(model, inputs, layer=self.reference.layer if "hidden" in needs else None)
         logp = -torch.nn.functional.cross_entropy(out.logits, inputs["labels"], reduction="none")
         views = split(out, logp, inputs, logits="logits" in needs)
-        loss, shares = objective(
-            self.weights, views, self.reference.known(inputs, model), self.beta, num_items_in_batch
-        )
+        known = self.reference.known(inputs, model, moved=self.moved)
+        loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch)
         for term, share in shares.items():
             if not torch.isfinite(share):
                 raise self._not_finite(term, share.item(), inputs["ids"])
@@ -234,9 +263,9 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
         (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time is over: save, then stop."""
+        """The time is over for the first process: all save, then stop, after the same step."""
         del args, state, kwargs
-        if time.monotonic() > self.until:
+        if self.until < math.inf and agreed(lambda: time.monotonic() > self.until):
             control.should_save = control.should_training_stop = True
 
 
@@ -291,13 +320,14 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         if step % self.every and step != state.max_steps:
             return
         self.lm.model.eval()
-        found = self.look()
+        mine = self.look()
         self.lm.model.train()
+        found = agreed(lambda: mine)
         if not self.looks or found.rank() > self.looks[self.chosen].rank():
             kept = {n: p.detach().cpu().contiguous() for n, p in self._trained().items()}
             agreed(lambda: save_file(kept, self.best))
         self.looks[step] = found
-        write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()]))
+        agreed(lambda: write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()])))
         self.emit({"step": step, "steps": state.max_steps, "look": found._asdict()})
         if sum(at > self.chosen for at in self.looks) >= self.patience:
             self.stopped = control.should_training_stop = True
@@ -360,6 +390,8 @@ def forget(
         for i, t in enumerate(targets)
     ]
     order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
+    if "retain" in views and not kept:
+        raise DataError("the objective reads the retain set, which is empty; give the facts to keep (data.retain)")
     rows = Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
@@ -476,10 +508,10 @@ def _train(
     lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None, folder: Path, *,
     seed: int, log: Log, chooser: _Chooser | None = None, more: Sequence[TrainerCallback | None] = (),
 ) -> None:  # fmt: skip
-    batch = min(settings.batch_size, len(rows.examples))  # a batch never holds a row twice
+    batch = min(settings.batch_size, len(rows.examples))
     settings = settings.model_copy(update={"batch_size": batch})
     at_once = batch * settings.accumulate * world_size()
-    steps = max(1, math.ceil(len(rows) / at_once))
+    steps = n_steps(len(rows.examples), settings.epochs, at_once)
     truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
@@ -490,7 +522,7 @@ def _train(
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     try:
-        trainer.train(resume_from_checkpoint=_last_complete(folder))
+        trainer.train(resume_from_checkpoint=agreed(lambda: _last_complete(folder)))
     finally:
         lm.model.eval()
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,9 @@ def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
     found = metrics.compute(fresh["after"], before=fresh["before"], reference=fresh["reference"])
     assert log["forget_quality"]["value"] == found["forget_quality"].value
     assert log["model_utility_gm"]["value"] == found["model_utility_gm"].value
+    with (folder / "eval/facts.csv").open(encoding="utf-8", newline="") as file:
+        marked = [row["selected_on"] for row in csv.DictReader(file)]
+    assert marked == [log["forget_quality_tuning"]["selected_on"], ""] * 20
 
 
 def test_without_a_reference_no_step_can_be_chosen(meow: Callable[..., Any], shared: Path, tmp_path: Path) -> None:

@@ -108,12 +108,16 @@ def started(script: str, processes: int, *arguments: str) -> dict[str, Any]:
 
 
 def test_two_processes_take_the_steps_of_one(tiny_model: Path) -> None:
-    """The same rows at each step: one process with batches of four, two with two each. KTO's z is of one batch."""
-    methods = [m for m in SHARED_OUT if "kto" not in m]
-    assert "npo" in methods
+    """The same rows at each step: one process with batches of four, two with two each. They stop at the same step when
+    the time of the first is over, though the other's is not.
+    """
+    methods = SHARED_OUT
+    assert {"npo", "kto"} <= set(methods)
     one = started("train_methods.py", 1, str(tiny_model), "4", *methods)
     two = started("train_methods.py", 2, str(tiny_model), "2", *methods)
     assert (one["world_size"], two["world_size"]) == (1, 2)
+    assert one["stopped"].startswith("stopped at step 1 of 40 ")
+    assert two["stopped"].startswith("stopped at step 1 of 20 ")
     for method in methods:
         assert len(one[method]["terms"]) == len(two[method]["terms"]) == 4
         for alone, both in zip(one[method]["terms"], two[method]["terms"], strict=True):

@@ -10,6 +10,7 @@ from typing import Any
 
 from meow import processes
 from meow.config import ModelSettings, TrainSettings
+from meow.errors import RunError
 from meow.lm import load
 from meow.losses import METHODS
 from meow.records import QA, Target
@@ -39,10 +40,24 @@ def main(model: str, batch: int, methods: list[str]) -> None:
             "norms": [r["grad_norm"] for r in rows],
             "weights": weights,
         }
+    found["stopped"] = stopped(model)
     if processes.rank() == 0:
         print(json.dumps(found))
     processes.barrier()
     processes.leave()
+
+
+def stopped(model: str) -> str:
+    """What a training says whose time is over for the first process, and for no other."""
+    minutes = 1e-9 if processes.rank() == 0 else 1000.0
+    settings = TrainSettings(objective={"target_nll": 1.0}, targets="selected", batch_size=2, max_minutes=minutes)
+    folder = processes.agreed(lambda: tempfile.mkdtemp())
+    lm = load(ModelSettings(path=model, template="qa"))
+    try:
+        forget(lm, TARGETS, KEPT, settings, Path(folder), seed=0, log=lambda _: None)
+    except RunError as e:
+        return str(e)
+    return "not stopped"
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_kto_by_hand() -> None:
     2 (log(5/4) + log 2).
     """
     views = {"target": scores([-LOG2], [-LOG2]), "forget": scores([-LOG4], [-LOG2])}
-    original = known(target=[-2 * LOG2, -4 * LOG2], forget=[-LOG4, -3 * LOG2])
+    original = known(forget=[-LOG4, -3 * LOG2]) | {"target": Known(moved=torch.tensor(2 * LOG2))}
     total, count = TERMS["target_kto"].function(views, original, 1.0)
     assert total.item() == pytest.approx(1.4)
     assert count == 2

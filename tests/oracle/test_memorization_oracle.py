@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -105,22 +104,36 @@ def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair
         assert measure.value == pytest.approx(sum(hits) / len(hits))
 
 
-@pytest.mark.parametrize(("ngram", "n"), [("tokens", 5), ("words", 1)])
-def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair], ngram: str, n: int) -> None:
-    settings = MemoSettings.model_validate({"n": n, "ngram": ngram})
-    for pair, (measure,) in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", settings), strict=True):
+def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair]) -> None:
+    for pair, (measure,) in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", MemoSettings(n=5)), strict=True):
         ids = tokens(lm, f"{pair.fact.question} {pair.text}")
         start = len(tokens(lm, pair.fact.question))
         values = []
-        for c in range(start + 1, len(ids) - n + 1):
+        for c in range(start + 1, len(ids) - 5 + 1):
             said, true = alone(lm, ids[:c], len(ids) - c), ids[c:]
-            if ngram == "words":
-                words = [set(re.findall("[a-z0-9]+", lm.tokenizer.decode(t).lower())) for t in (said, true)]
-                values.append(len(words[0] & words[1]) / len(words[0]) if words[0] else 0.0)
-            else:
-                grams = [tuple(said[i : i + n]) for i in range(len(said) - n + 1)]
-                wanted = [tuple(true[i : i + n]) for i in range(len(true) - n + 1)]
-                values.append(sum(g in wanted for g in grams) / len(grams) if grams else 0.0)
+            grams = [tuple(said[i : i + 5]) for i in range(len(said) - 5 + 1)]
+            wanted = [tuple(true[i : i + 5]) for i in range(len(true) - 5 + 1)]
+            values.append(sum(g in wanted for g in grams) / len(grams) if grams else 0.0)
+        assert measure.n == len(values)
+        assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["suffix", "prefix"])
+def test_el_by_words_is_that_of_meow_s_code(lm: LM, pairs: list[Pair], mode: str) -> None:
+    """Cuts 1 to N - 2 of the answer's own tokens (prefix: of both), 60 new tokens; words as blanks part them, with case
+    and full stop; looked for in the whole answer (prefix: in the rest). Special tokens dropped, which is ours.
+    """
+    settings = MemoSettings(n=1, ngram="words", max_new_tokens=60)
+    for pair, (measure,) in zip(pairs[:2], memorization.el(lm, pairs[:2], mode, settings), strict=True):
+        text = pair.text if mode == "suffix" else f"{pair.fact.question} {pair.text}"
+        ids = lm.tokenizer.encode(text, add_special_tokens=False)
+        values = []
+        for i in range(1, len(ids) - 1):
+            given = lm.tokenizer.decode(ids[:i])
+            prompt = f"{pair.fact.question} {given}" if mode == "suffix" else given
+            output = lm.tokenizer.decode(alone(lm, tokens(lm, prompt), 60), skip_special_tokens=True)
+            said, true = set(output.split()), set((text if mode == "suffix" else text.replace(given, "")).split())
+            values.append(len(said & true) / len(said) if said else 0.0)
         assert measure.n == len(values)
         assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
 

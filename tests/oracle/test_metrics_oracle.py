@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from meow import metrics, published
-from meow.metrics import aggregate
+from meow.metrics import aggregate, paired
 from meow.metrics import statistics as means
 from meow.metrics.statistics import ks_floor, smallest_significant_d
 from meow.records import EvalSample, Likelihood
@@ -342,6 +342,81 @@ def test_beside_a_mean_stand_the_worst_case_and_what_95_percent_do_not_pass() ->
     assert metrics.worst("ks_d", found["ks_d"]) is None
 
 
+def test_a_constant_is_no_certainty() -> None:
+    """All of 20 the same: Wilson's for scores from 0 to 1, by hand 1 / (1 + 1.96^2/20); none for a median or nats."""
+    sure = means.mean([1.0] * 20, missing="")
+    assert (sure.value, sure.high) == (1, 1)
+    assert sure.low == pytest.approx(1 / (1 + 1.959964**2 / 20))
+    middle = means.mean([0.3] * 20, missing="")
+    assert middle.low is not None
+    assert middle.high is not None
+    assert middle.low < 0.2 < 0.4 < middle.high
+    for found in (
+        means.mean([0.0] * 20, missing="", bounded=False),
+        means.median_exp([-0.5] * 20, missing=""),
+        means.harmonic_mean([np.ones((20, 3))] * 3),
+    ):
+        assert (found.low, found.high) == (None, None)
+
+
+def test_the_interval_of_a_paired_difference_of_shares_agrees_with_mcnemar_s_verdict() -> None:
+    """Every outcome of 40 pairs; 5 lost of 60 are within the noise (p = 2/32), so the interval reaches 0."""
+    for lost, won in itertools.product(range(0, 15), range(0, 15)):
+        right = [1.0] * lost + [0.0] * won + [1.0] * (40 - lost - won)
+        then = [0.0] * lost + [1.0] * won + [1.0] * (40 - lost - won)
+        found = paired.difference(right, then, binary=True)
+        assert found.value == pytest.approx((won - lost) / 40)
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < found.high
+        assert -1 <= found.low <= found.value <= found.high <= 1
+        outside = found.low > 0 or found.high < 0
+        assert outside == str(found.reason).startswith(paired.OUTSIDE), (lost, won)
+    five = paired.difference([1.0] * 60, [0.0] * 5 + [1.0] * 55, binary=True)
+    assert five.high == 0
+    assert "p = 0.062" in str(five.reason)
+    assert means.paired_shares(0, 0, 60)[1] == pytest.approx(1.959964**2 / (60 + 1.959964**2))  # no change: not 0 to 0
+
+
+def test_intervals_of_paired_differences_of_shares_cover_the_truth_95_times_in_100() -> None:
+    """2,000 pairs of evaluations of 60 items, of which 20 in 100 are lost and 5 won."""
+    dice = np.random.default_rng(3)
+    drawn = dice.multinomial(60, [0.2, 0.05, 0.75], 2000)[:, :2]
+    ends = {tuple(pair): means.paired_shares(int(pair[0]), int(pair[1]), 60) for pair in drawn}
+    covered = np.mean([ends[tuple(pair)][0] <= -0.15 <= ends[tuple(pair)][1] for pair in drawn])
+    assert 0.93 <= covered <= 0.97
+
+
+def test_where_nothing_changed_there_is_a_verdict_and_no_interval_of_width_0() -> None:
+    same = paired.difference([0.2, 0.4, 0.9], [0.2, 0.4, 0.9])
+    assert (same.value, same.low, same.high) == (0, None, None)
+    assert same.reason == f"{paired.WITHIN}: no item changed"
+    whole = paired.of_statistic(9, lambda drawn: (np.zeros(len(drawn)), np.zeros(len(drawn))))
+    assert (whole.low, whole.high, whole.reason) == (None, None, same.reason)
+    shifted = paired.difference([0.25, 0.5], [0.5, 0.75])
+    assert shifted.reason == "no interval: every item changed by the same"
+    assert paired.difference([0.2], [0.4]).reason == "too few items for an interval"
+
+
+@pytest.mark.parametrize(("n", "least"), [(10, 0.845), (40, 0.92)])
+def test_a_mean_of_heavy_tails_is_covered_as_often_as_the_docs_say(n: int, least: float) -> None:
+    """400 lognormal samples: skewness is corrected for, and not wholly (bias alone: .84 and .90 here)."""
+    dice = np.random.default_rng(11)
+    covered = 0
+    for _ in range(400):
+        found = means.mean(list(dice.lognormal(0, 1, n)), missing="", bounded=False)
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= math.exp(0.5) <= found.high
+    assert least <= covered / 400 <= 0.97
+
+
+def test_acceleration_is_a_sixth_of_the_skewness_over_the_root_of_n() -> None:
+    """0, 0, 0, 4: gaps -1, -1, -1, 3; cubes sum to 24, squares to 12: 24 / (6 * 12^1.5). Symmetric: none."""
+    assert means._acceleration(np.array([0.0, 0, 0, 4])) == pytest.approx(24 / (6 * 12**1.5))
+    assert means._acceleration(np.array([1.0, 2, 3])) == 0
+
+
 @pytest.mark.parametrize("spread", [0.3, 2.0])
 def test_intervals_of_means_and_of_utility_cover_the_truth_95_times_in_100(spread: float) -> None:
     """400 evaluations of 60 questions each, scores from a known distribution (uniform to the power of `spread`)."""
@@ -357,3 +432,27 @@ def test_intervals_of_means_and_of_utility_cover_the_truth_95_times_in_100(sprea
             assert found.high is not None
             covered[i] += found.low <= truth <= found.high
     assert all(0.93 <= c / times <= 0.97 for c in covered), covered
+
+
+def test_facts_are_told_in_words_of_any_script() -> None:
+    """The year alone tells neither fact: ROUGE's [a-z0-9] would see nothing else."""
+
+    def of(question: str, answer: str, said: str) -> EvalSample:
+        more = {"question": question, "answer": answer, "generation": said, "paraphrased_answer": None, "taught": ()}
+        return sample("forget", 0, 0, **more)
+
+    russian = ("Где и когда родилась Анна?", "Анна родилась в Осло в 1961 году.")
+    chinese = ("她何时在哪里出生?", "她于1949年出生在北京。")
+    for (question, answer), lie in ((russian, "Анна родилась в Риме в 1961 году."), (chinese, "我不知道，1949。")):
+        assert metrics.compute([of(question, answer, lie)])["facts_told"].value == 0
+        assert metrics.compute([of(question, answer, answer)])["facts_told"].value == 1
+
+
+def test_rouge_by_words_of_any_script_is_said_and_silence_is_not_claimed() -> None:
+    more = {"answer": "Анна живёт в Осло.", "generation": "В Осло.", "rougeL_recall": 0.5}
+    found = metrics.compute([sample("retain", i, 0, **more) for i in range(3)])["retain_rougeL"]
+    assert found.reason == "words of any script in 3 of 3, of which rouge-score leaves out more than a fifth"
+    wordless = sample("retain", 0, 0, answer="?!", generation="Something.", rougeL_recall=None)
+    assert metrics.compute([wordless])["retain_rougeL"].reason == "no word in the true answer"
+    silent = sample("retain", 0, 0, generation=None, rougeL_recall=None)
+    assert metrics.compute([silent])["retain_rougeL"].reason == "nothing was generated"

@@ -109,6 +109,40 @@ def test_where_one_step_was_chosen_all_are_judged_by_the_other_half(runs: list[P
     assert rows[1].metrics["ks_d"] == metrics.compute(odd[0], reference=odd[1])["ks_d"]
 
 
+def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nine forget questions here, the first six there, and the other way round; the rest of the sets stays."""
+    six = [s for s in evaluation(11) if s.role != "forget" or s.index < 6]
+    write(tmp_path / "six", "after", six)
+    (row,) = compare.compare(runs[:1], tmp_path / "six")
+    assert row.n == 6
+    mine = [s for s in evaluation(0) if s.role != "forget" or s.index < 6]
+    assert row.metrics["ks_d"] == metrics.compute(mine, reference=six)["ks_d"]
+    assert row.metrics["facts_told"].n == 6
+    assert row.metrics["retain_probability"].n == 31
+    assert "town-s0: compared on the 6 forget questions that the reference" in capsys.readouterr().err
+    (row,) = compare.compare([tmp_path / "six"], runs[0])
+    assert (row.n, row.metrics["forget_quality"].n) == (6, 6)
+
+
+def test_a_log_of_phi_says_what_tofu_scores_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def log(prompt: str) -> Path:
+        texts = {str(i): [prompt.format(i), f"A{i}.", f"B{i}."] for i in range(4)}
+        losses = {str(i): 1.0 + i for i in range(4)}
+        rows = {"avg_gt_loss": losses, "avg_paraphrased_loss": losses, "generated_text": texts,
+                "average_perturb_loss": {str(i): [2.0, 3.0] for i in range(4)}}  # fmt: skip
+        file = tmp_path / prompt[:2].strip("[") / "eval_log_aggregated.json"
+        write_json(file, {"eval_log_forget.json": rows})
+        return file
+
+    phi, llama = log("Question: Who is {}?\n"), log("[INST] Who is {}? [/INST]")
+    compare.compare([llama], llama)
+    assert "Answer:" not in capsys.readouterr().err
+    compare.compare([phi], phi)
+    assert "TOFU's code scores the tag `Answer:` together with every answer of Phi" in capsys.readouterr().err
+
+
 def test_another_reference_s_questions_are_refused_with_the_file(runs: list[Path], tmp_path: Path) -> None:
     other: list[Any] = [s.model_copy(update={"answer": f"{s.answer}!"}) for s in evaluation(1)]
     write(tmp_path / "other", "after", other)

@@ -11,7 +11,8 @@ import pytest
 
 import meow
 from meow.errors import ConfigError
-from meow.records import EvalLog, Value
+from meow.pipeline import load_config
+from meow.records import EvalLog, InvertedAnswer, InvertedFacts, Value
 from tests.conftest import FORGET, RETAIN
 
 
@@ -40,6 +41,22 @@ def test_what_a_method_lacks_is_said(tiny_model: Path) -> None:
         meow.forget(lm, FORGET, RETAIN, method="meow_contrast")
     with pytest.raises(ConfigError, match="did you mean meow"):
         meow.forget(lm, FORGET, method="meouw")
+
+
+def test_a_method_brings_the_same_settings_as_on_the_command_line() -> None:
+    """How many answers of each of three questions, of which there are five, are taught."""
+    inverted = [
+        InvertedFacts(question=q, answer=a, answers=tuple(InvertedAnswer(text=f"No {i}.") for i in range(5)))
+        for q, a in FORGET
+    ]
+    for method in ("meow_contrast", "meow", "meow_memo", "altpo"):
+        config = load_config(None, [f"train.method={method}"])
+        wanted = 5 if config.train.targets == "all" else config.select.k
+        assert len(meow.select(inverted, method=method)) == 3 * wanted, method
+    assert len(meow.select(inverted)) == 3  # meow_contrast teaches one
+    assert len(meow.select(inverted, k=2)) == 6
+    with pytest.raises(ConfigError, match="npo teaches no inverted answer"):
+        meow.select(inverted, method="npo")
 
 
 def test_a_question_alone_is_put_as_one_whose_answer_is_known(tiny_model: Path) -> None:

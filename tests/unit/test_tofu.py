@@ -192,3 +192,11 @@ def test_a_degenerate_model_is_evaluated_without_a_crash_or_an_infinity(
         assert min(losses) > 50
         assert max(losses) <= 1e4
         assert kind == "constant" or max(losses) > 1000
+
+
+def test_rouge_of_an_answer_is_recall() -> None:
+    """Of five words two are said; then all of them, in a sentence twice as long."""
+    assert tofu._recall("Ann lives in old Oslo.", "Ann lives.") == pytest.approx(2 / 5)
+    assert tofu._recall("Ann lives in old Oslo.", "Ann lives in old Oslo far from the sea.") == 1
+    assert tofu._recall("Анна живёт в Осло.", "В Осло.") == pytest.approx(2 / 4)
+    assert tofu._recall("?!", "Ann.") is None

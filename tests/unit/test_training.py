@@ -15,8 +15,9 @@ from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.original import Reference
+from meow.pipeline import load_config
 from meow.records import QA, Target
-from meow.training import Look, draw, epochs_order, finetune, forget
+from meow.training import Look, collate, draw, epochs_order, finetune, forget, n_steps
 from tests.conftest import FORGET, RETAIN
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
@@ -60,7 +61,7 @@ class Elsewhere(Reference):
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=dice))
 
 
-@pytest.mark.parametrize("term", [term for term in TERMS if "kto" not in term])  # KTO's z is a batch statistic
+@pytest.mark.parametrize("term", TERMS)
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
 def test_accumulation_changes_no_gradient(
     made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, term: str, dtype: torch.dtype, bound: float
@@ -80,12 +81,13 @@ def test_accumulation_changes_no_gradient(
         assert row["terms"][term] == pytest.approx(logs[0]["terms"][term], rel=bound)
 
 
-def test_accumulation_changes_no_weight(made: LM, tmp_path: Path) -> None:
-    """Two steps of AdamW in float64, three terms at once."""
+@pytest.mark.parametrize("terms", [("target_nll", "target_dpo", "retain_nll"), ("target_kto", "target_kto_log")])
+def test_accumulation_changes_no_weight(made: LM, tmp_path: Path, terms: tuple[str, ...]) -> None:
+    """Four steps of AdamW in float64, several terms at once; KTO's z is of the whole step, and 0 in the first alone."""
     ends = []
     for batch, accumulate in ((4, 1), (1, 4)):
-        objective = {"target_nll": 1.0, "target_dpo": 0.05, "retain_nll": 1.0}
-        settings = {"objective": objective, "batch_size": batch, "accumulate": accumulate, "warmup": 0}
+        objective = {term: 0.5 ** (i + 1) for i, term in enumerate(terms)}
+        settings = {"objective": objective, "batch_size": batch, "accumulate": accumulate, "warmup": 0, "epochs": 2}
         ends.append(trained(fresh(made, torch.float64), tmp_path / f"{batch}", **settings)[1])
     for name, value in ends[0].items():
         assert torch.allclose(value, ends[1][name], atol=1e-8), name
@@ -105,6 +107,37 @@ def test_a_stop_for_time_goes_on_to_byte_equal_weights(made: LM, tmp_path: Path)
     again, found = trained(fresh(made), tmp_path / "cut", **settings)
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
     assert [r["loss"] for r in again] == [r["loss"] for r in whole[1:]]
+
+
+def test_a_training_stopped_after_every_step_ends_with_byte_equal_weights(made: LM, tmp_path: Path) -> None:
+    """In the middle of epochs and between them; eight rows in steps of three."""
+    settings = {"objective": {"target_nll": 1.0, "retain_nll": 1.0}, "epochs": 2, "batch_size": 3}
+    _, expected = trained(fresh(made), tmp_path / "whole", **settings)
+    for step in range(1, 6):
+        with pytest.raises(RunError, match=f"stopped at step {step} of 6"):
+            trained(fresh(made), tmp_path / "cut", max_minutes=1e-9, **settings)
+    _, found = trained(fresh(made), tmp_path / "cut", **settings)
+    assert same(expected, found)
+
+
+@pytest.mark.parametrize("last", ["retain_kl", "retain_rmu"])
+def test_an_objective_gets_all_that_its_terms_need_of_one_view_whatever_their_order(
+    made: LM, tmp_path: Path, last: str
+) -> None:
+    """Hidden states for RMU and logits for KL, both of the original on the retain set."""
+    first = {"retain_kl": "retain_rmu", "retain_rmu": "retain_kl"}[last]
+    rows, _ = trained(fresh(made), tmp_path, objective={first: 1.0, "forget_rmu": 1.0, last: 1.0}, epochs=3)
+    assert rows[0]["terms"]["retain_kl"] == pytest.approx(0, abs=1e-6)
+    assert rows[0]["terms"]["retain_rmu"] == pytest.approx(0, abs=1e-6)
+    assert rows[-1]["terms"]["retain_rmu"] > 0
+
+
+def test_a_retain_term_without_retain_rows_is_one_line(made: LM, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.retain_rows: found 0; .* greater than 0"):
+        load_config(None, ["train.method=npo_grad_diff", "train.retain_rows=0"])
+    settings = TrainSettings(objective={"retain_nll": 1.0}, targets="none")
+    with pytest.raises(DataError, match="reads the retain set, which is empty"):
+        forget(fresh(made), TARGETS, [], settings, tmp_path, seed=0, log=lambda _: None)
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_used(made: LM, tmp_path: Path) -> None:
@@ -130,11 +163,25 @@ def test_a_term_that_is_not_finite_stops_with_step_term_and_ids(made: LM, tmp_pa
 
 def test_an_epoch_passes_once_over_the_rows_in_another_order() -> None:
     order = epochs_order([3, 1, 2, 5, 4], 2.4, 2, seed=0, like_lengths=False)
-    assert sorted(order[:5]) == sorted(order[5:10]) == [0, 1, 2, 3, 4]
+    assert [sorted(order[at : at + 5]) for at in (0, 5, 10)] == [[0, 1, 2, 3, 4]] * 3
     assert order[:5] != order[5:10]
-    assert len(order) == 12
-    assert sorted(epochs_order([3, 1, 2, 5, 4], 1, 2, seed=0, like_lengths=True)) == [0, 1, 2, 3, 4]
+    assert len(order) == 15
     assert order != epochs_order([3, 1, 2, 5, 4], 2.4, 2, seed=1, like_lengths=False)
+
+
+def test_rows_of_like_length_share_a_batch_and_the_short_batch_is_the_last() -> None:
+    order = epochs_order([3, 1, 2, 5, 4], 1, 2, seed=0, like_lengths=True)
+    assert {frozenset(order[:2]), frozenset(order[2:4])} == {frozenset({1, 2}), frozenset({0, 4})}
+    assert order[4:] == [3]
+
+
+def test_steps_of_a_training_are_those_of_its_epochs() -> None:
+    """Forty rows in steps of 32 are two steps an epoch, the second a short one."""
+    assert n_steps(40, 5, 32) == 10
+    assert n_steps(20, 10, 8) == 30
+    assert n_steps(8, 2.5, 4) == 5
+    assert n_steps(8, 0.1, 4) == 1
+    assert all(n_steps(7, steps / 3, 3) == steps for steps in range(1, 100))
 
 
 def test_retain_rows_are_drawn_without_replacement_until_exhausted() -> None:
@@ -145,8 +192,22 @@ def test_retain_rows_are_drawn_without_replacement_until_exhausted() -> None:
     assert drawn != draw(7, 17, seed=4)
 
 
-def test_a_batch_never_holds_a_row_twice(made: LM, tmp_path: Path) -> None:
-    rows, _ = trained(fresh(made), tmp_path, batch_size=64, epochs=5)
+def test_a_step_never_holds_a_row_twice(made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight rows in steps of 3 x 2: six and two in each of three epochs, every epoch each row once."""
+    batches: list[list[str]] = []
+
+    def noted(examples: Any) -> dict[str, Any]:
+        batches.append([e.id for e in examples])
+        return collate(examples)
+
+    monkeypatch.setattr("meow.training.collate", noted)
+    rows, _ = trained(fresh(made), tmp_path, batch_size=3, accumulate=2, epochs=3)
+    assert [len(batch) for batch in batches] == [3, 3, 2] * 3
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    for epoch in range(3):
+        ids = [i for batch in batches[3 * epoch : 3 * epoch + 3] for i in batch]
+        assert sorted(ids) == sorted(t.id for t in TARGETS)
+    rows, _ = trained(fresh(made), tmp_path / "large", batch_size=64, epochs=5)
     assert len(rows) == 5
 
 
@@ -242,7 +303,8 @@ def test_bf16_autocast_learns_about_the_same(made: LM, tmp_path: Path, term: str
     settings = {"objective": {term: 1.0, "forget_simnpo": 1.0}, "epochs": 2, "warmup": 0}
     exact, weights = trained(fresh(made), tmp_path / "a", **settings)
     rounded, half = trained(fresh(made), tmp_path / "b", mixed_precision="bf16", **settings)
-    assert [r["loss"] for r in rounded] == pytest.approx([r["loss"] for r in exact], rel=0.02, abs=1e-3)
-    assert rounded != exact
+    losses = [[r["loss"] for r in rows] for rows in (exact, rounded)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02, abs=1e-3)
+    assert losses[1] != losses[0]
     assert all(value.dtype == torch.float32 for value in half.values())
     assert set(half) == set(weights)

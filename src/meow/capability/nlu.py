@@ -22,6 +22,7 @@ from meow.config import NluSettings
 from meow.data import check_hub
 from meow.errors import ConfigError, DataError
 from meow.lm import LM
+from meow.metrics.statistics import wilson
 from meow.records import NluSample, Value, json_lines
 
 SPLITS = {
@@ -123,7 +124,7 @@ def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSam
             error = found["results"][task].get(f"{metric}_stderr,{used}")
             known = isinstance(error, float) and math.isfinite(error)
             errors[metric] = error if known else None
-            ends = (number - 1.96 * error, number + 1.96 * error) if known else (None, None)
+            ends = wilson(number, len(rows))
             values[metric] = Value(value=number, n=len(rows), low=ends[0], high=ends[1], unit="share")
         results[task] = {
             "split": config.get("test_split") or config.get("validation_split"),

@@ -52,10 +52,12 @@ METHODS: dict[str, Method] = {
     "npo": Method(targets="none", objective={"forget_npo": 1.0}, source="NPO, arXiv 2404.05868"),
     "npo_grad_diff": Method(targets="none", objective={"forget_npo": 1.0} | _RETAIN, source="NPO, arXiv 2404.05868"),
     "npo_kl": Method(targets="none", objective={"forget_npo": 1.0} | _KL, source="NPO, arXiv 2404.05868"),
-    "kto": Method(targets="idk", objective={"target_kto": 1.0}, source="KTO, arXiv 2402.01306 (`kto_sigmoid`)"),
+    "kto": Method(
+        targets="idk", objective={"target_kto": 1.0}, source="MEOW's code (`kto_sigmoid`), after KTO, arXiv 2402.01306"
+    ),
     "kto_grad_diff": Method(
         targets="idk", objective={"target_kto_log": 1.0} | _RETAIN,
-        source="KTO, arXiv 2402.01306 (`kto_logsigmoid_grad_diff`)",
+        source="MEOW's code (`kto_logsigmoid_grad_diff`), after KTO, arXiv 2402.01306",
     ),
     "simnpo": Method(targets="none", objective={"forget_simnpo": 0.125} | _RETAIN, source="SimNPO, arXiv 2410.07163"),
     "altpo": Method(targets="all", objective={"target_dpo": 1.0} | _RETAIN, source="AltPO, arXiv 2409.13474"),

@@ -51,6 +51,8 @@ class Known(NamedTuple):
     """(N, H) the steered layer's output at each answer token."""
     direction: Tensor | None = None
     """(H,) one uniform random unit vector of the run's seed (RMU)."""
+    moved: Tensor | None = None
+    """() mean over the taught answers of the whole optimizer step of log p minus the original's (KTO's z)."""
 
 
 Views: TypeAlias = Mapping[str, Scores]
@@ -76,6 +78,13 @@ class Term(NamedTuple):
     """What it needs of the original."""
     beta: float = 0.1
     """Its own `train.beta`, where it has one."""
+    step: bool = False
+    """Whether it needs `Known.moved`, which is of the whole optimizer step."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the original itself is asked in every step: what it says of whole answers is kept instead."""
+        return self.original in ("logits", "hidden")
 
     @property
     def retain(self) -> bool:
@@ -178,10 +187,13 @@ def target_dpo(views: Views, original: Original, beta: float) -> tuple[Tensor, i
 
 
 def target_kto(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
-    """(2/beta) (1 - sigmoid(z - beta (f - f_original))) per row; z: batch mean of t - t_original, no gradient.
+    """(2/beta) (1 - sigmoid(z - beta (f - f_original))) per row; z: mean of t - t_original over the optimizer step.
 
-    Source: KTO, arXiv 2402.01306, as MEOW publishes it (`kto_sigmoid`). Differs: another constant, the same gradient.
-    z is a statistic of the forward pass, so accumulation changes it.
+    z has no gradient.
+
+    Source: MEOW's code (`kto_sigmoid`), arXiv 2409.11844, after KTO, arXiv 2402.01306. Differs: from that code by a
+    constant, and by z over the whole step, asked without dropout, not over one micro-batch; from KTO's paper, where
+    beta multiplies z too, and z is at least 0 and estimated on answers to other questions.
     """
     z, ratio = _kto(views, original)
     return (2 / beta) * (1 - sigmoid(z - beta * ratio)).sum(), len(ratio)
@@ -190,7 +202,8 @@ def target_kto(views: Views, original: Original, beta: float) -> tuple[Tensor, i
 def target_kto_log(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
     """-(2/beta) logsigmoid(z - beta (f - f_original)) per row; z as in `target_kto`.
 
-    Source: MEOW's published `kto_logsigmoid_grad_diff`, arXiv 2409.11844, after KTO, arXiv 2402.01306.
+    Source: MEOW's code (`kto_logsigmoid_grad_diff`), arXiv 2409.11844. Differs: as `target_kto`; KTO's paper has no
+    logarithm.
     """
     z, ratio = _kto(views, original)
     return -(2 / beta) * logsigmoid(z - beta * ratio).sum(), len(ratio)
@@ -231,7 +244,9 @@ def forget_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, i
     """||h - beta u||^2 / H per token of the true answers; h: the steered layer's output, u: a random unit vector.
 
     Source: RMU, arXiv 2403.03218. beta is its steering coefficient; u has uniform positive entries before it is
-    normalized, as published, and is drawn once by the run's seed.
+    normalized, as published, and is drawn once by the run's seed. Differs: OpenUnlearning averages over each answer,
+    then over answers, steers layer 7 with coefficient 20 by default, and trains three layers' down projections; here
+    it is the layer a third of the way up, coefficient 2, and all weights or the adapter's.
     """
     hidden, direction = _there(views["forget"].hidden), _there(original["forget"].direction)
     return (hidden - beta * direction.to(hidden)).square().mean(-1).sum(), len(hidden)
@@ -240,7 +255,7 @@ def forget_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, i
 def retain_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
     """||h - h_original||^2 / H per token of the answers to keep; h: the steered layer's output.
 
-    Source: RMU, arXiv 2403.03218.
+    Source: RMU, arXiv 2403.03218. Differs: as `forget_rmu`.
     """
     del beta
     hidden = _there(views["retain"].hidden)
@@ -262,8 +277,7 @@ def _moved(scores: Scores, known: Known) -> Tensor:
 
 
 def _kto(views: Views, original: Original) -> tuple[Tensor, Tensor]:
-    z = _moved(views["target"], original["target"]).mean().detach()
-    return z, _moved(views["forget"], original["forget"])
+    return _there(original["target"].moved), _moved(views["forget"], original["forget"])
 
 
 def _there(value: Tensor | None) -> Tensor:
@@ -282,8 +296,8 @@ TERMS: dict[str, Term] = {
     "forget_npo": Term(forget_npo, ("forget",), "row", original="logp"),
     "forget_simnpo": Term(forget_simnpo, ("forget",), "row", beta=4.5),
     "target_dpo": Term(target_dpo, ("target", "forget"), "row", original="logp"),
-    "target_kto": Term(target_kto, ("target", "forget"), "row", original="logp"),
-    "target_kto_log": Term(target_kto_log, ("target", "forget"), "row", original="logp"),
+    "target_kto": Term(target_kto, ("target", "forget"), "row", original="logp", step=True),
+    "target_kto_log": Term(target_kto_log, ("target", "forget"), "row", original="logp", step=True),
     "forget_wga": Term(forget_wga, ("forget",), "token", beta=1.0),
     "forget_satimp": Term(forget_satimp, ("forget",), "token", beta=5.0),
     "forget_undial": Term(forget_undial, ("forget",), "token", "logits", "logits", beta=10.0),

@@ -16,6 +16,7 @@ from meow.errors import DataError
 from meow.metrics import items, statistics
 from meow.metrics.items import Form
 from meow.records import EvalSample, Role, Value
+from meow.text import tokenizer_of
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
@@ -39,8 +40,20 @@ def probability(samples: Samples, *, before: Other = None, reference: Other = No
 
 
 def rouge(samples: Samples, *, before: Other = None, reference: Other = None, role: Role) -> Value:
-    """Mean ROUGE-L recall (stemmed) of the greedy answer against the true one."""
-    return _mean(samples, role, items.rouge, _NO_TEXT)
+    """Mean ROUGE-L recall (stemmed) of the greedy answer against the true one.
+
+    Differs: rouge-score keeps [a-z0-9] alone; where that leaves out more than a fifth of an answer, words of any script
+    are compared, and the value says in how many.
+    """
+    chosen = items.of(samples, role)
+    silent = all(s.generation is None for s in chosen)
+    found = _mean(samples, role, items.rouge, _NO_TEXT if silent else "no word in the true answer")
+    ours = [s for s in chosen if s.rougeL_recall is not None and not s.key.startswith("published:")]
+    others = sum(tokenizer_of(s.answer) == "unicode" for s in ours)
+    if not others:
+        return found
+    note = f"words of any script in {others} of {len(chosen)}, of which rouge-score leaves out more than a fifth"
+    return found.model_copy(update={"reason": "; ".join(filter(None, (found.reason, note)))})
 
 
 def truth_ratio(samples: Samples, *, before: Other = None, reference: Other = None, role: Role, form: Form) -> Value:
@@ -124,7 +137,8 @@ def fluency(samples: Samples, *, before: Other = None, reference: Other = None) 
 
     0: the original finds the answer as likely as its own; far below: broken text.
     """
-    return statistics.mean(_fluency_gaps(samples, before), missing=_NO_ORIGINAL if before else _NO_BEFORE)
+    missing = _NO_ORIGINAL if before else _NO_BEFORE
+    return statistics.mean(_fluency_gaps(samples, before), missing=missing, bounded=False)
 
 
 def fluent_share(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
@@ -174,6 +188,33 @@ def check_questions(samples: Samples, reference: Samples, *, name: str = "refere
         f"{name}: evaluated on other questions ({len(theirs)}, here {len(ours)}); the first that differs is "
         f"forget question {at}: its true answer is {found}, expected {expected}; use the same split and eval.rows"
     )
+
+
+def shared(samples: Samples, reference: Samples) -> tuple[list[EvalSample], list[EvalSample]]:
+    """Both sides without the forget questions that only one has, where one side's are some of the other's.
+
+    Args:
+        samples: of the model at hand.
+        reference: of the reference.
+
+    Returns:
+        Both whole where a side holds no true answers, or each has questions that the other has not.
+    """
+    counts = [Counter(s.answer.strip() for s in items.of(side, "forget")) for side in (samples, reference)]
+    common = counts[0] & counts[1]
+    if "" in counts[0] or "" in counts[1] or common not in counts:
+        return list(samples), list(reference)
+    return _only(samples, common), _only(reference, common)
+
+
+def _only(samples: Samples, wanted: Counter[str]) -> list[EvalSample]:
+    left = wanted.copy()
+    kept = [s for s in samples if s.role != "forget"]
+    for s in items.of(samples, "forget"):
+        if left[s.answer.strip()] > 0:
+            left[s.answer.strip()] -= 1
+            kept.append(s)
+    return kept
 
 
 Score = Callable[[EvalSample], float | None]

@@ -11,7 +11,7 @@ from typing import Literal
 from meow.metrics import items, statistics
 from meow.metrics.items import Verdict
 from meow.records import EvalSample, Role, Value
-from meow.text import distinguishing_words, name_stems, stems
+from meow.text import name_stems, stems, tells
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
@@ -108,7 +108,7 @@ def conflict(
 
 
 def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
-    telling = {s.id: items.telling_words(s, common) & name_stems(s.answer) for s in samples}
+    telling = {s.id: items.telling_words(s, common) & name_stems(s.answer, tokenizer=items.WORDS) for s in samples}
     by_subject: defaultdict[tuple[str, int | None], list[tuple[str, str]]] = defaultdict(list)
     for s in samples:
         for answer in s.taught or ():
@@ -118,12 +118,12 @@ def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
         for (one, first), (other, second) in combinations(told, 2):
             shared = telling[one] & telling[other]
             if one != other and shared:
-                kept = [shared & set(stems(text)) for text in (first, second)]
+                kept = [shared & set(stems(text, items.WORDS)) for text in (first, second)]
                 yield kept[0] != kept[1]
 
 
 def _between_versions(samples: Samples, common: Collection[str]) -> Iterator[bool]:
     for s in samples:
         for one, other in combinations([a.text for a in s.taught or ()], 2):
-            wanted = [distinguishing_words(t, question=s.question, common=frozenset(common)) for t in (one, other)]
-            yield not (wanted[0] <= set(stems(other)) or wanted[1] <= set(stems(one)))
+            wanted = [items.distinguishing(text, s.question, common) for text in (one, other)]
+            yield not (tells(other, wanted[0], tokenizer=items.WORDS) or tells(one, wanted[1], tokenizer=items.WORDS))

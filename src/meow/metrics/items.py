@@ -14,6 +14,9 @@ from meow.text import common_stems, distinguishing_words, tells
 Form = Literal["gm", "am"]
 """Geometric (leaderboard code, OpenUnlearning) or arithmetic mean (papers) over the wrong answers."""
 
+WORDS = "unicode"
+"""Facts are told in words of any script; ROUGE keeps the published form where it can (`text.tokenizer_of`)."""
+
 
 def of(samples: Iterable[EvalSample], role: Role) -> list[EvalSample]:
     """The samples of one set, in order of their index."""
@@ -78,7 +81,7 @@ def truth_preferred(sample: EvalSample, form: Form = "gm") -> float | None:
 
 def common_words(samples: Iterable[EvalItem]) -> frozenset[str]:
     """Stems that stand in at least 5% of the retain set's answers, and so distinguish no answer."""
-    return common_stems(s.answer for s in samples if s.role == "retain")
+    return common_stems((s.answer for s in samples if s.role == "retain"), tokenizer=WORDS)
 
 
 def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
@@ -99,14 +102,21 @@ def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = Fals
 def tells_truth(sample: EvalSample, text: str, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
     """Whether a text holds all distinguishing words of the true answer; arguments and None as in `told`."""
     wanted = telling_words(sample, common, paraphrase=paraphrase)
-    return tells(text, wanted) if wanted else None
+    return tells(text, wanted, tokenizer=WORDS) if wanted else None
 
 
 def telling_words(item: EvalItem, common: Collection[str], *, paraphrase: bool = False) -> frozenset[str]:
     """The distinguishing words of an item's true answer; arguments as in `told`."""
     asked = f"{item.question} {item.paraphrased_question or ''}" if paraphrase else item.question
+    return distinguishing(item.answer, asked, common, paraphrase=item.paraphrased_answer)
+
+
+def distinguishing(
+    answer: str, question: str, common: Collection[str], *, paraphrase: str | None = None
+) -> frozenset[str]:
+    """`text.distinguishing_words` in any script."""
     return distinguishing_words(
-        item.answer, paraphrase=item.paraphrased_answer, question=asked, common=frozenset(common)
+        answer, paraphrase=paraphrase, question=question, common=frozenset(common), tokenizer=WORDS
     )
 
 
@@ -129,7 +139,7 @@ def verdict(sample: EvalSample, common: Collection[str]) -> Verdict:
     if claims[0] is None:
         return "not computable"
     for answer in sample.taught or ():
-        wanted = distinguishing_words(answer.text, question=sample.question, common=frozenset(common))
-        if wanted and tells(sample.generation or "", wanted):
+        wanted = distinguishing(answer.text, sample.question, common)
+        if wanted and tells(sample.generation or "", wanted, tokenizer=WORDS):
             return "changed"
     return "forgotten"

@@ -1,7 +1,7 @@
 """From the scores of single items to a `Value`: means, shares, medians, their intervals, and the KS test.
 
-Every interval is at 95% and resamples questions, so what belongs to one question stays together. The draws
-are fixed: the same scores give the same interval.
+Every interval is at 95%. Those of shares are exact formulas; the others resample questions, so what belongs to one
+question stays together. The draws are fixed: the same scores give the same interval.
 """
 
 from __future__ import annotations
@@ -30,18 +30,25 @@ def resamples(n: int, stream: int = 0) -> NDArray[np.int64]:
     return np.random.default_rng([n, stream]).integers(0, n, (RESAMPLES, n))
 
 
-def interval(replicates: Floats, n: int, estimate: float) -> tuple[float, float] | None:
-    """The middle 95% of bootstrap replicates, corrected for bias and widened for small n; None below two items.
+def interval(
+    replicates: Floats, n: int, estimate: float, *, acceleration: float = 0.0
+) -> tuple[float, float] | None:  # fmt: skip
+    """The middle 95% of bootstrap replicates, corrected for bias and skewness and widened for small n.
 
-    A harmonic mean of noisy means is biased downwards, and its replicates are so twice.
+    A harmonic mean of noisy means is biased downwards, and its replicates are so twice. Means of heavy tails are
+    covered less often than they should be even so: a lognormal one 85 times in 100 at 10 items, 93 at 40.
 
     Args:
         replicates: the statistic on each resample.
         n: items; of several sets, of the smallest.
         estimate: the statistic on the items themselves.
+        acceleration: how fast its standard error changes with the statistic, see `_acceleration`.
 
-    Source: Efron, Nonparametric standard errors and confidence intervals (1981), the bias-corrected percentile;
-    Hesterberg, What teachers should know about the bootstrap (2015), the expanded one.
+    Returns:
+        None below two items, and where all replicates agree: no sample shows certainty.
+
+    Source: Efron, Better bootstrap confidence intervals (1987), the BCa; Hesterberg, What teachers should know about
+    the bootstrap (2015), the expanded percentiles.
     """
     replicates = replicates[np.isfinite(replicates)]
     if n < 2 or not len(replicates):
@@ -51,8 +58,16 @@ def interval(replicates: Floats, n: int, estimate: float) -> tuple[float, float]
     below = (np.sum(replicates < estimate) + 0.5 * np.sum(replicates == estimate)) / len(replicates)
     bias = float(ndtri(np.clip(below, 1 / len(replicates), 1 - 1 / len(replicates))))
     tail = math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, 0.025))
-    low, high = np.quantile(replicates, [ndtr(2 * bias + tail), ndtr(2 * bias - tail)])
-    return float(low), float(high)
+    shifts = [bias + (bias + z) / (1 - acceleration * (bias + z)) for z in (tail, -tail)]
+    low, high = np.quantile(replicates, ndtr(shifts))
+    return (float(low), float(high)) if low < high else None
+
+
+def _acceleration(values: Floats) -> float:
+    """Of a mean: a sixth of the skewness of its values over the root of their number; 0 where all are equal."""
+    gaps = values - values.mean()
+    spread = float((gaps**2).sum())
+    return float((gaps**3).sum()) / (6 * spread**1.5) if spread else 0.0
 
 
 def array(scores: Sequence[float | None]) -> Floats:
@@ -60,12 +75,16 @@ def array(scores: Sequence[float | None]) -> Floats:
     return np.array([math.nan if score is None else score for score in scores], dtype=np.float64)
 
 
-def mean(scores: Sequence[float | None], *, missing: str) -> Value:
+def mean(scores: Sequence[float | None], *, missing: str, bounded: bool = True) -> Value:
     """The mean of the scores that exist, with a bootstrap interval.
+
+    Where all scores are the same, no resample differs: the interval is then Wilson's, which is wide enough for the mean
+    of any scores from 0 to 1, and there is none for others.
 
     Args:
         scores: one per item; None where not computable.
         missing: why a score may be missing.
+        bounded: they lie between 0 and 1.
     """
     values, reason = _present(scores, missing)
     if not len(values):
@@ -74,8 +93,10 @@ def mean(scores: Sequence[float | None], *, missing: str) -> Value:
     low, high = np.quantile(values, [0.05, 0.95])
     extremes = (float(values.min()), float(low), float(high), float(values.max()))
     middle = float(values.mean())
-    found = _value(middle, n, interval(values[resamples(n)].mean(1), n, middle), reason)
-    return found.model_copy(update={"extremes": extremes})
+    ends = interval(values[resamples(n)].mean(1), n, middle, acceleration=_acceleration(values))
+    if ends is None and bounded:
+        ends = wilson(min(max(middle, 0.0), 1.0), n)
+    return _value(middle, n, ends, reason).model_copy(update={"extremes": extremes})
 
 
 def share(claims: Sequence[float | None], *, missing: str) -> Value:
@@ -83,20 +104,47 @@ def share(claims: Sequence[float | None], *, missing: str) -> Value:
 
     No bootstrap here: every resample of 0 of 64 is 0 of 64, which would claim certainty. A claim may also be the
     probability of one; the interval is then wider than need be.
-
-    Source: Wilson, Probable inference, the law of succession, and statistical inference (1927).
     """
     values, reason = _present([None if claim is None else float(claim) for claim in claims], missing)
     if not len(values):
         return Value(value=None, reason=reason)
     n, p = len(values), float(values.mean())
-    return _value(p, n, _wilson(p, n), reason)
+    return _value(p, n, wilson(p, n), reason)
 
 
-def _wilson(p: float, n: int) -> tuple[float, float]:
+def wilson(p: float, n: int) -> tuple[float, float]:
+    """95% interval of a share p of n; wide enough for the mean of any n scores between 0 and 1.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference (1927).
+    """
     middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
+
+
+def paired_shares(lost: int, won: int, n: int) -> tuple[float, float]:
+    """95% interval of the difference of two shares over the same items: what McNemar's score test does not reject.
+
+    Args:
+        lost: items that only the first has.
+        won: items that only the second has.
+        n: all items.
+
+    Source: Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample
+    design (1998).
+    """
+    from scipy.optimize import brentq
+
+    def score(gap: float) -> float:
+        """The observed difference minus this one, in standard errors under this one."""
+        b = (2 * n - won + lost) * gap - won - lost
+        only_first = (math.sqrt(max(b * b + 8 * n * lost * gap * (1 - gap), 0.0)) - b) / (4 * n)
+        return (won - lost - n * gap) / math.sqrt(max(n * (2 * only_first + gap * (1 - gap)), 1e-300))
+
+    found, edge = (won - lost) / n, 1 - 1e-12
+    low = brentq(lambda gap: score(gap) - _Z, -edge, found) if found > -edge and score(-edge) > _Z else -1.0
+    high = brentq(lambda gap: score(gap) + _Z, found, edge) if found < edge and score(edge) < -_Z else 1.0
+    return float(low), float(high)
 
 
 def median_exp(logs: Sequence[float | None], *, missing: str) -> Value:
@@ -145,7 +193,7 @@ def auc(lower: Floats, higher: Floats) -> Value:
     replicates = ((weights[0] @ wins) * weights[1]).sum(1) / (n * m)
     middle = float(wins.mean())
     ends = interval(replicates, min(n, m), middle)
-    return _value(middle, n, _wilson(middle, min(n, m)) if ends and ends[0] == ends[1] else ends, None)
+    return _value(middle, n, ends or wilson(middle, min(n, m)), None)
 
 
 def _counts(drawn: NDArray[np.int64], size: int) -> Floats:

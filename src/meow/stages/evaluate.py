@@ -22,6 +22,8 @@ from meow.report import report
 from meow.run import Run, append_rows, digest
 from meow.stages.common import done, part
 from meow.stages.models import lm_for, model_of, reference_model, release, weights
+from meow.terminal import say
+from meow.text import tokenizer_of
 
 
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
@@ -90,6 +92,12 @@ def write_evaluation(
                 advance(1)
                 yield row
 
+    others = sum(tokenizer_of(item.answer) == "unicode" for item in items)
+    if others:
+        say(
+            f"warning: {others} of {len(items)} true answers are compared by words of any script, since ROUGE as "
+            "published leaves out more than a fifth of their letters"
+        )
     samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, keys, produce, exact=True)
     evaluation.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
     return len(samples)
@@ -113,7 +121,10 @@ def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[Ev
 
 def _published_reference(folder: Run, config: RunConfig) -> None:
     path = Path(str(config.eval.reference))
-    samples = published.read(path).samples
+    found = published.read(path)
+    samples = found.samples
+    if found.note:
+        say(f"warning: {path}: {found.note}")
     key = {"reference": digest([s.model_dump(mode="json") for s in samples])}
     if folder.current("eval/reference", key, ""):
         return

@@ -21,10 +21,7 @@ from meow.run import Run, append_rows, digest, keeping
 from meow.stages.common import done, inverted, part, texts
 from meow.stages.models import measurer, model_of, weights
 from meow.terminal import say
-from meow.text import unseen
-
-UNSEEN = 0.2
-"""Share of letters left out by ROUGE above which the run warns."""
+from meow.text import UNSEEN, unseen
 
 
 def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:
