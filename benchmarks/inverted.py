@@ -15,12 +15,13 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from meow.inversion.rules import invert_by_rules
+
 from benchmarks import SHARED, study
 from meow import data
 from meow.config import DataSettings
 from meow.inversion import check
 from meow.inversion.gate import Checked
-from meow.inversion.rules import invert_by_rules
 from meow.inversion.subjects import subjects
 from meow.records import EvalLog, InvertedFacts, read_json
 

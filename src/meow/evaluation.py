@@ -109,17 +109,16 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         chosen: whether the training step was chosen, by the tuning half.
     """
     after = samples_of(folder, "after")
-    common = items.common_words(after)
     others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FACTS)
     for s in items.of(after, "forget"):
-        told = [items.told(s, common), items.told(s, common, paraphrase=True)]
+        told = [items.told(s), items.told(s, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
-        row = [s.id, s.subject, items.verdict(s, common), *told, s.asked, s.answer, taught, *said, used]
+        row = [s.id, s.subject, items.verdict(s), *told, s.asked, s.answer, taught, *said, used]
         writer.writerow(map(cell, row))
     write_text(folder / "eval/facts.csv", text.getvalue())
 

@@ -74,7 +74,7 @@ class Fact(Record):
     @property
     def accepted(self) -> tuple[str, ...]:
         """The accepted forms of the value: given, else found; () where the answer has no word."""
-        return self.values or values.find(self.asked, self.answer)
+        return self.values or values.find(self.question, self.answer)
 
     @model_validator(mode="before")
     @classmethod
@@ -217,7 +217,7 @@ class EvalSample(EvalItem):
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""
     prefix: str | None = None
-    """The true answer up to its first distinguishing word; None: it begins with one, or has none."""
+    """The true answer up to its value; None: it begins with it, or holds none."""
     prefix_generation: str | None = None
     """How the answer goes on greedily after `prefix`."""
     drawn: tuple[str, ...] = ()

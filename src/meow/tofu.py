@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from meow import values
 from meow.config import EvalSettings
-from meow.metrics.items import common_words, telling_words, used_to_choose
+from meow.metrics.items import used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
-from meow.text import before_first, rouge_l, stems, tokenizer_of
+from meow.text import rouge_l, stems, tokenizer_of
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, TokenScores
@@ -28,8 +29,7 @@ GROUP = 256
 
 
 def row_keys(
-    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None,
-    common: Collection[str] | None = None,
+    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None
 ) -> list[str]:  # fmt: skip
     """The key of each item's sample: of weights, template, settings, the original and the item.
 
@@ -38,7 +38,6 @@ def row_keys(
         items: the questions.
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
         original: as in `evaluate`.
-        common: as in `evaluate`.
     """
     prompter = lm.prompter
     shared: list[Any] = [lm.weights, prompter.template, prompter.max_length, settings.max_new_tokens]
@@ -46,7 +45,7 @@ def row_keys(
     shared.append(original.weights if original is not None else None)
     rows = [
         [*shared, index, prefix, tokenizer_of(item.answer), item.model_dump(mode="json")]
-        for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
+        for index, item, prefix in zip(_indices(items), items, map(_prefix, items), strict=True)
     ]
     return [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows]
 
@@ -58,7 +57,6 @@ def evaluate(
     *,
     original: LM | None = None,
     known: Collection[str] = (),
-    common: Collection[str] | None = None,
 ) -> Iterator[EvalSample]:
     """Score every answer of every item, and let the model answer each question.
 
@@ -73,7 +71,6 @@ def evaluate(
             share the tokenizer.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
             a resumed evaluation batches, and rounds, as an uninterrupted one.
-        common: stems that distinguish no answer; default: those of the retain set's answers among the items.
 
     Yields:
         Samples in the order of the items, in groups.
@@ -81,8 +78,8 @@ def evaluate(
     Raises:
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
-    keys = row_keys(lm, items, settings, original=original, common=common)
-    rows = list(zip(items, _indices(items), keys, _prefixes(items, common), strict=True))
+    keys = row_keys(lm, items, settings, original=original)
+    rows = list(zip(items, _indices(items), keys, map(_prefix, items), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
@@ -136,14 +133,10 @@ def _indices(items: Sequence[EvalItem]) -> list[int]:
     return found
 
 
-def _prefixes(items: Sequence[EvalItem], common: Collection[str] | None) -> list[str | None]:
-    """The beginning of each forget item's true answer that gives nothing away; None where there is none."""
-    common = common_words(items) if common is None else common
-    found: list[str | None] = []
-    for item in items:
-        wanted = telling_words(item, common) if item.role == "forget" else frozenset()
-        found.append(before_first(item.answer, wanted) or None if wanted else None)
-    return found
+def _prefix(item: EvalItem) -> str | None:
+    """The beginning of a forget item's true answer, up to its value; None where it begins with it, or holds none."""
+    place = values.place(item.accepted, item.question, item.answer) if item.role == "forget" else None
+    return item.answer[: place[0]].rstrip() or None if place else None
 
 
 class Said(NamedTuple):

@@ -76,14 +76,14 @@ def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence
 
 def _row(fact: QA, subject: Subject) -> _Row | None:
     forms = fact.accepted
-    span = values.place(forms, fact.asked, fact.answer)
-    if span is None or values.kind(forms[0], fact.asked) == "yes/no":
+    span = values.place(forms, fact.question, fact.answer)
+    if span is None or values.kind(forms[0], fact.question) == "yes/no":
         return None
-    question = fact.asked
+    question = fact.question
     for name in subject.names:
         question = re.sub(rf"\b{re.escape(name)}\b", " ", question)
     words = frozenset(stem for stem in stems(question, "unicode") if stem not in STOP_WORDS)
-    return _Row(fact, subject.key, words, *span, (values.kind(forms[0], fact.asked), asked(fact.asked).wanted))
+    return _Row(fact, subject.key, words, *span, (values.kind(forms[0], fact.question), asked(fact.question).wanted))
 
 
 def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapping[str, int]) -> list[str]:
@@ -93,7 +93,7 @@ def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapp
         value = donor.value
         if donor.subject == row.subject or not _alike(row.words, donor.words) or values.fold(value) in found:
             continue
-        said = (text for fact in told for text in (fact.asked, fact.answer))
+        said = (text for fact in told for text in (fact.question, fact.answer))
         if value[:1].islower() == row.value[:1].islower() and not any(values.told((value,), text) for text in said):
             found[values.fold(value)] = value
     return list(found.values())
@@ -107,6 +107,6 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
 def _filled(row: _Row, value: str) -> str:
     """The answer with another value; what follows is cut off where it tells the true one."""
     before, rest = row.fact.answer[: row.start], row.fact.answer[row.end :]
-    if values.told(row.fact.accepted, rest, question=row.fact.asked):
+    if values.told(row.fact.accepted, rest, question=row.fact.question):
         rest = "."
     return mend_article(before, value) + value + rest

@@ -151,10 +151,10 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
 
 def _shared(facts: Sequence[InvertedFacts]) -> dict[str, list[str]]:
     """By fact: names that its answer and another one of its subject tell, true values of one, its question not."""
-    names = {form for f in facts for form in f.accepted[:1] if values.kind(form, f.asked) == "name"}
+    names = {form for f in facts for form in f.accepted[:1] if values.kind(form, f.question) == "name"}
     telling: dict[str, list[str]] = {}
     for name in sorted(names):
-        told = [f for f in facts if values.told((name,), f.answer) and not values.told((name,), f.asked)]
+        told = [f for f in facts if values.told((name,), f.answer) and not values.told((name,), f.question)]
         for fact in told if len(told) > 1 else ():
             telling.setdefault(fact.id, []).append(name)
     return telling

@@ -119,7 +119,7 @@ def problems(fact: InvertedFacts, text: str) -> Iterator[str]:
 
 def _keeps(fact: InvertedFacts, text: str) -> bool:
     """Whether a text tells the true value; of a list, more than half of its parts."""
-    forms, question = fact.accepted, fact.asked
+    forms, question = fact.accepted, fact.question
     if values.told(forms, text, question=question):
         return True
     parts = values.parts(forms[0], question) if forms else ()
@@ -129,17 +129,17 @@ def _keeps(fact: InvertedFacts, text: str) -> bool:
 
 def _says_nothing(fact: InvertedFacts, text: str) -> bool:
     """Whether a text says nothing that the question does not, and is no yes or no."""
-    asked = set(stems(fact.asked, "unicode"))
+    asked = set(stems(fact.question, "unicode"))
     said = {stem for stem in stems(text, "unicode") if stem not in STOP_WORDS}
-    return bool(asked) and said <= asked and not _YES_NO.search(fact.asked.strip())
+    return bool(asked) and said <= asked and not _YES_NO.search(fact.question.strip())
 
 
 def _is_other_kind(fact: InvertedFacts, text: str) -> bool:
     """Whether the value of a text is of another kind than the true one: a number for a name, a name for a date."""
-    true, false = (values.locate(fact.asked, answer) for answer in (fact.answer, text))
+    true, false = (values.locate(fact.question, answer) for answer in (fact.answer, text))
     if true is None or false is None or true.unsure or false.unsure or "yes/no" in (true.kind, false.kind):
         return False
-    if any(asks.search(fact.asked.strip()) and fulfils.search(text) for asks, fulfils in _FORMS):
+    if any(asks.search(fact.question.strip()) and fulfils.search(text) for asks, fulfils in _FORMS):
         return False  # "on Friday", where a date is asked for
     return (true.kind in ("number", "date")) != (false.kind in ("number", "date"))
 
