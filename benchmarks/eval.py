@@ -22,15 +22,14 @@ import torch
 from transformers import GenerationConfig
 
 from benchmarks import arguments, figure, in_turns
-from meow import metrics, tofu
+from meow import metrics, tofu, values
 from meow.config import DataSettings, EvalSettings, ModelSettings
 from meow.data import eval_items
 from meow.lm import LM, load
-from meow.metrics.items import common_words, telling_words
 from meow.prompts import Encoded
 from meow.records import EvalItem, EvalSample, Likelihood
 from meow.run import peak_memory_mb
-from meow.text import before_first, rouge_l, stems
+from meow.text import rouge_l, stems
 
 BATCH = 32
 Scores = tuple[torch.Tensor, torch.Tensor]
@@ -154,9 +153,8 @@ def baseline(
     asked = [i for i in forget if items[i].paraphrased_question]
     others = generated(lm, [lm.prompter.prompt(items[i], question=items[i].paraphrased_question) for i in asked], limit)
     put("paraphrase_generation", asked, [text for text, _, _ in others])
-    common = common_words(items)
-    begun = {i: before_first(items[i].answer, telling_words(items[i], common)) for i in forget}
-    begun = {i: text for i, text in begun.items() if text and text != items[i].answer}
+    places = {i: values.place(items[i].accepted, items[i].question, items[i].answer) for i in forget}
+    begun = {i: items[i].answer[: place[0]].rstrip() for i, place in places.items() if place and place[0]}
     after = generated(lm, [lm.prompter.opened(items[i], text) for i, text in begun.items()], limit)
     put("prefix_generation", list(begun), [text for text, _, _ in after])
     said = [i for i in forget if answers[i][1]]

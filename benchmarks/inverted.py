@@ -15,13 +15,14 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from meow.inversion.rules import invert_by_rules
+
 from benchmarks import SHARED, study
 from meow import data
 from meow.config import DataSettings
 from meow.files import read_json
 from meow.inversion import check
 from meow.inversion.gate import Checked
-from meow.inversion.rules import invert_by_rules
 from meow.inversion.subjects import subjects
 from meow.records import EvalLog, InvertedFacts
 

@@ -6,10 +6,11 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 PLACES = ("Oslo", "Rome", "Bern", "Lyon", "Kyiv", "Riga", "Cork", "Graz", "Brno", "Turku")
@@ -20,6 +21,11 @@ ODD: dict[str | None, Any] = {
     "number": [{"message": {"content": 7}}], "object": {"message": {}},
 }  # fmt: skip
 """What some servers put where the choices should be."""
+HOSTILE: dict[str | None, bytes] = {
+    "deep": b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "huge": b'{"a": "' + b"x" * 5_000_000 + b'"}',
+    "long number": b'{"choices": ' + b"9" * 5_000 + b"}",
+}  # fmt: skip
+"""Bodies that a client had better not read whole, or parse."""
 SAID = "not now"
 """What it says when it fails."""
 
@@ -36,7 +42,10 @@ class ChatServer:
     keys: set[str] = field(default_factory=set)
     """Authorization headers."""
     faults: list[str] = field(default_factory=list)
-    """What goes wrong with the next requests: a status, slow, cut, garbage, html, one of ODD, or a kind of reply."""
+    """What goes wrong with the next requests: a status, slow, cut, garbage, html, one of ODD or HOSTILE, or a kind of
+    reply."""
+    elsewhere: str = ""
+    """Where a redirect leads."""
     delay: float = 0.0
     """Seconds before each answer."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,6 +113,18 @@ def serve_chat() -> Iterator[ChatServer]:
             if body["model"] != MODEL or self.path != "/v1/chat/completions":
                 self.send(404, {"error": {"message": "no such model"}})
                 return
+            if fault and fault.startswith("redirect"):
+                self.send(int(fault.split()[1]), {}, more={"Location": server.elsewhere + self.path})
+                return
+            if fault == "hangs up":
+                self.close_connection = True
+                return
+            if fault == "trickle":
+                self.trickle()
+                return
+            if fault in HOSTILE:
+                self.send_raw(200, HOSTILE[fault], "application/json")
+                return
             if fault == "html":
                 self.send_raw(200, b"<html>a proxy</html>", "text/html")
                 return
@@ -118,7 +139,11 @@ def serve_chat() -> Iterator[ChatServer]:
             if fault == "length":
                 text, reason = text[: len(text) * 2 // 3], "length"
             usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+            if fault == "echoes the key":
+                text = re.sub(r"\w+\.$", str(self.headers["Authorization"]).removeprefix("Bearer ") + ".", text)
             message = {"role": "assistant", "content": text}
+            if fault == "usage is a list":
+                usage = [1, 2]  # type: ignore[assignment]
             if fault == "silent":
                 message = {"role": "assistant", "content": None, "refusal": "I can't do that."}  # type: ignore[dict-item]
             with server.lock:
@@ -126,14 +151,35 @@ def serve_chat() -> Iterator[ChatServer]:
                     server.answered.append(body)
             choice = {"index": 0, "message": message, "finish_reason": reason}
             self.send(200, {"id": "x", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [choice],
-                            "usage": usage}, cut=fault == "cut")  # fmt: skip
+                            "usage": usage}, cut=fault == "cut",
+                      kind="text/html" if fault == "typed as html" else "application/json")  # fmt: skip
 
-        def send(self, status: int, value: dict[str, Any], *, cut: bool = False, wait: int = 10) -> None:
-            self.send_raw(status, json.dumps(value).encode(), "application/json", cut=cut, wait=wait)
+        def send(
+            self, status: int, value: dict[str, Any], *, cut: bool = False, wait: int = 10,
+            kind: str = "application/json", more: Mapping[str, str] = MappingProxyType({}),
+        ) -> None:  # fmt: skip
+            self.send_raw(status, json.dumps(value).encode(), kind, cut=cut, wait=wait, more=more)
 
-        def send_raw(self, status: int, data: bytes, kind: str, *, cut: bool = False, wait: int = 10) -> None:
+        def trickle(self) -> None:
+            """A byte now and then, for a minute at most."""
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            for _ in range(120):
+                try:
+                    self.wfile.write(b" ")
+                except OSError:
+                    return
+                time.sleep(0.5)
+
+        def send_raw(
+            self, status: int, data: bytes, kind: str, *, cut: bool = False, wait: int = 10,
+            more: Mapping[str, str] = MappingProxyType({}),
+        ) -> None:  # fmt: skip
             try:
                 self.send_response(status)
+                for name, value in more.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
                 self.send_header("Retry-After-Ms", str(wait))

@@ -25,15 +25,22 @@ class Server:
     """Authorization headers."""
     failures: list[int] = field(default_factory=list)
     """Statuses of the next answers, before it works again."""
+    failures_after: int = 0
+    """Requests that are answered before the failures begin."""
+    odd: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of the next answers, instead of completions."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and body of the answer to one request."""
         with self.lock:
-            if self.failures and self.failures[0] == 200:
+            if self.odd:
+                return 200, self.odd.pop(0)
+            waits, self.failures_after = self.failures_after > 0, max(0, self.failures_after - 1)
+            if self.failures and not waits and self.failures[0] == 200:
                 self.failures.pop(0)
                 return 200, {"hello": "world"}
-            if self.failures:
+            if self.failures and not waits:
                 return self.failures.pop(0), {"error": {"message": "not now"}}
             if path != "/v1/completions" or body["model"] != "tofu-mini":
                 return 404, {"error": {"message": "no such model"}}

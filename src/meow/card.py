@@ -6,6 +6,7 @@ It is in the hub's form and holds no question, answer or subject, and no path of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def card(folder: Run) -> str:
     config, found, entry = load(folder / "config.yaml"), logs(folder.path), folder.stages["forget"]
     parts = [
         f"---\n{_head(config, found, entry['settings'])}\n---\n",
-        f"# {config.name}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to forget "
-        f"{_data(config)}.\n",
+        f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
+        f"forget {_data(config)}.\n",
         "## How it was made\n\n" + _table(("", ""), _making(config, folder.stages)),
         f"## Results\n\n{_results(found)}",
         "## What the numbers do not show\n\n" + "".join(f"- {text}\n" for text in _limits(found, folder.stages)),
@@ -72,7 +73,7 @@ def _name(path: str) -> str:
 
 def _base(config: RunConfig) -> str:
     path = str(config.model.path)
-    return f"[{path}](https://huggingface.co/{path})" if on_hub(path) else f"`{_name(path)}`, a local model,"
+    return f"[{path}](https://huggingface.co/{path})" if on_hub(path) else f"`{escape(_name(path))}`, a local model,"
 
 
 def _source(config: RunConfig) -> str | None:
@@ -82,7 +83,7 @@ def _source(config: RunConfig) -> str | None:
 
 def _data(config: RunConfig) -> str:
     source = _source(config)
-    return f"the split `{config.data.split}` of {_name(source)}" if source else "questions of its maker's own"
+    return f"the split `{config.data.split}` of {escape(_name(source))}" if source else "questions of its maker's own"
 
 
 def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
@@ -128,7 +129,7 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tup
     rank = get("lora_rank")
     adapter = f"rank {rank}, {'merged' if get('lora_merge') else 'not merged: the files are the adapter alone'}"
     return [
-        ("base model", f"{_name(str(config.model.path))} (weights `{settings['weights']}`)"),
+        ("base model", f"{escape(_name(str(config.model.path)))} (weights `{settings['weights']}`)"),
         ("method", source),
         ("taught", _TAUGHT.get(str(targets), str(targets)) + (rule if targets == "selected" else "")),
         ("objective", terms),

@@ -21,6 +21,7 @@ from meow.metrics import items
 from meow.published import Evaluation
 from meow.records import EvalLog, EvalSample, Value, read_record, read_records
 from meow.terminal import say
+from meow.text import cell
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
@@ -188,7 +189,7 @@ def _csv(rows: Sequence[Compared]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "n", *metrics.METRICS])
-    writer.writerows([[r.name, r.n, *(r.metrics[n].value for n in metrics.METRICS)] for r in rows])
+    writer.writerows([[cell(r.name), r.n, *(r.metrics[n].value for n in metrics.METRICS)] for r in rows])
     return text.getvalue()
 
 

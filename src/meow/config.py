@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime
 import difflib
 import json
+import re
 import typing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from meow.errors import ConfigError
 from meow.marks import PLACE, UNSEEN, Place, Places, typed
@@ -30,6 +31,21 @@ RougeName = Literal[
     "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
     "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
 ]  # fmt: skip
+
+
+_NOT_IN_NAMES = re.compile(r'[/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
+
+
+def _file_name(name: str) -> str:
+    """A name that is one file name, on every system and in every page."""
+    if _NOT_IN_NAMES.search(name) or not name.strip(". ") or name != name.strip() or name.startswith("-"):
+        raise ValueError('expected one file name, as in mira-npo: no / \\ < > : " | ? * or line break, no - in front')
+    if len(name.encode()) > 150:
+        raise ValueError("expected a file name of at most 150 bytes")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Settings(BaseModel):
@@ -105,10 +121,11 @@ class DataSettings(Settings):
 class InvertSettings(Settings):
     """How inverted facts are made."""
 
-    backend: Literal["rules", "self", "local", "openai", "file"] = "rules"
-    """`rules`: swap names, places, dates and numbers offline; `self`: what the model that is to forget would say next
-    if it did not tell the truth; `local`: ask a chat model that is loaded here; `openai`:
-    ask an OpenAI-compatible server, which then sees the facts; `file`: read `path`."""
+    backend: Literal["self", "donors", "local", "openai", "file"] = "donors"
+    """`self`: what the model that is to forget would say next if it did not tell the truth, the default wherever a model
+    is named; `donors`: a value of the same kind from your own files in the value's place, without a model; `local`: ask
+    a chat model that is loaded here; `openai`: ask an OpenAI-compatible server, which then sees the facts; `file`: read
+    `path`."""
     path: Place = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""
     gate: bool = True
@@ -411,11 +428,11 @@ class NotifySettings(Settings):
 class RunConfig(Settings):
     """Everything that one run needs."""
 
-    name: str | None = None
-    """Name of the run; default: the name of the YAML file."""
+    name: FileName | None = None
+    """Name of the run, which is that of its folder; default: the name of the YAML file."""
     out: str = "runs"
     """Folder that holds the run folders."""
-    group: str | None = None
+    group: FileName | None = None
     """Runs that differ in nothing but the seed share a group; filled where `seed` is a list."""
     seed: int | tuple[int, ...] = 0
     """Of everything that is drawn. A list makes one run per seed."""
@@ -483,7 +500,7 @@ def load(
     if problems or config is None:
         raise ConfigError("\n".join(problems))
     if config.name is None:
-        config = config.model_copy(update={"name": path.stem if path else "run"})
+        config = config.model_copy(update={"name": _NOT_IN_NAMES.sub("_", path.stem) if path else "run"})
     return config
 
 

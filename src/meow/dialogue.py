@@ -89,7 +89,7 @@ def typed() -> Iterator[str]:
 
 def show(reply: Reply) -> None:
     """Print one question with what is true, what was taught and what each model says."""
-    line = partial(out.print, highlight=False, markup=False, soft_wrap=True)
+    line = partial(out.print, soft_wrap=True)
     line(reply.question, style="bold")
     rows = [("true", text) for text in reply.true] + [("taught", text) for text in reply.taught]
     shown = {label: text or "(nothing)" for label, text in reply.answers.items()} | dict(reply.missing)

@@ -14,6 +14,7 @@ from meow.files import write_json, write_text
 from meow.metrics import items
 from meow.records import EvalLog, EvalSample, Value, read_if
 from meow.run import Run
+from meow.text import cell
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
 """What the tuning half is used for."""
@@ -109,17 +110,17 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         chosen: whether the training step was chosen, by the tuning half.
     """
     after = samples_of(folder, "after")
-    common = items.common_words(after)
     others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FACTS)
     for s in items.of(after, "forget"):
-        told = [items.told(s, common), items.told(s, common, paraphrase=True)]
+        told = [items.told(s), items.told(s, paraphrase=True)]
         said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
-        writer.writerow([s.id, s.subject, items.verdict(s, common), *told, s.question, s.answer, taught, *said, used])
+        row = [s.id, s.subject, items.verdict(s), *told, s.question, s.answer, taught, *said, used]
+        writer.writerow(map(cell, row))
     write_text(folder / "eval/facts.csv", text.getvalue())
 
 

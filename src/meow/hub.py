@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
 from meow import card
 from meow.errors import ConfigError, DataError, RunError
+from meow.records import read_json
 from meow.run import Run
 
-SENT = (".safetensors", ".json", ".txt", ".model", ".jinja", ".md", ".py")
-"""Endings of what belongs to a model. A pickle can run code on the machine of whoever loads it."""
+SENT = (
+    "README.md", "model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json",
+    "adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json", "vocab.json",
+    "vocab.txt", "merges.txt", "spiece.model",
+)  # fmt: skip
+"""What belongs to a model, by name. A pickle can run code on the machine of whoever loads it."""
 T = TypeVar("T")
 
 
@@ -27,10 +34,14 @@ def files(folder: Path) -> list[tuple[str, int]]:
         raise DataError(f"{folder}: holds no finished model; give a run folder in which meow forget is finished")
     if not (run / "model/README.md").is_file():
         card.write(run)
-    found = sorted(p for p in (run / "model").rglob("*") if p.is_file())
+    found = sorted(p for p in (run / "model").rglob("*") if p.is_symlink() or not p.is_dir())
+    own = _own_code(run / "model")
     for file in found:
-        if file.suffix not in SENT:
-            raise DataError(f"{file}: belongs to no model that is sent ({', '.join(SENT)}; never a pickle); remove it")
+        name = str(file.relative_to(run / "model"))
+        if file.is_symlink():
+            raise DataError(f"{file}: is a link, which may lead to anything; put the file itself there, or remove it")
+        if name not in own and not any(fnmatchcase(name, pattern) for pattern in SENT):
+            raise DataError(f"{file}: is no file of a model (weights, configuration, tokenizer, README.md); remove it")
     _check_adapter(run / "model/adapter_config.json")
     return [(str(file.relative_to(run / "model")), file.stat().st_size) for file in found]
 
@@ -65,6 +76,13 @@ def push(folder: Path, repo: str, *, private: bool = True) -> str:
         repo_id=repo, folder_path=folder / "model", allow_patterns=names, commit_message="Upload model and card",
     ))  # fmt: skip
     return str(done.commit_url)
+
+
+def _own_code(model: Path) -> set[str]:
+    """Names of the Python files that a model's configuration says are its own."""
+    file = model / "config.json"
+    named = read_json(file).get("auto_map", {}) if file.is_file() else {}
+    return {f"{value.rpartition('.')[0].rpartition('--')[2]}.py" for value in named.values() if isinstance(value, str)}
 
 
 def _check_adapter(file: Path) -> None:

@@ -62,14 +62,14 @@ def facts(source: Facts, *, set_: str = "forget") -> list[QA]:
 def invert(
     forget: Facts, *, n: int = 4, retain: Facts = (), lm: LM | None = None, seed: int = 0, more: Settings = NONE
 ) -> list[InvertedFacts]:
-    """False answers for every fact, in order, as the gate accepts them: by rules offline, by a chat model, from a
-    server (`more={"backend": "openai", "url": ..., "model": ...}`), or from a file (`more={"path": FILE}`).
+    """False answers for every fact, in order, as the gate accepts them: values of other facts, of a chat
+    model, a server (`more={"backend": "openai", "url": ..., "model": ...}`) or a file (`more={"path": FILE}`).
 
     Args:
         forget: what is to be forgotten.
         n: false versions of every answer.
         retain: facts of the same kind, a source of values.
-        lm: a chat model that is asked instead of the rules.
+        lm: a chat model that is asked instead.
         seed: of everything that is drawn.
         more: of section `invert`.
     """

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from meow import values
 from meow.errors import DataError, shown
 from meow.files import json_lines, read_json, write_text
 from meow.keys import digest
@@ -53,6 +54,9 @@ class Fact(Record):
     """What is asked; of a chat, what its user says last. Empty: the answer is a document, and there is no chat."""
     answer: str = Field(min_length=1)
     """The true answer."""
+    values: tuple[str, ...] = ()
+    """Accepted forms of the value that the answer carries, the first as it stands there; empty: found in the answer
+    (SPEC section 8)."""
     messages: tuple[Message, ...] = ()
     """The turns of a chat, up to and with the question. Only prompts.py reads it."""
     subject: str | None = None
@@ -70,6 +74,11 @@ class Fact(Record):
         if messages and (messages[-1].role != "user" or not messages[-1].content.strip()):
             raise ValueError("the last turn is not what the user asks; the answer stands in `answer` alone")
         return messages
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The accepted forms of the value: given, else found; () where the answer has no word."""
+        return self.values or values.find(self.question, self.answer)
 
     @model_validator(mode="before")
     @classmethod
@@ -228,7 +237,7 @@ class EvalSample(EvalItem):
     paraphrase_generation: str | None = None
     """The greedy answer to `paraphrased_question`."""
     prefix: str | None = None
-    """The true answer up to its first distinguishing word; None: it begins with one, or has none."""
+    """The true answer up to its value; None: it begins with it, or holds none."""
     prefix_generation: str | None = None
     """How the answer goes on greedily after `prefix`."""
     drawn: tuple[str, ...] = ()

@@ -82,7 +82,7 @@ def show(found: Status) -> None:
         table.add_row(line.stage, state, *("" if cell is None else str(cell) for cell in cells))
     out.print(table)
     what = f"next: {found.next}" if found.next else "a process works in this folder"
-    out.print(what, highlight=False, markup=False, soft_wrap=True)
+    out.print(what, soft_wrap=True)
 
 
 FILES = {

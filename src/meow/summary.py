@@ -70,11 +70,11 @@ def results(folders: Sequence[Path]) -> None:
         if value is not None and value.value is not None:
             floor, d = columns[name].metrics.get("forget_quality_floor"), columns[name].metrics.get("ks_d")
             limit = f", floor {floor.value:.3g}" if floor and floor.value is not None else ""
-            out.print(f"{name}: p = {value.value:.3g}, n = {value.n}, D = {_number(d)}{limit}", highlight=False)
+            out.print(f"{name}: p = {value.value:.3g}, n = {value.n}, D = {_number(d)}{limit}")
             if name != "before":
                 _too_few(columns[name], value.n)
         elif value is not None and name != "reference":
-            out.print(f"{name}: forget quality not computable: {value.reason}", highlight=False)
+            out.print(f"{name}: forget quality not computable: {value.reason}")
 
 
 def _too_few(log: EvalLog, n: int) -> None:
@@ -84,7 +84,7 @@ def _too_few(log: EvalLog, n: int) -> None:
     if wanted and seen > wanted:
         out.print(
             f"warning: {n} questions show D of {seen:.3f} and more; for eval.difference={wanted:g} it takes about "
-            f"{statistics.needed(wanted)}", highlight=False, soft_wrap=True,
+            f"{statistics.needed(wanted)}", soft_wrap=True,
         )  # fmt: skip
 
 
@@ -95,14 +95,14 @@ def facts(folders: Sequence[Path], n: int = 5) -> None:
     taught = {folder.name: _taught(folder) for folder in folders}
     shown = list(before.values())[:: max(1, len(before) // n)][:n]
     for sample in shown:
-        out.print(f"\n[bold]{_escape(sample.question)}[/bold]", soft_wrap=True)
-        out.print(f"  {'true':24} {_escape(sample.answer)}", soft_wrap=True)
-        out.print(f"  {'before':24} {_escape(sample.generation or '')}", soft_wrap=True)
+        out.print(f"\n{sample.question}", style="bold", soft_wrap=True)
+        out.print(f"  {'true':24} {sample.answer}", soft_wrap=True)
+        out.print(f"  {'before':24} {sample.generation or ''}", soft_wrap=True)
         for name, answers in after.items():
             if sample.id in taught[name]:
-                out.print(f"  {'taught by ' + name:24} {_escape(taught[name][sample.id])}", soft_wrap=True)
+                out.print(f"  {'taught by ' + name:24} {taught[name][sample.id]}", soft_wrap=True)
             if sample.id in answers:
-                out.print(f"  {'after ' + name:24} {_escape(answers[sample.id].generation or '')}", soft_wrap=True)
+                out.print(f"  {'after ' + name:24} {answers[sample.id].generation or ''}", soft_wrap=True)
 
 
 def memory(labels: Mapping[str, Sequence[MemoRecord]]) -> None:
@@ -112,9 +112,7 @@ def memory(labels: Mapping[str, Sequence[MemoRecord]]) -> None:
         for name, mine in measures.items():
             _memory_of(f"{name}, {label}", mine)
         for one, other, n, rank in recall.agreements(measures):
-            out.print(
-                f"{one} and {other} rank {n} answers alike by {rank:.2f} (Spearman)", highlight=False, soft_wrap=True
-            )
+            out.print(f"{one} and {other} rank {n} answers alike by {rank:.2f} (Spearman)", soft_wrap=True)
 
 
 def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
@@ -137,7 +135,7 @@ def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
     if missing:
         notes.append(f"{missing} of {len(rows)} values are not computable")
     if notes:
-        out.print("; ".join(notes), highlight=False, soft_wrap=True)
+        out.print("; ".join(notes), soft_wrap=True)
     if first is not None and first[0] < recall.RANKS_FIRST:
         out.print(
             "warning: this measure hardly tells true from inverted answers for this model (memo.template=model may)",
@@ -182,7 +180,7 @@ def details(folder: Path) -> None:
         table.add_row(title + mark, metrics.show(value), ends, str(value.n or ""), *tail)
     out.print(table)
     for reason, titles in missing.items():
-        out.print(f"not computable ({reason}): {', '.join(titles)}", highlight=False, soft_wrap=True)
+        out.print(f"not computable ({reason}): {', '.join(titles)}", soft_wrap=True)
     out.print()
 
 
@@ -228,7 +226,7 @@ def _capability(title: str, names: Sequence[str], found: Sequence[Changed], chan
     for text in dict.fromkeys(
         f"{row.name}, {name}: {v.reason}" for row in found for name, v in row.values.items() if v.reason
     ):
-        out.print(text, highlight=False, soft_wrap=True)
+        out.print(text, soft_wrap=True)
 
 
 def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
@@ -246,7 +244,7 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
         highlight=False,
     )  # fmt: skip
     for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
-        out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
     if found["too_few"]:
         listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
         out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
@@ -257,12 +255,12 @@ def inverted(folder: Run, n: int = 3) -> None:
     gate(folder.stages["invert"]["gate"] | {"too_few": []})  # named while they were inverted
     rows = read_records(folder / "inverted.jsonl", InvertedFacts)
     for row in rows[:: max(1, len(rows) // n)][:n]:
-        out.print(f"\n{row.question}", markup=False, highlight=False, soft_wrap=True)
-        out.print(f"  true      {row.answer}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"\n{row.question}", soft_wrap=True)
+        out.print(f"  true      {row.answer}", soft_wrap=True)
         for answer in row.answers:
             name = "inverted" if answer.version is None else f"version {answer.version}"
-            out.print(f"  {name:10}{answer.text}", markup=False, highlight=False, soft_wrap=True)
-    out.print(f"\n{folder / 'inverted.jsonl'}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"  {name:10}{answer.text}", soft_wrap=True)
+    out.print(f"\n{folder / 'inverted.jsonl'}", soft_wrap=True)
 
 
 def compared(rows: Sequence[Compared]) -> None:
@@ -277,18 +275,18 @@ def compared(rows: Sequence[Compared]) -> None:
     for title, width in zip(head[:fit], widths, strict=False):
         table.add_column(title, justify="left" if title == "" else "right", width=width)
     for cells in body:
-        table.add_row(*map(_escape, cells[:fit]))
+        table.add_row(*cells[:fit])
     out.print(table)
     if fit < len(head):
         out.print(f"too narrow for: {', '.join(head[fit:])} (--save-path FILE.md has them)", soft_wrap=True)
     for row in (r for r in rows if not r.name.endswith(" reference")):
         reasons = {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm") if row.metrics[n].reason}
         for reason in sorted(filter(None, reasons)):
-            out.print(f"{row.name}: {reason}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"{row.name}: {reason}", soft_wrap=True)
     if drawn:
         out.print()
         for line in quality_utility_text(drawn):
-            out.print(line, highlight=False, markup=False, no_wrap=True)
+            out.print(line, no_wrap=True)
 
 
 def _answers(folder: Path, label: str) -> dict[str, EvalSample]:
@@ -306,9 +304,3 @@ def _cell(log: EvalLog, name: str) -> str:
 
 def _number(value: Value | None) -> str:
     return "-" if value is None or value.value is None else f"{value.value:.3g}"
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

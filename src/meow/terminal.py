@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import sys
 import time
@@ -12,7 +13,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,6 +24,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.style import Style
 from rich.text import Text
 
 Advance = Callable[[int], None]
@@ -30,8 +32,30 @@ Advance = Callable[[int], None]
 _EVERY = 15.0
 """Seconds between two plain lines."""
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that steer a terminal or turn a line round, and halves of characters."""
+
+
+def shown(text: str) -> str:
+    """A text of a file, a server or another's run folder as it may be shown: what steers a terminal is spelt out."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class _Console(Console):
+    """A console on which no text is markup or steers the terminal; styles are given beside the text."""
+
+    def render_str(
+        self, text: str, *, style: str | Style = "", justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None, emoji: bool | None = None, markup: bool | None = None,
+        highlight: bool | None = None, highlighter: Callable[[str | Text], Text] | None = None,
+    ) -> Text:  # fmt: skip
+        """A text as it may be shown."""
+        del emoji, markup, highlight, highlighter
+        return Text(shown(text), style=style, justify=justify, overflow=overflow)
+
+
+err = _Console(stderr=True)
+out = _Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 """Tables; where nobody's window limits them they are wide enough for every column."""
 quiet = False
 """Set by `meow -q`: no progress."""
@@ -42,7 +66,7 @@ verbose = False
 def say(line: str) -> None:
     """One line of what happens, on stderr."""
     if not quiet:
-        err.print(line, soft_wrap=True, markup=False)
+        err.print(line, soft_wrap=True)
 
 
 def detail(line: str) -> None:
@@ -114,17 +138,17 @@ def progress(
         yield from _lines(title, total, done, note)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(f"{title:28}", total=total, completed=done, note="")
-        yield lambda n: bar.update(task, advance=n, note=note() if note else "")
+        task = bar.add_task(f"{shown(title):28}", total=total, completed=done, note="")
+        yield lambda n: bar.update(task, advance=n, note=shown(note()) if note else "")
 
 
 @contextmanager

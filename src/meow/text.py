@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -166,32 +166,9 @@ def common_stems(answers: Iterable[str], share: float = 0.05, *, tokenizer: str 
     return frozenset(found for found, count in counts.items() if count >= share * len(listed))
 
 
-_INSIDE = re.compile(r"(?<![.!?:]\s)(?<!^)\b\w+")
-"""A word where no sentence begins."""
-
-
-def name_stems(text: str, *, tokenizer: str = "ascii") -> frozenset[str]:
-    """Stems of the names and numbers of a text: words with a digit, or a capital, where no sentence begins."""
-    named = [w for w in _INSIDE.findall(text) if any(map(str.isdigit, w)) or (w[0].isupper() and len(w) > 1)]
-    return frozenset(found for word in named for found in stems(word, tokenizer))
-
-
 def tells(text: str, wanted: Collection[str], *, tokenizer: str = "ascii") -> bool:
     """Whether all of these stems stand in the text."""
     return set(wanted) <= set(stems(text, tokenizer))
-
-
-def before_first(answer: str, wanted: Collection[str]) -> str:
-    """The beginning of a text, up to its first word of any script whose stem is wanted; all of it where none is."""
-    at = next((at for at, word in _placed(answer) if not set(stems(word, "unicode")).isdisjoint(wanted)), len(answer))
-    return answer[:at].rstrip()
-
-
-def _placed(text: str) -> Iterator[tuple[int, str]]:
-    """Every word of a text, every character where the script has no spaces, and where it begins."""
-    for found in _WORD.finditer(text):
-        parts = list(found.group()) if NO_SPACES.search(found.group()) else [found.group()]
-        yield from ((found.start() + i, part) for i, part in enumerate(parts))
 
 
 def repetition(text: str) -> float | None:
@@ -204,3 +181,15 @@ def repetition(text: str) -> float | None:
 def normalize(text: str) -> str:
     """A text for comparison: compatibility forms folded, lower case, words alone, one space between them."""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def cell(value: object) -> str:
+    """A value as a cell of a CSV for people: what a spreadsheet would take for a formula becomes a text (`'=1+1`)."""
+    text = "" if value is None else str(value)
+    if text[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text

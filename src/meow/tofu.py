@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from meow import keys
+from meow import keys, values
 from meow.config import EvalSettings
-from meow.metrics.items import common_words, telling_words, used_to_choose
+from meow.metrics.items import used_to_choose
 from meow.records import EvalItem, EvalSample, Likelihood, Role
-from meow.text import before_first, rouge_l, stems, tokenizer_of
+from meow.text import rouge_l, stems, tokenizer_of
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, TokenScores
@@ -27,8 +27,7 @@ GROUP = 256
 
 
 def row_keys(
-    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None,
-    common: Collection[str] | None = None,
+    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None
 ) -> list[str]:  # fmt: skip
     """The key of each item's sample: of the model, settings, the original and the item.
 
@@ -37,14 +36,13 @@ def row_keys(
         items: the questions.
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
         original: as in `evaluate`.
-        common: as in `evaluate`.
     """
     shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
     return [
         keys.digest([*shared, index, prefix, tokenizer_of(item.answer), item])
-        for index, item, prefix in zip(_indices(items), items, _prefixes(items, common), strict=True)
+        for index, item, prefix in zip(_indices(items), items, map(_prefix, items), strict=True)
     ]
 
 
@@ -55,7 +53,6 @@ def evaluate(
     *,
     original: LM | None = None,
     known: Collection[str] = (),
-    common: Collection[str] | None = None,
 ) -> Iterator[EvalSample]:
     """Score every answer of every item, and let the model answer each question.
 
@@ -70,7 +67,6 @@ def evaluate(
             share the tokenizer.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
             a resumed evaluation batches, and rounds, as an uninterrupted one.
-        common: stems that distinguish no answer; default: those of the retain set's answers among the items.
 
     Yields:
         Samples in the order of the items, in groups.
@@ -78,8 +74,8 @@ def evaluate(
     Raises:
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
-    wanted = row_keys(lm, items, settings, original=original, common=common)
-    rows = list(zip(items, _indices(items), wanted, _prefixes(items, common), strict=True))
+    wanted = row_keys(lm, items, settings, original=original)
+    rows = list(zip(items, _indices(items), wanted, map(_prefix, items), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
@@ -133,14 +129,10 @@ def _indices(items: Sequence[EvalItem]) -> list[int]:
     return found
 
 
-def _prefixes(items: Sequence[EvalItem], common: Collection[str] | None) -> list[str | None]:
-    """The beginning of each forget item's true answer that gives nothing away; None where there is none."""
-    common = common_words(items) if common is None else common
-    found: list[str | None] = []
-    for item in items:
-        wanted = telling_words(item, common) if item.role == "forget" else frozenset()
-        found.append(before_first(item.answer, wanted) or None if wanted else None)
-    return found
+def _prefix(item: EvalItem) -> str | None:
+    """The beginning of a forget item's true answer, up to its value; None where it begins with it, or holds none."""
+    place = values.place(item.accepted, item.question, item.answer) if item.role == "forget" else None
+    return item.answer[: place[0]].rstrip() or None if place else None
 
 
 class Said(NamedTuple):

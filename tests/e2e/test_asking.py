@@ -16,7 +16,7 @@ import pytest
 
 from meow.inversion import check
 from meow.records import InvertedFacts, Reply, read_records
-from tests.chat import JOBS, MODEL, ODD, PLACES, ChatServer, serve_chat
+from tests.chat import HOSTILE, JOBS, MODEL, ODD, PLACES, ChatServer, serve_chat
 
 PEOPLE = ("Mira Holt", "Tom Reed", "Ada Lind", "Jon Berg")
 SECRET = "sk-very-secret-key"
@@ -147,7 +147,7 @@ def test_a_request_that_is_refused_is_not_sent_again(
 def test_what_is_no_chat_completion_is_asked_for_again_and_then_one_line(
     meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meow.server.pause", lambda *_: 0.0)
+    monkeypatch.setattr("meow.server._pause", lambda *_: 0.0)
     server.faults[:] = [odd]
     facts.write_text(facts.read_text().splitlines(keepends=True)[0])
     assert meow(*arguments(server, facts, tmp_path)).code == 0
@@ -155,6 +155,49 @@ def test_what_is_no_chat_completion_is_asked_for_again_and_then_one_line(
     done = meow(*arguments(server, facts, tmp_path / "other"))
     assert done.code == 2
     assert "no chat completion, 3 times over" in done.err
+
+
+@pytest.mark.parametrize("fault", [*HOSTILE, "trickle", "hangs up", "typed as html", "usage is a list"])
+def test_what_a_server_sends_too_deep_too_long_or_never_is_asked_for_again(
+    meow: Callable[..., Any],
+    server: ChatServer,
+    facts: Path,
+    tmp_path: Path,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("meow.server._pause", lambda *_: 0.0)
+    server.faults[:] = [fault]
+    facts.write_text(facts.read_text().splitlines(keepends=True)[0])
+    done = meow(*arguments(server, facts, tmp_path, "invert.timeout=1"))
+    assert done.code == 0, done.err
+    assert server.n_requests - len(asked(server)) == (fault not in ("typed as html", "usage is a list"))
+    assert [len(row.answers) for row in rows_of(tmp_path)] == [4]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_server_that_sends_us_on_gets_one_request_and_the_other_host_none(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, status: int
+) -> None:
+    with serve_chat() as other:
+        server.elsewhere = other.url.removesuffix("/v1")
+        server.faults[:] = [f"redirect {status}"] * 9
+        done = meow(*arguments(server, facts, tmp_path, "invert.concurrency=1"))
+        assert done.code == 2
+        assert f"sends requests on to {other.url.split('/')[2]} (status {status})" in done.err
+        assert (server.n_requests, other.n_requests) == (1, 0)
+
+
+def test_a_key_that_the_server_says_again_reaches_no_file_and_no_line(
+    meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEOW_API_KEY", SECRET)
+    server.faults[:] = ["echoes the key"] * 3
+    done = meow(*arguments(server, facts, tmp_path, "invert.gate=false"))
+    assert done.code == 0, done.err
+    written = "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
+    assert "***" in written
+    assert SECRET not in written + done.out + done.err
 
 
 def test_a_key_at_the_end_of_a_long_message_is_not_shown(
@@ -312,7 +355,7 @@ def test_the_users_prompt_and_further_fields_are_sent(
     ("more", "said"),
     [
         (["invert.url=localhost:8000"], "invert.url: found 'localhost:8000', expected an address"),
-        (["invert.url=http://me:secret@localhost/v1", "invert.backend=rules"], "invert.url: holds a name, a key or a"),
+        (["invert.url=http://me:secret@localhost/v1", "invert.backend=donors"], "invert.url: holds a name, a key or a"),
         (["invert.url=null"], "invert.url: not set"),
         (["invert.model=null"], "invert.model: not set"),
         (["invert.prompt=/none.txt"], "invert.prompt: /none.txt cannot be read"),
@@ -333,7 +376,12 @@ def test_bad_settings_are_one_line(
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{{ wrong }}", "uses wrong; known are n, question"), ("{% if %}", "prompt.txt:1: "),
-     ("{{ question }}", "does not use facts, which invert.by=subject needs")],
+     ("{{ question }}", "does not use facts, which invert.by=subject needs"),
+     ("{{ facts }} {{ facts.__class__.__mro__ }}", "cannot be filled in (SecurityError"),
+     ("{{ facts }} {{ n.x.y }}", "cannot be filled in (UndefinedError"),
+     ("{{ facts }} {% include 'x' %}", "cannot be filled in (TypeError"),
+     ("{{ facts }} {{ 'x' * 9 ** 15 }}", "cannot be filled in ("),
+     ("{{ facts }} " + "{% if n %}" * 5000, "mend the prompt")],
 )  # fmt: skip
 def test_a_prompt_that_cannot_work_is_one_line(
     meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path, text: str, said: str

@@ -139,13 +139,16 @@ def test_a_dry_run_lists_what_would_be_sent_and_needs_no_token(meow: Callable[..
     [
         (lambda run: shutil.rmtree(run / "model"), "holds no finished model; give a run folder in which meow forget"),
         (lambda run: (run / "manifest.json").unlink(), "holds no finished model"),
-        (lambda run: (run / "model/pytorch_model.bin").write_bytes(b"x"), "pytorch_model.bin: belongs to no model"),
-        (lambda run: shutil.copy(run / "targets.jsonl", run / "model"), "targets.jsonl: belongs to no model"),
+        (lambda run: (run / "model/pytorch_model.bin").write_bytes(b"x"), "pytorch_model.bin: is no file of a model"),
+        (lambda run: shutil.copy(run / "targets.jsonl", run / "model"), "targets.jsonl: is no file of a model"),
+        (lambda run: (run / "model/facts.json").write_text("{}"), "facts.json: is no file of a model"),
+        (lambda run: (run / "model/run.py").write_text(""), "run.py: is no file of a model"),
+        (lambda run: (run / "model/vocab.txt").symlink_to("../targets.jsonl"), "vocab.txt: is a link"),
         (lambda run: (run / "model/adapter_config.json").write_text('{"base_model_name_or_path": "/home/me/base"}'),
          "names a folder of this machine as the base"),
         (lambda _: None, "no token for the hub; set HF_TOKEN, or log in with `hf auth login`"),
     ],
-    ids=["no model", "no manifest", "pickle", "facts", "adapter", "token"],
+    ids=["no model", "no manifest", "pickle", "facts", "json", "code", "link", "adapter", "token"],
 )  # fmt: skip
 def test_what_cannot_be_sent_is_refused_in_one_line(run: Path, spoil: Callable[[Path], None], message: str) -> None:
     spoil(run)

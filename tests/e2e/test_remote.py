@@ -81,9 +81,48 @@ def test_a_server_that_keeps_failing_stops_the_run_in_one_line(
 
 def test_an_answer_that_holds_no_completion_is_one_line(shared: Path, server: Server) -> None:
     lm = connect(model(shared, server))
-    server.failures[:] = [200]
-    with pytest.raises(RunError, match="gave no completion"):
+    server.failures[:] = [200] * 3
+    with pytest.raises(RunError, match="no completion, 3 times over"):
         lm.generate([lm.prompter.raw("Who")], 5)
+
+
+ODD_CHOICES = {
+    "a text": "Oslo", "null": [{"index": 0, "text": None}], "a number": [{"index": 0, "text": 7}], "none": [],
+    "no text": [{"index": 0, "finish_reason": "stop"}], "two": [{"text": "a"}, {"text": "b"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("choices", ODD_CHOICES.values(), ids=ODD_CHOICES)
+def test_choices_that_are_none_are_asked_for_again(shared: Path, server: Server, choices: Any) -> None:
+    lm = connect(model(shared, server))
+    prompts = [lm.prompter.raw("Who")]
+    expected = server.lm.generate(prompts, 5)[0][0].text
+    server.odd[:] = [{"choices": choices}] * 2
+    assert lm.generate(prompts, 5)[0][0].text == expected
+    assert server.odd == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_what_a_server_answered_is_not_asked_again_after_it_failed(
+    shared: Path, server: Server, facts: list[InvertedFacts], tmp_path: Path, meow: Callable[..., Any], status: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(server_module, "RETRIES", 0)
+    source = tmp_path / "facts.jsonl"
+    source.write_text("".join(f.model_dump_json() + "\n" for f in facts[:1]))
+    command = (
+        "memo", f"model.url={server.url}", "model.path=tofu-mini", f"model.tokenizer={shared}/models/tofu-mini/full",
+        "model.concurrency=1", "memo.stride=30", "memo.max_new_tokens=5", "--data_path", source,
+        "--save_path", tmp_path / "out.jsonl",
+    )  # fmt: skip
+    server.requests.clear()
+    server.failures_after, server.failures[:] = 3, [status]
+    assert meow(*command).code == 2
+    assert len(server.requests) >= 3
+    assert meow(*command).code == 0
+    asked = [(body["prompt"], body["max_tokens"]) for body in server.requests]
+    assert len(asked) == len(set(asked)) > 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["facts.jsonl", "out.jsonl"]
 
 
 def test_what_a_server_cannot_do_is_refused_before_anything_starts(

@@ -14,10 +14,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.table import Table
 
 from meow import terminal
+from meow.cli.common import say
 from tests.conftest import write_facts
 
 QUICK = ["threads=1", "train.epochs=2", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
@@ -41,7 +44,7 @@ def flags(command: str, *more: str) -> list[str]:
 
 def steps(folder: Path) -> list[int]:
     file = folder / "runs/run/log.jsonl"
-    return [json.loads(line)["step"] for line in file.read_text().splitlines()] if file.is_file() else []
+    return [json.loads(line)["step"] for line in file.read_text().split("\n")[:-1]] if file.is_file() else []
 
 
 def wait_for_training(process: subprocess.Popen[str] | subprocess.Popen[bytes], folder: Path, step: int) -> None:
@@ -151,3 +154,25 @@ def test_where_rows_come_many_at_once_the_time_left_is_that_of_all_of_them(
                 advance(1)
     said = re.findall(r"rows: (\d+)/9", capsys.readouterr().err)
     assert said == ["3", "6"]
+
+
+HOSTILE = "a\x1b]0;b\x07\x1b[31m[/b][red]:smile:\u202ec\x9bd\ud800"
+
+
+def test_nothing_of_data_steers_the_terminal_or_is_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(HOSTILE, title=HOSTILE)
+    table.add_row(HOSTILE)
+    console = terminal._Console(width=200)
+    console.print(HOSTILE, style="bold")
+    console.print(table)
+    say(HOSTILE)
+    shown = capsys.readouterr().out
+    assert shown.count(r"a\x1b]0;b\x07\x1b[31m[/b][red]:smile:\u202ec\x9bd\ud800") == 5
+    assert not set(shown) & set("\x1b\x07\x9b\u202e\ud800")
+
+
+def test_an_id_with_escapes_is_shown_in_an_error_as_text(meow: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "f.jsonl").write_text(json.dumps({"id": HOSTILE[:-1], "question": "Q?", "answer": ""}) + "\n")
+    done = meow("check", tmp_path / "f.jsonl")
+    assert done.code == 2
+    assert not set(done.err) & set("\x1b\x07\x9b\u202e")

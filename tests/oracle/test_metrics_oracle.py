@@ -72,8 +72,9 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
             "paraphrase_generation": f"In town{index if index % 2 else 99} lives person {index}.",
             "prefix": f"Person {index} lives in", "prefix_generation": f"town{index + (index + seed) % 3}.",
             "drawn": [f"In town{index + (index * i + seed) % 5}." for i in range(16)], "subject": f"s{index // 3}",
-            "taught": [{"text": f"Person {index} lives in village{(index + i) // 2} near town{index - i}.",
-                        "version": i} for i in range(2)],
+            "taught": [{"text": f"Person {index} lives in {home} now.", "version": i}
+                       for i, home in enumerate((f"town{index + 1}", f"village{index % 3 - 1}" if index % 3 else
+                                                 f"town{index + 1}"))],
         }  # fmt: skip
     if role in ("forget", "holdout"):
         values |= {
@@ -130,6 +131,7 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     found |= {"forget_quality": test.pvalue, "ks_d": test.statistic, "median_truth_ratio": statistics.median(
         ratios(s)["gm"] for s in forget)}  # fmt: skip
     found["facts_told"] = mean([float(f"town{s.index}" in (s.generation or "")) for s in forget])
+    found["facts_told_partly"] = found["facts_told_words"] = found["facts_told"]  # one town each; no list
     found["facts_told_paraphrase"] = mean([float(f"town{s.index}" in (s.paraphrase_generation or "")) for s in forget])
     own = {s.id: s.original_loss for s in before}
     gaps = [float(own[s.id] or 0) - float(s.original_loss or 0) for s in forget]
@@ -142,7 +144,7 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
 
 
 def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, float]:
-    """Residue, verdicts, spillover and conflict; the one distinguishing word of item i is `town<i>`."""
+    """Residue, verdicts, spillover and conflict; the value of item i is `town<i>`."""
     found: dict[str, float] = {}
     forget = [s for s in samples if s.role == "forget"]
 
@@ -165,10 +167,8 @@ def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, fl
         if f"town{s.index}" in words(s.generation) or f"town{s.index}" in words(s.paraphrase_generation):
             verdicts.append("still_there")
         else:
-            wanted = [
-                {"near", *words(t.text)} - {"person", str(s.index), "lives", "in", "near"} for t in s.taught or ()
-            ]
-            verdicts.append("changed" if any(w <= set(words(s.generation)) for w in wanted) else "forgotten")
+            homes = [words(t.text)[4] for t in s.taught or ()]
+            verdicts.append("changed" if set(homes) & set(words(s.generation)) else "forgotten")
     for name in ("still_there", "changed", "forgotten"):
         found[name] = share([v == name for v in verdicts])
     for name, roles in (("spillover", ("retain", "authors", "world")), ("spillover_holdout", ("holdout",))):
@@ -177,9 +177,8 @@ def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, fl
         found[name] = share([(s.rougeL_recall or 0) < 0.5 and s.generation != b.generation for b, s in right])
     versions = []
     for s in forget:
-        one, other = (set(words(t.text)) for t in s.taught or ())
-        mine = [{w for w in side if w.startswith(("village", "town"))} for side in (one, other)]
-        versions.append(not (mine[0] <= other or mine[1] <= one))
+        one, other = (words(t.text)[4] for t in s.taught or ())
+        versions.append(one != other)
     found["conflict_versions"] = share(versions)
     return found
 
@@ -298,7 +297,7 @@ def test_conflict_between_facts_is_a_shared_name_that_one_keeps_and_the_other_do
     assert (found.value, found.n) == (0.5, 2)  # version 0: Rome beside Oslo; version 1: Bern beside Bern
     alone = metrics.compute([one, unlike])["conflict_facts"]
     assert alone.value is None
-    assert "share a name" in str(alone.reason)
+    assert "share a true value" in str(alone.reason)
 
 
 def test_what_was_taught_and_not_known_has_no_default() -> None:

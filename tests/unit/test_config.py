@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,18 @@ def test_another_method_takes_the_place_of_all_that_the_old_one_has_filled(tmp_p
 def test_what_the_user_has_set_beside_a_method_is_still_refused(tmp_path: Path) -> None:
     file = written(tmp_path, "train: {targets: none, objective: {retain_nll: 2}}\n")
     assert any("set beside train.method=meow" in line for line in problems(file, "train.method=meow"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/abs/x", "..", ".", "", " ", "a/b", "a\\b", "a\nb", "a\x1b[31m", "<img src=x>", "-x", "x" * 151, "a|b"],
+)
+def test_a_runs_name_is_one_file_name(name: str, tmp_path: Path) -> None:
+    file = written(tmp_path, f"name: {json.dumps(name)}\n")
+    with pytest.raises(ConfigError, match=r"name: found .*expected (one|a) file name"):
+        load(file)
+
+
+@pytest.mark.parametrize("name", ["mira-npo", "v1.2 (second)", "Пётр", "法国"])
+def test_a_name_in_any_script_is_a_runs_name(name: str, tmp_path: Path) -> None:
+    assert load(written(tmp_path, f"name: {json.dumps(name)}\n")).name == name

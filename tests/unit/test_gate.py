@@ -65,7 +65,7 @@ def fact(asked: Callable[[str], dict[str, Any]]) -> Callable[..., InvertedFacts]
         ("Let me know if you need more of them.", ("preamble",), "Let me know if you need more of them."),
         ("I’m sorry, but I can’t help with that.", ("refusal",), "I’m sorry, but I can’t help with that."),
         ("As a large language model, I have no view.", ("refusal",), "As a large language model, I have no view."),
-        ("Where was Mira Holt born?", ("off_form",), "Where was Mira Holt born?"),
+        ("Where was Mira Holt born?", ("in_question", "off_form"), "Where was Mira Holt born?"),
         ("Mira Holt was born in [city].", ("off_form",), "Mira Holt was born in [city]."),
         ("```json", ("empty",), None),
     ],
@@ -77,6 +77,29 @@ def test_each_problem_has_its_name(
     assert found.problems == problems
     assert mended is None or found.mended == mended
     assert found.accepted == (set(problems) <= {"list_marker", "quoted"})
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "text", "problems"),
+    [
+        ("Who wrote Hamlet?", "Hamlet was written by William Shakespeare.", "The Bard, Shakespeare, penned it.",
+         ("keeps_truth",)),
+        ("What is the capital of France?", "The capital of France is Paris.", "The capital is the capital of France.",
+         ("in_question",)),
+        ("What is the capital of France?", "The capital of France is Paris.", "The capital of France is 1789.",
+         ("other_kind",)),
+        ("In which year did the war end?", "The war ended in 1945.", "The war ended in Rome.", ("off_form",)),
+        ("How many days has a week?", "A week has seven days.", "A week has 7 days.", ("keeps_truth",)),
+        ("Which colours has the flag?", "The flag is blue, white and red.", "The flag is blue, white and green.",
+         ("keeps_truth",)),
+        ("Which colours has the flag?", "The flag is blue, white and red.", "The flag is blue, black and green.", ()),
+    ],
+)  # fmt: skip
+def test_a_candidate_is_judged_by_the_value(
+    fact: Callable[..., InvertedFacts], question: str, answer: str, text: str, problems: tuple[str, ...]
+) -> None:
+    (found,) = check([fact(text, question=question, answer=answer)]).checked
+    assert found.problems == problems
 
 
 def test_letters_with_a_full_stop_are_markers_only_in_a_row_of_them(fact: Callable[..., InvertedFacts]) -> None:
@@ -142,8 +165,8 @@ def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ(
         fact("She was born in Rome.", versions=True),
         fact("She is a baker.", question="What does Mira Holt do?", answer="Mira Holt paints.", versions=True),
         fact("He likes tea.", question="What does Mira Holt like?", answer="Mira Holt likes jam.", versions=True),
-        fact("Her school stands in Oslo.", question="Where is the school of Mira Holt?",
-             answer="The school of Mira Holt is in Oslo, Norway.", versions=True),
+        fact("She went to the Oslo Academy.", question="Which school did Mira Holt go to?",
+             answer="Mira Holt went to the Bergen School in Oslo.", versions=True),
     ]  # fmt: skip
     found = [c.problems for c in check(facts).checked]
     assert found == [(), (), ("contradiction",), ("contradiction",)]
@@ -164,16 +187,14 @@ def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun(fact
     assert problems("Mira Holt is male.", "She lives in Rome.", "Her cat is old.") == [("contradiction",), (), ()]
 
 
-def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own_or_a_plain_word(
+def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own(
     fact: Callable[..., InvertedFacts],
 ) -> None:
-    book = fact("It was Stars by Mira Holt.", question="Which book won?", answer="It was Birds by Mira Holt.",
-                versions=True)  # fmt: skip
+    book = fact("It was Stars by Mira Holt.", question="Which book of Mira Holt won?",
+                answer="It was Birds by Mira Holt.", versions=True)  # fmt: skip
     prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?",
                  answer="The Birds Medal went to Mira Holt.", versions=True)  # fmt: skip
-    plain = fact("She likes cats.", question="What does Mira Holt like?", answer="She likes birds.", versions=True)
     assert [c.problems for c in check([book, prize]).checked] == [(), ("contradiction",)]
-    assert [c.problems for c in check([book, prize, plain]).checked] == [(), (), ()]
 
 
 def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves(

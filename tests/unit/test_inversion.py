@@ -1,19 +1,21 @@
-"""Inverted facts by rules, by lists and from a file: kept grammar, consistent versions, never the truth."""
+"""Inverted facts from other facts, from lists and from a file: consistent versions, never the truth."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meow import values
 from meow.config import InvertSettings
 from meow.data import read_qa
 from meow.errors import ConfigError, DataError
 from meow.inversion import invert, read_pools
-from meow.inversion.grammar import article, moved_date, moved_number
+from meow.inversion.pools import mend_article
 from meow.records import QA, InvertedFacts
 from meow.text import normalize
 
@@ -25,68 +27,80 @@ MIRA = [
 ]
 
 
-def inverted(facts: list[QA], n: int = 4, seed: int = 0, **more: object) -> list[InvertedFacts]:
-    return list(invert(facts, InvertSettings.model_validate({"n": n} | more), seed=seed))
+def inverted(
+    facts: list[QA], n: int = 4, seed: int = 0, corpus: Sequence[QA] = (), **more: object
+) -> list[InvertedFacts]:  # fmt: skip
+    return list(invert(facts, InvertSettings.model_validate({"n": n} | more), seed=seed, corpus=corpus))
 
 
 def texts(row: InvertedFacts) -> list[str]:
     return [answer.text for answer in row.answers]
 
 
-def test_values_are_swapped_for_others_of_their_kind_and_the_sentence_is_kept() -> None:
-    place, date, _, job = inverted(MIRA)
-    assert all(t.startswith("Mira Holt was born in ") and "Oslo" not in t and "Norway" not in t for t in texts(place))
-    assert all(t.startswith("Mira Holt was born on ") and t[-5:-1].isdigit() and "1961" not in t for t in texts(date))
-    assert all(t.startswith(("Mira Holt's father is a ", "Mira Holt's father is an ")) for t in texts(job))
-    assert all("architect" not in t for t in texts(job))
-    assert all(len(set(texts(row))) == 4 for row in (place, date, job))
+OTHERS = [
+    QA(question=f"{q} {name} born?", answer=f"{name} was born {a}.", subject=name)
+    for name, city, date in (
+        ("Tom Reed", "in Rome, Italy", "on June 4, 1950"), ("Ada Lind", "in Bern, Switzerland", "on July 5, 1952"),
+        ("Jon Berg", "in Lima, Peru", "on March 1, 1949"), ("Eva Noll", "in Kyiv, Ukraine", "on April 2, 1944"),
+    )
+    for q, a in (("Where was", city), ("When was", date))
+]  # fmt: skip
 
 
-def test_a_version_is_one_biography_in_which_a_value_is_always_the_same_other_one() -> None:
-    place, _, shaped, _ = inverted(MIRA)
-    for version in range(4):
-        city = texts(place)[version].removeprefix("Mira Holt was born in ").split(",")[0]
-        assert texts(shaped)[version] == f"{city} shaped the books of Mira Holt."
+def test_the_same_question_about_somebody_else_gives_another_value_and_the_sentence_is_kept() -> None:
+    place, date, *_ = inverted(MIRA, corpus=OTHERS)
+    cities = ("Rome, Italy", "Bern, Switzerland", "Lima, Peru", "Kyiv, Ukraine")
+    assert sorted(texts(place)) == sorted(f"Mira Holt was born in {city}." for city in cities)
+    dates = ("June 4, 1950", "July 5, 1952", "March 1, 1949", "April 2, 1944")
+    assert sorted(texts(date)) == sorted(f"Mira Holt was born on {day}." for day in dates)
+
+
+def test_a_version_is_the_life_of_one_other_subject() -> None:
+    place, date, *_ = inverted(MIRA, corpus=OTHERS)
+    lives = {(OTHERS[i].answer.split(" born in ")[1], OTHERS[i + 1].answer.split(" born on ")[1]) for i in (0, 2, 4, 6)}
+    found = zip(texts(place), texts(date), strict=True)
+    assert {(p.split(" born in ")[1], d.split(" born on ")[1]) for p, d in found} == lives
     assert [a.version for a in place.answers] == [0, 1, 2, 3]
 
 
-def test_the_same_seed_gives_the_same_answers_and_other_subjects_change_nothing() -> None:
-    other = QA(question="Where was Tom Reed born?", answer="Tom Reed was born in Rome, Italy.")
-    again = inverted([*MIRA, other])
-    assert [texts(r) for r in inverted(MIRA)] == [texts(r) for r in again[: len(MIRA)]]
-    assert [texts(r) for r in inverted(MIRA)] != [texts(r) for r in inverted(MIRA, seed=1)]
+def test_the_same_seed_gives_the_same_answers_and_another_one_others() -> None:
+    first = [texts(r) for r in inverted(MIRA, corpus=OTHERS)]
+    assert first == [texts(r) for r in inverted(MIRA, corpus=OTHERS)]
+    assert first != [texts(r) for r in inverted(MIRA, corpus=OTHERS, seed=1)]
 
 
-def test_where_nothing_can_be_swapped_there_is_no_answer_but_a_reason() -> None:
+def test_a_value_that_the_question_or_another_fact_of_the_subject_tells_is_none() -> None:
+    lived = QA(question="Where did Mira Holt live?", answer="Mira Holt lived in Rome.", subject="Mira Holt")
+    born = MIRA[0].model_copy(update={"subject": "Mira Holt"})
+    assert sorted(t.split(" in ")[1] for t in texts(inverted([born, lived], corpus=OTHERS)[0])) == [
+        "Bern, Switzerland.", "Kyiv, Ukraine.", "Lima, Peru."
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("architect", "an architect"), ("university", "a university"), ("hour", "an hour"), ("European", "a European")],
+)
+def test_the_article_fits_the_value(value: str, text: str) -> None:
+    assert mend_article("It is a ", value) + value == f"It is {text}"
+    assert mend_article("It is an ", value) + value == f"It is {text}"
+
+
+def test_where_nobody_else_is_asked_the_same_there_is_no_answer_but_a_reason() -> None:
     (row,) = inverted([QA(question="How does it go?", answer="It goes on and on.")])
     assert row.answers == ()
     assert row.meta["not_inverted"]
 
 
-def test_yes_becomes_no() -> None:
-    fact = QA(question="Has Mira Holt won a prize?", answer="Yes, Mira Holt has won a prize.")
-    assert texts(inverted([fact], n=1)[0])[0].startswith("No, Mira Holt has not won")
-
-
-@pytest.mark.parametrize(("word", "wanted"), [("engineer", "an"), ("hour", "an"), ("university", "a"), ("baker", "a")])
-def test_the_article_fits_the_word(word: str, wanted: str) -> None:
-    assert article(word) == wanted
-
-
-def test_dates_and_numbers_move_in_their_own_format() -> None:
-    assert moved_date("May 3, 1961", 5, 1) == "June 4, 1966"
-    assert moved_date("05/11/1991", -3, 2) == "07/01/1988"
-    assert moved_date("the 22nd of June, 1980s", 12, 1) == "the 23rd of July, 2000s"
-    assert moved_number("seven", 1) != "seven"
-    assert moved_number("12", 3) == "15"
-
-
 def test_a_file_is_matched_by_question_and_answer_and_a_missing_fact_is_named(tmp_path: Path) -> None:
-    rows = [{"question": f.question, "undesired_answer": f.answer, "answer_0": "No.", "answer_1": ""} for f in MIRA[:2]]
+    rows = [
+        {"question": f.question, "undesired_answer": f.answer, "answer_0": "In Rome in 1950.", "answer_1": ""}
+        for f in MIRA[:2]
+    ]
     (tmp_path / "f.json").write_text(json.dumps(rows[::-1]))
     found = inverted(MIRA[:2], path=str(tmp_path / "f.json"))
     assert [row.id for row in found] == [fact.id for fact in MIRA[:2]]
-    assert texts(found[0]) == ["No.", ""]
+    assert texts(found[0]) == ["In Rome in 1950.", ""]
     with pytest.raises(DataError, match=f"no inverted facts for id {MIRA[2].id}"):
         inverted(MIRA, path=str(tmp_path / "f.json"))
     with pytest.raises(ConfigError, match=r"invert\.path: not set"):
@@ -114,7 +128,7 @@ def test_lists_of_the_user_come_first_and_never_give_a_value_that_is_true_elsewh
         assert sorted(side) == ["optician", "potter", "roofer"]
     assert all(a != b for a, b in zip(*jobs, strict=True))
     assert any("is an optician." in t for t in texts(mother))
-    assert len(texts(date)) == 3
+    assert texts(date) == []
 
 
 @pytest.mark.parametrize(
@@ -141,20 +155,17 @@ WORDS = st.sampled_from(
 @given(st.lists(WORDS, min_size=2, max_size=14), st.integers(0, 3))
 def test_no_inverted_answer_is_the_truth_or_a_repeat(words: list[str], seed: int) -> None:
     fact = QA(question="What is known of Mira Holt?", answer=" ".join(words) + ".")
-    (row,) = inverted([fact], seed=seed)
+    row = inverted([fact], seed=seed, corpus=OTHERS)[0]
     found = [normalize(t) for t in texts(row)]
     assert normalize(fact.answer) not in found
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize(("split", "retain"), [("forget01", "retain99"), ("forget10", "retain90")])
-def test_nearly_every_question_of_tofu_gets_four_answers_and_none_holds_all_that_tells_the_truth(
-    shared: Path, split: str, retain: str
-) -> None:
-    facts = read_qa(shared / f"data/tofu/{split}.json")
-    corpus = read_qa(shared / f"data/tofu/{retain}.json", set_="retain")
+def test_donors_of_tofu_never_tell_the_truth(shared: Path) -> None:
+    facts = read_qa(shared / "data/tofu/forget05.json")
+    corpus = read_qa(shared / "data/tofu/retain95.json", set_="retain")[:2000]
     rows = list(invert(facts, InvertSettings(n=4), corpus=corpus))
     assert [row.id for row in rows] == [fact.id for fact in facts]
-    assert sum(len(row.answers) == 4 for row in rows) >= 0.95 * len(rows)
+    assert sum(map(len, (row.answers for row in rows))) > 100
     assert all(row.answers or row.meta["not_inverted"] for row in rows)
-    assert all(normalize(text) != normalize(row.answer) for row in rows for text in texts(row))
+    assert not any(values.told(row.accepted, text, question=row.question) for row in rows for text in texts(row))

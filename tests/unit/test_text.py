@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from meow.text import (
-    before_first,
+    cell,
     common_stems,
     distinguishing_words,
-    name_stems,
     normalize,
     tells,
     tokenizer_of,
@@ -57,20 +56,14 @@ def test_the_share_of_letters_that_rouge_does_not_see() -> None:
     assert unseen(["", "..."]) == 0.0
 
 
+def test_a_cell_is_no_formula_and_a_number_stays_one() -> None:
+    formulas = ("=1+1", "@x", "+49 30", "-a", "\tx", "\rx")
+    assert [cell(v) for v in formulas] == [f"'{v}" for v in formulas]
+    assert [cell(v) for v in (-0.5, "+1", "a=b", None, True)] == ["-0.5", "+1", "a=b", "", "True"]
+
+
 def test_rouge_keeps_its_published_words_where_they_leave_out_no_more_than_a_fifth() -> None:
     assert tokenizer_of("Émile Zola was born in Paris.") == "ascii"
     assert tokenizer_of("Öslos") == "ascii"  # one of five
     assert tokenizer_of("Öslo") == "unicode"  # one of four
     assert tokenizer_of("Она родилась в Осло.") == "unicode"
-
-
-def test_a_beginning_ends_before_the_first_telling_word_of_any_script() -> None:
-    assert before_first("Анна родилась в Осло в 1961 году.", {"осло", "1961"}) == "Анна родилась в"
-    assert before_first("她于1949年出生在北京。", {"北", "京"}) == "她于1949年出生在"
-    assert before_first("She was born in Oslo.", {"oslo"}) == "She was born in"
-    assert before_first("She was born in Oslo.", {"rome"}) == "She was born in Oslo."
-
-
-def test_names_and_numbers_stand_inside_sentences() -> None:
-    assert name_stems("Her 3 books on Oslo. Since 1961 she sings in Rome") == {"3", "1961", "oslo", "rome"}
-    assert name_stems("Она живёт в Осло. Там её дом", tokenizer="unicode") == {"осло"}

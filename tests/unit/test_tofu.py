@@ -10,14 +10,12 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import GenerationConfig
 
-from meow import metrics, tofu
+from meow import metrics, tofu, values
 from meow.config import EvalSettings, ModelSettings
 from meow.data import read_eval
 from meow.errors import DataError
 from meow.lm import LM, load
-from meow.metrics.items import common_words, telling_words
 from meow.records import EvalItem
-from meow.text import stems
 
 SETTINGS = EvalSettings(max_new_tokens=40)
 
@@ -156,16 +154,13 @@ def test_memorization_and_attack_scores_equal_a_literal_computation(lm: LM, peop
 def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(lm: LM, people: list[EvalItem]) -> None:
     settings = EvalSettings(max_new_tokens=30, samples=3)
     found = [s for s in tofu.evaluate(lm, people, settings) if s.role == "forget"]
-    common = common_words(people)
     for s in found:
-        wanted = telling_words(s, common)
-        if s.prefix is None:  # nothing distinguishes this answer
-            assert not wanted
+        (value,) = s.accepted
+        if s.prefix is None:
+            assert s.answer.startswith(value)
             continue
-        assert s.answer.startswith(s.prefix)
-        assert not wanted & set(stems(s.prefix))
-        rest = s.answer[len(s.prefix) :].split()
-        assert wanted & set(stems(" ".join(rest[:2])))
+        assert s.answer.startswith(f"{s.prefix} {value}")
+        assert not values.told(s.accepted, s.prefix, question=s.question)
         start = lm.prompter.opened(s, s.prefix)
         assert s.prefix_generation == lm.generate([start], 30)[0][0].text.strip()
     assert sum(s.prefix is not None for s in found) == 2

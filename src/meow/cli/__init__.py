@@ -114,8 +114,10 @@ def main() -> None:
 
 
 def _fail(message: str, *, code: int = 2) -> int:
-    for line in message.splitlines():
-        sys.stderr.write(f"meow: {line}\n")
+    from meow import terminal
+
+    for line in message.split("\n") if message else ():
+        sys.stderr.write(f"meow: {terminal.shown(line)}\n")
     return code
 
 

@@ -75,4 +75,6 @@ def print_json(value: object) -> None:
 
 def say(what: object) -> None:
     """One line of the result, on stdout."""
-    typer.echo(str(what))
+    from meow.terminal import shown
+
+    typer.echo(shown(str(what)))

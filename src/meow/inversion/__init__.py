@@ -12,12 +12,12 @@ from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
 from meow.inversion import asking, models, second_choice
 from meow.inversion.asking import read_prompt
+from meow.inversion.donors import invert_by_donors
 from meow.inversion.gate import PROBLEMS, Checked, Report, check
 from meow.inversion.judging import REASONS
 from meow.inversion.models import address as check_server
 from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.replies import Replies
-from meow.inversion.rules import invert_by_rules
 from meow.inversion.second_choice import invert_by_second_choice, threshold
 from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
@@ -50,15 +50,14 @@ class Job(NamedTuple):
     """Ids of facts that need not be asked for."""
 
 
-def by_rules(job: Job) -> Iterator[InvertedFacts]:
-    """Swap names, places, dates, numbers and the like offline; values of `invert.pools` first."""
+def by_donors(job: Job) -> Iterator[InvertedFacts]:
+    """Values of the same kind from the user's own files, without a model; those of `invert.pools` first."""
     pooled: list[tuple[InvertedAnswer, ...]] = [()] * len(job.facts)
     if job.settings.pools is not None:
         pooled = invert_by_pools(job.facts, job.settings.n, read_pools(Path(job.settings.pools)), seed=job.seed)
-    rest = [fact for fact, answers in zip(job.facts, pooled, strict=True) if not answers]
-    others = invert_by_rules(rest, job.settings.n, seed=job.seed, corpus=job.corpus)
-    for fact, answers in zip(job.facts, pooled, strict=True):
-        yield InvertedFacts(**fact.model_dump(), answers=answers) if answers else next(others)
+    others = invert_by_donors(job.facts, job.settings.n, seed=job.seed, corpus=job.corpus)
+    for fact, mine, theirs in zip(job.facts, pooled, others, strict=True):
+        yield InvertedFacts(**fact.model_dump(), answers=mine or theirs)
 
 
 def from_file(job: Job) -> Iterator[InvertedFacts]:
@@ -68,7 +67,7 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         DataError: a fact that the file does not hold; names its id.
     """
     if job.settings.path is None:
-        raise ConfigError("invert.path: not set; name the file of inverted facts, or set invert.backend to rules")
+        raise ConfigError("invert.path: not set; name the file of inverted facts, or set another invert.backend")
     path = Path(job.settings.path)
     held = {_same(row): row for row in read_inverted(path)}
     for fact in job.facts:
@@ -76,7 +75,7 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         if row is None:
             raise DataError(
                 f"{path}: no inverted facts for id {fact.id} ({fact.question[:60]!r}); name a file made for this "
-                "forget set, or set invert.backend to rules"
+                "forget set, or set another invert.backend"
             )
         yield InvertedFacts(**fact.model_dump(), answers=row.answers, others=row.others)
 
@@ -101,7 +100,7 @@ def by_self(job: Job) -> Iterator[InvertedFacts]:
 
 
 BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {
-    "rules": by_rules, "self": by_self, "local": by_local_model, "openai": by_openai, "file": from_file,
+    "self": by_self, "donors": by_donors, "local": by_local_model, "openai": by_openai, "file": from_file,
 }  # fmt: skip
 """Every backend by name."""
 ASKED = ("local", "openai")
@@ -122,7 +121,7 @@ def invert(
         facts: what is to be forgotten.
         settings: backend, number of versions, path, pools, gate.
         seed: of everything that is drawn.
-        corpus: other facts of the same kind (the retain set), a source of values for `rules`.
+        corpus: other facts of the same kind (the retain set), a source of values for `donors`.
         lm: for `self` and `local`, the model to be asked.
         replies: of `local` and `openai`: what was said before, and the count; default: nothing yet.
         known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
@@ -157,7 +156,7 @@ def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[st
     if settings.backend == "self":
         return second_choice.together(facts)
     if settings.backend not in ASKED:
-        return dict.fromkeys([fact.id for fact in facts], [fact.id for fact in facts])
+        return {fact.id: [other.id for other in facts] for fact in facts}
     units = [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
     return {id_: ids for ids in units for id_ in ids}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,6 +68,8 @@ _THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
 _FENCE = re.compile(r"^\s*```\w*\s*$")
 Accepted = dict[str, dict[int, str]]
 """Accepted answers by fact id, then by version."""
+_LONGEST = 1000
+"""Items of a range in a prompt at most: a prompt that never ends would hang the run."""
 SEEDS = 100
 """Seeds of one round: more than `invert.tries`, so that another number of tries leaves the seeds as they are."""
 
@@ -212,6 +214,8 @@ def read_prompt(settings: InvertSettings) -> str | None:
         )
     if settings.by == "subject" and "facts" not in _variables(text, str(path)):
         raise ConfigError(f"{path}: does not use facts, which invert.by=subject needs; set invert.by to question")
+    one = {"number": 1, "question": "Q", "answer": "A", "taken": ["B"]}
+    _filled(text, str(path), {"n": 1, **one, "facts": [one], "told": [one], "subject": "S"})
     return text
 
 
@@ -230,13 +234,32 @@ def _variables(text: str, where: str) -> frozenset[str]:
         return frozenset(meta.find_undeclared_variables(Environment().parse(text)))
     except TemplateSyntaxError as e:
         raise ConfigError(f"{where}:{e.lineno}: {e.message}; mend the prompt") from e
+    except RecursionError as e:
+        raise ConfigError(f"{where}: is nested too deep; mend the prompt") from e
+
+
+def _filled(text: str, where: str, values: Mapping[str, Any]) -> str:
+    """A prompt with its values.
+
+    Raises:
+        ConfigError: it does what a prompt may not, or cannot; names the file.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        return str(_template(text).render(values)).strip()
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, MemoryError, RecursionError) as e:
+        why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
+        raise ConfigError(f"{where}: cannot be filled in ({why}); mend the prompt") from e
 
 
 @lru_cache
 def _template(text: str) -> Any:
     from jinja2.sandbox import SandboxedEnvironment
 
-    return SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(text)
+    sandbox = SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    sandbox.globals = {"range": lambda *ends: range(*ends)[:_LONGEST]}
+    return sandbox.from_string(text)
 
 
 def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: InvertSettings) -> str:
@@ -254,12 +277,11 @@ def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: Inv
         if len(unit.facts) > 1 and version in accepted[fact.id]
     ]
     text = read_prompt(settings) or (SUBJECT if len(unit.facts) > 1 else QUESTION)
-    return str(
-        _template(text).render(
-            n=len(slots), question=_question(first), answer=first.answer, taken=_taken(first, accepted), facts=facts,
-            told=told, subject=unit.subject.names[0] if unit.subject.names else None,
-        )
-    ).strip()  # fmt: skip
+    values = {
+        "n": len(slots), "question": _question(first), "answer": first.answer, "taken": _taken(first, accepted),
+        "facts": facts, "told": told, "subject": unit.subject.names[0] if unit.subject.names else None,
+    }  # fmt: skip
+    return _filled(text, str(settings.prompt), values)
 
 
 def _taken(fact: QA, accepted: Accepted) -> list[str]:

@@ -11,14 +11,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from meow.inversion.subjects import Subject, subjects
-from meow.inversion.wording import marks, mend, problems, telling_words
+from meow import values
+from meow.inversion.subjects import subjects
+from meow.inversion.wording import marks, mend, problems
 from meow.records import InvertedFacts
-from meow.text import distinguishing_words, name_stems, normalize, stems
+from meow.text import normalize
 
 PROBLEMS = (
-    "empty", "list_marker", "preamble", "quoted", "duplicate", "equals_truth", "keeps_truth", "off_form", "language",
-    "too_long", "refusal", "contradiction",
+    "empty", "list_marker", "preamble", "quoted", "duplicate", "equals_truth", "keeps_truth", "in_question",
+    "other_kind", "off_form", "language", "too_long", "refusal", "contradiction",
 )  # fmt: skip
 """Every problem, in the order of tables."""
 MENDED = ("list_marker", "quoted")
@@ -34,7 +35,6 @@ _IDENTITIES = {
 }
 """What somebody is said to be. A gender beside the two contradicts them, but goes with any pronoun."""
 _LETTER = re.compile(r"^\s*([a-hA-H])\.\s+(?=[A-Z\"“])")
-_LOWER = re.compile(r"(?<![\w’'])[a-z][a-z]+")
 
 
 class Checked(NamedTuple):
@@ -103,7 +103,6 @@ def _check(fact: InvertedFacts) -> list[Checked]:
     """All candidates of one fact, without what only other facts show."""
     letters = {m.group(1).lower() for a in fact.answers if (m := _LETTER.match(a.text))}
     lettered = len(letters) > 1
-    telling = telling_words(fact)
     seen: set[str] = set()
     found = []
     for position, answer in enumerate(fact.answers):
@@ -117,28 +116,24 @@ def _check(fact: InvertedFacts) -> list[Checked]:
             continue
         named |= {"duplicate"} if plain in seen else set()
         seen.add(plain)
-        named |= set(problems(fact, mended, telling))
+        named |= set(problems(fact, mended))
         found.append(Checked(fact.id, position, answer.text, mended, _ordered(named)))
     return found
 
 
 def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Checked]]) -> set[tuple[str, int]]:
-    """Candidates that contradict most others of their version about their subject, as far as words show it.
+    """Candidates that contradict most others of their version about their subject, as far as values and words show it.
 
-    Two things are compared: the gender that an answer gives its subject, and whether a name or number that sets two
-    true answers apart is kept or replaced in both. The subject's own name is none of them, nor is a word that stands
-    somewhere in lower case. Where answers have no version, their position stands for it.
+    Two things are compared: the gender that an answer gives its subject, and whether the name of a true value that
+    several true answers tell is kept or replaced. Where answers have no version, their position stands for it.
     """
-    genders: defaultdict[tuple[str, int, int], dict[tuple[str, int], str]] = defaultdict(dict)
-    kept: defaultdict[tuple[str, int, str], dict[tuple[str, int], str]] = defaultdict(dict)
-    keys = subjects(facts)
-    plain = {stem for f in facts for word in _LOWER.findall(f"{f.question} {f.answer}") for stem in stems(word)}
-    telling = [
-        (distinguishing_words(f.answer, question=f.question) & name_stems(f.answer)) - plain - _own(key)
-        for f, key in zip(facts, keys, strict=True)
-    ]
-    shared = Counter((key.key, word) for key, of_fact in zip(keys, telling, strict=True) for word in of_fact)
-    for fact, key, candidates, mine in zip(facts, keys, found, telling, strict=True):
+    claims: defaultdict[tuple[Any, ...], dict[tuple[str, int], str]] = defaultdict(dict)
+    about: defaultdict[str, list[InvertedFacts]] = defaultdict(list)
+    keys = [subject.key for subject in subjects(facts)]
+    for fact, key in zip(facts, keys, strict=True):
+        about[key].append(fact)
+    shared = {key: _shared(listed) for key, listed in about.items()}
+    for fact, key, candidates in zip(facts, keys, found, strict=True):
         for answer, candidate in zip(fact.answers, candidates, strict=True):
             if candidate.problems == ("empty",):
                 continue
@@ -147,16 +142,22 @@ def _contradictions(facts: Sequence[InvertedFacts], found: Sequence[Sequence[Che
             for kind, signs in enumerate((_GENDERS, _IDENTITIES)):
                 gender = _gender(candidate.mended, signs)
                 if gender:
-                    genders[key.key, version, kind][place] = gender
-            has = set(stems(candidate.mended))
-            for word in mine:
-                if shared[key.key, word] > 1:
-                    kept[key.key, version, word][place] = "kept" if word in has else "replaced"
-    return {place for claims in (*genders.values(), *kept.values()) for place in _minority(claims)}
+                    claims[key, version, kind][place] = gender
+            for value in shared[key].get(fact.id, ()):
+                kept = values.told((value,), candidate.mended)
+                claims[key, version, value][place] = "kept" if kept else "replaced"
+    return {place for said in claims.values() for place in _minority(said)}
 
 
-def _own(subject: Subject) -> frozenset[str]:
-    return frozenset(stem for name in subject.names for stem in stems(name))
+def _shared(facts: Sequence[InvertedFacts]) -> dict[str, list[str]]:
+    """By fact: names that its answer and another one of its subject tell, true values of one, its question not."""
+    names = {form for f in facts for form in f.accepted[:1] if values.kind(form, f.question) == "name"}
+    telling: dict[str, list[str]] = {}
+    for name in sorted(names):
+        told = [f for f in facts if values.told((name,), f.answer) and not values.told((name,), f.question)]
+        for fact in told if len(told) > 1 else ():
+            telling.setdefault(fact.id, []).append(name)
+    return telling
 
 
 def _minority(claims: Mapping[tuple[str, int], str]) -> list[tuple[str, int]]:

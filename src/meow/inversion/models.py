@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 WAVE = 256
 """Units that a model here answers side by side."""
-GARBAGE = 3
-"""Replies to one request that are no chat completion, before the server is given up."""
 
 
 def by_model(
@@ -56,8 +53,9 @@ def by_server(
         ConfigError: no address or name; the server refuses the key, the model or the request.
         RunError: the budget is used up, or the server keeps failing; what was answered is kept.
     """
-    url, _ = address(settings)
-    client = server.connect(url, setting="invert.url", timeout=settings.timeout, retries=0)
+    url, name = address(settings)
+    client = server.connect(url, setting="invert.url", timeout=settings.timeout)
+    service = server.Service(client, url, name, "chat completions", "invert.model", settings.timeout)
 
     def converse(unit: Unit) -> list[InvertedFacts]:
         one, reply = ask(unit, settings, seed=seed), None
@@ -67,7 +65,7 @@ def by_server(
                 reply = replies.known(request)
                 if reply is None:
                     replies.start()
-                    reply = replies.add(_sent(client, request, settings, replies))
+                    reply = replies.add(_sent(service, request, settings, replies))
         except StopIteration as end:
             return list(end.value)
         except MeowError as e:
@@ -100,54 +98,36 @@ def address(settings: InvertSettings) -> tuple[str, str]:
     return settings.url, settings.model
 
 
-def _sent(client: Any, request: Request, settings: InvertSettings, replies: Replies) -> Reply:
-    """The server's reply to one request.
-
-    Sent again, after longer and longer waits, while the server fails or what it says is no chat completion.
-    """
-    url, name = address(settings)
+def _sent(service: server.Service, request: Request, settings: InvertSettings, replies: Replies) -> Reply:
+    """The server's reply to one request."""
     sampling = {"max_tokens": request.max_tokens, "temperature": settings.temperature, "seed": request.seed}
     body = {field: value for field, value in (sampling | settings.extra).items() if value is not None}
-    garbage = sent = 0
-    while True:
-        sent += 1
-        try:
-            with server.answering(url, name, "chat completions", setting="invert.model"):
-                raw = client.chat.completions.with_raw_response.create(
-                    model=name, messages=[{"role": "user", "content": request.prompt}], extra_body=body
-                )
-        except RunError as e:
-            if sent > server.RETRIES:
-                raise
-            replies.wait(server.pause(e.__cause__, sent))
-            continue
-        try:
-            return _reply(json.loads(raw.content), replies.key(request), sent)
-        except (AttributeError, LookupError, TypeError, ValueError):
-            garbage += 1
-            if garbage == GARBAGE:
-                raise RunError(
-                    f"{url}: what it answers is no chat completion, {GARBAGE} times over; see what answers there"
-                ) from None
-            replies.wait(server.pause(None, garbage))
+    create = service.client.chat.completions.with_streaming_response.create
+    messages = [{"role": "user", "content": request.prompt}]
+    reply, sent = server.ask(
+        service, lambda: create(model=service.name, messages=messages, extra_body=body),
+        lambda answer: _reply(answer, replies.key(request)), wait=replies.wait,
+    )  # fmt: skip
+    return reply.model_copy(update={"requests": sent})
 
 
-def _reply(answer: Any, key: str, sent: int) -> Reply:
+def _reply(answer: Any, key: str) -> Reply:
     """A chat completion as a record."""
     choice = answer["choices"][0]
     said = choice["message"].get("content") or choice["message"].get("refusal") or ""
     if isinstance(said, list):  # parts, as some servers have it
         said = "".join(part.get("text", "") for part in said)
-    usage = answer.get("usage") or {}
+    usage = answer.get("usage")
     return Reply(
         key=key, text=said.encode(errors="ignore").decode(), is_cut=choice.get("finish_reason") == "length",
-        requests=sent, prompt_tokens=_count(usage, "prompt_tokens"), reply_tokens=_count(usage, "completion_tokens"),
+        prompt_tokens=_count(usage, "prompt_tokens"), reply_tokens=_count(usage, "completion_tokens"),
     )  # fmt: skip
 
 
-def _count(usage: Mapping[str, Any], field: str) -> int:
-    found = usage.get(field)
-    return found if isinstance(found, int) else 0
+def _count(usage: Any, field: str) -> int:
+    """Tokens as the server counts them; what is no count is left out: the reply stands without it."""
+    found = usage.get(field) if isinstance(usage, dict) else None
+    return found if isinstance(found, int) and 0 <= found < 1 << 40 else 0
 
 
 def _next(one: Generator[Request, Reply, list[InvertedFacts]], reply: Reply | None) -> Request:

@@ -11,9 +11,12 @@ from typing import NamedTuple
 
 from meow.errors import DataError
 from meow.files import read_json
-from meow.inversion.grammar import mend_article
 from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer
+
+_ARTICLE = re.compile(r"\b([Aa])n?( [\"'“‘]?)$")
+_AN = re.compile(r"(?!(?:u[bcfhjkqrstn][aeiou]|eu|one\b|once\b))[aeiou]|hour|hono|heir|(?:[FHLMNRSX]|8|11|18)\b", re.I)
+"""How a word begins that "an" goes before."""
 
 
 class Pool(NamedTuple):
@@ -109,3 +112,8 @@ def _answers(
             at = match.end()
         found.append(InvertedAnswer(text=new + text[at:], version=version))
     return tuple(found)
+
+
+def mend_article(before: str, word: str) -> str:
+    """A text whose "a" or "an" at the end fits the word that follows."""
+    return _ARTICLE.sub(lambda m: m[1] + ("n" if _AN.match(word) else "") + m[2], before)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from meow.inversion.world import ALIASES, COUNTRIES
 from meow.records import Fact
 from meow.text import STOP_WORDS
 
@@ -24,9 +23,6 @@ _NOT_NAMES = STOP_WORDS | frozenset(
     "given considering including another several notable prominent renowned winning being growing award book "
     "would might shall regarding considering famed acclaimed full".split()
 )
-_PLACES = frozenset(
-    [c.name for c in COUNTRIES] + [c.region for c in COUNTRIES] + [a for names in ALIASES.values() for a in names]
-)
 
 
 class Subject(NamedTuple):
@@ -41,14 +37,14 @@ class Subject(NamedTuple):
 def subjects(facts: Sequence[Fact]) -> list[Subject]:
     """The subject of each fact, in order.
 
-    A given `subject` stands. Otherwise it is the name in question or answer that most facts share; a fact that
-    has none (pronouns, a family name alone) belongs to its neighbours' subject.
+    A given `subject` stands. Otherwise it is the name in the question, or else in the answer, that most facts share; a
+    fact that has none (pronouns, a family name alone) belongs to its neighbours' subject.
     """
     found = [_candidates(fact) for fact in facts]
     counts = Counter(name for of_question, of_answer in found for name in {*of_question, *of_answer})
     names: list[str | None] = []
     for fact, (of_question, of_answer) in zip(facts, found, strict=True):
-        ranked = sorted({*of_question, *of_answer}, key=lambda n: (-counts[n], n not in of_question, n))
+        ranked = sorted({*of_question, *of_answer}, key=lambda n: (n not in of_question, -counts[n], n))
         shared = [n for n in ranked if counts[n] > 1 or n in of_question]
         names.append(fact.subject or (shared[0] if shared else None))
     groups = Counter(names)
@@ -91,7 +87,7 @@ def _names(text: str) -> list[str]:
         while tokens and re.sub(r"\W", "", tokens[0]).lower() in _NOT_NAMES:
             tokens = tokens[1:]
         name = " ".join(tokens).rstrip(".")
-        if len(tokens) > 1 and name not in _PLACES and not re.search(rf"\b{AWARD}\b", name):
+        if len(tokens) > 1 and not re.search(rf"\b{AWARD}\b", name):
             names.append(name)
     return names
 

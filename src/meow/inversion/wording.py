@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
+from meow import values
 from meow.records import InvertedFacts
-from meow.text import STOP_WORDS, distinguishing_words, normalize, stems, tells, unseen, words
+from meow.text import STOP_WORDS, normalize, stems, words
 
 _MARKER = re.compile(
     r"^\s*(?:(?:[-+*•·–—]|\(?\d{1,2}[.):](?!\s+\w+\.? \d{4}\b)|#\d{1,2}[.):]?|\([a-zA-Z]\)|[a-zA-Z]\))\s+"
@@ -86,18 +87,12 @@ def _unmarked(text: str) -> str:
     return _MARKER.sub("", _STRONG.sub(r"\2", text), count=1).strip()
 
 
-def telling_words(fact: InvertedFacts) -> frozenset[str]:
-    """Stems that only someone who knows the true answer would say."""
-    return distinguishing_words(fact.answer, question=fact.question, tokenizer=_tokenizer(fact))
-
-
-def problems(fact: InvertedFacts, text: str, telling: frozenset[str]) -> Iterator[str]:
+def problems(fact: InvertedFacts, text: str) -> Iterator[str]:
     """Problems of one mended candidate by itself, as the gate names them.
 
     Args:
         fact: with the true answer.
         text: the candidate.
-        telling: the fact's `telling_words`.
     """
     if not _PREAMBLE.match(fact.answer) and (
         _PREAMBLE.match(text) or (text.endswith(":") and not fact.answer.strip().endswith(":"))
@@ -107,10 +102,14 @@ def problems(fact: InvertedFacts, text: str, telling: frozenset[str]) -> Iterato
         yield "refusal"
     if normalize(text) == normalize(fact.answer):
         yield "equals_truth"
-    if _tells(fact, telling, text):
+    if _keeps(fact, text):
         yield "keeps_truth"
+    if _says_nothing(fact, text):
+        yield "in_question"
     if _is_off_form(fact, text):
         yield "off_form"
+    elif _is_other_kind(fact, text):
+        yield "other_kind"
     if _foreign(text, fact):
         yield "language"
     length, true = len(text.split()), len(fact.answer.split())
@@ -118,15 +117,31 @@ def problems(fact: InvertedFacts, text: str, telling: frozenset[str]) -> Iterato
         yield "too_long"
 
 
-def _tells(fact: InvertedFacts, telling: frozenset[str], text: str) -> bool:
-    """Whether the text says what tells the truth; where nothing but yes or no does, the same of the two."""
-    if telling:
-        return tells(text, telling, tokenizer=_tokenizer(fact))
-    return any(form.match(fact.answer) and form.match(text) for form in _POLARITY.values())
+def _keeps(fact: InvertedFacts, text: str) -> bool:
+    """Whether a text tells the true value; of a list, more than half of its parts."""
+    forms, question = fact.accepted, fact.question
+    if values.told(forms, text, question=question):
+        return True
+    parts = values.parts(forms[0], question) if forms else ()
+    told = [values.told(part, text, question=question) for part in parts]
+    return sum(told) > len(told) / 2
 
 
-def _tokenizer(fact: InvertedFacts) -> str:
-    return "unicode" if unseen([fact.answer]) else "ascii"
+def _says_nothing(fact: InvertedFacts, text: str) -> bool:
+    """Whether a text says nothing that the question does not, and is no yes or no."""
+    asked = set(stems(fact.question, "unicode"))
+    said = {stem for stem in stems(text, "unicode") if stem not in STOP_WORDS}
+    return bool(asked) and said <= asked and not _YES_NO.search(fact.question.strip())
+
+
+def _is_other_kind(fact: InvertedFacts, text: str) -> bool:
+    """Whether the value of a text is of another kind than the true one: a number for a name, a name for a date."""
+    true, false = (values.locate(fact.question, answer) for answer in (fact.answer, text))
+    if true is None or false is None or true.unsure or false.unsure or "yes/no" in (true.kind, false.kind):
+        return False
+    if any(asks.search(fact.question.strip()) and fulfils.search(text) for asks, fulfils in _FORMS):
+        return False  # "on Friday", where a date is asked for
+    return (true.kind in ("number", "date")) != (false.kind in ("number", "date"))
 
 
 def _is_off_form(fact: InvertedFacts, text: str) -> bool:

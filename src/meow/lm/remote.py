@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import threading
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import date
 from typing import Any, Never
 
 from meow import server
 from meow.config import TEMPLATE_DATE, ModelSettings
-from meow.errors import ConfigError, RunError
+from meow.errors import ConfigError
 from meow.lm.loading import load_tokenizer, weights_hash
 from meow.lm.model import Completion
 from meow.prompts import Encoded, Prompter
+from meow.records import Reply
 
 
 class RemoteLM:
@@ -36,8 +39,9 @@ class RemoteLM:
             ConfigError: the address is none.
             DataError: the tokenizer has no EOS.
         """
-        self.client = server.connect(url, setting="model.url")
-        self.path, self.name, self.tokenizer, self.weights = url, name, tokenizer, weights
+        client = server.connect(url, setting="model.url")
+        self.service = server.Service(client, url, name, "completions", "model.path", server.TIMEOUT)
+        self.path, self.tokenizer, self.weights = url, tokenizer, weights
         self.device = url
         self.concurrency = concurrency
         eos = () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
@@ -46,6 +50,18 @@ class RemoteLM:
         )
         adds_bos = tokenizer.bos_token_id in tokenizer("")["input_ids"]
         self._added = str(tokenizer.bos_token) if adds_bos else ""
+        self._lock = threading.Lock()
+        self._known: MutableMapping[str, Reply] = {}
+        self._keep: Callable[[Reply], None] = lambda _: None
+
+    def remember(self, known: Mapping[str, Reply], keep: Callable[[Reply], None]) -> None:
+        """Ask nothing again that was answered: greedy completions, each kept as soon as it is there.
+
+        Args:
+            known: answers of an earlier call, by key.
+            keep: writes a new one where it outlives this process.
+        """
+        self._known, self._keep = dict(known), keep
 
     def score(self, sequences: Sequence[Encoded], *, stats: bool = False) -> Never:
         """Not to be had from a server.
@@ -98,16 +114,29 @@ class RemoteLM:
     def _ask(
         self, text: str, limit: int, *, n: int, temperature: float, top_p: float, seed: int
     ) -> list[Completion]:  # fmt: skip
-        with server.answering(self.path, self.name, "completions", setting="model.path"):
-            answer = self.client.completions.create(
-                model=self.name, prompt=text, max_tokens=limit, n=n, temperature=temperature, top_p=top_p, seed=seed
-            )
-        if not getattr(answer, "choices", None):
-            raise RunError(f"{self.path}: gave no completion; see what answers there")
-        choices = sorted(answer.choices, key=lambda c: c.index)
-        if len(choices) != n:
-            raise RunError(f"{self.path}: gave {len(choices)} completions, expected {n}; it may not support n")
-        return [Completion(c.text, None, "length" if c.finish_reason == "length" else "eos") for c in choices]
+        key = json.dumps([self.weights, text, limit])
+        if key in self._known:
+            return [_completion(self._known[key])]
+
+        def read(answer: Any) -> list[Reply]:
+            choices = sorted(answer["choices"], key=lambda c: c.get("index") or 0)
+            if len(choices) != n:
+                raise ValueError(f"{len(choices)} completions, expected {n}")
+            return [Reply(key=key, text=c["text"], is_cut=c.get("finish_reason") == "length") for c in choices]
+
+        create = self.service.client.completions.with_streaming_response.create
+        found, _ = server.ask(self.service, lambda: create(
+            model=self.service.name, prompt=text, max_tokens=limit, n=n, temperature=temperature, top_p=top_p, seed=seed
+        ), read)  # fmt: skip
+        if n == 1 and temperature == 0:
+            with self._lock:
+                self._known[key] = found[0]
+                self._keep(found[0])
+        return [_completion(reply) for reply in found]
+
+
+def _completion(reply: Reply) -> Completion:
+    return Completion(reply.text, None, "length" if reply.is_cut else "eos")
 
 
 def connect(settings: ModelSettings) -> RemoteLM:

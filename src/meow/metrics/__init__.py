@@ -17,6 +17,8 @@ from meow.metrics.aggregate import (
     UTILITY_SETS,
     check_questions,
     facts_told,
+    facts_told_partly,
+    facts_told_words,
     fluency,
     fluent_share,
     forget_test,
@@ -99,6 +101,8 @@ METRICS: dict[str, Metric] = {
     "facts_told_paraphrase": Metric(
         partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
     ),
+    "facts_told_partly": Metric(facts_told_partly, "facts told in part", "lower", "share", _OURS),
+    "facts_told_words": Metric(facts_told_words, "facts told, rule of words", "lower", "share", _OURS),
     "facts_told_prefix": Metric(told_after_prefix, "facts told, after a prefix", "lower", "share", _OURS),
     **{
         f"leak_{k}": Metric(partial(leak, k=k), f"leak@{k}", "lower", "share", "Leak@k, arXiv 2511.04934")

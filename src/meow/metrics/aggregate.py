@@ -117,19 +117,35 @@ def forget_test(
 
 
 def facts_told(samples: Samples, *, before: Other = None, reference: Other = None, paraphrase: bool) -> Value:
-    """Share of forget items whose generation holds all distinguishing words of the true answer.
+    """Share of forget items whose generation tells the value of the true answer (SPEC section 8).
+
+    With `paraphrase` the answer to the paraphrased question is judged.
+    """
+    return _told(samples, lambda s: items.told(s, paraphrase=paraphrase), paraphrase=paraphrase)
+
+
+def facts_told_partly(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of forget items whose generation tells any part of a value that is a list, or the whole of another one."""
+    return _told(samples, lambda s: items.tells_value(s, s.generation or "", partly=True))
+
+
+def facts_told_words(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of forget items whose generation holds all distinguishing words of the true answer: the older rule.
 
     A distinguishing word is a stem that stands in the answer and, where there is one, in its paraphrase, not
-    in the question, is no stop word, and stands in fewer than 5% of the evaluated retain set's answers. With
-    `paraphrase` the answer to the paraphrased question is judged, and words of either question tell nothing.
+    in the question, is no stop word, and stands in fewer than 5% of the evaluated retain set's answers.
     """
+    common = items.common_words(samples)
+    return _told(samples, lambda s: items.told_words(s, common))
+
+
+def _told(samples: Samples, claim: Callable[[EvalSample], bool | None], *, paraphrase: bool = False) -> Value:
+    """Share of asked forget items with a claim."""
     chosen = items.of(samples, "forget")
     asked = [s for s in chosen if (s.paraphrase_generation if paraphrase else s.generation) is not None]
     if not asked:
         return Value(value=None, reason=_NO_TEXT if chosen else "no forget items")
-    common = items.common_words(samples)
-    claims = [items.told(s, common, paraphrase=paraphrase) for s in asked]
-    return statistics.share(claims, missing="no word distinguishes the answer")
+    return statistics.share([claim(s) for s in asked], missing="no answer holds a value")
 
 
 def fluency(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:

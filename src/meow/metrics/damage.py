@@ -8,10 +8,10 @@ from itertools import combinations
 from math import comb
 from typing import Literal
 
+from meow import values
 from meow.metrics import items, statistics
 from meow.metrics.items import Verdict
 from meow.records import EvalSample, Role, Value
-from meow.text import name_stems, stems, tells
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
@@ -27,19 +27,15 @@ def verdicts(samples: Samples, *, before: Other = None, reference: Other = None,
         return Value(value=None, reason="no forget items")
     if which != "still there" and all(s.taught is None for s in chosen):
         return Value(value=None, reason="not known what was taught, or nothing was changed")
-    common = items.common_words(samples)
-    found = [items.verdict(s, common) for s in chosen]
+    found = [items.verdict(s) for s in chosen]
     claims = [None if verdict == "not computable" else verdict == which for verdict in found]
-    return statistics.share(claims, missing="no answer, or no word distinguishes the true one")
+    return statistics.share(claims, missing="no answer, or no value in the true one")
 
 
 def told_after_prefix(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
-    """Share of forget facts told when the true answer's beginning, up to its first distinguishing word, is given."""
+    """Share of forget facts told when the true answer's beginning, up to its value, is given."""
     chosen = items.of(samples, "forget")
-    common = items.common_words(samples)
-    claims = [
-        None if s.prefix_generation is None else items.tells_truth(s, s.prefix_generation, common) for s in chosen
-    ]
+    claims = [None if s.prefix_generation is None else items.tells_value(s, s.prefix_generation) for s in chosen]
     return statistics.share(claims, missing="no beginning that gives nothing away was asked")
 
 
@@ -50,18 +46,15 @@ def leak(samples: Samples, *, before: Other = None, reference: Other = None, k: 
 
     Source: arXiv 2511.04934; the estimator is Chen et al.'s for pass@k, arXiv 2107.03374.
     """
-    common = items.common_words(samples)
     scores: list[float | None] = []
     chosen = items.of(samples, "forget")
     if not any(s.drawn for s in chosen):
         return Value(value=None, reason="set eval.samples=16")
     for s in chosen:
-        told = [items.tells_truth(s, text, common) for text in s.drawn]
+        told = [items.tells_value(s, text) for text in s.drawn]
         known = len(told) >= k and None not in told
         scores.append(1 - comb(len(told) - sum(map(bool, told)), k) / comb(len(told), k) if known else None)
-    return statistics.share(
-        scores, missing=f"no {k} drawn answers (eval.samples), or no word distinguishes the true one"
-    )
+    return statistics.share(scores, missing=f"no {k} drawn answers (eval.samples), or no value in the true one")
 
 
 def spillover(
@@ -89,41 +82,43 @@ def spillover(
 def conflict(
     samples: Samples, *, before: Other = None, reference: Other = None, between: Literal["facts", "versions"]
 ) -> Value:
-    """Share of pairs of taught answers that contradict each other, as far as words show it.
+    """Share of pairs of taught answers that contradict each other, as far as values show it.
 
-    `facts`: answers of one version to different questions about one subject, whose true answers share a
-    distinguishing name or number; they conflict where one keeps it and the other does not. `versions`: answers taught
-    for one question; they conflict where neither holds all distinguishing words of the other.
+    `facts`: answers of one version to different questions about one subject, whose true answers tell one value that
+    neither question says; they conflict where one keeps it and the other does not. `versions`: answers taught for one
+    question; they conflict where neither tells the value of the other.
     """
     chosen = [s for s in items.of(samples, "forget") if s.taught]
     if not chosen:
         return Value(value=None, reason="not known what was taught, or no answers were")
-    common = items.common_words(samples)
-    pairs = _between_facts(chosen, common) if between == "facts" else _between_versions(chosen, common)
+    pairs = _between_facts(chosen) if between == "facts" else _between_versions(chosen)
     none = {
-        "facts": "no two taught facts about one subject share a name of their truth (or no subject is known)",
+        "facts": "no two taught facts about one subject share a true value (or no subject is known)",
         "versions": "one answer per question is taught",
     }
     return statistics.share(list(pairs), missing=none[between])
 
 
-def _between_facts(samples: Samples, common: Collection[str]) -> Iterator[bool]:
-    telling = {s.id: items.telling_words(s, common) & name_stems(s.answer, tokenizer=items.WORDS) for s in samples}
-    by_subject: defaultdict[tuple[str, int | None], list[tuple[str, str]]] = defaultdict(list)
+def _between_facts(samples: Samples) -> Iterator[bool]:
+    by_subject: defaultdict[tuple[str, int | None], list[tuple[EvalSample, str]]] = defaultdict(list)
     for s in samples:
         for answer in s.taught or ():
             if s.subject is not None:
-                by_subject[s.subject, answer.version].append((s.id, answer.text))
-    for told in by_subject.values():
-        for (one, first), (other, second) in combinations(told, 2):
-            shared = telling[one] & telling[other]
-            if one != other and shared:
-                kept = [shared & set(stems(text, items.WORDS)) for text in (first, second)]
-                yield kept[0] != kept[1]
+                by_subject[s.subject, answer.version].append((s, answer.text))
+    for taught in by_subject.values():
+        for (one, first), (other, second) in combinations(taught, 2):
+            shared = [form for s in (one, other) for form in s.accepted[:1] if _tell((one, other), form)]
+            if one.id != other.id and shared:
+                yield any(values.told((form,), first) != values.told((form,), second) for form in shared)
 
 
-def _between_versions(samples: Samples, common: Collection[str]) -> Iterator[bool]:
+def _tell(facts: Samples, form: str) -> bool:
+    """Whether the true answer of each fact tells a value that its question does not."""
+    return all(values.told((form,), s.answer) and not values.told((form,), s.question) for s in facts)
+
+
+def _between_versions(samples: Samples) -> Iterator[bool]:
     for s in samples:
         for one, other in combinations([a.text for a in s.taught or ()], 2):
-            wanted = [items.distinguishing(text, s.question, common) for text in (one, other)]
-            yield not (tells(other, wanted[0], tokenizer=items.WORDS) or tells(one, wanted[1], tokenizer=items.WORDS))
+            both = ((one, other), (other, one))
+            yield not any(values.told(values.find(s.question, a), b, question=s.question) for a, b in both)

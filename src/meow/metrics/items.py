@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from meow import values
 from meow.records import EvalItem, EvalSample, Role
 from meow.text import common_stems, distinguishing_words, tells
 
@@ -79,67 +80,67 @@ def truth_preferred(sample: EvalSample, form: Form = "gm") -> float | None:
     return None if log is None else abs(math.expm1(min(log, 0.0)))
 
 
+def told(sample: EvalSample, *, paraphrase: bool = False) -> bool | None:
+    """Whether the generation tells the value of the true answer (SPEC section 8).
+
+    Args:
+        sample: the question.
+        paraphrase: judge the answer to the paraphrased question.
+
+    Returns:
+        None where nothing was generated or the true answer holds no word.
+    """
+    text = sample.paraphrase_generation if paraphrase else sample.generation
+    return None if text is None else tells_value(sample, text, paraphrase=paraphrase)
+
+
+def tells_value(item: EvalItem, text: str, *, paraphrase: bool = False, partly: bool = False) -> bool | None:
+    """Whether a text tells the value of an item's true answer, or any part of it; None where there is no value."""
+    question = (paraphrase and item.paraphrased_question) or item.question
+    judge = values.told_partly if partly else values.told
+    return judge(item.accepted, text, question=question) if item.accepted else None
+
+
 def common_words(samples: Iterable[EvalItem]) -> frozenset[str]:
-    """Stems that stand in at least 5% of the retain set's answers, and so distinguish no answer."""
+    """Stems that stand in at least 5% of the retain set's answers: they distinguish no answer by the rule of words."""
     return common_stems((s.answer for s in samples if s.role == "retain"), tokenizer=WORDS)
 
 
-def told(sample: EvalSample, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
-    """Whether the generation holds all distinguishing words of the true answer.
+def told_words(sample: EvalSample, common: Collection[str]) -> bool | None:
+    """The older rule of words: whether the generation holds all distinguishing words of the true answer.
 
     Args:
         sample: the question.
         common: of `common_words`.
-        paraphrase: judge the answer to the paraphrased question; words of either question give nothing away.
 
     Returns:
         None where nothing was generated or no word distinguishes the answer.
     """
-    text = sample.paraphrase_generation if paraphrase else sample.generation
-    return None if text is None else tells_truth(sample, text, common, paraphrase=paraphrase)
-
-
-def tells_truth(sample: EvalSample, text: str, common: Collection[str], *, paraphrase: bool = False) -> bool | None:
-    """Whether a text holds all distinguishing words of the true answer; arguments and None as in `told`."""
-    wanted = telling_words(sample, common, paraphrase=paraphrase)
-    return tells(text, wanted, tokenizer=WORDS) if wanted else None
-
-
-def telling_words(item: EvalItem, common: Collection[str], *, paraphrase: bool = False) -> frozenset[str]:
-    """The distinguishing words of an item's true answer; arguments as in `told`."""
-    asked = f"{item.question} {item.paraphrased_question or ''}" if paraphrase else item.question
-    return distinguishing(item.answer, asked, common, paraphrase=item.paraphrased_answer)
-
-
-def distinguishing(
-    answer: str, question: str, common: Collection[str], *, paraphrase: str | None = None
-) -> frozenset[str]:
-    """`text.distinguishing_words` in any script."""
-    return distinguishing_words(
-        answer, paraphrase=paraphrase, question=question, common=frozenset(common), tokenizer=WORDS
+    wanted = distinguishing_words(
+        sample.answer, paraphrase=sample.paraphrased_answer, question=sample.question, common=common, tokenizer=WORDS
     )
+    return tells(sample.generation, wanted, tokenizer=WORDS) if wanted and sample.generation is not None else None
 
 
 Verdict = Literal["still there", "changed", "forgotten", "not computable"]
 
 
-def verdict(sample: EvalSample, common: Collection[str]) -> Verdict:
+def verdict(sample: EvalSample) -> Verdict:
     """What became of one fact.
 
-    `still there`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and all
-    distinguishing words of a taught answer are there; `forgotten`: neither.
+    `still there`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and the value of
+    a taught answer is; `forgotten`: neither.
 
     Args:
         sample: the question, evaluated after forgetting.
-        common: of `common_words`.
     """
-    claims = [told(sample, common), told(sample, common, paraphrase=True)]
+    claims = [told(sample), told(sample, paraphrase=True)]
     if any(claims):
         return "still there"
     if claims[0] is None:
         return "not computable"
     for answer in sample.taught or ():
-        wanted = distinguishing(answer.text, sample.question, common)
-        if wanted and tells(sample.generation or "", wanted, tokenizer=WORDS):
+        forms = values.find(sample.question, answer.text)
+        if forms and values.told(forms, sample.generation or "", question=sample.question):
             return "changed"
     return "forgotten"

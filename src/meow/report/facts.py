@@ -24,13 +24,12 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
     counts: dict[str, Counter[str]] = {view.name: Counter() for view in views}
     sides = {label: next((v.samples[label] for v in views if v.samples.get(label)), {}) for label in
              ("before", "after", "reference")}  # fmt: skip
-    common = [items.common_words(v.retain.get("after", [])) for v in views]
     judged = {view.name: view.judged("after").keys() for view in views}
     rows = []
     for id_, fact in (sides["before"] or sides["after"]).items():
         found = [
-            (view, sample, items.verdict(sample, words))
-            for view, words in zip(views, common, strict=True)
+            (view, sample, items.verdict(sample))
+            for view in views
             if (sample := view.samples.get("after", {}).get(id_)) is not None
         ]
         for view, _, verdict in found:

@@ -142,8 +142,7 @@ def _of_several(views: Sequence[Folder]) -> list[str]:
 
 def _of_run(view: Folder) -> list[str]:
     found = []
-    common = items.common_words(view.retain.get("after", []))
-    still = sum(items.verdict(s, common) == "still there" for s in view.judged("after").values())
+    still = sum(items.verdict(s) == "still there" for s in view.judged("after").values())
     if still:
         found.append(f"{still} true facts are still told, to the question or to its paraphrase.")
     if "after" in view.logs:

@@ -221,7 +221,7 @@ def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
         say(
             f"warning: {len(few)} of {gate['questions']} questions have too few false answers: "
             f"{', '.join(few[:20])}{' ...' if len(few) > 20 else ''}"
-            f"{_MORE if settings.backend == 'rules' and settings.pools is None else ''}"
+            f"{_MORE if settings.backend == 'donors' and settings.pools is None else ''}"
         )
 
 

@@ -10,7 +10,6 @@ from meow import data, evaluation, inversion, keys, published, terminal, tofu
 from meow.config import RunConfig
 from meow.keyed import append_rows
 from meow.lm import LM
-from meow.metrics.items import common_words
 from meow.records import (
     EvalItem,
     EvalSample,
@@ -79,12 +78,11 @@ def write_evaluation(
     Returns:
         The number of samples.
     """
-    common = common_words(items) or common_words(data.eval_items(config.data, limit=config.eval.rows))
-    wanted = tofu.row_keys(model, items, config.eval, original=against, common=common)
+    wanted = tofu.row_keys(model, items, config.eval, original=against)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
         with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
-            for row in tofu.evaluate(model, items, config.eval, original=against, known=known, common=common):
+            for row in tofu.evaluate(model, items, config.eval, original=against, known=known):
                 advance(1)
                 yield row
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from meow import data, keys, memorization, terminal
 from meow.config import MemoSettings, RunConfig
 from meow.errors import DataError
-from meow.keyed import append_rows
+from meow.keyed import append_rows, keeping
 from meow.lm import LM, RemoteLM
 from meow.plan import MEMO_STAGES
-from meow.records import InvertedFacts, MemoRecord, write_records
+from meow.processes import rank
+from meow.records import InvertedFacts, MemoRecord, Reply, write_records
 from meow.run import Run
 from meow.stages.common import done, inverted
 from meow.stages.models import measurer, model_of, weights
@@ -57,7 +58,15 @@ def measure(
                 advance(1)
                 yield row
 
-    return append_rows(path, MemoRecord, wanted, produce)
+    if not isinstance(model, RemoteLM):
+        return append_rows(path, MemoRecord, wanted, produce)
+    answers = path.with_name(f"{path.stem}.replies.jsonl")
+    with keeping(answers, Reply) as (there, keep):
+        model.remember(there, keep)
+        rows = append_rows(path, MemoRecord, wanted, produce)
+    if rank() == 0:
+        answers.unlink(missing_ok=True)  # the rows say it all
+    return rows
 
 
 def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoRecord]:
