@@ -122,9 +122,9 @@ class InvertSettings(Settings):
     """How inverted facts are made."""
 
     backend: Literal["self", "donors", "local", "openai", "file"] = "donors"
-    """`self`: what the model that is to forget would say next if it did not tell the truth, the default wherever a model
-    is named; `donors`: a value of the same kind from your own files in the value's place, without a model; `local`: ask
-    a chat model that is loaded here; `openai`: ask an OpenAI-compatible server, which then sees the facts; `file`: read
+    """`self`: what the model that is to forget would say next if it did not tell the truth, the default where a model is
+    named; `donors`: a value of the same kind from your own files in the value's place, without a model; `local`: ask a
+    chat model that is loaded here; `openai`: ask an OpenAI-compatible server, which then sees the facts; `file`: read
     `path`."""
     path: Place = None
     """Inverted facts to read: the published JSON or CSV form, or our JSON lines. Setting it means `file`."""

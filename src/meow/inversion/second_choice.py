@@ -110,10 +110,10 @@ def _places(facts: Sequence[QA]) -> dict[str, tuple[QA, Place]]:
     """The facts whose value stands in the answer, with its place."""
     found = {}
     for fact in facts:
-        forms = values.find(fact.asked, fact.answer)
-        span = values.place(forms, fact.asked, fact.answer)
+        forms = fact.accepted
+        span = values.place(forms, fact.question, fact.answer)
         if span:
-            found[fact.id] = (fact, Place(fact.asked, fact.answer, *span, forms))
+            found[fact.id] = (fact, Place(fact.question, fact.answer, *span, forms))
     return found
 
 
@@ -175,7 +175,7 @@ def _versions(
             (unit[at], version, turns)
             for unit in wave if len(unit) > at and unit[at].id in found and found[unit[at].id].teaching
             for version in range(settings.n)
-            for turns in [[(f.asked, taken[f.id][version]) for f in unit[:at] if version in taken.get(f.id, {})]]
+            for turns in [[(f.question, taken[f.id][version]) for f in unit[:at] if version in taken.get(f.id, {})]]
         ]  # fmt: skip
         orders = _orders(lm, asked, by, found)
         for (fact, version, _), order in zip(asked, orders, strict=True):
