@@ -10,6 +10,7 @@ import pytest
 
 from meow import metrics
 from meow.errors import DataError
+from meow.files import write_json
 from meow.records import (
     EvalLog,
     EvalSample,
@@ -18,9 +19,8 @@ from meow.records import (
     Likelihood,
     MemoRecord,
     Target,
-    write_json,
     write_records,
-)  # fmt: skip
+)
 from meow.report import report
 
 EVIL = "<script>document.title = 'owned'</script>"
