@@ -451,6 +451,19 @@ class RunConfig(Settings):
     finetune: FinetuneSettings = FinetuneSettings()
     notify: NotifySettings = NotifySettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_model_inverts_its_own_facts(cls, values: Any) -> Any:
+        """Where a model is named and nothing else says how, false answers are its own second choices."""
+        model, invert = (
+            (values.get(name) or {} for name in ("model", "invert")) if isinstance(values, dict) else ({}, {})
+        )
+        if not isinstance(model, dict) or not isinstance(invert, dict) or not model.get("path") or model.get("url"):
+            return values
+        if any(invert.get(name) for name in ("backend", "path", "pools")):
+            return values
+        return {**values, "invert": {**invert, "backend": "self"}}
+
 
 class Method(Settings):
     """A row of METHODS in losses.py: which answers are taught, and a weighted sum of terms."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from meow import card
 from meow.errors import ConfigError, DataError, RunError
-from meow.records import read_json
+from meow.files import read_json
 from meow.run import Run
 
 SENT = (

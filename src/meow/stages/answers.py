@@ -31,7 +31,7 @@ from meow.terminal import say
 
 LEAST = 3
 """Accepted answers that a question should have."""
-_MORE = "; lists of your own values (invert.pools) or a model (invert.backend=local, openai) may find some"
+_MORE = "; a model (model.path), a longer retain file or lists of your own values (invert.pools) may find some"
 _ASKS_HERE = ("self", "local")
 """Backends that load a model."""
 
@@ -166,7 +166,7 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
         data.read_inverted(Path(wanted.path)) if wanted.path else [],
         inversion.read_pools(Path(wanted.pools)) if wanted.pools else {},
         inversion.read_prompt(wanted),
-        data.retain_set(config.data) if wanted.backend == "rules" else [],
+        data.retain_set(config.data) if wanted.backend == "donors" else [],
     ]
     source = keys.of_stage(kind, config, content, read)
     of = {fact.id: fact for fact in facts}

@@ -9,6 +9,7 @@ from pathlib import Path
 from meow import data, lm
 from meow.config import DataSettings, ModelSettings
 from meow.errors import DataError
+from meow.files import rows
 from meow.memorization import columns
 from meow.prompts import Template
 from meow.records import EvalItem, Fact, InvertedFacts
@@ -52,7 +53,7 @@ def check_rows(settings: ModelSettings, files: Iterable[tuple[Path, Sequence[Fac
                     template.written(fact, frame, answer)
                 opened = opened or template.left_out(fact)
             except DataError as e:
-                raise DataError(f"{next(islice(data.rows(path), i, None)).where}: {e}") from e
+                raise DataError(f"{next(islice(rows(path), i, None)).where}: {e}") from e
     if opened:
         say(
             f"warning: the chat template opens {opened[-REST:]!r} for a generation and writes nothing of it before an "
