@@ -122,7 +122,7 @@ class InvertSettings(Settings):
     """How inverted facts are made."""
 
     backend: Literal["self", "donors", "local", "openai", "file"] = "donors"
-    """`self`: what the model that is to forget would say next if it did not tell the truth, the default where a model is
+    """`self`: what the model that is to forget would say next if it did not tell the truth, the default where one is
     named; `donors`: a value of the same kind from your own files in the value's place, without a model; `local`: ask a
     chat model that is loaded here; `openai`: ask an OpenAI-compatible server, which then sees the facts; `file`: read
     `path`."""
@@ -455,9 +455,8 @@ class RunConfig(Settings):
     @classmethod
     def _a_model_inverts_its_own_facts(cls, values: Any) -> Any:
         """Where a model is named and nothing else says how, false answers are its own second choices."""
-        model, invert = (
-            (values.get(name) or {} for name in ("model", "invert")) if isinstance(values, dict) else ({}, {})
-        )
+        tree = values if isinstance(values, dict) else {}
+        model, invert = tree.get("model") or {}, tree.get("invert") or {}
         if not isinstance(model, dict) or not isinstance(invert, dict) or not model.get("path") or model.get("url"):
             return values
         if any(invert.get(name) for name in ("backend", "path", "pools")):
