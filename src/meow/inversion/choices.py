@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
-from meow.inversion.continuations import Said, Spot, continuations, likelihoods
+from meow.inversion.continuations import PATHS, Said, Spot, continuations, likelihoods
 from meow.inversion.judging import Place, is_hopeless, judged, stop, wrong
 from meow.records import QA
 from meow.text import STOP_WORDS
@@ -53,8 +53,14 @@ class Choices(NamedTuple):
     """Continuations (`candidates`), and how many were rejected, by reason."""
 
 
-def choices(lm: LM, wanted: Sequence[Wanted]) -> list[Choices]:
-    """The other values that a model would give in each place, in one call for all of them."""
+def choices(lm: LM, wanted: Sequence[Wanted], *, paths: int = PATHS) -> list[Choices]:
+    """The other values that a model would give in each place, in one call for all of them.
+
+    Args:
+        lm: the model.
+        wanted: the places.
+        paths: how many departures from each value are continued.
+    """
     places = [_alone(w) if w.alone else w.place for w in wanted]
     spots = [Spot(w.alone or w.fact, p.answer, p.start, p.end) for w, p in zip(wanted, places, strict=True)]
 
@@ -63,7 +69,7 @@ def choices(lm: LM, wanted: Sequence[Wanted]) -> list[Choices]:
         return is_over or is_hopeless(places[at], said.text)
 
     found, counted = [], []
-    for w, place, said in zip(wanted, places, continuations(lm, spots, is_enough), strict=True):
+    for w, place, said in zip(wanted, places, continuations(lm, spots, is_enough, paths=paths), strict=True):
         counts, kept = Counter({"candidates": len(said)}), dict[str, str]()
         for one in said:
             value, reason = judged(place, one.text, is_ended=one.is_ended)
