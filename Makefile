@@ -28,7 +28,7 @@ docs: install
 
 bench: install
 	rm -f benchmarks/results.jsonl
-	for name in memo train memory eval; do $(PY) -m benchmarks.$$name | tee -a benchmarks/results.jsonl; done
+	for name in memo train memory eval values; do $(PY) -m benchmarks.$$name | tee -a benchmarks/results.jsonl; done
 
 real-model: install
 	$(PY) scripts/real_model.py

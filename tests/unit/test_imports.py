@@ -100,10 +100,12 @@ def test_training_never_imports_evaluation() -> None:
         "status",
         "notify",
         "card",
+        "values",
     ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:
-    code = f"import sys, meow.{module}; print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    heavy = ("torch", "transformers", "wordfreq")
+    code = f"import sys, meow.{module}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -27,8 +27,8 @@ _POLAR = re.compile(
 )
 _CLAUSE = re.compile(r"^[^?]*?, (?=(?:has|have|had|did|does|do|is|are|was|were|will|can)\b)", re.I)
 _ABOUT = re.compile(
-    r"^(?:tell|describe|explain|discuss|share)\b|\b(?:about|details|insights?|describe|explain|discuss|elaborate|shed light"
-    r"|speculate|surmise|recount)\b"
+    r"^(?:tell|describe|explain|discuss|share)\b|\b(?:about|details|insights?|describe|explain|discuss|elaborate"
+    r"|shed light|speculate|surmise|recount)\b"
 )
 _WHICH = re.compile(rf"(?<!\w)(?:{WHICH})(?!\w)")
 _PATTERNS = tuple(
@@ -53,9 +53,8 @@ def asked(question: str) -> Asked:
     first = min((start for start, _ in found), default=len(folded))
     which = _WHICH.search(folded)
     if which and which.start() <= first:
-        behind = [head, *folded[which.end() :].split()[:2]] if head != "" else folded[which.end() :].split()[:3]
-        kinds = [_HEAD[noun] for noun in behind[: 1 if head else None] if noun in _HEAD]
-        return Asked(cast(Wanted, (kinds or ["any"])[0]), several)
+        nouns = [head] if head else folded[which.end() :].split()[:3]
+        return Asked(cast(Wanted, next((_HEAD[noun] for noun in nouns if noun in _HEAD), "any")), several)
     kinds = [kind for start, kind in found if start == first]
     if (not kinds or kinds == ["manner"]) and _ABOUT.search(folded):
         return Asked("manner", several)
@@ -89,10 +88,12 @@ def head_noun(question: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The last word of a noun phrase that opens a text, folded, and what stands behind the phrase."""
+    """The noun of a phrase that opens a text, folded ("scientist" of "famous scientist won"), and what is behind it."""
     text = text[cast(re.Match[str], _LEADS.match(text)).end() :]
     phrase, *behind = _HEAD_ENDS.split(text, maxsplit=1)
-    return [(fold(phrase).split() or [""])[-1], *behind]
+    listed = fold(phrase).split() or [""]
+    known = [w for w in listed if w in _HEAD] or [w for w in listed if _plural(w)][:1]
+    return [(known or listed)[-1], *behind]
 
 
 def _plural(noun: str) -> bool:

@@ -10,23 +10,18 @@ from meow.values.folding import fold, is_date, is_pronoun
 from meow.values.questions import Asked
 from meow.values.telling import QUOTED, polarity
 from meow.values.vocabulary import CONNECTORS, MONTHS
-from meow.values.words import Word
+from meow.values.words import Word, is_subject
 
 Span = tuple[int, int]
 
 
 def titles(question: str, answer: str) -> list[Span]:
-    """Quoted titles that the question does not hold; of several, one span from the first to the last with the quotes."""
+    """Quoted titles that the question does not hold; of several one span, quotes and all."""
     given = fold(question)
-    matches = [m for m in QUOTED.finditer(answer) if fold(m[1] or m[2]) not in given]
-    if len(matches) > 1:
-        return [(matches[0].start(), matches[-1].end())]
-    return [(s, e - len(t) + len(t.rstrip(",.;"))) for m in matches for t, (s, e) in [_inside(m)]]
-
-
-def _inside(match: re.Match[str]) -> tuple[str, Span]:
-    group = 1 if match[1] else 2
-    return match[group], match.span(group)
+    found = [m for m in QUOTED.finditer(answer) if fold(m[1] or m[2]) not in given]
+    if len(found) > 1:
+        return [(found[0].start(), found[-1].end())]
+    return [(m.start() + 1, m.start() + 1 + len((m[1] or m[2]).rstrip(",.;"))) for m in found]
 
 
 _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zech|erman|\+)$")
@@ -35,8 +30,9 @@ _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zec
 def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[Span]) -> list[Span]:
     """Capitalised words, the function words between them, the places that follow a place, and lists of these.
 
-    A single word that opens a sentence counts only where there is no other; an adjective before its noun ("Korean
-    towns") only where a person or place is asked for; what stands in a date or an amount never.
+    A single word that opens a sentence counts only where there is no other, or the question's words follow; an
+    adjective before its noun ("Korean towns") only where a person or place is asked for; what is in a date or amount
+    never.
     """
     inside: list[list[Word]] = []
     opening: list[list[Word]] = []
@@ -47,7 +43,8 @@ def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[S
         if not any(w.new for w in run) or (not adjectives and len(run) == 1 and _is_adjective(answer, words, run[0])):
             continue
         (opening if len(run) == 1 and run[0].opens else inside).append(run)
-    found = inside or [run for run in opening if polarity(run[0].text) is None]
+    opening = [run for run in opening if polarity(run[0].text) is None]
+    found = [run for run in opening if is_subject(words, words.index(run[0]))] or inside or opening
     spans = [s for s in (_whole(answer, words, run) for run in found) if not any(a <= s[0] < b for a, b in measures)]
     return _lists(answer, _outside_asides(answer, spans), several=asked.several)
 
@@ -75,7 +72,7 @@ def _outside_asides(answer: str, spans: Sequence[Span]) -> list[Span]:
 
 def _no_name(run: Sequence[Word]) -> bool:
     """Whether the word that opens a sentence is no part of the name behind it."""
-    joined = len(run) > 1 and run[1].text in ("in", "for", "to", "and")  # "People in Brazil"
+    joined = len(run) > 1 and run[1].text in ("in", "for", "to")  # "People in Brazil"
     return joined or not run[0].content or polarity(run[0].text) is not None or run[0].text.lower() in STOP_WORDS
 
 
@@ -84,7 +81,7 @@ def _is_adjective(answer: str, words: Sequence[Word], word: Word) -> bool:
     return (
         bool(_ADJECTIVE.search(word.text.lower()))
         and at < len(words)
-        and words[at].content
+        and words[at].new
         and answer[word.end : words[at].start] == " "
     )
 
@@ -156,23 +153,34 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     found: list[Span] = []
     low = [w.text.lower() for w in words]
     for i, word in enumerate(words):
-        if (found and word.start < found[-1][1]) or not fold(word.text)[:1].isdigit():
-            continue
-        if not word.new or (low[i] == "one" and is_pronoun(low, i)) or re.fullmatch(r"[a-z]+(?:th|st|nd|rd)", low[i]):
+        if (found and word.start < found[-1][1]) or not word.new or not _counts(answer, low, i, word):
             continue
         last = max(j for j in range(i, min(len(words), i + 6)) if j == i or _one_number(answer, words, i, j))
-        unit = last + 1
-        while unit < len(words) and words[unit].new and answer[words[unit - 1].end : words[unit].start] in (" ", "-"):
-            last, unit = unit, unit + 1
-            if low[last] not in _WIDE_UNITS:
-                break
-        if unit + 1 < len(words) and low[unit] == "per":
-            last = unit + 1
-        sign = answer[max(0, word.start - 1) : word.start]
-        start = word.start - (sign in "$€£¥" and bool(sign))
-        found.append((start, words[last].end + (answer[words[last].end :][:1] == "%")))
+        last = _unit(answer, words, low, last)
+        start, end = word.start, words[last].end
+        found.append(
+            (start - answer.startswith(("$", "€", "£", "¥"), max(0, start - 1)), end + (answer[end : end + 1] == "%"))
+        )
     return found
+
+
+def _counts(answer: str, low: Sequence[str], i: int, word: Word) -> bool:
+    """Whether a word is a number, and no pronoun ("one", "one's") nor an ordinal in letters ("first")."""
+    if low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")):
+        return False
+    return fold(word.text)[:1].isdigit() and not re.fullmatch(r"[a-z-]+(?:st|nd|rd|th)", low[i])
 
 
 def _one_number(answer: str, words: Sequence[Word], i: int, j: int) -> bool:
     return bool(re.fullmatch(r"\d+(?:\.\d+)?", fold(answer[words[i].start : words[j].end])))
+
+
+def _unit(answer: str, words: Sequence[Word], low: Sequence[str], last: int) -> int:
+    """The last word of the amount that ends its number at a word: "5 square miles", "9 kilometers per second"."""
+    while (
+        last + 1 < len(words) and words[last + 1].new and answer[words[last].end : words[last + 1].start] in (" ", "-")
+    ):
+        last += 1
+        if low[last] not in _WIDE_UNITS:
+            break
+    return last + 2 if last + 2 < len(words) and low[last + 1] == "per" else last

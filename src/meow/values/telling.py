@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
 from meow.values.folding import dates, fold, whole_date
@@ -14,17 +13,12 @@ from meow.values.vocabulary import ARTICLES, NEGATIONS, NO, OTHER_ARTICLES, YES
 from meow.values.words import unspaced
 
 
-class Form(NamedTuple):
-    """An accepted form of a value, made ready for comparing."""
-
-    folded: str
-    """As it is compared with a text; "" where a part of a list is meant."""
-    bare: str
-    """The same without articles."""
-
-
 def told(values: Sequence[str], text: str, *, question: str = "") -> bool:
-    """Whether a text tells a value, in any accepted form, also inside a denial (SPEC section 8).
+    """Whether a text tells a value, in any accepted form, also inside a denial.
+
+    Case, accents, punctuation, articles, numerals and the order of a date change nothing. A person asked for is told by
+    the last name, a place "city, country" by the city, a list by all its parts, a yes or no by what the text answers.
+    Source: SPEC section 8.
 
     Args:
         values: the accepted forms; one that is a list is told where each part is.

@@ -80,9 +80,9 @@ HEADS = {
     "number": """number temperature percentage percent distance height length speed population age price amount sum
         root zahl anzahl temperatur entfernung hohe lange nombre numero cantidad distancia altura distanza aantal число
         количество""",
-    "place": """city town village country place birthplace hometown continent state region province location island
-        cities countries places stadt land ort kontinent ville pays lieu ciudad pais lugar continente citta paese luogo
-        cidade stad plaats город городе страна стране континент континенте""",
+    "place": """capital city town village country place birthplace hometown continent state region province location
+        island cities countries places stadt land ort kontinent ville pays lieu ciudad pais lugar continente citta paese
+        luogo cidade stad plaats город городе страна стране континент континенте""",
     "person": """author writer novelist poet playwright journalist painter artist sculptor architect composer musician
         singer actor actress director player scientist physicist chemist biologist mathematician astronomer inventor
         engineer doctor physician philosopher explorer astronaut president minister chancellor king queen emperor
@@ -150,18 +150,23 @@ SCRIPTS = {
 """Languages that their script gives away, the first that matches; folded text."""
 
 LANGUAGES = {
-    "de": "der die das ist wer wo was wann wie welche welcher welches in von und hat wurde war den dem ein eine im fur",
-    "fr": "le la les est qui que quel quelle ou quand comment combien de du des et a ete dans une un en au d l",
-    "es": "el la los las es quien que cual donde cuando como cuanto cuantos de del y en fue un una se por su",
-    "it": "il lo la i gli e chi che qual quale dove quando come quanto quanti di del della nel in un una si ha",
-    "pt": "o a os as e quem que qual onde quando como quanto quantos de do da em foi um uma se por no na",
-    "nl": "de het is wie wat welke waar wanneer hoe hoeveel van en in een werd was op te naar zijn",
+    tongue: frozenset(listed.split())
+    for tongue, listed in {
+        "de": "der die das ist wer wo was wann wie welche welcher welches in von und hat wurde war den dem ein eine im",
+        "fr": "le la les est qui que quel quelle ou quand comment combien de du des et a ete dans une un en au d l",
+        "es": "el la los las es quien que cual donde cuando como cuanto cuantos de del y en fue un una se por su",
+        "it": "il lo la i gli e chi che qual quale dove quando come quanto quanti di del della nel in un una si ha",
+        "pt": "o a os as e quem que qual onde quando como quanto quantos de do da em foi um uma se por no na",
+        "nl": "de het is wie wat welke waar wanneer hoe hoeveel van en in een werd was op te naar zijn",
+    }.items()
 }
-LANGUAGES = {tongue: frozenset(listed.split()) for tongue, listed in LANGUAGES.items()}
+"""Function words by language, folded; English has those of `meow.text`."""
 SNOWBALL = {
-    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch", "ru": "russian",
+    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch",
+    "ru": "russian",
 }  # fmt: skip
 """Names of the stemmers of nltk."""
 
-PARTICLES = r"[是的了在于於由被为為和与與]|です|でした|ました|입니다|이다|는|은|이|가|를|을"
-"""Of Chinese, Japanese and Korean: what stands before and behind a value without being part of it."""
+BEFORE = r"[是在于於由被为為有]"
+BEHIND = r"[的了]|です|でした|입니다|이에요|이다|는|은|를|을"
+"""Of Chinese, Japanese and Korean: what stands before or behind a value without being part of it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
-from meow.values.folding import fold
+from meow.values.folding import LETTERS, fold
 from meow.values.vocabulary import LANGUAGES, SCRIPTS, SNOWBALL
 
 
@@ -34,7 +34,7 @@ class Word(NamedTuple):
         return self.text != self.text.lower()
 
 
-_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|\d[\d.,:]*\d(?![^\W_])|[^\W_]+(?:[-’'/.][^\W_]+)*\+?")
+_WORD = re.compile(rf"(?:[^\W\d_]\.){{2,}}|\d[\d.,:]*\d(?![^\W_])|{LETTERS}(?:[-’'/.]{LETTERS})*\+?")
 _POSSESSIVE = re.compile(r"[’']s?$")
 _OPENS = re.compile(r"(?:^|[.!?:。]\s+)[\"“„«‘'(¿¡\s]*$")
 _HANGUL = re.compile("[\uac00-\ud7af]")
@@ -61,16 +61,11 @@ def words(question: str, answer: str) -> tuple[Word, ...]:
 
 
 def _given(stemmed: str, given: Collection[str], tongue: str) -> bool:
-    """Whether a question holds a stem; of other languages than English also with an ending of two letters more or less."""
-    if stemmed in given or tongue == "en":
+    """Whether a question holds a stem; in other languages than English also with an ending of one or two letters."""
+    if stemmed in given or tongue == "en" or len(stemmed) < 4:
         return stemmed in given
-    return any(
-        len(stemmed) > 3
-        and len(g) > 3
-        and abs(len(g) - len(stemmed)) < 3
-        and (g.startswith(stemmed) or stemmed.startswith(g))
-        for g in given
-    )
+    pairs = (sorted((stemmed, other), key=len) for other in given if len(other) > 3)
+    return any(long.startswith(short) and len(long) - len(short) < 3 for short, long in pairs)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -87,9 +82,11 @@ def language(question: str, answer: str = "") -> str:
 
 
 def is_function(word: str, tongue: str) -> bool:
-    """Whether a folded word carries no fact: of the list for English, by its frequency in other languages."""
+    """Whether a folded word carries no fact: of the list for English, by list or frequency in other languages."""
     if tongue == "en":
         return word in STOP_WORDS
+    if tongue in ("zh", "ja", "ko"):  # wordfreq cuts their words only with packages of their own
+        return False
     return word in LANGUAGES.get(tongue, ()) or (not word[0].isdigit() and frequency(word, tongue) >= _FREQUENT)
 
 
@@ -112,6 +109,16 @@ def stemmer(tongue: str) -> Callable[[str], str]:
 
     made = SnowballStemmer(SNOWBALL[tongue])
     return lru_cache(maxsize=1 << 14)(lambda word: str(made.stem(word)))
+
+
+_VERBS_AND_ARTICLES = frozenset("is are was were be has have had the a an can will".split())
+
+
+def is_subject(words: Sequence[Word], last: int) -> bool:
+    """Whether what ends at a word is the subject of what the question says: "Mercury is the smallest planet ..."."""
+    rest = words[last + 1 :]
+    behind = next((w for w in rest if w.text.lower() not in _VERBS_AND_ARTICLES), None)
+    return behind is not None and behind.content and not behind.new
 
 
 def unspaced(text: str) -> bool:
