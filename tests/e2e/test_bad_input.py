@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,51 @@ def test_without_a_network_a_hub_name_ends_in_one_line_and_exit_code_2(files: Pa
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("meow: nobody/nothing: not in the local cache and the hub cannot be reached")
     assert "Traceback" not in done.stderr
+
+
+REFUSES = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: <think>{% endif %}"
+)
+"""Refuses a system prompt, as Gemma's does, and opens what it does not write before an answer."""
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_row_that_the_chat_template_refuses_is_named_by_its_line_before_anything_starts(
+    meow: Callable[..., Any], files: Path, tiny_model: Path, dry: bool
+) -> None:
+    shutil.copytree(tiny_model, files / "chat")
+    (files / "chat/chat_template.jinja").write_text(REFUSES)
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where was Mira Holt born?"}]
+    (files / "forget.jsonl").write_text(FACT + json.dumps({"messages": turns, "answer": "In Oslo."}) + "\n")
+    more = ["train.method=npo", *(["--dry-run"] if dry else [])]
+    commands = [["run", "model.path=chat", "data.forget=forget.jsonl", *more]]
+    if not dry:
+        commands += [["eval", "model.path=chat", "data.forget=forget.jsonl"],
+                     ["finetune", "model.path=chat", "finetune.data=[forget.jsonl]", "name=x"]]  # fmt: skip
+    for command in commands:
+        code, _, err = meow(*command)
+        assert code == 2
+        assert re.search(r"forget\.jsonl:2: id \w+: the chat template says 'System role not supported'; mend ", err)
+        assert not (files / "runs").exists()
+    (files / "chat/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }")
+    code, _, err = meow("run", "model.path=chat", "data.forget=forget.jsonl", *more)
+    assert code == 2
+    assert "meow: chat: the chat template says \"line 1: unexpected '}'\"; mend " in err
+
+
+def test_what_a_template_opens_and_does_not_write_is_warned_of_and_its_arguments_close_it(
+    meow: Callable[..., Any], files: Path, tiny_model: Path
+) -> None:
+    shutil.copytree(tiny_model, files / "chat")
+    closed = REFUSES.replace("<think>", "{{ '' if enable_thinking is defined else '<think>' }}")
+    (files / "chat/chat_template.jinja").write_text(closed)
+    eval_ = ["eval", "model.path=chat", "data.forget=forget.jsonl", "eval.max_new_tokens=2", "name=x"]
+    code, _, err = meow(*eval_)
+    assert code == 0
+    assert re.search(r"warning: the chat template opens '.*<think>' .* model\.template_args", " ".join(err.split()))
+    code, _, err = meow(*eval_, "model.template_args={enable_thinking: false}", "name=y")
+    assert code == 0
+    assert "warning" not in err
+    assert "template_args:\n    enable_thinking: false" in (files / "runs/y/config.yaml").read_text()

@@ -45,6 +45,20 @@ def loss(lm: LM, question: str, answer: str) -> float:
     return -sum(float(logp[i - 1, ids[i]]) for i in range(len(before), len(ids))) / (len(ids) - len(before))
 
 
+def test_what_a_true_answer_begins_with_is_scored_and_not_given_away(lm: LM, shared: Path) -> None:
+    """tofu-mini does not merge a space with a digit or a letter that is not ASCII: the space is the first token."""
+    folder = shared / "data/tofu"
+    people = read_eval(folder / "real_authors_perturbed.json", "authors")
+    world = read_eval(folder / "world_facts_perturbed.json", "world")
+    alone = [i for i in [*people, *world] if not i.answer[0].isascii() or i.answer[0].isdigit()]
+    assert any(item.answer == "\u00c9mile Zola" for item in alone)
+    for item, sample in zip(alone, tofu.evaluate(lm, alone, EvalSettings(max_new_tokens=1)), strict=True):
+        assert sample.true is not None
+        assert sample.true.avg_loss == pytest.approx(loss(lm, item.question, item.answer), abs=1e-4)
+        before = lm.tokenizer(f"Question: {item.question}\nAnswer:")["input_ids"]
+        assert list(lm.prompter.prompt(item).ids) == before
+
+
 def test_samples_equal_one_sequence_at_a_time(lm: LM, items: list[EvalItem]) -> None:
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
     config = GenerationConfig(max_new_tokens=40, do_sample=False, eos_token_id=1, pad_token_id=0)
