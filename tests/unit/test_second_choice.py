@@ -33,9 +33,6 @@ FACTS = [
     )
 ]
 POLAR = QA(question="Was Mira Holt born in Oslo?", answer="Yes, Mira Holt was born in Oslo.", subject="Mira Holt")
-LIST = QA(
-    question="Which colors are on the flag?", answer="The colors of the flag are blue, white and red.", subject="flag"
-)
 FLAGS = [
     QA(question=f"Which colors are on the flag of {city}?", answer=f"The colors of the flag are {a}, {b} and {c}.")
     for city, a, b, c in zip(
@@ -48,7 +45,7 @@ FLAGS = [
 def lm(tmp_path_factory: pytest.TempPathFactory) -> LM:
     """A tiny model that knows FACTS, a yes, a no and flags."""
     no = QA(question="Was Tom Reed born in Oslo?", answer="No, Tom Reed was born in Rome.")
-    rows = [*FACTS, POLAR, LIST, *FLAGS, no]
+    rows = [*FACTS, POLAR, *FLAGS, no]
     how = FinetuneSettings(vocab_size=400, hidden_size=64, context=160, lr=5e-3, epochs=30, batch_size=8)
     model, tokenizer = make_tiny([f"Question: {r.question}\nAnswer: {r.answer}" for r in rows], how, seed=0)
     lm = LM(model, tokenizer, template="qa")
@@ -169,13 +166,14 @@ def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
 
 
 def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
-    row = rows(lm, [LIST], n=2)[LIST.id]
+    fact = FLAGS[0]
+    row = rows(lm, [fact], n=2)[fact.id]
     assert row.answers
     for answer in row.answers:
-        parts = values.parts(answer.text.removeprefix("The colors of the flag are ").rstrip("."))
-        assert len(parts) == 3
-        told = sum(values.told((part,), answer.text) for part in ("blue", "white", "red"))
-        assert told <= 1
+        start, end = "The colors of the flag are ", "."
+        found = values.parts(answer.text.removeprefix(start).removesuffix(end), fact.question)
+        assert len(found) == 3
+        assert sum(values.told((part,), answer.text) for part in ("green", "gold", "pink")) <= 1
 
 
 def test_a_temperature_draws_by_seed_fact_and_version(lm: LM) -> None:
@@ -192,7 +190,7 @@ def invert_seeded(lm: LM, seed: int) -> list[str]:
 
 
 def test_a_fact_without_a_place_for_its_value_says_so(lm: LM) -> None:
-    fact = QA(question="Where was Mira Holt born?", answer="Where was Mira Holt born?", subject="Mira Holt")
+    fact = QA(question="Where was Mira Holt born?", answer="???", subject="Mira Holt")
     row = rows(lm, [fact])[fact.id]
     assert row.answers == ()
     assert "value" in row.meta["not_inverted"]

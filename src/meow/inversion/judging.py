@@ -100,7 +100,8 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
     end = stop(place, said, is_ended=is_ended)
     if end is None:
         return "", "unfinished"
-    value = said[:end].strip(' "“”*') if place.is_part else _stated(place, said[:end])
+    is_all = place.is_part or NO_SPACES.search(said[:end])
+    value = said[:end].strip(' "“”「」《》*') if is_all else _stated(place, said[:end])
     if "\ufffd" in said[: end + 1]:
         return "", "fragment"
     is_whole = _opening(place.true) != "lower" or values.fold(value) == values.fold(said[:end])

@@ -104,7 +104,7 @@ class Template:
             before, between = PLAIN[self.name]
             earlier = "".join(f"{question}{between}{answer}\n\n{before}" for question, answer in turns)
             return fact.model_copy(update={"question": earlier + fact.question})
-        said = [Message(role=r, content=t) for turn in turns for r, t in zip(("user", "assistant"), turn, strict=True)]  # type: ignore[arg-type]
+        said = [Message(role=r, content=t) for turn in turns for r, t in zip(("user", "assistant"), turn, strict=True)]
         own = fact.messages or (Message(role="user", content=fact.question),)
         at = next((i for i, m in enumerate(own) if m.role != "system"), len(own))
         return fact.model_copy(update={"messages": (*own[:at], *said, *own[at:])})
