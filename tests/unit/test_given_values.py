@@ -243,3 +243,18 @@ def test_a_value_outside_its_answer_or_in_its_question_is_said_once(meow: Callab
         "warning: 1 of 3 given values have a form that stands in the question; an answer that repeats it tells them. "
         'The first: id flag ("Which colours has the flag of Mirland?"): "flag"',
     ]
+
+
+def test_an_inversion_warns_once_of_a_value_outside_its_answer(meow: Callable[..., Any], tmp_path: Path) -> None:
+    rows = [WHERE | {"value": "Christiania"}, {"question": "Where was Tom Reed born?", "answer": "In Rome, Italy."}]
+    file = written(tmp_path / "f.jsonl", rows)
+    done = meow("invert", "--forget", file, f"out={tmp_path}", "name=run", "invert.backend=donors")
+    assert done.code == 0, done.err
+    assert done.err.count("warning: 1 of 1 given values do not stand in their answers") == 1
+    (mira, tom) = read_records(tmp_path / "run/inverted.jsonl", InvertedFacts)
+    assert (mira.values, mira.answers) == (("Christiania",), ())
+    assert tom.values == ()
+
+
+def test_a_given_value_is_placed_where_words_have_no_spaces() -> None:
+    assert values.place(("法国",), "首都是哪里？", "它是法国的首都巴黎。") == (2, 4)
