@@ -94,8 +94,7 @@ def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] 
 def replaced(values: Sequence[str], question: str, answer: str, other: str) -> tuple[int, int] | None:
     """Start and end of the value that another answer to the question states; None where it states none.
 
-    It is what is found there; where that stands elsewhere than the true one and the sentence is the same, what it has
-    in the true one's place.
+    It is what is found there; where the same words stand around the true one's place, what is found or stands in it.
 
     Args:
         values: the accepted forms of the true value.
@@ -110,9 +109,8 @@ def replaced(values: Sequence[str], question: str, answer: str, other: str) -> t
     if span is None or not (other.startswith(answer[: span[0]]) and other.endswith(answer[span[1] :])):
         return stands
     start, end = span[0], len(other) - len(answer) + span[1]
-    if start < end and (stands is None or stands[1] <= start or stands[0] >= end):
-        return start, end
-    return stands
+    is_inside = stands is not None and start <= stands[0] and stands[1] <= end
+    return stands if is_inside or start >= end else (start, end)
 
 
 _ORDER: dict[Wanted, tuple[str, ...]] = {
