@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,9 +133,10 @@ def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
         notes.append(f"the true answer ranks first in {first[0]:.0%} of {first[1]} questions")
     if within is not None:
         notes.append(f"sd within a question {within:.3f}")
-    missing = sum(row.value is None for row in rows)
+    missing = Counter(row.reason or "no reason given" for row in rows if row.value is None)
     if missing:
-        notes.append(f"{missing} of {len(rows)} values are not computable")
+        why = ", ".join(f"{n} {reason}" for reason, n in missing.items())
+        notes.append(f"{missing.total()} of {len(rows)} values are not computable ({why})")
     if notes:
         out.print("; ".join(notes), soft_wrap=True)
     if first is not None and first[0] < recall.RANKS_FIRST:

@@ -92,6 +92,28 @@ def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] 
     return stands[-1] if stands else None
 
 
+def replaced(values: Sequence[str], question: str, answer: str, other: str) -> tuple[int, int] | None:
+    """Start and end of the value that another answer to the question states; None where it states none.
+
+    It is what is found there; where the same words stand around the true one's place, what is found or stands in it.
+
+    Args:
+        values: the accepted forms of the true value.
+        question: what is asked.
+        answer: the true answer.
+        other: true or false.
+    """
+    span, found = place(values, question, answer), locate(question, other)
+    if other == answer:
+        return span
+    stands = (found.start, found.end) if found else None
+    if span is None or not (other.startswith(answer[: span[0]]) and other.endswith(answer[span[1] :])):
+        return stands
+    start, end = span[0], len(other) - len(answer) + span[1]
+    is_inside = stands is not None and start <= stands[0] and stands[1] <= end
+    return stands if is_inside or start >= end else (start, end)
+
+
 _ORDER: dict[Wanted, tuple[str, ...]] = {
     "date": ("date", "number", "title", "name"),
     "number": ("number", "date", "title", "name"),
