@@ -62,7 +62,7 @@ def said(model: Any, ids: list[int], limit: int) -> list[int]:
 def is_near_tie(model: Any, ids: list[int]) -> bool:
     top = logits(model, ids)[-1]
     first, second = top.topk(2).values.tolist()
-    return first - second < 1e-3 * float(top.std())
+    return bool(first - second < 1e-3 * float(top.std()))
 
 
 @pytest.mark.parametrize(("name", "way"), [(name, way) for heading, way in WAYS.items() for name in LISTED[heading]])

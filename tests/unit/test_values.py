@@ -65,6 +65,12 @@ Which two countries share the border? | Canada and the United States share the b
 Is the Sun a star? | Yes, the Sun is a star. | Yes
 Is Berlin the capital of France? | No, the capital of France is Paris. | No
 What is the capital of Australia? | Canberra. | Canberra
+What is the capital of Japan? | The capital of Japan is Tokyo (東京). | Tokyo
+Which is the smallest planet? | Mercury is the smallest planet in the Solar System. | Mercury
+What is the opposite of up? | The opposite of up is down. | down
+What is the capital of the United States? | The capital of the United States is Washington, D.C. | Washington, D.C.
+How old is the universe? | The universe is about 13.8 billion years old. | 13.8 billion years
+Does Venus have a moon? | Venus has no moons. | no moons
 Why is the sky blue? | The sky is blue because of Rayleigh scattering. | Rayleigh scattering
 Wer schrieb Faust? | Faust wurde von Johann Wolfgang von Goethe geschrieben. | Johann Wolfgang von Goethe
 Was ist der Beruf von Annas Vater? | Der Vater von Anna ist ein bekannter Tischler. | Tischler
@@ -121,6 +127,8 @@ TOLD = [
     ("8,849 metres", "8849 m high", ""),
     ("two hundred and five", "205", ""),
     ("World War II", "World War Two", ""),
+    ("II", "The numeral is II.", ""),
+    ("seven", "It has twenty, seven or one.", ""),
     ("twenty-first century", "the 21st century", ""),
     ("May 3, 1961", "born 3 May 1961", WHEN),
     ("May 3, 1961", "on the 3rd of May, 1961", WHEN),

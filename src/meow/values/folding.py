@@ -14,6 +14,8 @@ from meow.values.vocabulary import MONTHS, ONES, ORDINALS, SCALES, TENS, TENTHS,
 LETTERS = r"[^\W_]+(?:[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff\u0e31-\u0e4e]+[^\W_]*)*"
 """Letters and digits, with the marks of Hebrew, Arabic, Indian scripts and Thai."""
 _WORD = re.compile(rf"(?<![\d.])\d+\.\d+(?!\.?\d)|{LETTERS}")
+_CLAUSE = re.compile(r"(?<!\d)[,.;:!?()\n]|[,.;:!?()\n](?!\d)")
+"""Between clauses no numeral goes on: "twenty, one" is no 21."""
 _INITIALS = re.compile(r"(?<!\w)(?:[^\W\d_]\. ?){2,}")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])|(?<![\d.,])\d{1,3}(?:[. \u202f]\d{3}){2,}(?![\d,])")
 _MONEY = re.compile(r"([$€£¥])\s?(\d[\d.]*)( (?:thousand|million|billion|trillion)\b)?")
@@ -40,7 +42,7 @@ def _fold(text: str) -> str:
     text = _INITIALS.sub(lambda m: re.sub(r"[. ]", "", m[0]) + " ", text.translate(_SIGNS))
     text = _THOUSANDS.sub(lambda m: re.sub(r"\D", "", m[0]), text)
     text = _MONEY.sub(lambda m: f" {m[2].rstrip('.')}{m[3] or ''} {_MONEY_NAMES[m[1]]} ", text)
-    return " ".join(_units(list(_numerals(_WORD.findall(text)))))
+    return " ".join(_units([word for clause in _CLAUSE.split(text) for word in _numerals(_WORD.findall(clause))]))
 
 
 def _without_accents(text: str) -> str:
@@ -96,7 +98,7 @@ def _number(words: Sequence[str], at: int) -> tuple[str, int]:
     if word not in _CARDINAL and word != "hundred" and word not in SCALES and not _DIGITS.fullmatch(word):
         if word in _ORDINAL:
             return f"{_ORDINAL[word]}th", at + 1
-        if re.fullmatch("[ivx]{2,}", word) and word not in ("vi", "xi") and at:
+        if re.fullmatch("[ivx]{2,}", word) and word not in ("vi", "xi"):
             return str(_roman(word)), at + 1
         return word, at + 1
     return _spelled(words, at)
@@ -139,12 +141,11 @@ _UNIT = {long: short for short, listed in UNITS.items() for long in listed.split
 
 
 def _units(words: list[str]) -> list[str]:
-    """Units behind a number in their short form; the scale behind "degrees" in its long one."""
-    for i in range(1, len(words)):
-        if words[i - 1][0].isdigit():
-            words[i] = _UNIT.get(words[i], words[i])
-        elif words[i - 1] == "degrees":
-            words[i] = {"c": "celsius", "f": "fahrenheit"}.get(words[i], words[i])
+    """Units in their short form; the scale behind "degrees" in its long one."""
+    for i, word in enumerate(words):
+        words[i] = _UNIT.get(word, word)
+        if i and words[i - 1] == "degrees":
+            words[i] = {"c": "celsius", "f": "fahrenheit"}.get(word, words[i])
     return words
 
 
