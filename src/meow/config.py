@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
 import typing
 from pathlib import Path
 from types import MappingProxyType

@@ -207,7 +207,7 @@ def test_an_unknown_setting_of_the_demo_is_said_before_it_works(meow: Callable[.
     code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "--seed", "-1")
     assert (code, err.count("\n")) == (2, 1)
     code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "train.method=meaw")
-    assert (code, err.count("did you mean meow?")) == (2, 2)
+    assert (code, err.count("\n")) == (2, 1)
     assert not (tmp_path / "demo").exists()
 
 
@@ -227,7 +227,8 @@ def with_code(source: Path, target: Path, ran: Path) -> Path:
     config |= {"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}
     (target / "config.json").write_text(json.dumps(config))
     (target / "odd.py").write_text(
-        f"open({str(ran)!r}, 'w')\nfrom transformers import LlamaConfig\nclass Odd(LlamaConfig):\n    model_type='odd'\n"
+        f"open({str(ran)!r}, 'w')\nfrom transformers import LlamaConfig\n"
+        "class Odd(LlamaConfig):\n    model_type = 'odd'\n"
     )
     return target
 

@@ -22,8 +22,11 @@ def pick_device(name: str) -> torch.device:
             torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
             return torch.device(found.type, torch.accelerator.current_device_index())
         return found or torch.device("cpu")
-    device, count = torch.device(name), torch.accelerator.device_count()
-    if device.type != "cpu" and (found is None or found.type != device.type or (device.index or 0) >= count):
-        here = ["cpu", *(f"{found.type}:{i}" for i in range(count))] if found is not None else ["cpu"]
-        raise ConfigError(f"model.device: found {name!r}, which is not here; expected {', '.join(here)} or auto")
-    return device
+    here = {"cpu"}
+    if found is not None:
+        here |= {found.type, *(f"{found.type}:{i}" for i in range(torch.accelerator.device_count()))}
+    if name not in here:
+        raise ConfigError(
+            f"model.device: found {name!r}, which is not here; expected {', '.join(sorted(here))} or auto"
+        )
+    return torch.device(name)
