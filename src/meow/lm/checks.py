@@ -18,6 +18,7 @@ import torch
 from meow.config import ModelSettings
 from meow.downloads import snapshot
 from meow.errors import DataError, MeowError
+from meow.lm.devices import pick_device
 
 _OBJECTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -39,7 +40,8 @@ class Base(NamedTuple):
 
 
 def check_model(settings: ModelSettings) -> None:
-    """Refuse a model that cannot be loaded as it was meant; see `check_folder`."""
+    """Refuse a model that cannot be loaded as it was meant, see `check_folder`, or a device that is not here."""
+    pick_device(settings.device)
     check_folder(
         str(settings.path), revision=settings.revision, tokenizer=settings.tokenizer, code=settings.trust_remote_code
     )
