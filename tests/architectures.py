@@ -87,7 +87,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
     "mamba2": {"num_heads": 8},
     "minimax_m3_vl_text": {
-        "layer_types": ["full_attention", "minimax_m3_sparse"], "index_block_size": 4, "index_topk_blocks": 2,
+        "layer_types": ["full_attention", "minimax_m3_sparse"], "index_block_size": 16, "index_topk_blocks": 1,
     },
     "mllama": {"cross_attention_layers": [1]},
     "phi4_multimodal": {"vision_config": VISION, "audio_config": SOUND},

@@ -106,7 +106,7 @@ def refusal(folder: Path, name: str, *, causal: bool = True) -> str:
 @pytest.mark.parametrize("name", LISTED["Refused"])
 def test_what_looks_ahead_or_cannot_be_run_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
     found = refusal(tmp_path, name)
-    assert re.search("what comes next changes|depends on what follows|hashes all of a text|cannot be (asked|loaded)", found)
+    assert re.search("comes next changes|depends on what follows|hashes all of a text|cannot be (asked|loaded)", found)
     assert "\n" not in found
 
 
@@ -129,7 +129,7 @@ def test_what_transformers_cannot_build_is_refused_in_one_line(name: str, tmp_pa
     tokenizer().save_pretrained(tmp_path)
     configured(name).save_pretrained(tmp_path)
     save_file({}, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(DataError, match="cannot be loaded|an encoder and a decoder|a model of text and more") as e:
+    with pytest.raises(DataError, match=r"cannot be loaded|an encoder and a decoder|a model of text and more") as e:
         load(ModelSettings(path=str(tmp_path), device="cpu"))
     assert "\n" not in str(e.value)
 

@@ -30,9 +30,6 @@ TRUNK = 6
 BUDGET = 256
 """Tokens of one pass of the trial: room for all of it."""
 
-CHOSEN = ("index_topk", "keep_window_size")
-"""Settings that say how many tokens sparse attention chooses: up to as many it is full."""
-
 
 @dataclass(frozen=True)
 class Serving:
@@ -163,7 +160,8 @@ def _longest(config: Any) -> int | None:
         for of_layers in (rope, *(v for v in rope.values() if isinstance(v, dict)))
         if of_layers.get("rope_type") in ("longrope", "dynamic")
     ]
-    limits += [getattr(config, name) for name in CHOSEN if getattr(config, name, None)]
+    if getattr(config, "index_topk", None):
+        limits.append(config.index_topk)
     if getattr(config, "index_topk_blocks", None):
         limits.append(config.index_topk_blocks * config.index_block_size)
     return min(limits, default=None)
