@@ -27,7 +27,7 @@ FORGET = ("name", "out", "seed", "threads", "model", "data", "invert", "memo", "
 EVAL = ("name", "out", "threads", "model", "data", "eval")
 TYPED = (
     "On the command line a value is YAML, but where a text is expected, it is what was typed, as in "
-    "`data.forget=my facts #1.jsonl`; `null` unsets it."
+    "`'data.forget=my facts #1.jsonl'`; `null` unsets it."
 )
 MADE = "Every setting at its default. Made by docs/generate.py."
 

@@ -15,7 +15,17 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
 from meow.errors import ConfigError
 from meow.marks import PLACE, UNSEEN, Place, Places, typed
@@ -195,6 +205,9 @@ class MemoSettings(Settings):
     """What is cut: the answer (`suffix`) or the question (`prefix`); a single name or a list."""
     cut: Literal["chars", "tokens"] = "chars"
     """MEMO's cuts: every `stride` characters (published), or after every token of the answer."""
+    on: Literal["answer", "value"] = "answer"
+    """MEMO in suffix mode, cut between characters: on the whole answer (published), or on its value alone, begun with
+    what stands before it."""
     stride: Positive = 5
     """Characters between two cuts of `cut: chars`."""
     rouge: Annotated[tuple[RougeName, ...], Field(min_length=1)] = ("rouge1.precision",)
@@ -211,6 +224,15 @@ class MemoSettings(Settings):
     """EL: length of the n-grams."""
     ngram: Literal["tokens", "words"] = "tokens"
     """EL: n-grams of tokens (Jang et al.), or, as in MEOW's code with `n: 1`, distinct ones of words."""
+
+    @field_validator("on")
+    @classmethod
+    def _a_value_is_cut_between_characters(cls, on: str, info: ValidationInfo) -> str:
+        wanted = {"metric": ("memo",), "mode": ("suffix",), "cut": "chars"}
+        if on == "value" and any(info.data.get(name, known) != known for name, known in wanted.items()):
+            raise ValueError("value is measured with memo.metric=memo, memo.mode=suffix and memo.cut=chars alone; "
+                             "measure the others with memo.on=answer")  # fmt: skip
+        return on
 
     @model_validator(mode="before")
     @classmethod

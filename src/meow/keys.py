@@ -39,7 +39,7 @@ class Reads(NamedTuple):
 READS = {
     "invert": Reads(("seed", "invert")),
     "invert by a model here": Reads(("seed", "invert", "model")),
-    "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.rouge")),
+    "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.on", "memo.rouge")),
     "select": Reads(("seed", "train.targets", "select")),
     "select without ranks": Reads(("seed", "train.targets")),
     "forget": Reads(("seed", "threads", "model", "train")),
@@ -92,8 +92,13 @@ def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any 
 
 def of_model(lm: LM | RemoteLM) -> list[Any]:
     """What stands for a model in the key of a row: weights and tokenizer, and all that turns texts into tokens."""
-    prompter = {name: value for name, value in vars(lm.prompter).items() if name[0] != "_" and name != "tokenizer"}
-    return [lm.weights, prompter]
+    asked = {
+        name: value
+        for holder in (lm.prompter, lm.prompter.form)
+        for name, value in vars(holder).items()
+        if name[0] != "_" and name not in ("tokenizer", "form")
+    }
+    return [lm.weights, asked]
 
 
 def content(row: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import pytest
 from meow.config import DataSettings
 from meow.data import eval_items, forget_set, read_eval, read_inverted, read_memo, read_qa, retain_set, write_published
 from meow.errors import ConfigError, DataError
-from meow.metrics.items import telling_words
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -118,7 +117,7 @@ def test_an_empty_cell_of_an_optional_column_is_as_no_column(tmp_path: Path) -> 
     assert (first.subject, first.meta) == (None, {})
     assert (second.paraphrased_answer, second.paraphrased_question) == ("It is Ann.", "And who?")
     assert (second.perturbed_answers, second.subject, second.meta) == (("Bo.", "Cy."), "S", {"page": "3"})
-    assert telling_words(first, frozenset()) == {"oslo"}
+    assert first.accepted == ("Oslo",)
 
 
 def test_whole_numbers_are_ids_from_the_first_row_on(tmp_path: Path) -> None:

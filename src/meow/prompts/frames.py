@@ -68,6 +68,8 @@ class Template:
         """
         self.tokenizer = tokenizer
         self.name = {"auto": "chat" if tokenizer.chat_template else "qa", "phi": "qa"}.get(name, name)
+        self.args = dict(args or {})
+        self.date = date.isoformat()
         self.end_of_turn = ""
         if self.name != "chat":
             return
@@ -75,7 +77,7 @@ class Template:
         if not tokenizer.chat_template:
             raise DataError(f"{where}: the tokenizer has no chat template; set model.template to qa")
         self._chat = _dated(tokenizer.get_chat_template(), date)
-        self._args = {"date_string": f"{date:%d %b %Y}"} | dict(args or {})
+        self._args = {"date_string": f"{date:%d %b %Y}"} | self.args
         added = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
         special = sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True)
         self._special = re.compile("|".join(map(re.escape, special)) or "(?!)")
