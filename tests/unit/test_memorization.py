@@ -114,5 +114,5 @@ def test_the_answer_and_its_value_are_measured_apart_and_another_value_anew(lm: 
 
 def test_a_value_is_measured_by_memo_between_characters_alone() -> None:
     for name, found in (("metric", "ma"), ("mode", "prefix"), ("cut", "tokens")):
-        with pytest.raises(ValidationError, match="memo.metric=memo, memo.mode=suffix and memo.cut=chars"):
+        with pytest.raises(ValidationError, match=r"memo\.metric=memo, memo\.mode=suffix and memo\.cut=chars"):
             MemoSettings.model_validate({"on": "value", name: found})
