@@ -22,6 +22,7 @@ from meow.files import read_json
 from meow.inversion import check, invert
 from meow.inversion.gate import Checked
 from meow.inversion.subjects import subjects
+from meow.lm import LM
 from meow.records import EvalLog, InvertedFacts
 
 MODEL = SHARED / "models/tofu-mini/full"
