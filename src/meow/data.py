@@ -58,7 +58,7 @@ def read_any(path: Path) -> list[InvertedFacts]:
 
 
 def _any(row: Row) -> InvertedFacts:
-    inverted = {"answers", "key", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
+    inverted = {"answers", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
     return _inverted(row) if inverted else fact_of(InvertedFacts, row, {})
 
 
