@@ -15,7 +15,7 @@ LAYERS = (
     {"marks"},
     {"values", "files", "config", "keys"},
     {"records", "downloads"},
-    {"facts"},
+    {"columns"},
     {
         "metrics",
         "run",

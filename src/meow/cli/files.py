@@ -24,7 +24,7 @@ def check(
     Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     """
     from meow import data, summary, terminal
-    from meow.facts import remarks, unsure
+    from meow.columns import remarks, unsure
     from meow.inversion import check as through_gate
 
     listed = data.read_any(facts)
