@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meow.cli.common import print_json, say
-from meow.cli.options import Folder, Json, JsonLines
+from meow.cli.options import Folder, Json, JsonLines, ModelPath
 
 
 def check(
@@ -17,16 +17,23 @@ def check(
         typer.Argument(metavar="FACTS", help="Inverted facts: a file, a folder of files, a run's inverted.jsonl."),
     ],
     least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
+    model_name_or_path: ModelPath = None,
     as_json: Json = False,
 ) -> None:
     """Find what is wrong with false answers of any origin.
 
     The gate of invert on any file; and which questions have too few good answers.
+    With a model also which answers it finds implausible.
     """
     from meow import data, summary
     from meow.inversion import check as through_gate
 
-    report = through_gate(data.read_inverted(facts), least=least)
+    listed, bad = data.read_inverted(facts), set[tuple[str, int]]()
+    if model_name_or_path is not None:
+        from meow.stages import unlikely
+
+        bad = unlikely(listed, model_name_or_path)
+    report = through_gate(listed, least=least, implausible=bad)
     if as_json:
         print_json(report.as_object())
         return
