@@ -114,7 +114,9 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
     _check_model(config)
-    stages.check_rows(config.model, stages.evaluated_files(config.data))
+    files = stages.evaluated_files(config.data)
+    stages.say_remarks([fact for _, facts in files for fact in facts])
+    stages.check_rows(config.model, files)
     with folder.locked(config):
         for label in ("reference", "before", "after"):
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}

@@ -16,6 +16,7 @@ from meow.compare import table as compared_table
 from meow.differences import Changed
 from meow.errors import DataError
 from meow.evaluation import PARTIAL, samples_of
+from meow.facts import unsure
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
 from meow.records import (
@@ -250,6 +251,25 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
     if found["too_few"]:
         listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
         out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
+
+
+def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:
+    """The value of every fact: given, or found; where it is unsure, marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("question", "value", ""):
+        table.add_column(title)
+    for fact in facts:
+        mark = "given" if fact.values else "unsure" if unsure(fact) else ""
+        table.add_row(*(_short(t, width) for t in (fact.question or fact.answer, " | ".join(fact.accepted))), mark)
+    out.print(table)
+    doubtful = sum(map(unsure, facts))
+    cure = "; correct them in a column value" if doubtful else ""
+    out.print(f"{doubtful} of {len(facts)} values are unsure{cure}", highlight=False)
+
+
+def _short(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def inverted(folder: Run, n: int = 3) -> None:

@@ -91,8 +91,8 @@ def test_every_setting_has_a_docstring() -> None:
 
 @pytest.mark.parametrize("text", ["2024-01-01", "off", "2024", "a: b", "x #1", "[1]", "1e3", "{a}"])
 def test_a_text_is_taken_as_it_was_typed(tmp_path: Path, text: str) -> None:
-    config = load(None, [f"name={text}", f"data.forget={text}"])
-    assert (config.name, config.data.forget) == (text, text)
+    config = load(None, [f"invert.prompt={text}", f"data.forget={text}"])
+    assert (config.invert.prompt, config.data.forget) == (text, text)
     assert load(written(tmp_path, dump(config))) == config
 
 

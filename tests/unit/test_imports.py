@@ -14,6 +14,7 @@ LAYERS = (
     {"errors", "text", "processes", "marks"},
     {"values", "files", "config", "keys"},
     {"records", "downloads"},
+    {"facts"},
     {
         "metrics",
         "run",

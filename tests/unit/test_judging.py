@@ -21,6 +21,10 @@ BATTLE = place("In which battle was he beaten?", "He was beaten at the Battle of
 MINUTES = place("How many minutes are in an hour?", "There are sixty minutes in an hour.", "sixty")
 GAS = place("Which gas do plants absorb?", "Plants absorb carbon dioxide from the air.", "carbon dioxide")
 FIRST = place("Which prison was stormed in 1789?", "The Bastille was stormed in 1789.", "Bastille")
+AUTHOR = place("Who wrote the Harry Potter books?", "They were written by J.K. Rowling.", "J.K. Rowling")
+PART = place("Which colors are on it?", "It is blue, white and red.", "blue")._replace(
+    others=("white", "red"), is_part=True
+)
 QUOTED = place("Which book did she write?", 'She wrote "Red Sand".', "Red Sand")
 RUSSIAN = place("Какой город столица Франции?", "Столица Франции — Париж.", "Париж")
 CHINESE = place("法国的首都是哪里？", "法国的首都是巴黎。", "巴黎")
@@ -62,7 +66,11 @@ def test_the_value_of_a_continuation_is_what_stands_at_the_place(at: Place, said
         (YEAR, "13 March 1918.", "kind"),
         (BATTLE, "Battles of Waterloo.", "tells_value"),
         (GAS, "what is found in the sea.", "no_value"),
-        (RUSSIAN, "Lyon.", ""),
+        (AUTHOR, "J.K. Rowlin.", "tells_value"),
+        (AUTHOR, "George Orwell.", ""),
+        (PART, "based on a tricolor of the past, white", "kind"),
+        (PART, "white, green", "tells_value"),
+        (PART, "green, white", ""),
     ],
 )
 def test_what_is_no_other_value_is_rejected_with_its_reason(at: Place, said: str, reason: str) -> None:

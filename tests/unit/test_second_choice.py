@@ -11,7 +11,6 @@ import torch
 
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import continuations as module
 from meow.inversion import invert
 from meow.inversion.choices import Wanted, choices
 from meow.inversion.continuations import Said, Spot, continuations, likelihoods
@@ -34,9 +33,6 @@ FACTS = [
     )
 ]
 POLAR = QA(question="Was Mira Holt born in Oslo?", answer="Yes, Mira Holt was born in Oslo.", subject="Mira Holt")
-LIST = QA(
-    question="Which colors are on the flag?", answer="The colors of the flag are blue, white and red.", subject="flag"
-)
 FLAGS = [
     QA(question=f"Which colors are on the flag of {city}?", answer=f"The colors of the flag are {a}, {b} and {c}.")
     for city, a, b, c in zip(
@@ -49,7 +45,7 @@ FLAGS = [
 def lm(tmp_path_factory: pytest.TempPathFactory) -> LM:
     """A tiny model that knows FACTS, a yes, a no and flags."""
     no = QA(question="Was Tom Reed born in Oslo?", answer="No, Tom Reed was born in Rome.")
-    rows = [*FACTS, POLAR, LIST, *FLAGS, no]
+    rows = [*FACTS, POLAR, *FLAGS, no]
     how = FinetuneSettings(vocab_size=400, hidden_size=64, context=160, lr=5e-3, epochs=30, batch_size=8)
     model, tokenizer = make_tiny([f"Question: {r.question}\nAnswer: {r.answer}" for r in rows], how, seed=0)
     lm = LM(model, tokenizer, template="qa")
@@ -68,10 +64,7 @@ def placed(fact: QA) -> Place:
     return Place(fact.question, fact.answer, start, end, forms)
 
 
-def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
-    lm: LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATHS", 12)
+def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm: LM) -> None:
     facts = [FACTS[0], FACTS[1], FACTS[4]]
     places = [placed(fact) for fact in facts]
     spots = [Spot(f, f.answer, p.start, p.end) for f, p in zip(facts, places, strict=True)]
@@ -79,7 +72,7 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
     def is_enough(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    found = continuations(lm, spots, is_enough)
+    found = continuations(lm, spots, is_enough, paths=12)
     for fact, place, said in zip(facts, places, found, strict=True):
         asked = f"Question: {fact.question}\nAnswer:"
         ends = {lm.tokenizer.eos_token_id}
@@ -145,17 +138,19 @@ def test_an_answer_that_begins_with_its_value_gets_others_in_its_place(lm: LM) -
     assert [answer.text for answer in row.answers]
     for answer in row.answers:
         assert answer.text.endswith(" was born in Oslo.")
-        assert answer.text.removesuffix(" was born in Oslo.") in PEOPLE[1:]
+        first, last = answer.text.removesuffix(" was born in Oslo.").split()
+        assert f"{first} {last}" != "Mira Holt"
+        assert any(first in name for name in PEOPLE)
+        assert any(last in name for name in PEOPLE)
 
 
 def test_rows_depend_on_nothing_but_their_subject_and_what_shows_how_to_answer(lm: LM) -> None:
-    whole = rows(lm, FACTS)
-    assert rows(lm, FACTS[::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
+    whole = rows(lm, FACTS[:12])
+    assert rows(lm, FACTS[11::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
     assert rows(lm, FACTS[:3])[FACTS[0].id] == whole[FACTS[0].id]
-    assert rows(lm, FACTS) == whole
-    needed = together(FACTS)
+    needed = together(FACTS[:12])
     assert needed[FACTS[0].id] == sorted({FACTS[0].id, FACTS[1].id})
-    few = [fact for fact in FACTS if fact.id in needed[FACTS[2].id]]
+    few = [fact for fact in FACTS[:12] if fact.id in needed[FACTS[2].id]]
     assert len(few) == 5
     assert rows(lm, few)[FACTS[2].id] == whole[FACTS[2].id]
 
@@ -171,13 +166,14 @@ def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
 
 
 def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
-    row = rows(lm, [LIST], n=2)[LIST.id]
+    fact = FLAGS[0]
+    row = rows(lm, [fact], n=2)[fact.id]
     assert row.answers
     for answer in row.answers:
-        parts = values.parts(answer.text.removeprefix("The colors of the flag are ").rstrip("."))
-        assert len(parts) == 3
-        told = sum(values.told((part,), answer.text) for part in ("blue", "white", "red"))
-        assert told <= 1
+        start, end = "The colors of the flag are ", "."
+        found = values.parts(answer.text.removeprefix(start).removesuffix(end), fact.question)
+        assert len(found) == 3
+        assert sum(values.told((part,), answer.text) for part in ("green", "gold", "pink")) <= 1
 
 
 def test_a_temperature_draws_by_seed_fact_and_version(lm: LM) -> None:
@@ -194,7 +190,7 @@ def invert_seeded(lm: LM, seed: int) -> list[str]:
 
 
 def test_a_fact_without_a_place_for_its_value_says_so(lm: LM) -> None:
-    fact = QA(question="Where was Mira Holt born?", answer="Mira Holt was born.", subject="Mira Holt")
+    fact = QA(question="Where was Mira Holt born?", answer="???", subject="Mira Holt")
     row = rows(lm, [fact])[fact.id]
     assert row.answers == ()
     assert "value" in row.meta["not_inverted"]

@@ -14,43 +14,52 @@ from meow.cli.options import Folder, Json, JsonLines, ModelPath
 def check(
     facts: Annotated[
         Path,
-        typer.Argument(metavar="FACTS", help="Inverted facts: a file, a folder of files, a run's inverted.jsonl."),
+        typer.Argument(metavar="FACTS", help="Facts, with or without false answers: a file, or a folder of files."),
     ],
     least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
     model_name_or_path: ModelPath = None,
     as_json: Json = False,
 ) -> None:
-    """Find what is wrong with false answers of any origin.
+    """Show the value of every fact, and find what is wrong with false answers of any origin.
 
-    The gate of invert on any file; and which questions have too few good answers.
+    Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     With a model also which answers it finds implausible.
     """
-    from meow import data, summary
+    from meow import data, summary, terminal
+    from meow.facts import remarks, unsure
     from meow.inversion import check as through_gate
 
-    listed, bad = data.read_inverted(facts), set[tuple[str, int]]()
-    if model_name_or_path is not None:
+    listed, bad = data.read_any(facts), set[tuple[str, int]]()
+    for line in remarks(listed):
+        terminal.say(f"warning: {line}")
+    inverted = any(fact.answers or fact.gate for fact in listed)
+    if model_name_or_path is not None and inverted:
         from meow.stages import unlikely
 
         bad = unlikely(listed, model_name_or_path)
-    report = through_gate(listed, least=least, implausible=bad)
+    report = through_gate(listed, least=least if inverted else 0, implausible=bad)
     if as_json:
-        print_json(report.as_object())
+        rows = [
+            {"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed
+        ]  # fmt: skip
+        print_json(report.as_object() | {"facts": rows})
         return
-    summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+    summary.values(listed)
+    if inverted:
+        summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Inverted facts, memorization, or an evaluation.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Facts, memorization, or an evaluation.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="What to write: .jsonl, .json or .csv.")],
-    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo, memo.")] = None,
+    form: Annotated[str | None, typer.Option("--form", help="meow, published, facts, pairs, dpo, memo.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
     facts: Annotated[Path | None, typer.Option("--facts", help="What rows of memorization measured.")] = None,
 ) -> None:
     """Between our files and published ones, without loss.
 
-    Facts also to one row a pair, or to preference pairs.
+    Facts have their value in a column, to be corrected; also to one row a pair, or to preference pairs.
     """
     from meow.convert import convert as write
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
-from meow.inversion.continuations import Said, Spot, continuations, likelihoods
+from meow.inversion.continuations import PATHS, Said, Spot, continuations, likelihoods
 from meow.inversion.judging import Place, is_hopeless, judged, stop, wrong
 from meow.records import QA
 from meow.text import STOP_WORDS
@@ -53,8 +53,14 @@ class Choices(NamedTuple):
     """Continuations (`candidates`), and how many were rejected, by reason."""
 
 
-def choices(lm: LM, wanted: Sequence[Wanted]) -> list[Choices]:
-    """The other values that a model would give in each place, in one call for all of them."""
+def choices(lm: LM, wanted: Sequence[Wanted], *, paths: int = PATHS) -> list[Choices]:
+    """The other values that a model would give in each place, in one call for all of them.
+
+    Args:
+        lm: the model.
+        wanted: the places.
+        paths: how many departures from each value are continued.
+    """
     places = [_alone(w) if w.alone else w.place for w in wanted]
     spots = [Spot(w.alone or w.fact, p.answer, p.start, p.end) for w, p in zip(wanted, places, strict=True)]
 
@@ -63,17 +69,17 @@ def choices(lm: LM, wanted: Sequence[Wanted]) -> list[Choices]:
         return is_over or is_hopeless(places[at], said.text)
 
     found, counted = [], []
-    for w, place, said in zip(wanted, places, continuations(lm, spots, is_enough), strict=True):
-        counts, kept = Counter({"candidates": len(said)}), dict[str, str]()
+    for w, place, said in zip(wanted, places, continuations(lm, spots, is_enough, paths=paths), strict=True):
+        counts, kept = Counter({"candidates": len(said)}), list[str]()
         for one in said:
             value, reason = judged(place, one.text, is_ended=one.is_ended)
             reason = reason or (wrong(w.place, value) if w.alone else "")
-            reason = reason or ("duplicate" if values.fold(value) in kept else "")
+            reason = reason or ("duplicate" if _is_said(value, kept, place.question) else "")
             if reason:
                 counts[reason] += 1
             else:
-                kept[values.fold(value)] = value
-        found.append(list(kept.values()))
+                kept.append(value)
+        found.append(kept)
         counted.append(counts)
     return [Choices(*both) for both in zip(ranked(lm, wanted, found), counted, strict=True)]
 
@@ -107,6 +113,11 @@ def shots(place: Place, others: Sequence[tuple[QA, Place]]) -> list[tuple[str, s
     listed = sorted((values.kind(p.true, p.question) != kind, fact.id, p) for fact, p in others)
     apart = [(p.question, p.true) for _, _, p in listed if p.question and p.question != place.question and is_apart(p)]
     return apart[:SHOTS]
+
+
+def _is_said(value: str, kept: Sequence[str], question: str) -> bool:
+    """Whether a value is one of those kept, in a longer or shorter form: "Einstein" beside "Albert Einstein"."""
+    return any(values.told((a,), b, question=question) for other in kept for a, b in ((other, value), (value, other)))
 
 
 def _alone(w: Wanted) -> Place:

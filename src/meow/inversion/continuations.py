@@ -61,7 +61,9 @@ class _Row(NamedTuple):
     """A departure and what follows it; grows."""
 
 
-def continuations(lm: LM, spots: Sequence[Spot], is_enough: Callable[[int, Said], bool]) -> list[list[Said]]:
+def continuations(
+    lm: LM, spots: Sequence[Spot], is_enough: Callable[[int, Said], bool], *, paths: int = PATHS
+) -> list[list[Said]]:
     """The likeliest departures from what stands in each spot, continued greedily; likeliest first.
 
     Each goes on for twice the tokens of the place and eight more at most. What does not begin with the characters
@@ -71,14 +73,15 @@ def continuations(lm: LM, spots: Sequence[Spot], is_enough: Callable[[int, Said]
         lm: the model.
         spots: places; one whose tokens do not spell its answer has no continuation.
         is_enough: given the spot's number and a text, whether it need not go on.
+        paths: how many departures are continued.
     """
     from meow.lm.departures import departures
 
     there = [(i, placed) for i, spot in enumerate(spots) if (placed := _place(lm, spot))]
-    paths = departures(lm, [placed.encoded for _, placed in there], PATHS)
+    found = departures(lm, [placed.encoded for _, placed in there], paths)
     rows = [
         _Row(i, placed.encoded.ids[: placed.encoded.start], placed.glue, _room(lm, placed.encoded), list(path.ids))
-        for (i, placed), of_spot in zip(there, paths, strict=True)
+        for (i, placed), of_spot in zip(there, found, strict=True)
         for path in of_spot
     ]
     live = rows

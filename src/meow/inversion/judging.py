@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from meow import values
@@ -16,6 +17,8 @@ REASONS = (
     "one_polarity",
 )  # fmt: skip
 """Why a continuation, or another version, is no false answer, in the order of tables."""
+ALIKE = 0.85
+"""Share of letters in common above which a value is taken for a misspelling of the true one."""
 _ENDS = re.compile(r"[.!?]+[\"”’')\]]*(?=\s)|[。！？]|\n")
 _CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|[;:]|[，（；：]")
 _PART = re.compile(r"\s*[,;]|\s+(?:and|or|&|und|et|y|e|и)\s|[、和と]")
@@ -100,7 +103,8 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
     end = stop(place, said, is_ended=is_ended)
     if end is None:
         return "", "unfinished"
-    value = said[:end].strip(' "“”*') if place.is_part else _stated(place, said[:end])
+    is_all = place.is_part or NO_SPACES.search(said[:end])
+    value = said[:end].strip(' "“”「」《》*') if is_all else _stated(place, said[:end])
     if "\ufffd" in said[: end + 1]:
         return "", "fragment"
     is_whole = _opening(place.true) != "lower" or values.fold(value) == values.fold(said[:end])
@@ -119,11 +123,15 @@ def wrong(place: Place, value: str) -> str:
         return "tells_value"
     if values.told((value,), place.true, question=asked) or _new(place.true, asked) <= set(stems(value, "unicode")):
         return "tells_value"  # "Tower" of the Eiffel Tower, or "Battles of Waterloo"
+    if _is_misspelt(value, place.true):
+        return "tells_value"
     if values.told((value,), asked) or (not place.is_part and values.told((value,), place.before)):
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
         return "kind"
     if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
+        return "kind"
+    if place.is_part and len(value.split()) > len(place.true.split()) + 1:
         return "kind"
     return "" if _class(value) == _class(place.true) else "class"
 
@@ -173,7 +181,7 @@ def _stated(place: Place, said: str) -> str:
             if found and found.end <= place.start + len(said):
                 article = _WORD.findall(text[place.start : found.start].lower()) if found.start >= place.start else [""]
                 if all(word in ARTICLES | OTHER_ARTICLES for word in article):
-                    return text[place.start : found.end].lstrip("\"“„«‘' ")
+                    return text[place.start : found.end].lstrip("\"“„«‘'* ")
     return ""
 
 
@@ -181,6 +189,12 @@ def _new(value: str, question: str) -> set[str]:
     """Stems of a value's words that carry something and are not in the question; all of them where none is left."""
     found = {stem for stem in stems(value, "unicode") if stem not in STOP_WORDS}
     return found - set(stems(question, "unicode")) or found or {value}
+
+
+def _is_misspelt(value: str, true: str) -> bool:
+    """Whether a value is the true one but for a letter or two: "Rowlin" for Rowling; numbers are never."""
+    pair = values.fold(value), values.fold(true)
+    return not any(c.isdigit() for c in value) and SequenceMatcher(None, *pair, autojunk=False).ratio() > ALIKE
 
 
 def _small(value: str) -> int:

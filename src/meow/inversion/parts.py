@@ -20,6 +20,8 @@ OPPOSITES = {
     "نعم": "لا", "لا": "نعم",
 }  # fmt: skip
 """The other answer to a question that wants a yes or a no."""
+FEW = 16
+"""Departures that are continued for a part after the first: one of them is taken."""
 
 
 def is_list(place: Place) -> bool:
@@ -51,7 +53,8 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
     rows = [[choice.value] for choice in first.accepted[:n]] or [[parts[0].true]]
     for i in range(1, len(parts)):
         places = [_shifted(parts, row) for row in rows]
-        for row, found in zip(rows, choices(lm, [wanted._replace(place=place) for place in places]), strict=True):
+        under = choices(lm, [wanted._replace(place=place) for place in places], paths=FEW)
+        for row, found in zip(rows, under, strict=True):
             used = {values.fold(value) for value in row}
             free = (choice.value for choice in found.accepted if values.fold(choice.value) not in used)
             row.append(next(free, parts[i].true))

@@ -2,12 +2,13 @@
 
 from meow.values.finding import Found, Kind, find, kind, locate, place, replaced, unsure
 from meow.values.folding import fold
-from meow.values.giving import given, in_question
+from meow.values.giving import as_column, given, in_question
 from meow.values.telling import parts, told, told_partly
 
 __all__ = [
     "Found",
     "Kind",
+    "as_column",
     "find",
     "fold",
     "given",

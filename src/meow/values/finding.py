@@ -87,7 +87,8 @@ def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] 
     found = locate(question, answer)
     if found and found.value in values[:1]:
         return found.start, found.end
-    stands = [m.span() for value in values[:1] for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", answer)]
+    alone = ("", "") if unspaced(answer) else (r"(?<!\w)", r"(?!\w)")
+    stands = [m.span() for value in values[:1] for m in re.finditer(re.escape(value).join(alone), answer)]
     return stands[-1] if stands else None
 
 
