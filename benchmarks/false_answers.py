@@ -1,10 +1,10 @@
 """How a model tells true from false answers: `python -m benchmarks.false_answers`.
 
 `memo.on`: share of questions whose true answer has a higher MEMO than every false one, by `memo.on=answer` and `value`,
-raw and in the template, with seconds; false answers that were published (`--published`, for TOFU forget01) and the
-model's own second choices. `plausible`: what passes the gate's model (`invert.plausible=auto`) of true values, of other
-facts' values of the same kind, of published false answers, and of 56 lines made by a seed: random letters, such values
-with two letters swapped or one left out, values of another kind.
+raw and in the template, with seconds; false answers that were published and the model's own second choices.
+`plausible`: what passes the gate's model (`invert.plausible=auto`) of true values, of other facts' values of the same
+kind, of published false answers, and of 56 lines made by a seed: random letters, such values with two letters swapped
+or one left out, values of another kind; fewer lines where a fact that is drawn has no other value of its kind.
 
 `--facts FILE --model FOLDER` asks another model; `--limit` questions, `--template` one form of prompt alone.
 """
