@@ -70,7 +70,7 @@ FAULTS = (
     ),
     Fault(
         "LoRA's alpha ignored",
-        "training.py",
+        "lm/adapters.py",
         "settings.lora_alpha or 2 * settings.lora_rank",
         "2 * settings.lora_rank",
         SETTINGS + "test_an_adapter_s_scale_is_alpha_over_rank",
@@ -247,7 +247,7 @@ FAULTS = (
     ),
     Fault(
         "a torn line kept",
-        "run.py",
+        "keyed.py",
         "if whole != lines:",
         "if False:",
         "unit/test_run.py::test_a_torn_last_line_is_dropped_and_measured_again",

@@ -11,7 +11,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
-    {"errors", "text", "processes", "marks"},
+    {"errors", "text", "processes", "bounds", "yamls"},
+    {"marks"},
     {"values", "files", "config", "keys"},
     {"records", "downloads"},
     {"facts"},

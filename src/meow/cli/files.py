@@ -85,6 +85,9 @@ def ask(
         typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the models; read it first.")
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Put questions to the models of a run.
@@ -93,7 +96,8 @@ def ask(
     """
     from meow import dialogue
 
-    for reply in dialogue.ask(folder, questions or dialogue.typed(), label or []):
+    asked = questions or dialogue.typed()
+    for reply in dialogue.ask(folder, asked, label or [], trust_remote_code=trust_remote_code):
         if as_json:
             print_json(reply.as_object())
         else:
