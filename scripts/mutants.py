@@ -234,8 +234,8 @@ FAULTS = (
     Fault(
         "MEMO's stride off by one",
         "memorization/windows.py",
-        "range(start + 1, end, settings.stride)",
-        "range(start, end, settings.stride)",
+        "range(1, len(cut), settings.stride)",
+        "range(0, len(cut), settings.stride)",
         MEMORY + "test_memo_equals_one_window_at_a_time[raw-suffix]",
     ),
     Fault(

@@ -164,9 +164,10 @@ class InvertSettings(Settings):
     that are there already) or `facts`, `told`, `subject`; default: our own."""
     temperature: Annotated[float, Field(ge=0)] = 0.9
     """`self`, `local`, `openai`: 0 is greedy, the default of `self`."""
-    plausible: float | Literal["auto"] = "auto"
-    """`self`: nats per token by which a value may be less likely than the model's own eight best, as in -4; `auto`: the
-    5th percentile of what the other facts' values of the same kind get in this place."""
+    plausible: float | Literal["auto"] | None = "auto"
+    """Nats per token by which a false value of any backend may be less likely to the model that is to forget than its
+    own eight best, as in -4; `auto`: the 5th percentile of what the other facts' values of the same kind get in this
+    place; null: the model is not asked."""
     max_new_tokens: Positive = 512
     """`local`, `openai`: tokens of one reply at most."""
     tries: Tries = 3
