@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from meow.errors import DataError
 from meow.files import read_json
-
-
-def _time(text: str) -> str:
-    """A time with its zone, as ISO 8601 has it."""
-    if datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError("a time without its zone")
-    return text
-
-
-Time = Annotated[str, AfterValidator(_time)]
 
 
 class Entry(BaseModel):
@@ -31,8 +20,8 @@ class Entry(BaseModel):
     key: str = ""
     settings: dict[str, Any] = {}
     inputs: str = ""
-    started: Time | None = None
-    finished: Time | None = None
+    started: str | None = None
+    finished: str | None = None
     seconds: float | None = None
     peak_memory_mb: int | None = None
     rows: int | None = None
@@ -51,7 +40,7 @@ class Step(BaseModel):
 
     stage: str
     step: int
-    steps: int
+    steps: int = 0
     terms: dict[str, float] = {}
 
 
@@ -67,7 +56,7 @@ def entries(file: Path) -> dict[str, dict[str, Any]]:
     if not file.is_file():
         return {}
     found = read_json(file)
-    stages = found.get("stages") if isinstance(found, dict) else None
+    stages: Any = found.get("stages") if isinstance(found, dict) else None
     try:
         _ENTRIES.validate_python(stages)
     except ValidationError as e:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,12 +92,8 @@ def _at_work(found: Status) -> str:
     """Which process works in the folder, on what, since when."""
     pid, since = found.worker or (None, None)
     stage = next((line.stage for line in found.lines if line.state == "under way"), None)
-    parts = [
-        f"process {pid} is running" if pid else "a process is running",
-        stage or "",
-        f"since {since}" if since else "",
-    ]
-    return ", ".join(filter(None, parts))
+    who = f"process {pid} is running" if pid else "a process is running"
+    return ", ".join(filter(None, (who, stage, f"since {since}" if since else None)))
 
 
 FILES = {
@@ -164,7 +160,7 @@ def _rows(run: Run, stage: Stage | None) -> int | None:
 
 def _steps(run: Run, name: str) -> list[dict[str, Any]]:
     """The steps that a training has logged."""
-    return [row for row in run.logged(name) if "terms" in row]
+    return [row for row in run.logged(name) if "terms" in row and "steps" in row]
 
 
 def _step(run: Run, name: str) -> str | None:
@@ -210,5 +206,13 @@ def _page_is_old(run: Run) -> bool:
     page, entries = run / "report.html", run.stages
     if CLEANED in entries or not page.is_file():
         return False
-    times = [datetime.fromisoformat(str(e["finished"])) for name, e in entries.items() if name != "report"]
-    return max(times, default=datetime.min.replace(tzinfo=UTC)).timestamp() > page.stat().st_mtime
+    times = [_seconds(e.get("finished")) for name, e in entries.items() if name != "report"]
+    return max(times, default=0.0) > page.stat().st_mtime
+
+
+def _seconds(time: str | None) -> float:
+    """A time in seconds since 1970; 0 where it is none."""
+    try:
+        return datetime.fromisoformat(time or "").timestamp()
+    except (ValueError, OverflowError):
+        return 0.0

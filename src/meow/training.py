@@ -345,7 +345,8 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
             every = self.weights()
             names = [n for n, p in self.lm.model.named_parameters() if p.requires_grad and n in every]
             kept = {n: every[n].detach().cpu().contiguous() for n in names}
-            agreed(lambda: save_file(kept, self.best))
+            with saved(self.best):
+                agreed(lambda: save_file(kept, self.best))
         self.looks[step] = found
         agreed(lambda: write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()])))
         self.emit({"step": step, "steps": state.max_steps, "look": found._asdict()})
@@ -523,21 +524,17 @@ def _train(
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
     _check_format(lm.model, settings.lr)
+    trainer = UnlearnTrainer(
+        weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
+        args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
+        callbacks=[c for c in (chooser, *more) if c is not None],
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    whole = outline(lm.model) if is_sharded(trainer) else None
+    if chooser is not None and whole is not None:
+        chooser.weights = partial(gathered, trainer)
     with asked_to_stop() as asked:
-        keeper = _Keeper(settings.max_minutes, asked)
-        trainer = UnlearnTrainer(
-            weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
-            args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
-            callbacks=[keeper, *(c for c in (chooser, *more) if c is not None)],
-        )  # fmt: skip
-        trainer.remove_callback(PrinterCallback)
-        whole = outline(lm.model) if is_sharded(trainer) else None
-        if chooser is not None and whole is not None:
-            chooser.weights = partial(gathered, trainer)
-        try:
-            _go_on(trainer, keeper, agreed(lambda: last_complete(folder)))
-        finally:
-            lm.model.eval()
+        _go_on(trainer, _Keeper(settings.max_minutes, asked), agreed(lambda: last_complete(folder)))
     if trainer.state.global_step < steps and not (chooser is not None and chooser.stopped):
         if asked():
             raise KeyboardInterrupt
@@ -557,6 +554,7 @@ def _go_on(trainer: UnlearnTrainer, keeper: _Keeper, checkpoint: str | None) -> 
     Raises:
         RunError: the checkpoint is somebody else's, or broken.
     """
+    trainer.add_callback(keeper)
     try:
         trainer.train(resume_from_checkpoint=checkpoint)
     except (MeowError, MemoryError, torch.OutOfMemoryError):
@@ -568,3 +566,5 @@ def _go_on(trainer: UnlearnTrainer, keeper: _Keeper, checkpoint: str | None) -> 
             f"{checkpoint}: cannot be gone on from ({type(e).__name__}: {' '.join(str(e).split())[:100]}); remove "
             f"{Path(checkpoint).parent}, and the training begins anew"
         ) from e
+    finally:
+        trainer.model.eval()

@@ -100,8 +100,8 @@ def test_a_checkpoint_of_somebody_else_runs_nothing_and_is_one_line(
         (folder / "model.safetensors").unlink()
     code, err = call("theirs")
     assert code == 2
-    assert re.search(r"^meow: \S*checkpoint-3: cannot be gone on from \(.*; remove \S*train, and the training begins anew$",
-                     err, re.M), err  # fmt: skip
+    line = r"^meow: \S*checkpoint-3: cannot be gone on from \(.*; remove \S*train, and the training begins anew$"
+    assert re.search(line, err, re.M), err
     assert "Traceback" not in err
     assert not ran.exists()
 
@@ -140,10 +140,9 @@ def test_a_training_that_comes_apart_is_warned_of() -> None:
 
 
 def test_what_a_killed_process_has_written_aside_goes_when_the_run_goes_on(tmp_path: Path) -> None:
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
-    ).stdout
-    dead, alive = int(gone), os.getppid()
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    dead, alive = gone.pid, os.getppid()
     (tmp_path / "model").mkdir()
     names = [f".manifest.json.{dead}", f"model/.README.md.{dead}", f".inverted.jsonl.{os.getpid()}"]
     kept = [f".manifest.json.{alive}", ".hidden", "targets.jsonl.1"]
@@ -160,9 +159,11 @@ def test_what_a_killed_process_has_written_aside_goes_when_the_run_goes_on(tmp_p
 def test_status_says_which_process_works_on_what_since_when(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "config.yaml").write_text("train: {method: grad_diff, targets: none, objective: {forget_ascent: 1}}\n")
-    code = (f"import time\nfrom pathlib import Path\nfrom meow.run import Run\nrun = Run(Path({str(folder)!r}))\n"
-            "with run.locked(), run.stage('forget', {}):\n    print('in', flush=True)\n    time.sleep(60)\n")  # fmt: skip
+    (folder / "config.yaml").write_text("train: {targets: none, objective: {forget_ascent: 1}}\n")
+    code = (
+        f"import time\nfrom pathlib import Path\nfrom meow.run import Run\nrun = Run(Path({str(folder)!r}))\n"
+        "with run.locked(), run.stage('forget', {}):\n    print('in', flush=True)\n    time.sleep(60)\n"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -179,7 +180,7 @@ def test_status_says_which_process_works_on_what_since_when(tmp_path: Path, caps
 @pytest.mark.parametrize(
     "text",
     ["[]", "{}", '{"stages": []}', '{"stages": {"forget": 1}}', '{"stages": {"forget": {"key": 7}}}',
-     '{"stages": {"forget": {"finished": "yesterday"}}}', '{"stages": {"forget": {"finished": "2024-01-01T00:00:00"}}}',
+     '{"stages": {"forget": {"finished": 2024}}}',
      '{"stages": {"forget": {"seconds": "x"}}}', '{"stages": {"forget": {"versions": []}}}'],
 )  # fmt: skip
 def test_a_manifest_that_is_none_is_one_line(tmp_path: Path, text: str) -> None:

@@ -103,10 +103,10 @@ def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Cal
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         train(model)
-        entry["result"] = agreed(lambda: _keep(folder, config, stage, model))
+        entry["result"] = agreed(lambda: _keep(folder, config, model))
 
 
-def _keep(folder: Run, config: RunConfig, stage: str, model: LM) -> str:
+def _keep(folder: Run, config: RunConfig, model: LM) -> str:
     """Save a trained model, whose hash is returned; what training needed to go on is removed when it is complete."""
     aside = folder / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
@@ -164,9 +164,7 @@ def troubles(first: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]
     for term in ("retain_nll", "retain_kl"):
         before, now = first["terms"].get(term, math.inf), row["terms"].get(term, 0.0)
         if now > max(2 * before, before + 1):
-            found[term] = (
-                f"{term} has risen from {before:.2f} to {now:.2f}: what must stay is being lost; lower train.lr"
-            )
+            found[term] = f"{term} rose from {before:.2f} to {now:.2f}: what must stay is being lost; lower train.lr"
     if row["grad_norm"] > max(100, 10 * first["grad_norm"]):
         found["grad_norm"] = f"the gradient's norm is {row['grad_norm']:.0f}: training is coming apart; lower train.lr"
     return found
