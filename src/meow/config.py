@@ -279,7 +279,8 @@ class Optimization(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Of AdamW."""
     warmup: Annotated[float, Field(ge=0)] = 0.1
-    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
+    a warm-up of a single step is none."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """What follows the warm-up."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -431,7 +432,8 @@ class FinetuneSettings(Optimization):
     batch_size: Positive = 32
     """Rows in one forward pass of one process."""
     warmup: Annotated[float, Field(ge=0)] = 0.2
-    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
+    a warm-up of a single step is none."""
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> FinetuneSettings:

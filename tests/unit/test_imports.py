@@ -14,7 +14,7 @@ LAYERS = (
     {"errors", "text", "processes", "bounds", "yamls"},
     {"marks"},
     {"values", "files", "config", "keys"},
-    {"records", "downloads"},
+    {"records", "downloads", "manifest"},
     {"columns"},
     {
         "metrics",
@@ -37,7 +37,7 @@ LAYERS = (
     {"summary"},
     {"lm", "card", "notify"},
     {"inversion", "memorization", "tofu", "original", "report", "capability", "hub"},
-    {"cleaning", "sharding"},
+    {"cleaning", "sharding", "stopping", "checkpoints"},
     {"training"},
     {"robustness"},
     {"stages"},
