@@ -126,7 +126,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_term_and_ids(
 def test_a_folder_with_other_settings_stops_and_force_keeps_the_old_output(
     meow: Callable[..., object], files: Path, tiny_model: Path
 ) -> None:
-    common = [*settings(tiny_model), "train.epochs=1", "memo.max_new_tokens=4", "eval.max_new_tokens=4"]
+    common = [*settings(tiny_model), "train.method=npo_grad_diff", "train.epochs=1", "eval.max_new_tokens=4"]
     assert meow("-q", "run", *common)[0] == 0
     code, _, err = meow("-q", "run", *common, "train.lr=0.5")
     assert (code, err.count("\n")) == (2, 1)
