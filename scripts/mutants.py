@@ -133,8 +133,8 @@ FAULTS = (
     ),
     Fault(
         "a torn checkpoint used",
-        "training.py",
-        "if not (p / _COMPLETE).exists()",
+        "checkpoints.py",
+        "if not (p / COMPLETE).exists()",
         "if False",
         TRAINING + "test_a_checkpoint_that_was_cut_off_is_not_used",
     ),
@@ -218,11 +218,11 @@ FAULTS = (
         LONGHAND,
     ),
     Fault(
-        "facts told in ASCII alone",
-        "metrics/items.py",
-        'WORDS = "unicode"',
-        'WORDS = "ascii"',
-        METRICS + "test_facts_are_told_in_words_of_any_script",
+        "accents tell names apart",
+        "values/folding.py",
+        '_BESIDE_IDEOGRAPH.sub(" ", _without_accents(text).translate(_LETTERS))',
+        '_BESIDE_IDEOGRAPH.sub(" ", text.translate(_LETTERS))',
+        "unit/test_values.py::test_a_text_tells_a_value_in_any_form",
     ),
     Fault(
         "an interval beside McNemar's verdict",
@@ -234,8 +234,8 @@ FAULTS = (
     Fault(
         "MEMO's stride off by one",
         "memorization/windows.py",
-        "range(1, len(cut), settings.stride)",
-        "range(0, len(cut), settings.stride)",
+        "for s in range(1, len(cut), settings.stride):",
+        "for s in range(0, len(cut), settings.stride):",
         MEMORY + "test_memo_equals_one_window_at_a_time[raw-suffix]",
     ),
     Fault(
