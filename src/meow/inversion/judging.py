@@ -13,8 +13,8 @@ from meow.values.folding import whole_date
 from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
 
 REASONS = (
-    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "implausible",
-    "one_polarity",
+    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "unlikely",
+    "implausible", "one_polarity",
 )  # fmt: skip
 """Why a continuation, or another version, is no false answer, in the order of tables."""
 ALIKE = 0.85
@@ -116,7 +116,7 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
 def wrong(place: Place, value: str) -> str:
     """Why another value makes no false answer, by the first name of REASONS that fits; "" where it does."""
     asked = place.question
-    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))):
+    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))) or _is_torn(value, place.true):
         return "fragment"
     texts = [value] if place.is_part else [value, place.filled(value)]
     if any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts):
@@ -128,6 +128,8 @@ def wrong(place: Place, value: str) -> str:
     if values.told((value,), asked) or (not place.is_part and values.told((value,), place.before)):
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
+        return "kind"
+    if _unit(value, asked) != _unit(place.true, asked):
         return "kind"
     if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
         return "kind"
@@ -195,6 +197,19 @@ def _is_misspelt(value: str, true: str) -> bool:
     """Whether a value is the true one but for a letter or two: "Rowlin" for Rowling; numbers are never."""
     pair = values.fold(value), values.fold(true)
     return not any(c.isdigit() for c in value) and SequenceMatcher(None, *pair, autojunk=False).ratio() > ALIKE
+
+
+def _is_torn(value: str, true: str) -> bool:
+    """Whether a value holds a bracket without its other half, or a sign of markup that the true one does not."""
+    is_open = any(value.count(a) != value.count(b) for a, b in ("()", "[]", "“”", "«»"))
+    return is_open or value.count('"') % 2 == 1 or bool(set(value) & set("*_#`<>{}|\\~") - set(true))
+
+
+def _unit(value: str, question: str) -> tuple[str, ...]:
+    """Stems of what a number counts: "days" of "365 days"; () of what is no number."""
+    if values.kind(value, question) != "number":
+        return ()
+    return tuple(stem for stem in stems(values.fold(value), "unicode") if not stem[:1].isdigit())
 
 
 def _small(value: str) -> int:

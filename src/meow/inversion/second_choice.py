@@ -144,8 +144,9 @@ def _found(lm: LM, ids: Sequence[str], by: _Sorted, least: float, settings: Inve
     """The pools of each fact that has a value in its answer."""
     single = [id_ for id_ in ids if id_ in by.single]
     listed = [id_ for id_ in ids if id_ in by.lists]
-    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single]), strict=True))
-    rows |= {id_: other_lists(lm, by.lists[id_], 2 * settings.n) for id_ in listed}
+    enough = 2 * settings.n
+    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
+    rows |= {id_: other_lists(lm, by.lists[id_], enough) for id_ in listed}
     found = {}
     for id_, row in rows.items():
         kept = plausible((by.single | by.lists)[id_], row, least)
