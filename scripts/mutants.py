@@ -233,16 +233,16 @@ FAULTS = (
     ),
     Fault(
         "MEMO's stride off by one",
-        "memorization.py",
-        "range(1, len(cut), settings.stride)",
-        "range(0, len(cut), settings.stride)",
+        "memorization/windows.py",
+        "range(start + 1, end, settings.stride)",
+        "range(start, end, settings.stride)",
         MEMORY + "test_memo_equals_one_window_at_a_time[raw-suffix]",
     ),
     Fault(
         "a key without the weights",
-        "memorization.py",
-        "        weights, *kind,",
-        '        "", *kind,',
+        "memorization/__init__.py",
+        "digest([of_model(lm), kind,",
+        "digest([kind,",
         MEMORY + "test_known_rows_are_passed_over_and_keys_follow_weights_settings_and_texts",
     ),
     Fault(

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from meow import differences, metrics, plots, published
+from meow.config import read_tree
 from meow.differences import Changed
 from meow.errors import ConfigError, DataError
 from meow.files import write_text
@@ -286,4 +285,4 @@ def _settings(evaluation: Evaluation) -> dict[str, Any]:
     file = evaluation.path.resolve().parent.parent / "config.yaml"
     if evaluation.kind != "meow" or not file.is_file():
         return {}
-    return dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    return read_tree(file)

@@ -7,23 +7,51 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
-import re
 import typing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from meow.errors import ConfigError
+from meow import yamls
+from meow.bounds import (
+    NOT_IN_NAMES,
+    Device,
+    Drawn,
+    Epochs,
+    FileName,
+    Layers,
+    Minutes,
+    Positive,
+    Price,
+    Rank,
+    Rate,
+    Requests,
+    RowsBeside,
+    Seed,
+    Share,
+    Steps,
+    TaskName,
+    Threads,
+    Tries,
+    Versions,
+    Vocabulary,
+    Width,
+)
+from meow.errors import ConfigError, shown
 from meow.marks import PLACE, UNSEEN, Place, Places, typed
 
-Positive = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, le=1)]
-Minutes = Annotated[float, Field(gt=0)]
-Price = Annotated[float, Field(ge=0)]
 TEMPLATE_DATE = datetime.date(2024, 7, 26)
 """Some chat templates print today's date; a fixed one keeps runs comparable (Llama 3.1's own default)."""
 Targets = Literal["selected", "all", "idk", "reversed", "file", "none"]
@@ -31,21 +59,6 @@ RougeName = Literal[
     "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
     "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
 ]  # fmt: skip
-
-
-_NOT_IN_NAMES = re.compile(r'[/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]')
-
-
-def _file_name(name: str) -> str:
-    """A name that is one file name, on every system and in every page."""
-    if _NOT_IN_NAMES.search(name) or not name.strip(". ") or name != name.strip() or name.startswith("-"):
-        raise ValueError('expected one file name, as in mira-npo: no / \\ < > : " | ? * or line break, no - in front')
-    if len(name.encode()) > 150:
-        raise ValueError("expected a file name of at most 150 bytes")
-    return name
-
-
-FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 class Settings(BaseModel):
@@ -78,7 +91,7 @@ class ModelSettings(Settings):
     """What a chat template takes for today."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the weights; `auto`: as stored, float32 on a CPU."""
-    device: Annotated[str, UNSEEN] = "auto"
+    device: Annotated[Device, UNSEEN] = "auto"
     """`cpu`, `cuda`, `cuda:1`, `mps`; `auto`: the accelerator if there is one."""
     device_map: Annotated[str | None, UNSEEN] = None
     """Passed to transformers (`auto` spreads a large model over several devices); sharded weights are fine."""
@@ -87,14 +100,15 @@ class ModelSettings(Settings):
     load_in_4bit: bool = False
     """QLoRA: hold the weights in four bits (bitsandbytes, needs CUDA); train with `train.lora_rank`."""
     trust_remote_code: bool = False
-    """Run code that comes with the model. Off unless you have read it."""
+    """Run code that comes with the model, once you have read it. It counts where it is typed with the command; a file
+    alone does not turn it on."""
     batch_tokens: Annotated[Positive, UNSEEN] = 8192
     """Tokens in one forward pass, padding included. Changes speed and memory, never a result."""
     url: str | None = None
     """Base address of an OpenAI-compatible server, as in http://localhost:8000/v1, that holds the model; `path` is its
     name there. It serves `meow memo` with `memo.cut=chars`; what needs scores or weights needs the model here. Its key
     comes from MEOW_API_KEY or OPENAI_API_KEY."""
-    concurrency: Annotated[Positive, UNSEEN] = 16
+    concurrency: Annotated[Requests, UNSEEN] = 16
     """Requests under way at once at `url`."""
 
     def __hash__(self) -> int:
@@ -131,7 +145,7 @@ class InvertSettings(Settings):
     gate: bool = True
     """Reject what the gate does not accept (`meow check` names the problems), and ask a model again; false: take the
     answers as they are, and only count."""
-    n: Positive = 4
+    n: Versions = 4
     """Inverted answers (versions) per question."""
     pools: Place = None
     """Your own lists of values: a JSON file `{"city": ["Oslo", ...], ...}`; where an answer holds one of a list, it is
@@ -155,9 +169,9 @@ class InvertSettings(Settings):
     5th percentile of what the other facts' values of the same kind get in this place."""
     max_new_tokens: Positive = 512
     """`local`, `openai`: tokens of one reply at most."""
-    tries: Positive = 3
+    tries: Tries = 3
     """`local`, `openai`: times that answers are asked for until the gate accepts enough."""
-    concurrency: Annotated[Positive, UNSEEN] = 8
+    concurrency: Annotated[Requests, UNSEEN] = 8
     """`openai`: requests under way at once."""
     timeout: Annotated[float, Field(gt=0), UNSEEN] = 60.0
     """`openai`: seconds to wait for one reply before it is asked for again."""
@@ -195,6 +209,9 @@ class MemoSettings(Settings):
     """What is cut: the answer (`suffix`) or the question (`prefix`); a single name or a list."""
     cut: Literal["chars", "tokens"] = "chars"
     """MEMO's cuts: every `stride` characters (published), or after every token of the answer."""
+    on: Literal["answer", "value"] = "answer"
+    """MEMO in suffix mode, cut between characters: on the whole answer (published), or on its value alone, begun with
+    what stands before it."""
     stride: Positive = 5
     """Characters between two cuts of `cut: chars`."""
     rouge: Annotated[tuple[RougeName, ...], Field(min_length=1)] = ("rouge1.precision",)
@@ -212,6 +229,15 @@ class MemoSettings(Settings):
     ngram: Literal["tokens", "words"] = "tokens"
     """EL: n-grams of tokens (Jang et al.), or, as in MEOW's code with `n: 1`, distinct ones of words."""
 
+    @field_validator("on")
+    @classmethod
+    def _a_value_is_cut_between_characters(cls, on: str, info: ValidationInfo) -> str:
+        wanted = {"metric": ("memo",), "mode": ("suffix",), "cut": "chars"}
+        if on == "value" and any(info.data.get(name, known) != known for name, known in wanted.items()):
+            raise ValueError("value is measured with memo.metric=memo, memo.mode=suffix and memo.cut=chars alone; "
+                             "measure the others with memo.on=answer")  # fmt: skip
+        return on
+
     @model_validator(mode="before")
     @classmethod
     def _one_is_a_list(cls, values: Any) -> Any:
@@ -227,7 +253,7 @@ class SelectSettings(Settings):
 
     rule: Literal["highest", "lowest", "random", "all"] = "highest"
     """By memorization under the original; `highest` is the paper's."""
-    k: Positive = 3
+    k: Versions = 3
     """Inverted answers per question."""
     by: Literal["auto", "question", "subject"] = "auto"
     """Each question's own best, or the versions best over all facts of a subject; `auto`: `subject` where every
@@ -241,9 +267,9 @@ class SelectSettings(Settings):
 class Optimization(Settings):
     """What every training shares: AdamW and its schedule."""
 
-    lr: Annotated[float, Field(gt=0)] = 1e-5
+    lr: Rate = 1e-5
     """Peak learning rate of AdamW."""
-    epochs: Annotated[float, Field(gt=0)] = 10
+    epochs: Epochs = 10
     """Passes over the training rows; each ends with a step, of the rows that are left."""
     batch_size: Positive = 16
     """Rows in one forward pass of one process."""
@@ -284,7 +310,7 @@ class TrainSettings(Optimization):
     """The file of `targets: file`: questions and the answers to teach, in any form of questions and answers."""
     objective: dict[str, float] | None = None
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
-    lora_rank: Annotated[int, Field(ge=0)] = 0
+    lora_rank: Rank = 0
     """Rank of a LoRA adapter (peft); 0: all weights are trained."""
     lora_alpha: Annotated[float, Field(gt=0)] | None = None
     """The adapter's scale times its rank; default: twice the rank."""
@@ -300,7 +326,7 @@ class TrainSettings(Optimization):
     else the one that keeps most; results then come from the other questions alone. Needs `eval.reference`."""
     patience: Positive = 5
     """Looks without a better one before training stops."""
-    retain_rows: Positive = 1
+    retain_rows: RowsBeside = 1
     """Retain rows beside each training row, where a term reads them."""
     beta: Annotated[float, Field(gt=0)] | None = None
     """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""
@@ -315,7 +341,7 @@ class EvalSettings(Settings):
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
     max_new_tokens: Positive = 200
     """Tokens of one answer at most."""
-    samples: Annotated[int, Field(ge=0)] = 0
+    samples: Drawn = 0
     """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
     temperature: Annotated[float, Field(gt=0)] = 1.0
     """Of the drawn answers."""
@@ -337,18 +363,18 @@ class RobustnessSettings(Settings):
     """Forget facts that are taught again, drawn by the seed (at most half of them); the others are asked."""
     unrelated: Place = None
     """Questions and answers that have nothing to do with the forget set; default: TOFU's world facts."""
-    steps: Annotated[tuple[Positive, ...], Field(min_length=1)] = (5, 10, 20, 40)
+    steps: Annotated[tuple[Steps, ...], Field(min_length=1)] = (5, 10, 20, 40)
     """Steps of training after which the facts are asked."""
     batch_size: Positive = 10
     """Rows of one step."""
-    lr: Annotated[float, Field(gt=0)] | None = None
+    lr: Rate | None = None
     """Constant learning rate of AdamW; default: `train.lr`."""
 
 
 class NluSettings(Settings):
     """What `meow nlu` asks (SPEC section 6)."""
 
-    tasks: Annotated[tuple[str, ...], Field(min_length=1)] = ("piqa", "arc_challenge", "arc_easy")
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1)] = ("piqa", "arc_challenge", "arc_easy")
     """Tasks of lm-evaluation-harness by name; `people`: the embedded set of `meow demo`."""
     form: Literal["loglikelihood", "generate"] = "loglikelihood"
     """The harness's own form, or MEOW's: the model names a label (PIQA and ARC alone)."""
@@ -389,22 +415,31 @@ class FinetuneSettings(Optimization):
     """Start from a new tiny Llama with its own tokenizer instead of `model.path`."""
     tokenizer_data: Places = ()
     """From scratch: files whose text the tokenizer is trained on; default: `data`."""
-    vocab_size: Positive = 768
+    vocab_size: Vocabulary = 768
     """From scratch: size of the byte-level BPE vocabulary."""
-    hidden_size: Positive = 128
+    hidden_size: Width = 128
     """From scratch: width of the model."""
-    layers: Positive = 2
+    layers: Layers = 2
     """From scratch: transformer blocks."""
-    heads: Positive = 4
+    heads: Width = 4
     """From scratch: attention heads."""
-    context: Positive = 512
+    context: Vocabulary = 512
     """From scratch: longest sequence in tokens."""
-    epochs: Annotated[float, Field(gt=0)] = 5
+    epochs: Epochs = 5
     """Passes over the data, repeats included."""
     batch_size: Positive = 32
     """Rows in one forward pass of one process."""
     warmup: Annotated[float, Field(ge=0)] = 0.2
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> FinetuneSettings:
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(
+                f"hidden_size={self.hidden_size} with heads={self.heads}: expected a width that the heads share out in "
+                f"even parts, as in hidden_size={2 * self.heads * max(1, round(self.hidden_size / 2 / self.heads))}"
+            )
+        return self
 
 
 class NotifySettings(Settings):
@@ -434,9 +469,9 @@ class RunConfig(Settings):
     """Folder that holds the run folders."""
     group: FileName | None = None
     """Runs that differ in nothing but the seed share a group; filled where `seed` is a list."""
-    seed: int | tuple[int, ...] = 0
+    seed: Seed | tuple[Seed, ...] = 0
     """Of everything that is drawn. A list makes one run per seed."""
-    threads: Positive | None = None
+    threads: Threads | None = None
     """CPU threads; default: all cores. Byte-equal weights need the same number."""
     model: ModelSettings = ModelSettings()
     data: DataSettings = DataSettings()
@@ -494,7 +529,7 @@ def load(
     Raises:
         ConfigError: every problem found, one a line: where, key, what was found, what is allowed.
     """
-    tree = _read_yaml(path) if path else {}
+    tree = read_tree(path) if path else {}
     before = _get(tree, "train.method")
     typed_keys, problems = _override(tree, overrides)
     if methods is not None:
@@ -504,15 +539,15 @@ def load(
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as e:
-        for problem in e.errors():
+        for problem in _once(e.errors()):
             key = _dotted(problem["loc"])
-            is_typed = any(key == k or key.startswith(k + ".") for k in typed_keys)
+            is_typed = any(f"{key}.".startswith(f"{k}.") or k.startswith(f"{key}.") for k in typed_keys)
             where = "command line" if is_typed else path or "settings"
-            problems.append(f"{where}: {key}: {_explain(problem)}")
+            problems.append(f"{where}: {_cut(key)}: {_explain(problem)}")
     if problems or config is None:
         raise ConfigError("\n".join(problems))
     if config.name is None:
-        config = config.model_copy(update={"name": _NOT_IN_NAMES.sub("_", path.stem) if path else "run"})
+        config = config.model_copy(update={"name": NOT_IN_NAMES.sub("_", path.stem) if path else "run"})
     return config
 
 
@@ -535,9 +570,14 @@ def leaves(model: type[Settings] = RunConfig, prefix: str = "") -> dict[str, Any
     return found
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_tree(path: Path) -> dict[str, Any]:
+    """The settings that a YAML names, as they stand there.
+
+    Raises:
+        ConfigError: unreadable, malformed (names the line), or no settings.
+    """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yamls.read(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise ConfigError(f"{path}: cannot be read ({e.strerror}); give an existing YAML file") from e
     except UnicodeDecodeError as e:
@@ -545,10 +585,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: malformed YAML ({getattr(e, 'problem', e)}); mend the line") from e
+        raise ConfigError(f"{where}: malformed YAML ({_words(e)}); mend the line") from e
     if not isinstance(tree or {}, dict):
         raise ConfigError(f"{path}: found {type(tree).__name__}, expected settings as `key: value`")
     return {key: value for key, value in (tree or {}).items() if value is not None}  # a section of comments alone
+
+
+def _words(error: yaml.YAMLError) -> str:
+    """What is wrong with a YAML, on one line."""
+    return " ".join(str(getattr(error, "problem", None) or error).split())[:160]
 
 
 def _override(tree: dict[str, Any], overrides: typing.Sequence[str]) -> tuple[set[str], list[str]]:
@@ -564,7 +609,7 @@ def _override(tree: dict[str, Any], overrides: typing.Sequence[str]) -> tuple[se
             _put(tree, key, typed(known[key].annotation if key in known else None, value))
             keys.add(key)
         except (yaml.YAMLError, TypeError) as e:
-            problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0]})")
+            problems.append(f"{_shown(override)}: cannot be read ({str(e).splitlines()[0][:160]})")
     return keys, problems
 
 
@@ -605,7 +650,7 @@ def _apply_method(
     if not isinstance(train, dict):
         return []
     problems = [
-        f"train.objective: unknown term {term!r}{_suggest(term, terms)}"
+        f"train.objective: unknown term {_cut(str(term))!r}{_suggest(term, terms)}"
         for term in (train.get("objective") or {} if isinstance(train.get("objective"), dict) else {})
         if term not in terms
     ]
@@ -614,7 +659,7 @@ def _apply_method(
         return problems
     name = train["method"] = aliases.get(name, name)
     if name not in methods:
-        return [*problems, f"train.method: unknown method {name!r}{_suggest(name, methods)}"]
+        return [*problems, f"train.method: unknown method {_cut(name)!r}{_suggest(name, methods)}"]
     method = methods[name]
     for key, value in (("targets", method.targets), ("objective", method.objective)):
         if train.get(key) not in (None, value):
@@ -624,6 +669,18 @@ def _apply_method(
         if _get(tree, key) is None:
             _put(tree, key, value)
     return problems
+
+
+def _once(problems: typing.Sequence[Any]) -> list[Any]:
+    """The problems without what pydantic says beside them: that a list without its bad values is empty, and that one
+    value is no list."""
+    bad = {_dotted(p["loc"]) for p in problems if p["type"] not in ("tuple_type", "too_short", "int_type")}
+    bad |= {key.rpartition(".")[0] for key in bad}
+    beside = {"tuple_type": int, "int_type": list, "too_short": tuple | list}
+    return [
+        p for p in problems
+        if not (_dotted(p["loc"]) in bad and isinstance(p["input"], beside.get(p["type"], ())))
+    ]  # fmt: skip
 
 
 def _dotted(loc: tuple[int | str, ...]) -> str:
@@ -636,13 +693,18 @@ def _suggest(name: str, known: typing.Iterable[str]) -> str:
 
 
 def _shown(override: str) -> str:
-    """An override without what may be a secret in an address."""
+    """An override without what may be a secret in an address, cut where it is long."""
     before, mark, _ = override.partition("://")
-    return f"{before}{mark}***" if mark else before
+    return f"{_cut(before)}{mark}***" if mark else _cut(before)
+
+
+def _cut(text: str) -> str:
+    """A name as a message shows it."""
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _explain(problem: Any) -> str:
-    found = json.dumps(problem.get("input"), ensure_ascii=False, default=str)[:80]
+    found = shown(problem.get("input"))
     if problem["loc"][:1] == ("notify",) and (problem["loc"][-1] != "each_stage" or "://" in found):
         found = "***"  # it may hold an address
     if problem["type"] == "extra_forbidden":
@@ -661,5 +723,6 @@ def _explain(problem: Any) -> str:
             f"did you mean {siblings[elsewhere[0]]}?" if elsewhere else f"allowed: {', '.join(dict.fromkeys(inside))}"
         )
         return f"unknown setting; {hint}"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     return f"found {found}; {message}"

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import data, published
+from meow import data, published, values
 from meow.errors import ConfigError, DataError, shown
 from meow.files import json_lines, read_json, write_json, write_rows
-from meow.records import TRUE_COLUMN, EvalSample, InvertedFacts, MemoRecord, Record, read_records, write_records
+from meow.records import (
+    TRUE_COLUMN,
+    EvalSample,
+    InvertedFacts,
+    MemoRecord,
+    Record,
+    dump_line,
+    read_records,
+    write_records,
+)
 
-FORMS = ("meow", "published", "pairs", "dpo", "memo")
-"""What facts become: our rows; the published columns (`answer_0`, ...); one row for each question and false answer;
-rows of prompt, chosen (false) and rejected (true); our rows of the memorization that published columns hold."""
+FORMS = ("meow", "published", "facts", "pairs", "dpo", "memo")
+"""What facts become: our rows; the published columns (`answer_0`, ...); question and true answer alone; one row for
+each question and false answer; rows of prompt, chosen (false) and rejected (true); our rows of the memorization that
+published columns hold."""
 _KEPT = ("id", "subject", "set", "lang")
 
 
@@ -30,12 +41,13 @@ def convert(
 
     An evaluation (TOFU's log, OpenUnlearning's file, our samples) becomes our samples (`.jsonl`) or TOFU's log
     (`.json`). Our rows of memorization become the published form, `answer_0_rouge1` beside `answer_0`. Facts become
-    what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`).
+    what `form` says, as JSON lines (`.jsonl`), a JSON array (`.json`) or CSV (`.csv`); where the true answer stands in
+    them its value, given or found, stands behind it, for people to correct.
 
     Args:
         source: the file, or for an evaluation also its folder.
         target: what to write; the ending of its name says how.
-        form: of FORMS; default: `meow` for `.jsonl`, else `published`.
+        form: of FORMS; default: `facts` where there are no false answers, `meow` for `.jsonl`, else `published`.
         remove: columns to leave out: `answer_3`, or a further text column.
         reverse: add `reversed_answer`, the true answer's words in reverse.
         facts: what our rows of memorization measured; default: `inverted.jsonl` of the run folder that they lie in.
@@ -53,19 +65,21 @@ def convert(
         return _evaluation(source, target)
     if _is_memory(source):
         return _memory(source, target, facts or source.parent.parent / "inverted.jsonl")
-    form = form or ("meow" if target.suffix == ".jsonl" else "published")
-    if form not in FORMS:
+    if form not in (None, *FORMS):
         raise ConfigError(f"--form: found {form!r}, expected one of {', '.join(FORMS)}")
     if form in ("meow", "memo") and target.suffix != ".jsonl":
         raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
     if form == "memo":
         return _rows(target, data.read_memo(source))
-    listed = [_reversed(fact) if reverse else fact for fact in data.read_inverted(source)]
+    listed = data.read_any(source) if form in (None, "facts") else data.read_inverted(source)
+    if form is None and not any(fact.answers or fact.others or fact.gate for fact in listed):
+        form = "facts"
+    form = form or ("meow" if target.suffix == ".jsonl" else "published")
+    listed = [_reversed(fact) for fact in listed] if reverse else listed
     for column in remove:
         listed = _without(listed, column)
-    if form == "meow":
-        return _rows(target, listed)
-    rows = [row for fact in listed for row in ROWS[form](fact)]
+    rows = [row if form in ("pairs", "dpo") else _valued(row, fact, as_text=target.suffix == ".csv")
+            for fact in listed for row in ROWS[form](fact)]  # fmt: skip
     write_rows(target, rows)
     return len(rows)
 
@@ -75,14 +89,40 @@ def _rows(target: Path, rows: Sequence[Record]) -> int:
     return len(rows)
 
 
+def _meow(fact: InvertedFacts) -> list[dict[str, Any]]:
+    row = json.loads(dump_line(fact))
+    row.pop("values", None)
+    return [row]
+
+
+def _valued(row: dict[str, Any], fact: InvertedFacts, *, as_text: bool) -> dict[str, Any]:
+    """A row with the value of its fact behind the true answer."""
+    value = values.as_column(fact.accepted, answer=fact.answer, as_text=as_text)
+    valued: dict[str, Any] = {}
+    for name, cell in row.items():
+        valued[name] = cell
+        if name in ("answer", TRUE_COLUMN) and value is not None:
+            valued["value"] = value
+    return valued
+
+
+def _facts(fact: InvertedFacts) -> list[dict[str, Any]]:
+    """One row as people bring it: question and true answer, and every further column."""
+    texts = {"question": fact.question, "answer": fact.answer}
+    return [{**texts, **_kept(fact), **_chat(fact), **{k: v for k, v in fact.meta.items() if k not in texts}}]
+
+
+def _kept(fact: InvertedFacts) -> dict[str, Any]:
+    return {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
+
+
 def _published(fact: InvertedFacts) -> list[dict[str, Any]]:
     """One row with the published columns, and what they do not hold in columns of its own."""
-    kept = {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
     answers = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)} or {"answer_0": ""}
     versions = {f"version_{i}": a.version for i, a in enumerate(fact.answers) if a.version is not None}
     meta = {name: value for name in ("meta", "gate") if (value := getattr(fact, name))}
     texts = {"question": fact.question, TRUE_COLUMN: fact.answer}
-    return [{**texts, **answers, **fact.others, **versions, **kept, **meta, **_chat(fact)}]
+    return [{**texts, **answers, **fact.others, **versions, **_kept(fact), **meta, **_chat(fact)}]
 
 
 def _pairs(fact: InvertedFacts) -> list[dict[str, Any]]:
@@ -103,7 +143,7 @@ def _chat(fact: InvertedFacts) -> dict[str, Any]:
 
 
 ROWS: dict[str, Callable[[InvertedFacts], list[dict[str, Any]]]] = {
-    "published": _published, "pairs": _pairs, "dpo": _dpo,
+    "meow": _meow, "published": _published, "facts": _facts, "pairs": _pairs, "dpo": _dpo,
 }  # fmt: skip
 """The rows of one fact, by form."""
 

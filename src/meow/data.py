@@ -6,16 +6,15 @@ Every bad row is named by file and line. Nothing is guessed: a row without an an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from meow.config import DataSettings
 from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
-from meow.files import Row, rows, write_rows
+from meow.facts import check_texts, columns, fact_of, read_facts
+from meow.files import VALUE, Row, write_rows
 from meow.records import (
     QA,
     TRUE_COLUMN,
@@ -25,9 +24,8 @@ from meow.records import (
     InvertedFacts,
     MemoRecord,
     Role,
-    fact_id,
-    first_problem,
 )
+from meow.values import as_column
 
 TOFU = "locuslab/TOFU"
 """Where a split comes from if no source is named."""
@@ -39,7 +37,6 @@ ANSWER = re.compile(r"answer_(0|[1-9][0-9]{0,2})")
 """Column of an inverted answer: its number is its place among them."""
 _VERSION = re.compile(r"version_(0|[1-9][0-9]{0,2})")
 _SCORE = re.compile(r"(.+)_(rouge1|rouge2|rougeL)")
-F = TypeVar("F", bound=Fact)
 
 
 def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
@@ -48,66 +45,21 @@ def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
     Raises:
         DataError: a bad row (missing field, empty answer, the same question with the same answer twice).
     """
-    return [fact for _, fact in _facts(path, lambda row: _fact(QA, row, {"set": set_}))]
+    return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 
-def _facts(path: Path, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
-    """Each row with its fact; at least one, and none twice."""
-    seen: dict[str, str] = {}
-    ids: dict[str, str] = {}
-    for row in rows(path):
-        fact = make(row)
-        same = fact_id(fact.set, fact.question, fact.answer, fact.messages)
-        if same in seen:
-            raise DataError(f"{row.where}: the same question and answer as in {seen[same]}; remove one of the two")
-        if fact.id in ids:
-            raise DataError(
-                f"{row.where}: id {shown(fact.id)[1:-1]} is also that of {ids[fact.id]}; give each row its own"
-            )
-        seen[same] = ids[fact.id] = row.where
-        yield row, fact
-    if not seen:
-        raise DataError(f"{path}: holds no row; expected at least one with question and answer")
+def read_any(path: Path) -> list[InvertedFacts]:
+    """Facts with or without false answers: a file of either kind, or a folder of files.
+
+    Raises:
+        DataError: a bad row.
+    """
+    return [fact for file in inverted_files(path) for _, fact in read_facts(file, _any)]
 
 
-def _fact(kind: type[F], row: Row, more: dict[str, Any], *, answer: str = "answer", taken: Sequence[str] = ()) -> F:
-    """A record from a row: the fields of Fact by name, `more`, everything else (but `taken`) in `meta`."""
-    values = row.values
-    _check_texts(row, ("question", answer))
-    if not values[answer].strip():
-        raise DataError(f"{row.where}: {answer} is empty; give the true answer or remove the row")
-    known = {k: values[k] for k in ("id", "subject", "set", "lang", "messages") if values.get(k) not in (None, "", [])}
-    if type(known.get("id")) is int:
-        known["id"] = str(known["id"])
-    further = {k: v for k, v in values.items() if k not in {*Fact.model_fields, answer, *taken}}
-    meta = {k: v for k, v in further.items() if not isinstance(v, str) or v.strip()}  # a CSV has empty cells
-    meta |= values["meta"] if isinstance(values.get("meta"), dict) else {}
-    record = {"question": values.get("question", ""), "answer": values[answer], **more, **known, "meta": meta}
-    try:
-        return kind.model_validate(record)
-    except ValidationError as e:
-        raise DataError(f"{row.where}: {first_problem(e)}") from e
-
-
-def _check_texts(row: Row, needed: Sequence[str]) -> None:
-    """Refuse a row without its texts, and texts that none can be."""
-    values = row.values
-    for field in needed:
-        if field not in values and not (field == "question" and values.get("messages")):
-            raise DataError(f"{row.where}: no field {field!r}, found {_columns(row)}")
-        if field in values and not isinstance(values[field], str):
-            raise DataError(f"{row.where}: {field}: found {shown(values[field])}, expected a text")
-    if values.get("question") and not values["question"].strip():
-        raise DataError(f"{row.where}: question is blank; give one, or an empty text for a document")
-    nul = next((k for k, v in values.items() if isinstance(v, str) and "\x00" in v), None)
-    if nul is not None:
-        raise DataError(f"{row.where}: {shown(nul)[1:-1]}: holds NUL, which no text does; remove it")
-
-
-def _columns(row: Row, *, of: str = "") -> str:
-    """The names of a row's columns, for messages."""
-    names = ", ".join(repr(name) for name in row.values if of in name) or "none"
-    return names if len(names) <= 200 else names[:199] + "…"
+def _any(row: Row) -> InvertedFacts:
+    inverted = {"answers", "key", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
+    return _inverted(row) if inverted else fact_of(InvertedFacts, row, {})
 
 
 def read_inverted(path: Path) -> list[InvertedFacts]:
@@ -116,7 +68,7 @@ def read_inverted(path: Path) -> list[InvertedFacts]:
     Raises:
         DataError: a bad row, or a row without any inverted answer column.
     """
-    return [fact for file in inverted_files(path) for _, fact in _facts(file, _inverted)]
+    return [fact for file in inverted_files(path) for _, fact in read_facts(file, _inverted)]
 
 
 def inverted_files(path: Path) -> list[Path]:
@@ -135,21 +87,22 @@ def _inverted(row: Row) -> InvertedFacts:
     places = {int(found[1]): name for name in row.values if (found := ANSWER.fullmatch(name))}
     if "answers" in row.values or ({"key", "gate"} & row.values.keys() and not places):  # ours leave out what is empty
         more: dict[str, Any] = {k: row.values[k] for k in ("answers", "others", "gate") if k in row.values}
-        return _fact(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
+        return fact_of(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
     if not places:
-        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {_columns(row)}")
-    _check_texts(row, ("question", TRUE_COLUMN, *(places[i] for i in sorted(places))))
+        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {columns(row)}")
+    check_texts(row, ("question", TRUE_COLUMN, *(places[i] for i in sorted(places))))
     answers = [
         InvertedAnswer(text=row.values.get(f"answer_{i}", "").strip(), version=_version(row, f"version_{i}"))
         for i in range(max(places) + 1)  # a column that is not there is an empty answer: the others keep their names
     ]
     own = {*places.values(), *(name for name in row.values if _VERSION.fullmatch(name) or _SCORE.fullmatch(name))}
-    texts = {k: v for k, v in row.values.items() if isinstance(v, str) and k not in own and k not in Fact.model_fields}
+    named = {*own, *Fact.model_fields, *VALUE}
+    texts = {k: v for k, v in row.values.items() if isinstance(v, str) and k not in named}
     others = {k: v for k, v in texts.items() if k != TRUE_COLUMN and not _is_number(v)}
     more = {"answers": answers, "others": others}
     if isinstance(row.values.get("gate"), dict):
         more["gate"] = row.values["gate"]
-    return _fact(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=[*own, *others, *more])
+    return fact_of(InvertedFacts, row, more, answer=TRUE_COLUMN, taken=[*own, *others, *more])
 
 
 def _version(row: Row, column: str) -> int | None:
@@ -176,12 +129,12 @@ def read_memo(path: Path) -> list[MemoRecord]:
         DataError: a bad row, or no value for the inverted answers (such a file cannot drive a selection).
     """
     found = []
-    for row, fact in _facts(path, _inverted):
+    for row, fact in read_facts(path, _inverted):
         named = {f"answer_{i}": answer.text for i, answer in enumerate(fact.answers)}
         if not any(f"{column}_rouge1" in row.values for column in named):
             raise DataError(
                 f"{row.where}: no value for an inverted answer (answer_0_rouge1, ...), found "
-                f"{_columns(row, of='rouge')}; this file measured the true answer alone and cannot drive a selection: "
+                f"{columns(row, of='rouge')}; this file measured the true answer alone and cannot drive a selection: "
                 "measure again with meow memo"
             )
         for column, text in {TRUE_COLUMN: fact.answer, **named}.items():
@@ -222,7 +175,9 @@ def write_published(path: Path, facts: Sequence[InvertedFacts], measured: Sequen
         texts = {TRUE_COLUMN: fact.answer} | {f"answer_{i}": a.text for i, a in enumerate(fact.answers)} | fact.others
         scores = {f"{c}_{name}": value for c in texts for name, value in values.get((fact.id, c), {}).items()}
         chat = {"messages": [m.model_dump() for m in fact.messages]} if fact.messages else {}
-        table.append({"question": fact.question, **texts, **scores, **chat})
+        value = as_column(fact.values, answer=fact.answer, as_text=path.suffix == ".csv")
+        given = {} if value is None else {"value": value}
+        table.append({"question": fact.question, **texts, **scores, **given, **chat})
     write_rows(path, table)
 
 
@@ -341,9 +296,9 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         for name in ("paraphrased_answer", "paraphrased_question"):
             text = row.values.get(name)
             more[name] = None if isinstance(text, str) and not text.strip() else text
-        return _fact(EvalItem, row, more, taken=("perturbed_answer", *EvalItem.model_fields))
+        return fact_of(EvalItem, row, more, taken=("perturbed_answer", *EvalItem.model_fields))
 
-    return [item for _, item in _facts(path, item)]
+    return [item for _, item in read_facts(path, item)]
 
 
 def _tofu(settings: DataSettings) -> tuple[str, str]:

@@ -41,7 +41,9 @@ class Reply(NamedTuple):
         return {k: v for k, v in self._asdict().items() if v or k in ("question", "answers")}
 
 
-def ask(folder: Path, questions: Iterable[str], labels: Sequence[str] = ()) -> Iterator[Reply]:
+def ask(
+    folder: Path, questions: Iterable[str], labels: Sequence[str] = (), *, trust_remote_code: bool = False
+) -> Iterator[Reply]:  # fmt: skip
     """Load the models of a run, then answer one question after the other, greedily.
 
     Args:
@@ -49,12 +51,14 @@ def ask(folder: Path, questions: Iterable[str], labels: Sequence[str] = ()) -> I
         questions: taken one by one, so that they may be typed.
         labels: of the models that must answer, from `before`, `after`, `reference`; none: `after`, and of the others
             those that are there.
+        trust_remote_code: run code that comes with the models, which you have read.
 
     Raises:
         DataError: no run folder, or a question too long for the model.
         ConfigError: nothing is trained yet, or a label has no model.
     """
-    run, config = existing(folder), load_config(folder / "config.yaml")
+    trusted = ["model.trust_remote_code=true"] if trust_remote_code else []
+    run, config = existing(folder), load_config(folder / "config.yaml", trusted)
     unknown = [label for label in labels if label not in LABELS]
     if unknown:
         raise ConfigError(f"--label: found {unknown[0]!r}, expected one of {', '.join(LABELS)}")

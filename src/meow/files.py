@@ -23,8 +23,10 @@ DEPTH = 64
 """Levels of lists and objects in one value, at most."""
 DIGITS = 300
 """Digits of one whole number, at most: a float holds no more."""
-STRUCTURED = ("meta", "gate", "messages", "perturbed_answer")
-"""Columns that hold JSON in a CSV."""
+VALUE = ("value", "aliases")
+"""Columns that give the value of a fact: the forms that tell it, `|` between them where they are a text."""
+STRUCTURED = ("meta", "gate", "messages", "perturbed_answer", *VALUE)
+"""Columns that may hold JSON in a CSV."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _HALF = re.compile("[\ud800-\udfff]")
 """Half of a surrogate pair: an emoji cut in two. It cannot be written as UTF-8."""
@@ -157,7 +159,8 @@ def _csv_rows(path: Path, text: str) -> Iterator[Row]:
                     f"{where}: found another number of columns than the header's {len(reader.fieldnames or ())}; "
                     "mend the line"
                 )
-            yield Row(where, {k: _cell(path, reader.line_num, k, v) for k, v in values.items()})
+            told = {k: v for k, v in values.items() if k not in VALUE or v.strip()}  # an empty cell gives no value
+            yield Row(where, {k: _cell(path, reader.line_num, k, v) for k, v in told.items()})
     except csv.Error as e:
         raise DataError(f"{path}:{reader.reader.line_num}: malformed CSV ({e}); mend the line") from e
 

@@ -39,7 +39,7 @@ class Reads(NamedTuple):
 READS = {
     "invert": Reads(("seed", "invert")),
     "invert by a model here": Reads(("seed", "invert", "model")),
-    "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.rouge")),
+    "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.on", "memo.rouge")),
     "select": Reads(("seed", "train.targets", "select")),
     "select without ranks": Reads(("seed", "train.targets")),
     "forget": Reads(("seed", "threads", "model", "train")),

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, SecretStr
 
+from meow import yamls
+
 UNSEEN = "changes no result"
 """Of a setting for speed, memory or what is shown: no key holds it."""
 PLACE = "names a place"
@@ -59,16 +61,16 @@ def typed(kind: Any, text: str) -> Any:
         text: as it was typed; in quotes it is YAML.
 
     Raises:
-        yaml.YAMLError: malformed.
+        yaml.YAMLError: malformed, or too deep.
     """
     text = text.strip()
     texts = get_origin(kind) is tuple and _is_text(get_args(kind)[0])
     if text in ("", "null", "~"):
         return None
     if texts and text.startswith("["):
-        return yaml.load(text, yaml.BaseLoader)
+        return yamls.read(text, yaml.BaseLoader)
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
-    return text if (texts or _is_text(kind)) and not quoted else yaml.safe_load(text)
+    return text if (texts or _is_text(kind)) and not quoted else yamls.read(text)
 
 
 def _is_text(kind: Any) -> bool:

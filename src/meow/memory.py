@@ -46,12 +46,13 @@ class Agreement(NamedTuple):
 def by_measure(rows: Sequence[MemoRecord]) -> dict[str, list[MemoRecord]]:
     """Rows by what they measure, in order: `MEMO suffix`, `MEMO suffix rouge2.recall`, `MA prefix`, ...
 
-    The cut is named where it is tokens, ROUGE where several are there.
+    What is cut is named where it is the value, the cut where it is tokens, ROUGE where several are there.
     """
     rouges = {row.rouge for row in rows if row.metric == "memo"}
     found: dict[str, list[MemoRecord]] = {}
     for row in rows:
         parts = [row.metric.upper(), row.mode]
+        parts += ["of the value"] if row.on == "value" else []
         parts += ["by tokens"] if row.metric == "memo" and row.cut == "tokens" else []
         parts += [row.rouge] if row.rouge and len(rouges) > 1 else []
         found.setdefault(" ".join(parts), []).append(row)

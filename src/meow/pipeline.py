@@ -33,8 +33,19 @@ Do = Callable[[Run, RunConfig], None]
 
 
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Settings with `train.method` resolved; see `config.load`."""
-    return load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
+    """Settings to work with: `train.method` resolved (see `config.load`), and no code of others on a file's word.
+
+    Raises:
+        ConfigError: every problem found; or a file, which may be anybody's, asks for code that comes with a model.
+    """
+    config = load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
+    is_typed = any(override.partition("=")[0].strip() == "model.trust_remote_code" for override in overrides)
+    if config.model.trust_remote_code and path is not None and not is_typed:
+        raise ConfigError(
+            f"{path}: model.trust_remote_code is true, and a model's own code runs only where that is typed; read the "
+            "code, then add model.trust_remote_code=true to the command (of meow ask: --trust-remote-code)"
+        )
+    return config
 
 
 def run(config: RunConfig, *, force: bool = False, until: str | None = None, notifies: bool = True) -> Run:
@@ -114,7 +125,9 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
         say(f"{folder.path}: scored again: {', '.join(labels)}")
         return folder
     _check_model(config)
-    stages.check_rows(config.model, stages.evaluated_files(config.data))
+    files = stages.evaluated_files(config.data)
+    stages.say_remarks([fact for _, facts in files for fact in facts])
+    stages.check_rows(config.model, files)
     with folder.locked(config):
         for label in ("reference", "before", "after"):
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
@@ -255,12 +268,12 @@ def demo(
     Returns:
         The folders of the two forgetting runs.
     """
-    embedded.write(out / "data", seed=seed)
     settings = embedded.settings(out, seed=seed, from_scratch=from_scratch)
-    for name in ("reference", "original"):
-        finetune(load_config(None, settings[name]), force=force)
-    methods = [name for name in settings if name not in ("reference", "original")]
-    configs = [load_config(None, [*settings[name], *overrides]) for name in methods]
+    models = [load_config(None, settings.pop(name)) for name in ("reference", "original")]
+    configs = [load_config(None, [*listed, *overrides]) for listed in settings.values()]
+    embedded.write(out / "data", seed=seed)
+    for config in models:
+        finetune(config, force=force)
     folders = [run(config, force=force, notifies=False).path for config in configs]
     for kind in ("nlu", "nlg"):
         for config in configs:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from meow import data, inversion, notify, stages
 from meow.config import RunConfig
+from meow.memorization import columns
+from meow.memorization.windows import Pair, measured
 from meow.plan import plan, run_of
-from meow.records import QA
+from meow.records import QA, InvertedFacts
 
 
 def describe(config: RunConfig) -> str:
@@ -18,12 +20,6 @@ def describe(config: RunConfig) -> str:
     notify.addresses(config.notify)
     stages.check_inputs(config, [stage.name for stage in plan(config)])
     facts, items = data.forget_set(config.data), data.eval_items(config.data, limit=config.eval.rows)
-    answers = 1 + config.invert.n
-    lengths = [len(f.answer) for f in facts for _ in range(answers)]
-    if config.invert.path:
-        listed = data.read_inverted(Path(config.invert.path))
-        lengths = [len(text) for fact in listed for text in (fact.answer, *(a.text for a in fact.answers))]
-    windows = sum(len(range(1, n, config.memo.stride)) for n in lengths)
     k = {"selected": config.select.k, "all": config.invert.n}.get(str(config.train.targets), 1)
     rows = len(facts) * k
     batch = min(config.train.batch_size, rows) * config.train.accumulate
@@ -31,7 +27,7 @@ def describe(config: RunConfig) -> str:
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
     numbers = {
         "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
-        "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
+        "memo": f"about {_windows(facts, config)} windows" if config.memo.cut == "chars" else "a cut after every token",
         "select": f"{config.select.rule}, k = {config.select.k}",
         "forget": f"about {steps} steps of {batch} rows",
     }
@@ -40,6 +36,15 @@ def describe(config: RunConfig) -> str:
         state = "finished" if folder.finished(stage.name) else "to do"
         lines.append(f"  {stage.name:16}{state:10}{numbers.get(stage.name, roles if 'eval' in stage.name else '')}")
     return "\n".join(lines)
+
+
+def _windows(facts: Sequence[QA], config: RunConfig) -> int:
+    """Prompts of MEMO between characters; of false answers that are not there yet as many as of the true one."""
+    path = config.invert.path
+    listed = data.read_inverted(Path(path)) if path else [InvertedFacts(**fact.model_dump()) for fact in facts]
+    pairs = [Pair(fact, column, text) for fact in listed for column, text in columns(fact)]
+    spans = [measured(pair, config.memo) or (0, 0) for pair in pairs]
+    return (1 if path else 1 + config.invert.n) * sum(len(range(a + 1, b, config.memo.stride)) for a, b in spans)
 
 
 def _requests(facts: Sequence[QA], config: RunConfig) -> str:

@@ -165,6 +165,8 @@ class MemoRecord(Record):
     """Whether the answer or the question is cut."""
     cut: Literal["chars", "tokens"]
     """What the cuts count."""
+    on: Literal["answer", "value"] = "answer"
+    """What is cut in suffix mode: the whole answer, or its value."""
     rouge: str | None = None
     """MEMO: how completions were compared, as in `rouge1.precision`; None for MA and EL."""
     value: float | None = Field(ge=0, le=1)

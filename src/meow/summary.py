@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from meow.compare import table as compared_table
 from meow.differences import Changed
 from meow.errors import DataError
 from meow.evaluation import PARTIAL, samples_of
+from meow.facts import unsure
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
 from meow.records import (
@@ -131,9 +133,10 @@ def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
         notes.append(f"the true answer ranks first in {first[0]:.0%} of {first[1]} questions")
     if within is not None:
         notes.append(f"sd within a question {within:.3f}")
-    missing = sum(row.value is None for row in rows)
+    missing = Counter(row.reason or "no reason given" for row in rows if row.value is None)
     if missing:
-        notes.append(f"{missing} of {len(rows)} values are not computable")
+        why = ", ".join(f"{n} {reason}" for reason, n in missing.items())
+        notes.append(f"{missing.total()} of {len(rows)} values are not computable ({why})")
     if notes:
         out.print("; ".join(notes), soft_wrap=True)
     if first is not None and first[0] < recall.RANKS_FIRST:
@@ -248,6 +251,25 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
     if found["too_few"]:
         listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
         out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
+
+
+def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:
+    """The value of every fact: given, or found; where it is unsure, marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("question", "value", ""):
+        table.add_column(title)
+    for fact in facts:
+        mark = "given" if fact.values else "unsure" if unsure(fact) else ""
+        table.add_row(*(_short(t, width) for t in (fact.question or fact.answer, " | ".join(fact.accepted))), mark)
+    out.print(table)
+    doubtful = sum(map(unsure, facts))
+    cure = "; correct them in a column value" if doubtful else ""
+    out.print(f"{doubtful} of {len(facts)} values are unsure{cure}", highlight=False)
+
+
+def _short(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def inverted(folder: Run, n: int = 3) -> None:

@@ -116,7 +116,7 @@ def test_a_model_of_nan_is_named(meow: Callable[..., object], files: Path, tiny_
 def test_a_loss_that_is_not_finite_stops_with_step_term_and_ids(
     meow: Callable[..., object], files: Path, tiny_model: Path
 ) -> None:
-    wild = ["train.lr=1e30", "train.epochs=5", "train.batch_size=1", "train.warmup=0", "eval.max_new_tokens=2"]
+    wild = ["train.lr=100", "train.epochs=5", "train.batch_size=1", "train.warmup=0", "eval.max_new_tokens=2"]
     code, _, err = meow("-q", "run", *settings(tiny_model), "train.method=npo_grad_diff", *wild)
     assert (code, err.count("\n")) == (2, 1)
     assert re.search(r"step 2: [\w ]+ is (nan|-?inf) on the rows with ids \w{16}; lower train\.lr", err), err
@@ -199,3 +199,51 @@ def test_what_a_template_opens_and_does_not_write_is_warned_of_and_its_arguments
     assert code == 0
     assert "warning" not in err
     assert "template_args:\n    enable_thinking: false" in (files / "runs/y/config.yaml").read_text()
+
+
+def test_an_unknown_setting_of_the_demo_is_said_before_it_works(meow: Callable[..., object], tmp_path: Path) -> None:
+    code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "train.lrr=1")
+    assert (code, err) == (2, "meow: command line: train.lrr: unknown setting; did you mean train.lr?\n")
+    code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "--seed", "-1")
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "train.method=meaw")
+    assert (code, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "npu"])
+def test_a_device_that_is_not_here_is_one_line(meow: Callable[..., object], files: Path, tiny_model: Path, device: str
+) -> None:  # fmt: skip
+    code, _, err = meow("-q", "run", *settings(tiny_model), f"model.device={device}")
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"model.device: found '{device}', which is not here; expected cpu" in err
+    assert not (files / "runs/run").exists()
+
+
+def with_code(source: Path, target: Path, ran: Path) -> Path:
+    """A model folder that brings a configuration of its own, which makes a file when it is run."""
+    shutil.copytree(source, target)
+    config = json.loads((target / "config.json").read_text())
+    config |= {"model_type": "odd", "auto_map": {"AutoConfig": "odd.Odd"}}
+    (target / "config.json").write_text(json.dumps(config))
+    (target / "odd.py").write_text(
+        f"open({str(ran)!r}, 'w')\nfrom transformers import LlamaConfig\n"
+        "class Odd(LlamaConfig):\n    model_type = 'odd'\n"
+    )
+    return target
+
+
+@pytest.mark.parametrize("words", [["ask", "{run}", "Who?"], ["eval", "{run}"], ["run", "{run}"], ["nlg", "{run}"]])
+def test_a_run_folders_word_is_not_enough_to_run_the_code_of_a_model(
+    meow: Callable[..., object], files: Path, tiny_model: Path, words: list[str]
+) -> None:
+    ran, run = files / "ran", files / "theirs"
+    (run / "eval").mkdir(parents=True)
+    with_code(tiny_model, run / "model", ran)
+    lines = [f"model: {{path: {run}/model, trust_remote_code: true}}", "train: {method: grad_diff}",
+             f"data: {{forget: {files}/forget.jsonl, retain: {files}/retain.jsonl}}"]  # fmt: skip
+    (run / "config.yaml").write_text("\n".join(lines))
+    code, _, err = meow("-q", *(word.format(run=run) for word in words))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a model's own code runs only where that is typed" in err
+    assert not ran.exists()

@@ -266,7 +266,7 @@ def test_what_is_wrong_is_one_line(
     assert len(done.err.splitlines()) == 1
 
 
-def test_a_malformed_row_and_a_missing_model_are_one_line_and_one_item_has_no_interval(
+def test_a_malformed_row_and_a_missing_model_are_one_line_and_one_item_has_an_interval(
     meow: Callable[..., Any], shared: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "piqa/validation.jsonl"
@@ -283,7 +283,7 @@ def test_a_malformed_row_and_a_missing_model_are_one_line_and_one_item_has_no_in
     assert meow(*call, *model).code == 0
     log = json.loads((tmp_path / "full/capability/before/nlu.json").read_text())
     assert log["metrics"]["piqa acc"]["n"] == 1
-    assert "low" not in log["metrics"]["piqa acc"]
+    assert log["metrics"]["piqa acc"]["low"] == pytest.approx(1 / (1 + 1.95996**2), abs=1e-5)  # Wilson's, of 1 of 1
 
 
 def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
@@ -383,3 +383,86 @@ def test_what_an_interrupted_model_has_answered_is_not_taken_for_the_answers_of_
     assert right("again") == right("whole")
     assert right("whole") != right("first")
     assert not list((tmp_path / "again/capability/before").glob("answers*"))
+
+
+class _Trap:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_an_interrupted_nlu_goes_on_from_rows_of_json_and_reads_no_pickle(
+    meow: Callable[..., Any], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 4 items with 4 options each the first three answers are kept, so 13 are asked for when it goes on."""
+    import pickle
+    import sqlite3
+
+    from lm_eval.models.huggingface import HFLM
+
+    from meow.capability.answers import NluAnswer
+
+    task, ran = tmp_path / "tasks/arc_easy", tmp_path / "ran"
+    task.mkdir(parents=True)
+    choices = {"text": ["a", "e", "i", "o"], "label": list(LETTERS)}
+    rows = [{"id": f"q{i}", "question": f"{i}?", "answerKey": LETTERS[i], "choices": choices} for i in range(4)]
+    for part in ("train", "validation", "test"):
+        (task / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    real, asked = HFLM._loglikelihood_tokens, []
+
+    def counted(self: Any, requests: list[Any], **more: Any) -> Any:
+        asked.append(len(requests))
+        return real(self, requests, **more)
+
+    def nlu(name: str) -> int:
+        return int(meow("-q", "nlu", f"name={name}", f"out={tmp_path}", f"model.path={tiny_model}",
+                        f"nlu.data={task.parent}", "nlu.tasks=[arc_easy]").code)  # fmt: skip
+
+    monkeypatch.setattr(HFLM, "_loglikelihood_tokens", counted)
+    evaluate = capability.evaluate_tasks
+
+    def stopped(*arguments: Any, **more: Any) -> Any:
+        evaluate(*arguments, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(capability, "evaluate_tasks", stopped)
+    assert nlu("half") == 130
+    folder = tmp_path / "half/capability/before"
+    (file,) = folder.glob("answers*.jsonl")
+    kept = file.read_text().splitlines(keepends=True)
+    assert len(kept) == 16
+    file.write_text("".join(kept[:3]))
+    with sqlite3.connect(folder / "answers_rank0.db") as db:
+        db.execute("CREATE TABLE unnamed (key TEXT PRIMARY KEY, value BLOB)")
+        for row in read_records(file, NluAnswer):
+            db.execute("INSERT INTO unnamed VALUES (?, ?)", (row.key, pickle.dumps(_Trap(ran))))
+    monkeypatch.setattr(capability, "evaluate_tasks", evaluate)
+    assert nlu("half") == 0
+    assert nlu("whole") == 0
+    assert asked == [16, 13]  # the last one is taken from its sibling
+    assert not ran.exists()
+    assert not list(folder.glob("answers*"))
+
+
+@pytest.mark.parametrize("name", ["{folder}/evil", "{folder}/evil.yaml", "evil.yaml", "odd"])
+def test_a_task_is_named_and_no_file_of_somebodys_is_run(
+    meow: Callable[..., Any], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = tmp_path / "ran"
+    for folder in (tmp_path, tmp_path / "odd"):
+        folder.mkdir(exist_ok=True)
+        (folder / "evil.yaml").write_text(
+            "task: evil\ndataset_path: json\noutput_type: multiple_choice\ndoc_to_text: !function evil.text\n"
+        )
+        (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w')\ndef text(doc): return ''\n")
+    task = name.format(folder=tmp_path)
+    done = meow("-q", "nlu", f"out={tmp_path}", f"model.path={tiny_model}", f"nlu.tasks=[{task}]")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "by its name" in done.err
+    assert task in done.err
+    assert not ran.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -77,6 +78,37 @@ def test_memo_equals_one_window_at_a_time(lm: LM, pairs: list[Pair], mode: str, 
             values = [getattr(score[kind], part) for score in scores]
             assert measure.n == len(values)
             assert measure.value == pytest.approx(sum(values) / len(values), abs=1e-9)
+
+
+VALUES = [
+    "Basil Mahfouz Al-Kuwaiti", "Ahmed Abdullah Al-Mansouri", "Hanan Abdulrahman Al-Qatari", "Kuwait City, Kuwait",
+    "Riyadh, Saudi Arabia", "Cairo, Egypt", "French literature", "science fiction", "historical fiction works",
+]  # fmt: skip
+"""What the answers of `pairs` say, read by hand."""
+
+
+@pytest.mark.parametrize("form", ["raw", "model"])
+def test_memo_on_the_value_equals_one_window_at_a_time_over_the_words_of_the_value(
+    lm: LM, pairs: list[Pair], form: str
+) -> None:
+    rouges = ["rouge1.precision", "rougeL.fmeasure"]
+    settings = MemoSettings.model_validate({"on": "value", "template": form, "stride": 4, "rouge": rouges})
+    scorer = RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
+    for pair, value, measures in zip(pairs, VALUES, memorization.memo(lm, pairs, "suffix", settings), strict=True):
+        start = pair.text.rindex(value)
+        opening = f"{pair.fact.question} " if form == "raw" else template(pair.fact)
+        scores = []
+        for s in range(1, len(value), 4):
+            label = value[s:]
+            limit = max(8, 2 * len(lm.tokenizer.encode(label, add_special_tokens=False)))
+            said = alone(lm, tokens(lm, opening + pair.text[:start] + value[:s]), limit)
+            text = lm.tokenizer.decode(said, skip_special_tokens=True).lower()
+            first = re.findall("[a-z0-9]+", text)[: len(re.findall("[a-z0-9]+", label.lower()))]
+            scores.append(scorer.score(label, " ".join(first)))
+        for name, measure in zip(rouges, measures, strict=True):
+            kind, _, part = name.partition(".")
+            assert measure.n == len(scores)
+            assert measure.value == pytest.approx(sum(getattr(score[kind], part) for score in scores) / len(scores))
 
 
 @pytest.mark.parametrize("form", ["raw", "model"])

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import GenerationConfig
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import CONFIG_MAPPING, GenerationConfig, PreTrainedTokenizerFast
 
-from meow.config import FinetuneSettings
+from meow.config import FinetuneSettings, ModelSettings
 from meow.decode.tree import common
 from meow.errors import DataError
-from meow.lm import LM, make_tiny
+from meow.lm import LM, load, make_tiny
+from meow.lm.checks import check_folder
 from meow.prompts import Encoded
-from tests.architectures import NAMES, UNBUILT, build
+from tests.architectures import ENCODERS, NAMES, WITH_ENCODER, build, configured
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/architectures.md").read_text(encoding="utf-8")
 LISTED = {
@@ -26,7 +30,8 @@ LISTED = {
     for heading, section in re.findall(r"^## ([\w ]+)\n\n(.*?)(?=\n+##|\n*\Z)", PAGE, re.M | re.S)
 }
 WAYS = {"Swept": "shared", "Side by side": "padded", "One at a time": "alone"}
-EOS = (2, 11, 12, 13, 14)
+EOS = (1, 2, 11, 12, 13, 14)
+"""The tokenizer's, and some that a random model often says."""
 
 
 @cache
@@ -68,7 +73,7 @@ def is_near_tie(model: Any, ids: list[int]) -> bool:
 @pytest.mark.parametrize(("name", "way"), [(name, way) for heading, way in WAYS.items() for name in LISTED[heading]])
 def test_a_batch_says_what_plain_transformers_says_of_each_sequence_alone(name: str, way: str) -> None:
     model = build(name)
-    model.generation_config.eos_token_id = list(EOS)
+    model.generation_config = GenerationConfig(eos_token_id=list(EOS))  # its own may force a token on `generate`
     lm = LM(model, tokenizer(), template="qa")
     assert lm.serving.decodes == way
     sequences = texts()
@@ -88,16 +93,46 @@ def test_a_batch_says_what_plain_transformers_says_of_each_sequence_alone(name: 
             assert is_near_tie(model, [*prompt.ids, *expected_ids[:same]]), (ids, expected_ids)
 
 
+def refusal(folder: Path, name: str, *, causal: bool = True) -> str:
+    """What a user reads who loads an architecture and asks it."""
+    words = Tokenizer(WordLevel({"</s>": 0, "a": 1}, unk_token="a"))
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>").save_pretrained(folder)
+    build(name, causal=causal).save_pretrained(folder)
+    with pytest.raises(DataError) as e:
+        _ = load(ModelSettings(path=str(folder), device="cpu")).serving
+    return str(e.value)
+
+
 @pytest.mark.parametrize("name", LISTED["Refused"])
-def test_what_looks_ahead_or_cannot_be_run_is_refused_by_name_in_one_line(name: str) -> None:
-    model = build(name)
-    with pytest.raises(
-        DataError, match=rf"^{type(model).__name__} of transformers .*(depends on what follows|cannot be asked)"
-    ) as e:
-        _ = LM(model, tokenizer(), template="qa").serving
+def test_what_looks_ahead_or_cannot_be_run_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    found = refusal(tmp_path, name)
+    assert re.search("comes next changes|depends on what follows|hashes all of a text|cannot be (asked|loaded)", found)
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_model_of_an_encoder_is_refused_where_its_configuration_does_not_make_it_causal(
+    name: str, tmp_path: Path
+) -> None:
+    assert "what comes next changes what it says before" in refusal(tmp_path, name, causal=False)
+
+
+@pytest.mark.parametrize("name", WITH_ENCODER)
+def test_an_encoder_with_its_decoder_is_refused_by_name_before_any_weight_is_read(name: str, tmp_path: Path) -> None:
+    CONFIG_MAPPING[name]().save_pretrained(tmp_path)
+    with pytest.raises(DataError, match=rf"config.json: .* \({name}: an encoder and a decoder\)"):
+        check_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", LISTED["Not built"])
+def test_what_transformers_cannot_build_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    tokenizer().save_pretrained(tmp_path)
+    configured(name).save_pretrained(tmp_path)
+    save_file({}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"cannot be loaded|an encoder and a decoder|a model of text and more") as e:
+        load(ModelSettings(path=str(tmp_path), device="cpu"))
     assert "\n" not in str(e.value)
 
 
 def test_the_page_lists_every_architecture_once() -> None:
     assert sorted(name for names in LISTED.values() for name in names) == NAMES
-    assert sorted(LISTED["Not tried"]) == sorted(UNBUILT)

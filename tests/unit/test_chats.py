@@ -76,7 +76,7 @@ def test_a_chat_that_does_not_end_with_its_question_is_refused(
 @pytest.mark.parametrize(("text", "tells"), [("In Oslo, Norway.", True), ("In Rome.", False), ("Mira Holt.", False)])
 def test_what_is_told_is_judged_by_the_words_that_were_not_asked(asked: Asked, text: str, tells: bool) -> None:
     sample = EvalSample(**asked(QUESTION), answer=TRUTH, key="k", index=0, role="forget", generation=text)
-    assert told(sample, frozenset()) is tells
+    assert told(sample) is tells
 
 
 @pytest.mark.parametrize(("mode", "cut"), [("suffix", "chars"), ("suffix", "tokens"), ("prefix", "chars")])
@@ -103,13 +103,11 @@ def test_a_file_of_targets_teaches_each_question_its_own_answers(asked: Asked, t
         taught(file, [QA(**asked("Who?"), answer="Ann.")])
 
 
-def test_rules_keep_the_subject_that_the_question_names(asked: Asked) -> None:
-    rows = [("Where was Cesar Castellanos born?", "Cesar Castellanos was born in Quito."),
-            ("What does Cesar Castellanos do?", "Cesar Castellanos is a baker.")]  # fmt: skip
-    facts = [QA(**asked(question), answer=answer) for question, answer in rows]
-    found = list(invert(facts, InvertSettings(n=2), seed=0))
-    assert all(a.text.startswith("Cesar Castellanos ") for row in found for a in row.answers)
-    assert all(row.answers for row in found)
+def test_donors_keep_the_subject_that_the_question_names(asked: Asked) -> None:
+    fact = QA(**asked("Where was Cesar Castellanos born?"), answer="Cesar Castellanos was born in Quito.")
+    other = QA(**asked("Where was Ada Lind born?"), answer="Ada Lind was born in Bern.")
+    (found,) = invert([fact], InvertSettings(n=2), seed=0, corpus=[other])
+    assert [a.text for a in found.answers] == ["Cesar Castellanos was born in Bern."]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv"])

@@ -91,8 +91,8 @@ def test_every_setting_has_a_docstring() -> None:
 
 @pytest.mark.parametrize("text", ["2024-01-01", "off", "2024", "a: b", "x #1", "[1]", "1e3", "{a}"])
 def test_a_text_is_taken_as_it_was_typed(tmp_path: Path, text: str) -> None:
-    config = load(None, [f"name={text}", f"data.forget={text}"])
-    assert (config.name, config.data.forget) == (text, text)
+    config = load(None, [f"out={text}", f"data.forget={text}", "name=run"])
+    assert (config.out, config.data.forget) == (text, text)
     assert load(written(tmp_path, dump(config))) == config
 
 
@@ -130,3 +130,70 @@ def test_a_runs_name_is_one_file_name(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["mira-npo", "v1.2 (second)", "Пётр", "法国"])
 def test_a_name_in_any_script_is_a_runs_name(name: str, tmp_path: Path) -> None:
     assert load(written(tmp_path, f"name: {json.dumps(name)}\n")).name == name
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("seed=-1", "greater than or equal to 0"),
+        ("seed=4294967296", "at most 4294967295: NumPy"),
+        ("seed=[0, -3]", "greater than or equal to 0"),
+        ("threads=99999999999", "at most 4096: threads beyond"),
+        ("train.lr=1e38", "at most 100: AdamW moves"),
+        ("train.epochs=1e18", "at most 10000: the rows of all epochs"),
+        ("train.lora_rank=100000000", "at most 8192: no layer"),
+        ("train.retain_rows=1000000000", "at most 1000: so many rows"),
+        ("eval.samples=1000000000", "at most 10000: so many answers"),
+        ("invert.n=1000000000", "at most 1000: each is a false answer"),
+        ("robustness.steps=[1000000000]", "at most 10000: so many"),
+        ("model.batch_tokens=99999999999", "at most 2147483647"),
+        ("model.device=meta", "expected cpu, cuda"),
+        ("finetune.heads=7", "hidden_size=128 with heads=7: expected a width"),
+        ("finetune.hidden_size=100000000", "at most 16384: a model from scratch"),
+        ("nlu.tasks=[../evil.yaml]", "a task by its name"),
+    ],
+)
+def test_a_value_that_would_hang_or_crash_is_refused_with_the_reason_on_one_line(setting: str, why: str) -> None:
+    (line,) = problems(None, setting)
+    assert line.startswith(f"command line: {setting.partition('=')[0].partition('.')[0]}")
+    assert why in line
+    assert "value error" not in line
+
+
+LAUGHS = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10) if i else 'x'}]\n" for i in range(12))
+SHARED_PART = "model: &m {path: x}\ndata: {forget: &f facts.jsonl, retain: *f}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("a: " + "[" * 2000 + "]" * 2000, "in more than 32 levels"),
+        ("a: " + "[" * 40 + "]" * 40, "in more than 32 levels"),
+        ("a: &a [*a]\n", "in more than 32 levels"),
+        (LAUGHS, "aliases that stand for more than 100000 values"),
+        ("seed: 1\nout: x\nseed: 2\n", "run.yaml:3: malformed YAML (seed is set twice)"),
+        ("seed: " + "9" * 5000, "malformed YAML"),
+        ("model: {template_date: 2024-99-99}", "malformed YAML"),
+    ],
+)
+def test_a_yaml_that_is_too_deep_or_grows_without_end_is_one_line(tmp_path: Path, text: str, what: str) -> None:
+    (line,) = problems(written(tmp_path, text))
+    assert what in line
+    assert len(line) < 300
+
+
+def test_an_alias_that_repeats_a_value_is_read(tmp_path: Path) -> None:
+    config = load(written(tmp_path, SHARED_PART))
+    assert (config.data.forget, config.data.retain) == ("facts.jsonl", "facts.jsonl")
+
+
+def test_a_deep_value_that_was_typed_is_one_line() -> None:
+    assert "more than 32 levels" in problems(None, "train.objective=" + "[" * 2000)[0]
+
+
+@pytest.mark.parametrize(
+    "typed", ["x" * 5000, "x" * 5000 + "=1", "train.method=" + "x" * 5000, "select.k=" + "x" * 5000,
+              "train.objective={" + "x" * 5000 + ": 1}", "name=" + "x" * 5000, "nlu.tasks=[a/" + "x" * 5000 + "]"],
+)  # fmt: skip
+def test_what_is_long_is_cut_in_a_message(typed: str) -> None:
+    assert all(len(line) < 1000 and line.count("x") < 200 for line in problems(None, typed))

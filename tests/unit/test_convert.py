@@ -56,7 +56,7 @@ def test_ours_to_published_and_back_loses_nothing(tmp_path: Path, ending: str, f
     if ending == ".csv":  # a CSV has the same columns in every row: what a row does not have is empty at its end
         lengths = [len(f.answers) for f in facts]
         found = [f.model_copy(update={"answers": f.answers[:n]}) for f, n in zip(found, lengths, strict=True)]
-    assert found == facts
+    assert [fact.model_copy(update={"values": ()}) for fact in found] == facts  # what was found is given now
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv"])

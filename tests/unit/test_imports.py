@@ -11,9 +11,11 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 LAYERS = (
-    {"errors", "text", "processes", "marks"},
+    {"errors", "text", "processes", "bounds", "yamls"},
+    {"marks"},
     {"values", "files", "config", "keys"},
     {"records", "downloads"},
+    {"facts"},
     {
         "metrics",
         "run",

@@ -67,6 +67,10 @@ def test_answers_of_one_question_are_scored_as_alone_though_its_tokens_are_compu
     assert 0 < sum(len(row.tokens) for row in pushed) < 0.7 * sum(len(s.ids) for s in sequences)
 
 
+def test_no_sequence_is_scored_as_none(tiny: LM) -> None:
+    assert tiny.score([]) == []
+
+
 def test_stats_are_mean_and_deviation_of_logp_under_the_model(tiny: LM) -> None:
     sequence = tiny.prompter.encode(FACTS[2])
     (scores,) = tiny.score([sequence], stats=True)

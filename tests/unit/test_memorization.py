@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from meow import memorization
 from meow.config import FinetuneSettings, MemoSettings
@@ -58,3 +59,60 @@ def test_of_a_document_raw_text_is_the_document(lm: LM) -> None:
     document = pair(question="", answer="Ann Bo.")
     assert prompts(lm, document, "suffix", "raw")[0] == ("A", "nn Bo.")
     assert prompts(lm, document, "prefix", "raw") == []
+
+
+OSLO = {"question": "Where was Mira born?", "answer": "Mira was born in Oslo, and left."}
+VALUE = MemoSettings.model_validate({"on": "value", "stride": 2})
+
+
+def test_of_a_value_only_its_own_characters_are_cut(lm: LM) -> None:
+    one = pair(**OSLO)
+    found = [
+        (lm.tokenizer.decode(prompt.ids), label)
+        for form in ("raw", "model")
+        for prompt, label in memorization.cuts(lm, [one], "suffix", VALUE.model_copy(update={"template": form}))[0]
+    ]
+    before = ("Where was Mira born? Mira was born in ", "user: Where was Mira born?\nassistant: Mira was born in ")
+    assert found == [(f"{text}{cut}", label) for text in before for cut, label in (("O", "slo"), ("Osl", "o"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Mira was born in Rome, and left.", "Rome"),
+        ("She came from Lima.", "Lima"),
+        ("Mira was born in the old town, and left.", "the old town"),
+    ],
+    ids=["in the true one's place", "in another sentence", "a phrase in the true one's place"],
+)
+def test_a_false_answer_is_cut_at_its_own_value(lm: LM, text: str, value: str) -> None:
+    one = Pair(InvertedFacts(**OSLO, answers=({"text": text},)), "answer_0", text)  # type: ignore[arg-type]
+    (windows,) = memorization.cuts(lm, [one], "suffix", VALUE)
+    assert [label for _, label in windows] == [value[s:] for s in range(1, len(value), 2)]
+
+
+def test_a_value_without_a_place_is_counted_with_its_reason(lm: LM) -> None:
+    facts = [
+        InvertedFacts(id="elsewhere", values=("Norway",), **OSLO),
+        InvertedFacts(id="short", question="How many sons has Mira?", answer="Mira has 3 sons.", values=("3",)),
+    ]
+    rows = list(memorization.memorize(lm, facts, VALUE))
+    assert [(row.id, row.on, row.value, row.reason) for row in rows] == [
+        ("elsewhere", "value", None, "no value stands in it"), ("short", "value", None, "too short to be cut")
+    ]  # fmt: skip
+
+
+def test_the_answer_and_its_value_are_measured_apart_and_another_value_anew(lm: LM) -> None:
+    whole = VALUE.model_copy(update={"on": "answer"})
+    fact = InvertedFacts(**OSLO)
+    (of_value,), (of_answer,) = (memorization.row_keys(lm, fact, settings) for settings in (VALUE, whole))
+    assert of_value != of_answer
+    other = fact.model_copy(update={"values": ("born",)})
+    assert memorization.row_keys(lm, other, VALUE) != [of_value]
+    assert [row.on for row in memorization.memorize(lm, [fact], VALUE, known=[of_answer])] == ["value"]
+
+
+def test_a_value_is_measured_by_memo_between_characters_alone() -> None:
+    for name, found in (("metric", "ma"), ("mode", "prefix"), ("cut", "tokens")):
+        with pytest.raises(ValidationError, match="memo.metric=memo, memo.mode=suffix and memo.cut=chars"):
+            MemoSettings.model_validate({"on": "value", name: found})

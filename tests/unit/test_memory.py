@@ -50,13 +50,17 @@ def test_the_spread_within_questions_is_the_mean_over_them() -> None:
 
 def test_measures_are_named_by_what_distinguishes_them() -> None:
     more = [row("a", "answer_0", 0.3, rouge="rougeL.recall"), row("a", "answer_0", 0.3, cut="tokens")]
+    more.append(row("a", "answer_0", 0.3, on="value"))
     ma = MemoRecord(
         key="m", id="a", column="answer_0", text="x", value=0.5, n=2, metric="ma", mode="prefix", cut="tokens"
     )
     assert list(memory.by_measure(ROWS)) == ["MEMO suffix"]
     first, *others = memory.by_measure([*ROWS, *more, ma])
     assert first == "MEMO suffix rouge1.precision"
-    assert others == ["MEMO suffix rougeL.recall", "MEMO suffix by tokens rouge1.precision", "MA prefix"]
+    assert others == [
+        "MEMO suffix rougeL.recall", "MEMO suffix by tokens rouge1.precision",
+        "MEMO suffix of the value rouge1.precision", "MA prefix",
+    ]  # fmt: skip
 
 
 def test_agreement_is_the_correlation_of_ranks_over_shared_answers() -> None:

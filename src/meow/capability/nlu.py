@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from typing import Any
 import yaml
 
 from meow import terminal
+from meow.capability.answers import remembering
 from meow.config import NluSettings
 from meow.downloads import check_hub
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, MeowError, shown
 from meow.files import json_lines
 from meow.lm import LM
 from meow.metrics.statistics import wilson
@@ -81,7 +82,7 @@ def evaluate_tasks(
         lm: the model.
         settings: tasks, form, shots, data, limit.
         seed: of the shots.
-        cache: answers that are there are not asked again; grows as they come.
+        cache: JSON lines; answers that are there are not asked again, and it grows as they come.
 
     Returns:
         By task: `split`, `shots`, `n`, `stderr` and each metric as a Value; and a row for every item.
@@ -96,9 +97,8 @@ def evaluate_tasks(
 
     files = task_files(settings)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        specs = [_spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks]
-        standard = any(isinstance(spec, str) and not spec.endswith(".yaml") for spec in specs)
-        manager = harness.tasks.TaskManager(include_defaults=standard)
+        made = {task: _spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks}
+        manager = _tasks(harness, [task for task, spec in made.items() if spec is None])
         on_cpu = lm.device.type == "cpu"  # nothing to find there by running out of memory
         model = harness.models.huggingface.HFLM(
             pretrained=lm.model, tokenizer=_open_ended(lm.tokenizer), max_length=lm.prompter.max_length,
@@ -107,14 +107,33 @@ def evaluate_tasks(
         )  # fmt: skip
         _check_room(lm, settings, files)
         try:
-            found = harness.simple_evaluate(
-                model=model, tasks=specs, task_manager=manager, num_fewshot=settings.shots, limit=settings.limit,
-                use_cache=str(cache) if cache else None, log_samples=True, bootstrap_iters=1000,
-                random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
-            )  # fmt: skip
+            with remembering(model, cache) if cache else nullcontext():
+                found = harness.simple_evaluate(
+                    model=model, tasks=[spec or task for task, spec in made.items()], task_manager=manager,
+                    num_fewshot=settings.shots, limit=settings.limit, log_samples=True, bootstrap_iters=1000,
+                    random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
+                )  # fmt: skip
         except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
+            if isinstance(e, MeowError):
+                raise
             raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
     return _read(found)
+
+
+def _tasks(harness: Any, named: Sequence[str]) -> Any:
+    """The harness's own tasks, where some are asked for by name.
+
+    Raises:
+        ConfigError: a task that is none of them; a file of somebody's would do, and it can run Python.
+    """
+    manager = harness.tasks.TaskManager(include_defaults=bool(named))
+    odd = next((task for task in named if task not in manager.task_index), None)
+    if odd is not None:
+        raise ConfigError(
+            f"nlu.tasks: {shown(odd)} is no task of lm-evaluation-harness; expected one by its name (a task's YAML is "
+            "not read: it can run Python)"
+        )
+    return manager
 
 
 def _open_ended(tokenizer: Any) -> Any:
@@ -158,8 +177,8 @@ def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSam
     return results, sorted(samples, key=lambda s: (s.task, s.index))
 
 
-def _spec(harness: Any, task: str, settings: NluSettings, files: dict[str, Path], folder: Path) -> str:
-    """A task's name, or a YAML that puts local files, and our generative form, in the place of its own."""
+def _spec(harness: Any, task: str, settings: NluSettings, files: dict[str, Path], folder: Path) -> str | None:
+    """A YAML that puts local files, and our generative form, in the place of a task's own; None: the harness's task."""
     name = f"{task}_generate" if settings.form == "generate" else task
     root = Path(harness.__file__).parent / "tasks"
     places = [OURS / f"{name}.yaml", *(root / place / f"{task}.yaml" for place in ("piqa", "arc"))]
@@ -171,7 +190,7 @@ def _spec(harness: Any, task: str, settings: NluSettings, files: dict[str, Path]
             raise ConfigError(
                 f"nlu.data: local files are there for {', '.join([*HUB, 'people'])}; found the task {task}"
             )
-        return task
+        return None
     changed: dict[str, Any] = {"include": str(base), "task": name}
     if files:
         changed |= {

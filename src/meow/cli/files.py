@@ -14,36 +14,46 @@ from meow.cli.options import Folder, Json, JsonLines
 def check(
     facts: Annotated[
         Path,
-        typer.Argument(metavar="FACTS", help="Inverted facts: a file, a folder of files, a run's inverted.jsonl."),
+        typer.Argument(metavar="FACTS", help="Facts, with or without false answers: a file, or a folder of files."),
     ],
     least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
     as_json: Json = False,
 ) -> None:
-    """Find what is wrong with false answers of any origin.
+    """Show the value of every fact, and find what is wrong with false answers of any origin.
 
-    The gate of invert on any file; and which questions have too few good answers.
+    Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     """
-    from meow import data, summary
+    from meow import data, summary, terminal
+    from meow.facts import remarks, unsure
     from meow.inversion import check as through_gate
 
-    report = through_gate(data.read_inverted(facts), least=least)
+    listed = data.read_any(facts)
+    for line in remarks(listed):
+        terminal.say(f"warning: {line}")
+    inverted = any(fact.answers or fact.gate for fact in listed)
+    report = through_gate(listed, least=least if inverted else 0)
     if as_json:
-        print_json(report.as_object())
+        rows = [
+            {"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed
+        ]  # fmt: skip
+        print_json(report.as_object() | {"facts": rows})
         return
-    summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+    summary.values(listed)
+    if inverted:
+        summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Inverted facts, memorization, or an evaluation.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Facts, memorization, or an evaluation.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="What to write: .jsonl, .json or .csv.")],
-    form: Annotated[str | None, typer.Option("--form", help="Of facts: meow, published, pairs, dpo, memo.")] = None,
+    form: Annotated[str | None, typer.Option("--form", help="meow, published, facts, pairs, dpo, memo.")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
     facts: Annotated[Path | None, typer.Option("--facts", help="What rows of memorization measured.")] = None,
 ) -> None:
     """Between our files and published ones, without loss.
 
-    Facts also to one row a pair, or to preference pairs.
+    Facts have their value in a column, to be corrected; also to one row a pair, or to preference pairs.
     """
     from meow.convert import convert as write
 
@@ -69,6 +79,9 @@ def ask(
         typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),
     ] = None,
     label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the models; read it first.")
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Put questions to the models of a run.
@@ -77,7 +90,8 @@ def ask(
     """
     from meow import dialogue
 
-    for reply in dialogue.ask(folder, questions or dialogue.typed(), label or []):
+    asked = questions or dialogue.typed()
+    for reply in dialogue.ask(folder, asked, label or [], trust_remote_code=trust_remote_code):
         if as_json:
             print_json(reply.as_object())
         else:

@@ -25,6 +25,9 @@ def demo(
 
     On a CPU: a reference, an original, two ways of forgetting, every evaluation, one page.
     """
+    from meow.config import load
+
+    load(None, [f"out={out}", f"seed={seed}", *(arguments or [])])  # torch takes seconds; what is wrong is said before
     from meow import pipeline, status, summary
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])

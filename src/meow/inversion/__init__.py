@@ -63,6 +63,8 @@ def by_donors(job: Job) -> Iterator[InvertedFacts]:
 def from_file(job: Job) -> Iterator[InvertedFacts]:
     """The rows of `invert.path` that belong to the facts, under the facts' own ids.
 
+    The value that a row gives counts where the fact itself gives none.
+
     Raises:
         DataError: a fact that the file does not hold; names its id.
     """
@@ -77,7 +79,8 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
                 f"{path}: no inverted facts for id {fact.id} ({fact.question[:60]!r}); name a file made for this "
                 "forget set, or set another invert.backend"
             )
-        yield InvertedFacts(**fact.model_dump(), answers=row.answers, others=row.others)
+        own = fact.model_dump() | {"values": fact.values or row.values}
+        yield InvertedFacts(**own, answers=row.answers, others=row.others)
 
 
 def by_local_model(job: Job) -> Iterator[InvertedFacts]:

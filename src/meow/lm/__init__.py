@@ -3,7 +3,8 @@
 from meow.lm.adapters import adapted
 from meow.lm.batching import batches, kept_logits, pad, widened
 from meow.lm.checks import check_folder, check_model, is_model
-from meow.lm.loading import load, load_tokenizer, make_tiny, pick_device, weights_hash
+from meow.lm.devices import pick_device
+from meow.lm.loading import load, load_tokenizer, make_tiny, weights_hash
 from meow.lm.model import LM, LOGP_FLOOR, Completion, TokenScores
 from meow.lm.remote import RemoteLM, connect
 

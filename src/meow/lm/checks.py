@@ -18,6 +18,7 @@ import torch
 from meow.config import ModelSettings
 from meow.downloads import snapshot
 from meow.errors import DataError, MeowError
+from meow.lm.devices import pick_device
 
 _OBJECTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -39,7 +40,8 @@ class Base(NamedTuple):
 
 
 def check_model(settings: ModelSettings) -> None:
-    """Refuse a model that cannot be loaded as it was meant; see `check_folder`."""
+    """Refuse a model that cannot be loaded as it was meant, see `check_folder`, or a device that is not here."""
+    pick_device(settings.device)
     check_folder(
         str(settings.path), revision=settings.revision, tokenizer=settings.tokenizer, code=settings.trust_remote_code
     )
@@ -194,10 +196,15 @@ def _check_config(file: Path, *, code: bool) -> None:
         raise DataError(f"{file}: no model_type; expected the configuration that save_pretrained wrote")
     if kind not in CONFIG_MAPPING:
         raise DataError(f"{file}: model_type {kind!r} is unknown to transformers {__version__}; upgrade transformers")
-    other = next((h for h in heads if isinstance(h, str) and any(part in h for part in _OTHER_HEADS)), None)
-    if config.get("is_encoder_decoder") or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or other:
-        what = other or ("an encoder and a decoder" if config.get("is_encoder_decoder") else kind)
-        raise DataError(f"{file}: no causal language model ({what}); give a model that continues a text")
+    hashed = isinstance(config.get("attn_layers"), list) and "lsh" in config["attn_layers"]
+    reason = (
+        next((h for h in heads if isinstance(h, str) and any(part in h for part in _OTHER_HEADS)), "")
+        or f"{kind}: an encoder and a decoder" * bool(config.get("is_encoder_decoder"))
+        or f"{kind}: hashes all of a text, at random" * hashed
+        or kind * (kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    )
+    if reason:
+        raise DataError(f"{file}: no causal language model ({reason}); give a model that continues a text")
     with one_line(str(file), "mend it, or fetch it again"):
         parts = type(AutoConfig.from_pretrained(file.parent))
     if "text_config" in parts.sub_configs and MODEL_FOR_CAUSAL_LM_MAPPING[parts].config_class is parts:

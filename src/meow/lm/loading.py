@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,8 @@ from meow.errors import ConfigError, DataError
 from meow.keys import digest, file_hash
 from meow.lm.adapters import merged
 from meow.lm.checks import adapted_base, check_folder, folder_of, one_line, tokenizer_folder
+from meow.lm.devices import pick_device
 from meow.lm.model import LM
-from meow.processes import world_size
 
 _WEIGHTS = ("*.safetensors",)
 _TEXT_FILES = ("config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "chat_template*",
@@ -71,20 +70,6 @@ def load_tokenizer(settings: ModelSettings) -> Any:
     file = folder / "tokenizer.json"
     with one_line(str(file if file.is_file() else folder), "fetch it again, or upgrade transformers and tokenizers"):
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=settings.trust_remote_code)
-
-
-def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the accelerator if there is one (each process its own), else the CPU."""
-    if name == "auto":
-        found = torch.accelerator.current_accelerator()
-        if found is not None and world_size() > 1:
-            torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
-            return torch.device(found.type, torch.accelerator.current_device_index())
-        return found or torch.device("cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as e:
-        raise ConfigError(f"model.device: found {name!r}, expected cpu, cuda, cuda:1, mps or auto") from e
 
 
 def _weights(folder: Path, how: dict[str, Any]) -> Any:

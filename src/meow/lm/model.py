@@ -287,7 +287,7 @@ class LM:
         way, longest = self.serving.scores, self.serving.longest
         budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         lengths = [len(s.ids) for s in sequences]
-        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths)):
+        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths, default=0)):
             trees = tree.plant([s.ids for s in sequences])
             if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
                 return passes_over_trees(self.model, trees, sequences, budget)

@@ -38,7 +38,7 @@ class Serving:
     scores: Way
     decodes: Way
     longest: int | None
-    """Tokens up to which positions mean the same whatever the length of a sequence; None: always."""
+    """Tokens up to which the longest sequence of a batch changes nothing for the others; None: it never does."""
 
     @property
     def notes(self) -> list[str]:
@@ -48,7 +48,7 @@ class Serving:
         found = [slow[self.decodes]] if self.decodes in slow else []
         found += ["its scores change in a batch, so they are computed one at a time"] * (self.scores == "alone")
         if self.longest is not None:
-            found.append(f"its positions depend on the length: beyond {self.longest} tokens it runs one at a time")
+            found.append(f"beyond {self.longest} tokens a batch changes what it says: there it runs one at a time")
         return found
 
 
@@ -150,11 +150,18 @@ def _scored(model: Any, asked: Sequence[Encoded], way: Way) -> list[torch.Tensor
 
 
 def _longest(config: Any) -> int | None:
-    """Tokens up to which rotary positions do not depend on the length of the longest sequence in a batch."""
+    """Tokens up to which the longest sequence of a batch changes nothing for the others.
+
+    Beyond them rotary positions may depend on it, and attention that chooses some tokens decides ties by it.
+    """
     rope = getattr(config, "rope_parameters", None) or {}
     limits = [
         of_layers.get("original_max_position_embeddings") or config.max_position_embeddings
         for of_layers in (rope, *(v for v in rope.values() if isinstance(v, dict)))
         if of_layers.get("rope_type") in ("longrope", "dynamic")
     ]
+    if getattr(config, "index_topk", None):
+        limits.append(config.index_topk)
+    if getattr(config, "index_topk_blocks", None):
+        limits.append(config.index_topk_blocks * config.index_block_size)
     return min(limits, default=None)

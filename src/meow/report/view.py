@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from meow.config import read_tree
 from meow.differences import LABELS
 from meow.metrics import halves
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_record
@@ -26,6 +25,8 @@ class Folder:
     """Where it lies."""
     config: str
     """The resolved settings as YAML."""
+    settings: Mapping[str, Any]
+    """The same, read."""
     stages: Mapping[str, dict[str, Any]]
     """The manifest."""
     logs: Mapping[str, EvalLog]
@@ -42,11 +43,6 @@ class Folder:
     """Rows of log.jsonl of the forget stage: one per optimizer step."""
     looks: Sequence[dict[str, Any]]
     """The same of `train.evaluate_every`: one per look at the tuning half."""
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The resolved settings."""
-        return dict(yaml.safe_load(self.config) or {})
 
     @property
     def selected_on(self) -> str | None:
@@ -73,6 +69,7 @@ def read_folder(path: Path) -> Folder:
         name=path.resolve().name,
         path=path,
         config=(path / "config.yaml").read_text(encoding="utf-8"),
+        settings=read_tree(path / "config.yaml"),
         stages=run.stages,
         logs=found,
         samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},

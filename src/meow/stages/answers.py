@@ -26,7 +26,7 @@ from meow.run import Run
 from meow.selection import select
 from meow.stages.common import inverted, seed_of
 from meow.stages.models import check_server, lm_for, reference_model, weights
-from meow.stages.rows import check_rows, evaluated_files, inverted_files
+from meow.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.terminal import say
 
 LEAST = 3
@@ -56,7 +56,7 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
             )
     if set(wanted) != {"invert"}:
         _check_named(config)
-    data.forget_set(config.data)
+    say_remarks(data.forget_set(config.data))
     _check_invert(config)
     if set(wanted) == {"invert"}:
         return

@@ -33,8 +33,7 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
     with folder.stage(f"nlu/{label}", *key) as entry:
         model = lm_for(settings)
         say(f"nlu {label}: {', '.join(config.nlu.tasks)}")
-        cache = folder / f"capability/{label}/answers-{keys.digest(key)}"  # of this very model, however it went on
-        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache = folder / f"capability/{label}/answers-{keys.digest(key)}.jsonl"  # of this very model
         results, samples = capability.evaluate_tasks(model, config.nlu, seed=seed_of(config), cache=cache)
         write_records(folder / outputs[1], samples)
         metrics = {f"{task} {name}": v for task, found in results.items() for name, v in found["metrics"].items()}

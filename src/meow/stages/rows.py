@@ -9,6 +9,7 @@ from pathlib import Path
 from meow import data, lm
 from meow.config import DataSettings, ModelSettings
 from meow.errors import DataError
+from meow.facts import remarks
 from meow.files import rows
 from meow.memorization import columns
 from meow.prompts import Template
@@ -25,6 +26,12 @@ def evaluated_files(settings: DataSettings) -> list[tuple[Path, Sequence[Fact]]]
 def inverted_files(path: str | None) -> list[tuple[Path, Sequence[Fact]]]:
     """The files of inverted facts that a setting names, with their facts."""
     return [(file, data.read_inverted(file)) for file in data.inverted_files(Path(path))] if path else []
+
+
+def say_remarks(facts: Sequence[Fact]) -> None:
+    """What may be a mistake in the values that files give, before anything is computed with them."""
+    for line in remarks(facts):
+        say(f"warning: {line}")
 
 
 REST = 60

@@ -1,13 +1,14 @@
 """The value of a fact: found in its answer or given, folded for comparing, told or not by a text."""
 
-from meow.values.finding import Found, Kind, find, kind, locate, place, unsure
+from meow.values.finding import Found, Kind, find, kind, locate, place, replaced, unsure
 from meow.values.folding import fold
-from meow.values.giving import given, in_question
+from meow.values.giving import as_column, given, in_question
 from meow.values.telling import parts, told, told_partly
 
 __all__ = [
     "Found",
     "Kind",
+    "as_column",
     "find",
     "fold",
     "given",
@@ -16,6 +17,7 @@ __all__ = [
     "locate",
     "parts",
     "place",
+    "replaced",
     "told",
     "told_partly",
     "unsure",

@@ -87,8 +87,31 @@ def place(values: Sequence[str], question: str, answer: str) -> tuple[int, int] 
     found = locate(question, answer)
     if found and found.value in values[:1]:
         return found.start, found.end
-    stands = [m.span() for value in values[:1] for m in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", answer)]
+    alone = ("", "") if unspaced(answer) else (r"(?<!\w)", r"(?!\w)")
+    stands = [m.span() for value in values[:1] for m in re.finditer(re.escape(value).join(alone), answer)]
     return stands[-1] if stands else None
+
+
+def replaced(values: Sequence[str], question: str, answer: str, other: str) -> tuple[int, int] | None:
+    """Start and end of the value that another answer to the question states; None where it states none.
+
+    It is what is found there; where the same words stand around the true one's place, what is found or stands in it.
+
+    Args:
+        values: the accepted forms of the true value.
+        question: what is asked.
+        answer: the true answer.
+        other: true or false.
+    """
+    span, found = place(values, question, answer), locate(question, other)
+    if other == answer:
+        return span
+    stands = (found.start, found.end) if found else None
+    if span is None or not (other.startswith(answer[: span[0]]) and other.endswith(answer[span[1] :])):
+        return stands
+    start, end = span[0], len(other) - len(answer) + span[1]
+    is_inside = stands is not None and start <= stands[0] and stands[1] <= end
+    return stands if is_inside or start >= end else (start, end)
 
 
 _ORDER: dict[Wanted, tuple[str, ...]] = {

@@ -33,10 +33,34 @@ def given(value: Given, aliases: str | Sequence[str] = (), *, answer: str = "") 
     listed = [form.strip() for form in [*forms, *(a for a in more if a or not isinstance(aliases, str))]]
     if not listed or not all(fold(form) for form in listed):
         raise DataError(f"value: found {_shown(value)} with a form without letter or digit, expected words to tell")
-    twice = [form for i, form in enumerate(listed) if form in listed[:i]]
-    if twice:
-        raise DataError(f"value: found {_shown(twice[0])} twice among value and aliases, expected it once")
+    _check_once(listed)
     return tuple(listed)
+
+
+def as_column(values: Sequence[str], *, answer: str, as_text: bool) -> Given | None:
+    """The accepted forms of a value as its column has them; `given` makes the same forms of it.
+
+    Args:
+        values: the forms, the first as it stands in the answer where it does.
+        answer: the true answer.
+        as_text: as in a CSV: a text with `|` between forms and `;` between parts; else a value of one form is a text,
+            one of several forms a list, one of several parts a list of lists. What would read as something else is a
+            list of its forms in either.
+
+    Returns:
+        None where there is no form, or one that tells nothing.
+    """
+    parts = [part.split("|") for part in values[-1].split("; ")] if values else []
+    ways: tuple[Given, ...] = ("|".join(values), *values[-1:]) if as_text else (*values[:1], parts)
+    return next((way for way in (*ways, list(values)) if _reads_as(way, values, answer)), None)
+
+
+def _reads_as(way: Given, values: Sequence[str], answer: str) -> bool:
+    """Whether a column gives these forms; a text that begins as JSON does would be taken for it in a CSV."""
+    try:
+        return (not isinstance(way, str) or way[:1] not in "[{") and given(way, answer=answer) == tuple(values)
+    except DataError:
+        return False
 
 
 def in_question(values: Sequence[str], question: str) -> tuple[str, ...]:
@@ -62,7 +86,14 @@ def _parts(value: Given) -> list[list[str]]:
     stripped = [[form.strip() for form in part] for part in parts]
     if any(not part or not all(map(fold, part)) for part in stripped):
         raise DataError(f"value: found {_shown(value)} with a part that is empty, expected words in each part")
+    _check_once([form for part in stripped for form in part])
     return stripped
+
+
+def _check_once(forms: Sequence[str]) -> None:
+    twice = [form for i, form in enumerate(forms) if form in forms[:i]]
+    if twice:
+        raise DataError(f"value: found {_shown(twice[0])} twice among value and aliases, expected it once")
 
 
 def _stands(parts: Sequence[Sequence[str]], answer: str) -> str:

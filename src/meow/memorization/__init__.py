@@ -11,26 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meow.config import MemoSettings
 from meow.keys import ABOUT, content, digest, of_model
-from meow.prompts import Encoded
+from meow.memorization.windows import Pair, cuts, el_cuts, measured, whole
 from meow.records import TRUE_COLUMN, InvertedFacts, MemoRecord
-from meow.text import Rouge, rouge_l, rouge_n, stems
+from meow.text import Rouge, rouge_l, rouge_n, stems, words
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion, RemoteLM
 
 GROUP = 16
 """Facts measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
-
-
-class Pair(NamedTuple):
-    """One answer to one question, to be measured."""
-
-    fact: InvertedFacts
-    """Brings the question."""
-    column: str
-    """Name of the answer in the published format."""
-    text: str
-    """The answer."""
 
 
 class Measure(NamedTuple):
@@ -105,8 +94,8 @@ def memorize(
                 for key, kind, measure in zip(keys, mine, measures, strict=True):
                     found[key] = MemoRecord(
                         key=key, id=pair.fact.id, column=pair.column, text=pair.text, metric=metric, mode=mode,
-                        cut="tokens" if metric != "memo" else settings.cut, rouge=kind.rouge, value=measure.value,
-                        n=measure.n, reason=measure.reason,
+                        cut="tokens" if metric != "memo" else settings.cut, on=settings.on, rouge=kind.rouge,
+                        value=measure.value, n=measure.n, reason=measure.reason,
                     )  # fmt: skip
         for fact in facts[at : at + GROUP]:
             yield from (found[k] for k in row_keys(lm, fact, settings) if k in found and k not in known)
@@ -116,7 +105,12 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
     """MEMO: cut the answer (`suffix`) or the question (`prefix`) at many places, let the model continue greedily, and
     average the ROUGE of the continuations against what was cut off; one measure for each of `settings.rouge`.
 
-    Source: MEOW, arXiv 2409.11844. Differs: the published code keeps special tokens, which ROUGE counts as words.
+    `on: value`: the same with the question and the answer up to its value for a question, and the value for an answer.
+    Of a continuation, which goes on with the rest of a sentence, as many words count as what was cut off has; it gets
+    twice the tokens of that, and eight at least.
+
+    Source: MEOW, arXiv 2409.11844. Differs: the published code keeps special tokens, which ROUGE counts as words, and
+    measures whole answers alone.
     """
     windows = cuts(lm, pairs, mode, settings)
     prompts = [prompt for per_pair in windows for prompt, _ in per_pair]
@@ -124,7 +118,10 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
     scorers = [_rouge(name, settings.words) for name in settings.rouge]
 
     def score(i: int, completions: list[Completion]) -> list[float]:
-        return [scorer(labels[i], completions[0].text) for scorer in scorers]
+        said = completions[0].text
+        if settings.on == "value":
+            said = " ".join(words(said, settings.words)[: len(words(labels[i], settings.words))])
+        return [scorer(labels[i], said) for scorer in scorers]
 
     with ThreadPoolExecutor(1) as pool:  # ROUGE is computed while the model works
         jobs: dict[int, Future[list[float]]] = {}
@@ -132,13 +129,14 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
         def done(i: int, completions: list[Completion]) -> None:
             jobs[i] = pool.submit(score, i, completions)
 
-        lm.generate(prompts, settings.max_new_tokens, each=done)
+        lm.generate(prompts, _room(lm, labels, settings), each=done)
     scores = iter([jobs[i].result() for i in range(len(prompts))])
     found = []
-    for per_pair in windows:
+    for pair, per_pair in zip(pairs, windows, strict=True):
         of_pair = list(zip(*(next(scores) for _ in per_pair), strict=True))
         if not per_pair:
-            found.append([Measure(None, 0, "too short to be cut")] * len(scorers))
+            reason = "too short to be cut" if measured(pair, settings) else "no value stands in it"
+            found.append([Measure(None, 0, reason)] * len(scorers))
         elif not any(stems(label, settings.words) for _, label in per_pair):
             reason = "no label holds a ROUGE token" + (" ([a-z0-9])" if settings.words == "ascii" else "")
             found.append([Measure(None, len(per_pair), reason)] * len(scorers))
@@ -191,99 +189,12 @@ METRICS: dict[str, Callable[[LM | RemoteLM, Sequence[Pair], str, MemoSettings], 
 """The measures by name; each gives the measures of every pair, one for each `Kind` of that metric and mode."""
 
 
-def cuts(
-    lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSettings
-) -> list[list[tuple[Encoded, str]]]:
-    """Prompt and label of every MEMO window of every pair, in order."""
-    cut = _token_cuts if settings.cut == "tokens" else _char_cuts
-    return [cut(lm, pair, mode, settings) for pair in pairs]
-
-
-class ElCut(NamedTuple):
-    """One place at which EL cuts."""
-
-    prompt: Encoded
-    """What is given."""
-    room: int
-    """Tokens that may follow."""
-    truth: Sequence[int] | str
-    """What n-grams are looked for in: tokens or text."""
-
-
-def el_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[ElCut]:
-    """Every cut of EL; none where the text is too short."""
-    if settings.ngram == "words":
-        return _word_cuts(lm, pair, mode, settings)
-    full = whole(lm, pair, mode, settings)
-    first = full.start if mode == "suffix" else 0
-    return [
-        ElCut(Encoded(full.ids[:end], end, ""), min(len(full.ids) - end, settings.max_new_tokens), full.ids[end:])
-        for end in range(first + 1, len(full.ids) - settings.n + 1)
-    ]
-
-
-def _word_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[ElCut]:
-    question, answer = pair.fact.question, pair.text
-    text = answer if mode == "suffix" else f"{question} {answer}"
-    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
-    found = []
-    for end in range(1, len(ids) - settings.n):
-        given = lm.tokenizer.decode(ids[:end], clean_up_tokenization_spaces=False)
-        if mode == "prefix":
-            prompt, truth = lm.prompter.raw(given), text.removeprefix(given)
-        elif settings.template == "model":
-            prompt, truth = lm.prompter.opened(pair.fact, given), answer
-        else:
-            prompt, truth = lm.prompter.raw(f"{question} {given}"), answer
-        found.append(ElCut(prompt, settings.max_new_tokens, truth))
-    return found
-
-
-def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
-    question, answer = pair.fact.question, pair.text
-    cut = answer if mode == "suffix" else question
-    found = []
-    for s in range(1, len(cut), settings.stride):
-        if mode == "suffix":
-            label = answer[s:]
-            if settings.template == "model":
-                prompt = lm.prompter.opened(pair.fact, answer[:s])
-            else:
-                prompt = lm.prompter.raw(_before(pair) + answer[:s])
-        else:
-            label = f"{question[s:]} {answer}"
-            if settings.template == "model":
-                prompt = lm.prompter.opened_question(pair.fact, s)
-            else:
-                prompt = lm.prompter.raw(question[:s])
-        found.append((prompt, label))
-    return found
-
-
-def _token_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
-    full = whole(lm, pair, mode, settings)
-    first = full.start if mode == "suffix" else 0
-    decode = lm.tokenizer.decode
-    return [
-        (Encoded(full.ids[:end], end, ""), decode(full.ids[end:], clean_up_tokenization_spaces=False))
-        for end in range(first + 1, len(full.ids))
-    ]
-
-
-def whole(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> Encoded:
-    """Question and answer as one sequence without EOS; it starts at the answer (suffix) or second token (prefix)."""
-    if settings.template == "model":
-        full = lm.prompter.opened(pair.fact, pair.text)
-        start = len(lm.prompter.prompt(pair.fact).ids)
-    else:
-        full = lm.prompter.raw(_before(pair), pair.text)
-        start = full.start
-    return Encoded(full.ids, start if mode == "suffix" else 1, full.text)
-
-
-def _before(pair: Pair) -> str:
-    """What stands before the answer in raw text: what was asked, of a chat what the user said last."""
-    return f"{pair.fact.question} " if pair.fact.question else ""
+def _room(lm: LM | RemoteLM, labels: Sequence[str], settings: MemoSettings) -> list[int]:
+    """Tokens that a continuation may have: of a whole answer all that the settings give, of a value what it needs."""
+    if settings.on == "answer":
+        return [settings.max_new_tokens] * len(labels)
+    lengths = [len(lm.tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels]
+    return [min(max(2 * n, 8), settings.max_new_tokens) for n in lengths]
 
 
 def _overlap(
@@ -323,4 +234,5 @@ _OTHER = (*ABOUT, "answer", "answers", "others", "gate")
 def _key(lm: LM | RemoteLM, pair: Pair, kind: Kind, settings: MemoSettings) -> str:
     names = {"memo": ("cut", "stride", "words", "max_new_tokens"), "ma": (), "el": ("n", "ngram", "max_new_tokens")}
     how = [settings.template, *(getattr(settings, name) for name in names[kind.metric])]
+    how += ["value", measured(pair, settings)] if settings.on == "value" else []
     return digest([of_model(lm), kind, how, content(pair.fact, without=_OTHER), pair.column, pair.text])
