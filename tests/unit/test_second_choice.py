@@ -61,9 +61,9 @@ def rows(lm: LM, facts: list[QA], **more: Any) -> dict[str, InvertedFacts]:
 
 
 def placed(fact: QA) -> Place:
-    forms = values.find(fact.asked, fact.answer)
-    start, end = values.place(forms, fact.asked, fact.answer) or (0, 0)
-    return Place(fact.asked, fact.answer, start, end, forms)
+    forms = values.find(fact.question, fact.answer)
+    start, end = values.place(forms, fact.question, fact.answer) or (0, 0)
+    return Place(fact.question, fact.answer, start, end, forms)
 
 
 def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
