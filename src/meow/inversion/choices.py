@@ -6,9 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from meow import values
 from meow.inversion.continuations import PATHS, Said, Spot, continued, departing, log_probabilities
 from meow.inversion.judging import Place, is_hopeless, judged, stop, wrong
@@ -17,6 +14,9 @@ from meow.records import QA
 from meow.text import STOP_WORDS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from meow.lm import LM
 
 ENOUGH = 8

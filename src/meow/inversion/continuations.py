@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATHS = 64
 """Departures that are continued."""
 STEP = 4
-"""Tokens that are decoded before a text is looked at again."""
+"""Tokens that are decoded before a text is looked at; twice as many before it is looked at again, and so on."""
 
 
 class Spot(NamedTuple):
@@ -94,14 +94,15 @@ def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said]
         rows: departures; they grow.
         is_enough: given the spot's number and a text, whether it need not go on.
     """
-    live = rows
+    live, step = rows, STEP
     while live:
         live = [
             row for row in live
             if len(row.ids) < row.room and (said := _said(lm, row)) and not said.is_ended
             and not is_enough(row.spot, said)
         ]  # fmt: skip
-        _extend(lm, live)
+        _extend(lm, live, step)
+        step *= 2  # few are left, and their prompts are read anew each time
     return [_said(lm, row) or Said("", is_ended=False) for row in rows]
 
 
@@ -163,10 +164,10 @@ def _decoded(lm: LM, before: Sequence[int], ids: Sequence[int]) -> str:
     return str(whole[len(head) :])
 
 
-def _extend(lm: LM, rows: Sequence[Departure]) -> None:
+def _extend(lm: LM, rows: Sequence[Departure], step: int) -> None:
     """Append the next few tokens to each row, EOS included where it ends there."""
     prompts = [(*row.before, *row.ids) for row in rows]
-    steps = [min(STEP, row.room - len(row.ids)) for row in rows]
+    steps = [min(step, row.room - len(row.ids)) for row in rows]
     found = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
     for row, (new,) in zip(rows, found, strict=True):
         row.ids.extend(new.ids or ())

@@ -192,8 +192,11 @@ def _versions(
 def _orders(
     lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: _Sorted, found: dict[str, _Found]
 ) -> list[list[Choice]]:
-    """What may be taught, likeliest first after each version's earlier turns."""
-    turned = [i for i, (_, _, turns) in enumerate(asked) if turns]
+    """What may be taught, likeliest first after each version's earlier turns.
+
+    Each version before has taken one value: one for which a single value is left needs no order.
+    """
+    turned = [i for i, (fact, n, turns) in enumerate(asked) if turns and len(found[fact.id].teaching) > n + 1]
     wanted, listed = [], []
     for fact, _, turns in (asked[i] for i in turned):
         own = (by.single | by.lists)[fact.id]
