@@ -101,7 +101,7 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[C
             counts[at].update(["candidates", *([reason] if reason else [])])
             if not reason:
                 found[at].append(value)
-    return [_likeliest(*row, enough) for row in zip(wanted, ranked(lm, wanted, found), counts, strict=True)]
+    return [likeliest(*row, enough) for row in zip(wanted, ranked(lm, wanted, found), counts, strict=True)]
 
 
 def ranked(lm: LM, wanted: Sequence[Wanted], found: Sequence[Sequence[str]]) -> list[list[Choice]]:
@@ -118,8 +118,8 @@ def _choice(value: str, logp: NDArray[np.float64]) -> Choice:
     return Choice(value, round(float(logp.mean()), 4), round(float(logp.sum()), 4))
 
 
-def _likeliest(w: Wanted, row: Sequence[Choice], counts: Counter[str], enough: int) -> Choices:
-    """Of ranked values those that the model says with the highest probability, known ones first."""
+def likeliest(w: Wanted, row: Sequence[Choice], counts: Counter[str], enough: int) -> Choices:
+    """Of ranked values those that the model says with the highest probability; those that are made up come last."""
     best = sorted(row, key=lambda choice: (-choice.total, choice.value))
     known = [choice for choice in best if _is_known(w, choice.value)][:enough]
     made_up = [choice for choice in best if not _is_known(w, choice.value)]

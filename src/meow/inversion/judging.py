@@ -93,7 +93,9 @@ def is_hopeless(place: Place, said: str) -> bool:
     first = next((m for m in _WORD.finditer(said) if m[0].lower() not in ARTICLES | OTHER_ARTICLES), None)
     if first is None or (first.end() == len(said) and any(a.startswith(first[0].lower()) for a in _SMALL)):
         return False
-    return _opening(first[0]) != _opening(place.true)
+    opening = _opening(first[0])
+    is_number = opening == "digit" and values.kind(place.true, place.question) == "number"
+    return opening != _opening(place.true) and not is_number  # "30" for sixty
 
 
 def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
@@ -129,13 +131,14 @@ def wrong(place: Place, value: str) -> str:
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
         return "kind"
-    if _unit(value, asked) != _unit(place.true, asked):
+    if len(_unit(value, asked)) != len(_unit(place.true, asked)):
         return "kind"
     if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
         return "kind"
     if place.is_part and len(value.split()) > len(place.true.split()) + 1:
         return "kind"
-    return "" if _class(value) == _class(place.true) else "class"
+    is_number = values.kind(value, asked) == "number" and _opening(value) == "digit"
+    return "" if is_number or _class(value) == _class(place.true) else "class"
 
 
 def sentence_end(text: str, *, is_ended: bool) -> int | None:
@@ -205,11 +208,12 @@ def _is_torn(value: str, true: str) -> bool:
     return is_open or value.count('"') % 2 == 1 or bool(set(value) & set("*_#`<>{}|\\~") - set(true))
 
 
-def _unit(value: str, question: str) -> tuple[str, ...]:
-    """Stems of what a number counts: "days" of "365 days"; () of what is no number."""
+def _unit(value: str, question: str) -> list[str]:
+    """What a number counts, abbreviations in pieces: "days" of "365 days"; nothing where it is no number."""
     if values.kind(value, question) != "number":
-        return ()
-    return tuple(stem for stem in stems(values.fold(value), "unicode") if not stem[:1].isdigit())
+        return []
+    counted = " ".join(word for word in values.fold(value).split() if not word[:1].isdigit())
+    return counted.split() + re.findall(r"(?<=[^\W\d_])\.", value)
 
 
 def _small(value: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meow import values
-from meow.inversion.choices import Choices, Wanted, choices, ranked
+from meow.inversion.choices import Choices, Wanted, choices, likeliest, ranked
 from meow.inversion.continuations import begun
 from meow.inversion.judging import Place, closed, sentence_end
 
@@ -66,7 +66,7 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
         told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
         counts["tells_value"] += told > len(parts) / 2
         texts += [text] if told <= len(parts) / 2 else []
-    return Choices(ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0][:n], counts)
+    return likeliest(wanted, ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0], counts, n)
 
 
 def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:
