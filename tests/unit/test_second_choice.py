@@ -198,7 +198,7 @@ def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
 def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
     fact = FLAGS[0]
     row = rows(lm, [fact], n=2)[fact.id]
-    assert row.answers
+    assert len(row.answers) == len({answer.text for answer in row.answers}) == 2
     for answer in row.answers:
         start, end = "The colors of the flag are ", "."
         found = values.parts(answer.text.removeprefix(start).removesuffix(end), fact.question)

@@ -50,8 +50,8 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
     parts = part_places(wanted.place)
     rows, counts = [list[str]()], Counter[str]()
     for i, part in enumerate(parts):
-        found = choices(lm, [wanted._replace(place=_shifted(parts, row)) for row in rows], enough=n)
         each = -(-n // len(rows))
+        found = choices(lm, [wanted._replace(place=_shifted(parts, row)) for row in rows], enough=each + i)
         longer = []
         for row, (accepted, counted) in zip(rows, found, strict=True):
             counts += counted
