@@ -1,4 +1,4 @@
-"""Inverted facts by rules beside the published ones: `python -m benchmarks.inverted`, then `--train`.
+"""Inverted facts of our own beside the published ones: `python -m benchmarks.inverted`, then `--train`.
 
 1. The gate on both, TOFU forget01 and forget05: questions with at least three accepted candidates, candidates that keep
    no distinguishing word together with the rest, versions of a subject without a contradiction. Candidates as they are,
@@ -15,17 +15,17 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from meow.inversion.rules import invert_by_rules
-
 from benchmarks import SHARED, study
 from meow import data
-from meow.config import DataSettings
+from meow.config import DataSettings, InvertSettings
 from meow.files import read_json
-from meow.inversion import check
+from meow.inversion import check, invert
 from meow.inversion.gate import Checked
 from meow.inversion.subjects import subjects
+from meow.lm import LM
 from meow.records import EvalLog, InvertedFacts
 
+MODEL = SHARED / "models/tofu-mini/full"
 RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
 """Chosen by the study on the tuning half, with the published facts."""
 KINDS = {
@@ -36,12 +36,13 @@ KINDS = {
 
 
 def candidates(split: str) -> dict[str, list[InvertedFacts]]:
-    """Rows by rules, and the published ones."""
+    """Rows by values of other facts, by the model's own second choices, and the published ones."""
     settings = DataSettings(source=str(study.TOFU), split=split)
     facts, corpus = data.forget_set(settings), data.retain_set(settings)
     published = SHARED / f"data/meow/generated_data/{split}_perturbed_generated.json"
     return {
-        "rules": list(invert_by_rules(facts, 4, seed=0, corpus=corpus)),
+        "donors": list(invert(facts, InvertSettings(backend="donors", gate=False), corpus=corpus)),
+        "self": list(invert(facts, InvertSettings(backend="self", gate=False), lm=LM.load(MODEL, template="qa"))),
         "published": data.read_inverted(published),
     }
 

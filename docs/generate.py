@@ -92,7 +92,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         values = schema.get("additionalProperties")
         return f"`name: {_allowed(values if isinstance(values, dict) else {})}`"
     ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    limits = [f"{text} {schema[key]:g}" for key, text in ends.items() if key in schema]
+    given = {text: schema[key] for key, text in ends.items() if key in schema}
+    limits = [f"{text} {limit:,}" if isinstance(limit, int) else f"{text} {limit:g}" for text, limit in given.items()]
     return " ".join([kind, ", ".join(limits)]).strip()
 
 

@@ -164,9 +164,10 @@ class InvertSettings(Settings):
     that are there already) or `facts`, `told`, `subject`; default: our own."""
     temperature: Annotated[float, Field(ge=0)] = 0.9
     """`self`, `local`, `openai`: 0 is greedy, the default of `self`."""
-    plausible: float | Literal["auto"] = "auto"
-    """`self`: nats per token by which a value may be less likely than the model's own eight best, as in -4; `auto`: the
-    5th percentile of what the other facts' values of the same kind get in this place."""
+    plausible: float | Literal["auto"] | None = "auto"
+    """Nats per token by which a false value of any backend may be less likely to the model that is to forget than its
+    own eight best, as in -4; `auto`: the 5th percentile of what the other facts' values of the same kind get in this
+    place; null: the model is not asked."""
     max_new_tokens: Positive = 512
     """`local`, `openai`: tokens of one reply at most."""
     tries: Tries = 3
@@ -278,7 +279,8 @@ class Optimization(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     """Of AdamW."""
     warmup: Annotated[float, Field(ge=0)] = 0.1
-    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
+    a warm-up of a single step is none."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """What follows the warm-up."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -430,7 +432,8 @@ class FinetuneSettings(Optimization):
     batch_size: Positive = 32
     """Rows in one forward pass of one process."""
     warmup: Annotated[float, Field(ge=0)] = 0.2
-    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up."""
+    """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
+    a warm-up of a single step is none."""
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> FinetuneSettings:

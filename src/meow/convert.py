@@ -9,7 +9,7 @@ from typing import Any
 
 from meow import data, published, values
 from meow.errors import ConfigError, DataError, shown
-from meow.files import json_lines, read_json, write_json, write_rows
+from meow.files import VALUE, json_lines, read_json, write_json, write_rows
 from meow.records import (
     TRUE_COLUMN,
     EvalSample,
@@ -108,8 +108,10 @@ def _valued(row: dict[str, Any], fact: InvertedFacts, *, as_text: bool) -> dict[
 
 def _facts(fact: InvertedFacts) -> list[dict[str, Any]]:
     """One row as people bring it: question and true answer, and every further column."""
-    texts = {"question": fact.question, "answer": fact.answer}
-    return [{**texts, **_kept(fact), **_chat(fact), **{k: v for k, v in fact.meta.items() if k not in texts}}]
+    own = {"question": fact.question, "answer": fact.answer, **_kept(fact), **_chat(fact)}
+    taken = {*InvertedFacts.model_fields, *VALUE} & fact.meta.keys()
+    rest = {"meta": {name: fact.meta[name] for name in sorted(taken)}} if taken else {}
+    return [{**own, **{name: cell for name, cell in fact.meta.items() if name not in taken}, **rest}]
 
 
 def _kept(fact: InvertedFacts) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from meow.columns import check_texts, column_names, fact_of, read_facts
 from meow.config import DataSettings
 from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
-from meow.facts import check_texts, columns, fact_of, read_facts
 from meow.files import VALUE, Row, write_rows
 from meow.records import (
     QA,
@@ -58,7 +58,7 @@ def read_any(path: Path) -> list[InvertedFacts]:
 
 
 def _any(row: Row) -> InvertedFacts:
-    inverted = {"answers", "key", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
+    inverted = {"answers", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
     return _inverted(row) if inverted else fact_of(InvertedFacts, row, {})
 
 
@@ -89,7 +89,7 @@ def _inverted(row: Row) -> InvertedFacts:
         more: dict[str, Any] = {k: row.values[k] for k in ("answers", "others", "gate") if k in row.values}
         return fact_of(InvertedFacts, row, more, taken=("answers", "others", "key", "gate"))
     if not places:
-        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {columns(row)}")
+        raise DataError(f"{row.where}: no inverted answer (answer_0, answer_1, ...), found {column_names(row)}")
     check_texts(row, ("question", TRUE_COLUMN, *(places[i] for i in sorted(places))))
     answers = [
         InvertedAnswer(text=row.values.get(f"answer_{i}", "").strip(), version=_version(row, f"version_{i}"))
@@ -134,8 +134,8 @@ def read_memo(path: Path) -> list[MemoRecord]:
         if not any(f"{column}_rouge1" in row.values for column in named):
             raise DataError(
                 f"{row.where}: no value for an inverted answer (answer_0_rouge1, ...), found "
-                f"{columns(row, of='rouge')}; this file measured the true answer alone and cannot drive a selection: "
-                "measure again with meow memo"
+                f"{column_names(row, of='rouge')}; this file measured the true answer alone and cannot drive a "
+                "selection: measure again with meow memo"
             )
         for column, text in {TRUE_COLUMN: fact.answer, **named}.items():
             value = row.values.get(f"{column}_rouge1")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow.errors import DataError, shown
-from meow.processes import rank
+from meow.processes import is_alive, rank
 
 DEPTH = 64
 """Levels of lists and objects in one value, at most."""
@@ -293,6 +293,14 @@ def write_rows(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
             writer.writerow({k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v
                              for k, v in row.items()})  # fmt: skip
         write_text(path, text.getvalue())
+
+
+def remove_left(folder: Path) -> None:
+    """Remove what `write_text` has written aside below a folder, in processes that were killed before they renamed."""
+    for path in folder.rglob(".?*.*"):
+        pid = path.name.rpartition(".")[2]
+        if pid.isdecimal() and path.is_file() and not is_alive(int(pid)):
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

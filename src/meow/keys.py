@@ -129,7 +129,7 @@ def file_hash(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "meow"
     note = cache / hashlib.sha256(mark.encode()).hexdigest()
-    if note.is_file():
+    if note.is_file() and len(note.read_text()) == 64:  # whole: the disk was not full
         return note.read_text()
     with path.open("rb") as f:
         found = hashlib.file_digest(f, "sha256").hexdigest()

@@ -44,7 +44,8 @@ def _windows(facts: Sequence[QA], config: RunConfig) -> int:
     listed = data.read_inverted(Path(path)) if path else [InvertedFacts(**fact.model_dump()) for fact in facts]
     pairs = [Pair(fact, column, text) for fact in listed for column, text in columns(fact)]
     spans = [measured(pair, config.memo) or (0, 0) for pair in pairs]
-    return (1 if path else 1 + config.invert.n) * sum(len(range(a + 1, b, config.memo.stride)) for a, b in spans)
+    first = 1 if config.memo.on == "answer" else 0
+    return (1 if path else 1 + config.invert.n) * sum(len(range(a + first, b, config.memo.stride)) for a, b in spans)
 
 
 def _requests(facts: Sequence[QA], config: RunConfig) -> str:

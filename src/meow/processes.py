@@ -10,6 +10,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def is_alive(pid: int) -> bool:
+    """Whether another process of that number is there; one of our own number was there before us."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return pid != os.getpid()
+
+
 def rank() -> int:
     """Number of this process; 0 writes the files that are everybody's."""
     return int(os.environ.get("RANK", "0"))

@@ -75,6 +75,11 @@ class Fact(Record):
             raise ValueError("the last turn is not what the user asks; the answer stands in `answer` alone")
         return messages
 
+    @field_validator("values")
+    @classmethod
+    def _can_be_told(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        return values.given(forms) if forms else forms
+
     @property
     def accepted(self) -> tuple[str, ...]:
         """The accepted forms of the value: given, else found; () where the answer has no word."""

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import platform
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
-from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from meow import manifest
 from meow.config import RunConfig, dump
 from meow.errors import DataError, OtherSettingsError, RunError
-from meow.files import read_json, write_json, write_text
+from meow.files import remove_left, write_json, write_text
 from meow.keys import digest
 from meow.marks import placed
 from meow.processes import agreed, barrier, rank, world_size
@@ -35,6 +36,15 @@ _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelera
 OF_MODEL = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
             "nlg/after")  # fmt: skip
 """How the names of stages begin that measure what `forget` has trained."""
+
+
+class Worker(NamedTuple):
+    """A process that works in a run folder."""
+
+    pid: int | None
+    """Its number; None: not written yet."""
+    since: str | None
+    """When it began, as ISO 8601."""
 
 
 class Run:
@@ -61,13 +71,18 @@ class Run:
 
             def lock() -> None:
                 self.path.mkdir(parents=True, exist_ok=True)
-                file = held.enter_context((self / ".lock").open("a+"))
+                file = held.enter_context((self / ".lock").open("a+", encoding="utf-8"))
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError as e:
                     raise RunError(
                         f"{self.path}: another process works in this folder; wait, or take another name"
                     ) from e
+                file.truncate(0)
+                file.write(f"{os.getpid()} {_now()}\n")
+                file.flush()
+                remove_left(self.path)
+                manifest.mend(self / "log.jsonl")
                 if config is not None:
                     self.refuse_cleaned()
                     write_text(self / "config.yaml", dump(placed(config)))
@@ -86,22 +101,22 @@ class Run:
             )
 
     @property
-    def busy(self) -> bool:
-        """Whether a process works in the folder."""
+    def worker(self) -> Worker | None:
+        """The process that works in the folder now; None: none does."""
         if not (self / ".lock").is_file():
-            return False
-        with (self / ".lock").open() as file:
+            return None
+        with (self / ".lock").open(encoding="utf-8", errors="replace") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return True
-        return False
+                pid, _, since = file.read(100).strip().partition(" ")
+                return Worker(int(pid) if pid.isdecimal() else None, since or None)
+        return None
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
         """Entries of the manifest, by stage."""
-        file = self / "manifest.json"
-        return dict(read_json(file)["stages"]) if file.is_file() else {}
+        return manifest.entries(self / "manifest.json")
 
     def finished(self, stage: str) -> bool:
         """Whether the stage is complete."""
@@ -125,12 +140,12 @@ class Run:
             entry = self.stages.get(stage)
             if entry is None:
                 return False
-            if entry["key"] != digest(key):
+            if entry.get("key") != digest(key):
                 raise OtherSettingsError(
-                    f"{self.path}: {stage} was made with other settings ({_changes(entry['settings'], key)}); "
+                    f"{self.path}: {stage} was made with other settings ({_changes(entry.get('settings', {}), key)}); "
                     "take another name, or --force to make it anew (the old output is kept aside)"
                 )
-            return "finished" in entry and entry["inputs"] == inputs
+            return "finished" in entry and entry.get("inputs") == inputs
 
         return agreed(check)
 
@@ -150,10 +165,11 @@ class Run:
                 target = aside / path.relative_to(self.path)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.rename(target)
-            mine, others = self._log_lines(stage)
+            lines = manifest.steps(self / "log.jsonl")
+            mine = [line for line, row in lines if row["stage"] == stage]
             if mine:
                 write_text(aside / "log.jsonl", "".join(mine))
-                write_text(self / "log.jsonl", "".join(others))
+                write_text(self / "log.jsonl", "".join(line for line, row in lines if row["stage"] != stage))
             if entries.pop(stage, None):
                 self._write(entries)
 
@@ -183,8 +199,10 @@ class Run:
 
         def copy() -> Path | None:
             for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
-                entry = Run(sibling).stages.get(stage, {})
-                if "finished" not in entry or (entry["key"], entry["inputs"]) != (digest(key), inputs):
+                entry: dict[str, Any] = {}
+                with suppress(DataError):  # of a sibling whose manifest is broken nothing is taken
+                    entry = Run(sibling).stages.get(stage, {})
+                if "finished" not in entry or (entry.get("key"), entry.get("inputs")) != (digest(key), inputs):
                     continue
                 if all((sibling / name).is_file() for name in outputs):
                     for name in outputs:
@@ -204,23 +222,17 @@ class Run:
 
     def logged(self, stage: str) -> list[dict[str, Any]]:
         """The whole rows of `log.jsonl` of one stage."""
-        return [json.loads(line) for line in self._log_lines(stage)[0]]
+        return [row for _, row in manifest.steps(self / "log.jsonl") if row["stage"] == stage]
 
     def settle_log(self, stage: str) -> None:
         """Keep the last row of each step of a stage: a resumed run repeats the steps after its checkpoint."""
-        mine, others = self._log_lines(stage)
-        if rank() > 0 or not mine:
+        if rank() > 0:
             return
-        last = {(row["step"], "look" in row): line for line in mine for row in [json.loads(line)]}
-        write_text(self / "log.jsonl", "".join(others + [last[step] for step in sorted(last)]))
-
-    def _log_lines(self, stage: str) -> tuple[list[str], list[str]]:
-        """The whole lines of the log of a stage, and those of all others."""
-        file = self / "log.jsonl"
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        lines = [line + "\n" for line in text.split("\n")[:-1]]
-        mine = [json.loads(line).get("stage") == stage for line in lines]
-        return list(compress(lines, mine)), list(compress(lines, (not is_mine for is_mine in mine)))
+        lines = manifest.steps(self / "log.jsonl")
+        last = {(row["step"], "look" in row): line for line, row in lines if row["stage"] == stage}
+        others = [line for line, row in lines if row["stage"] != stage]
+        if len(last) + len(others) < len(lines):
+            write_text(self / "log.jsonl", "".join(others + [last[step] for step in sorted(last)]))
 
     def _write(self, stages: Mapping[str, Any]) -> None:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})

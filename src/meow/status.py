@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from meow.config import load
 from meow.differences import LABELS
 from meow.errors import ConfigError
 from meow.plan import FINETUNE, Stage, gone, plan
-from meow.run import Run, existing
+from meow.run import Run, Worker, existing
 from meow.terminal import out, say
 
 
@@ -43,12 +43,16 @@ class Status(NamedTuple):
     """Where it lies."""
     lines: Sequence[Line]
     """Every stage that its settings need, and what else was done in it."""
+    worker: Worker | None
+    """The process that works in it; None: none does."""
     next: str | None
     """The command to type now; None: a process works in it."""
 
     def as_object(self) -> dict[str, Any]:
         """What `--json` prints."""
-        return {"folder": str(self.folder), "stages": [line._asdict() for line in self.lines], "next": self.next}
+        process = self.worker._asdict() if self.worker else None
+        lines = [line._asdict() for line in self.lines]
+        return {"folder": str(self.folder), "stages": lines, "process": process, "next": self.next}
 
 
 def read(folder: Path) -> Status:
@@ -59,16 +63,16 @@ def read(folder: Path) -> Status:
     """
     run, planned = existing(folder), _planned(folder)
     known = planned | {FINETUNE.name: FINETUNE}
-    entries, busy = run.stages, run.busy
-    open_ = {name: str(entry["started"]) for name, entry in entries.items() if "finished" not in entry}
+    entries, worker = run.stages, run.worker
+    open_ = {name: str(entry.get("started")) for name, entry in entries.items() if "finished" not in entry}
     last = max(open_, key=lambda name: open_[name], default=None)
     lines = [
-        _line(run, name, entries.get(name, {}), known.get(name), busy=busy and name == last)
+        _line(run, name, entries.get(name, {}), known.get(name), busy=worker is not None and name == last)
         for name in dict.fromkeys([*planned, *entries])
     ]
     if CLEANED in entries:  # what was never done will not be done
         lines = [line for line in lines if line.state != "left"]
-    return Status(folder, lines, None if busy else _next(run, lines, planned))
+    return Status(folder, lines, worker, None if worker else _next(run, lines, planned))
 
 
 def show(found: Status) -> None:
@@ -81,8 +85,15 @@ def show(found: Status) -> None:
         cells = (line.rows, line.seconds, line.peak_memory_mb)
         table.add_row(line.stage, state, *("" if cell is None else str(cell) for cell in cells))
     out.print(table)
-    what = f"next: {found.next}" if found.next else "a process works in this folder"
-    out.print(what, soft_wrap=True)
+    out.print(f"next: {found.next}" if found.worker is None else _at_work(found), soft_wrap=True)
+
+
+def _at_work(found: Status) -> str:
+    """Which process works in the folder, on what, since when."""
+    pid, since = found.worker or (None, None)
+    stage = next((line.stage for line in found.lines if line.state == "under way"), None)
+    who = f"process {pid} is running" if pid else "a process is running"
+    return ", ".join(filter(None, (who, stage, f"since {since}" if since else None)))
 
 
 FILES = {
@@ -149,7 +160,7 @@ def _rows(run: Run, stage: Stage | None) -> int | None:
 
 def _steps(run: Run, name: str) -> list[dict[str, Any]]:
     """The steps that a training has logged."""
-    return [row for row in run.logged(name) if "terms" in row]
+    return [row for row in run.logged(name) if "terms" in row and "steps" in row]
 
 
 def _step(run: Run, name: str) -> str | None:
@@ -195,5 +206,13 @@ def _page_is_old(run: Run) -> bool:
     page, entries = run / "report.html", run.stages
     if CLEANED in entries or not page.is_file():
         return False
-    times = [datetime.fromisoformat(str(e["finished"])) for name, e in entries.items() if name != "report"]
-    return max(times, default=datetime.min.replace(tzinfo=UTC)).timestamp() > page.stat().st_mtime
+    times = [_seconds(e.get("finished")) for name, e in entries.items() if name != "report"]
+    return max(times, default=0.0) > page.stat().st_mtime
+
+
+def _seconds(time: str | None) -> float:
+    """A time in seconds since 1970; 0 where it is none."""
+    try:
+        return datetime.fromisoformat(time or "").timestamp()
+    except (ValueError, OverflowError):
+        return 0.0

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from meow import differences, metrics
 from meow import memory as recall
+from meow.columns import unsure
 from meow.compare import Compared, points
 from meow.compare import table as compared_table
 from meow.differences import Changed
 from meow.errors import DataError
 from meow.evaluation import PARTIAL, samples_of
-from meow.facts import unsure
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
 from meow.records import (

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from meow import terminal
+from meow.checkpoints import COMPLETE, last_complete, saved
 from meow.config import FinetuneSettings, Optimization, TrainSettings
-from meow.errors import ConfigError, DataError, RunError
+from meow.errors import ConfigError, DataError, MeowError, RunError
 from meow.files import write_text
 from meow.lm import LM, adapted, pad
 from meow.losses import TERMS, objective
@@ -35,6 +35,7 @@ from meow.processes import agreed, world_size
 from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Target
 from meow.sharding import filled, gathered, is_sharded, outline
+from meow.stopping import asked_to_stop
 
 Log = Callable[[dict[str, Any]], None]
 KEPT = 0.9
@@ -43,8 +44,6 @@ COLLAPSED = 1e5
 """Value of a term beyond which nothing is being learned any more: the model has collapsed."""
 LOST = 0.1
 """Share of weights whose updates may be too small for their number format before a training says so."""
-_COMPLETE = "complete"
-"""Written last into a checkpoint: one without it was cut off while it was written."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +226,11 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             raise self._not_finite("the gradient", float(norm), self.ids)
         return norm
 
+    def _save_checkpoint(self, *arguments: Any) -> None:
+        """As the Trainer does; a disk that is full is one line, whoever writes."""
+        with saved(Path(self.args.output_dir)):
+            super()._save_checkpoint(*arguments)
+
     def _not_finite(self, what: str, value: float, ids: Sequence[str]) -> RunError:
         return RunError(
             f"step {self.state.global_step + 1}: {what} is {value} on the rows with ids {', '.join(ids[:8])}; "
@@ -257,20 +261,27 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
 
 
 class _Keeper(TrainerCallback):  # type: ignore[misc]
-    """Marks complete checkpoints, and stops cleanly when the time is over."""
+    """Marks complete checkpoints, and stops cleanly when the time is over or somebody asks."""
 
-    def __init__(self, minutes: float | None) -> None:
+    def __init__(self, minutes: float | None, asked: Callable[[], bool]) -> None:
         self.until = time.monotonic() + 60 * minutes if minutes else math.inf
+        self.asked = asked
+        self.is_under_way = False
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """What a checkpoint holds has been read."""
+        del args, state, control, kwargs
+        self.is_under_way = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """A checkpoint is whole."""
         del control, kwargs
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time is over for the first process: all save, then stop, after the same step."""
+        """The time is over for the first process, or it was asked: all save, then stop, after the same step."""
         del args, state, kwargs
-        if self.until < math.inf and agreed(lambda: time.monotonic() > self.until):
+        if agreed(lambda: self.asked() or time.monotonic() > self.until):
             control.should_save = control.should_training_stop = True
 
 
@@ -334,7 +345,8 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
             every = self.weights()
             names = [n for n, p in self.lm.model.named_parameters() if p.requires_grad and n in every]
             kept = {n: every[n].detach().cpu().contiguous() for n in names}
-            agreed(lambda: save_file(kept, self.best))
+            with saved(self.best):
+                agreed(lambda: save_file(kept, self.best))
         self.looks[step] = found
         agreed(lambda: write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()])))
         self.emit({"step": step, "steps": state.max_steps, "look": found._asdict()})
@@ -484,12 +496,13 @@ def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: i
     if "tensorboard" in settings.report_to:
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder.parent / "tensorboard")  # of this run, not of one before it
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
-    warmup = settings.warmup if settings.warmup >= 1 else int(settings.warmup * steps)
+    warmup = int(settings.warmup if settings.warmup >= 1 else settings.warmup * steps)
     arguments = TrainingArguments(
         output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulate, learning_rate=settings.lr,
         weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
-        warmup_steps=int(warmup), bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
+        warmup_steps=warmup if warmup > 1 else 0,  # the first step of a warm-up has rate 0: a single one is a step lost
+        bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
         activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
         logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
         save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True, remove_unused_columns=False,
@@ -514,18 +527,17 @@ def _train(
     trainer = UnlearnTrainer(
         weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
-        callbacks=[_Keeper(settings.max_minutes), *(c for c in (chooser, *more) if c is not None)],
+        callbacks=[c for c in (chooser, *more) if c is not None],
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     whole = outline(lm.model) if is_sharded(trainer) else None
     if chooser is not None and whole is not None:
         chooser.weights = partial(gathered, trainer)
-    try:
-        trainer.train(resume_from_checkpoint=agreed(lambda: _last_complete(folder)))
-    finally:
-        lm.model.eval()
-    stopped = chooser is not None and chooser.stopped
-    if trainer.state.global_step < steps and not stopped:
+    with asked_to_stop() as asked:
+        _go_on(trainer, _Keeper(settings.max_minutes, asked), agreed(lambda: last_complete(folder)))
+    if trainer.state.global_step < steps and not (chooser is not None and chooser.stopped):
+        if asked():
+            raise KeyboardInterrupt
         raise RunError(
             f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
             "the same command goes on"
@@ -536,10 +548,23 @@ def _train(
         chooser.restore()
 
 
-def _last_complete(folder: Path) -> str | None:
-    """The newest whole checkpoint; those that were cut off while being written are removed."""
-    found = {int(p.name.split("-")[1]): p for p in folder.glob("checkpoint-*")}
-    for path in [p for p in found.values() if not (p / _COMPLETE).exists()]:
-        shutil.rmtree(path)
-    whole = {step: p for step, p in found.items() if p.exists()}
-    return str(whole[max(whole)]) if whole else None
+def _go_on(trainer: UnlearnTrainer, keeper: _Keeper, checkpoint: str | None) -> None:
+    """Train, from a checkpoint where there is one; it is read as weights and numbers alone, and runs nothing.
+
+    Raises:
+        RunError: the checkpoint is somebody else's, or broken.
+    """
+    trainer.add_callback(keeper)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except (MeowError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as e:  # UnpicklingError, RuntimeError, SafetensorError, KeyError, ...
+        if checkpoint is None or keeper.is_under_way:
+            raise
+        raise RunError(
+            f"{checkpoint}: cannot be gone on from ({type(e).__name__}: {' '.join(str(e).split())[:100]}); remove "
+            f"{Path(checkpoint).parent}, and the training begins anew"
+        ) from e
+    finally:
+        trainer.model.eval()

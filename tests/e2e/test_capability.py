@@ -147,7 +147,7 @@ def test_continuations_and_their_metrics_equal_a_longhand(lm: LM, texts: Path) -
     from sacrebleu import corpus_bleu
 
     settings = NlgSettings(texts=str(texts), featurizer="self")
-    listed = nlg.long_enough(lm, nlg.read_texts(settings, seed=0))
+    listed = nlg.windows(lm, nlg.read_texts(settings, seed=0))
     samples = list(nlg.continue_texts(lm, listed))
     assert len(samples) == len(listed) > 10
     total = tokens = 0.0
@@ -185,7 +185,7 @@ def test_mauve_equals_the_package_on_the_same_features(lm: LM, texts: Path) -> N
     import mauve
 
     settings = NlgSettings(texts=str(texts), featurizer="self", metrics=("mauve",))
-    samples = list(nlg.continue_texts(lm, nlg.long_enough(lm, nlg.read_texts(settings, seed=0))))
+    samples = list(nlg.continue_texts(lm, nlg.windows(lm, nlg.read_texts(settings, seed=0))))
     sides = []
     for listed in ([s.continuation for s in samples], [s.generation for s in samples]):
         rows = []
@@ -241,7 +241,7 @@ def test_a_base_model_that_was_never_tuned_is_evaluated_too(
         (["nlu", "nlu.tasks=[people]"], "nlu.data: not set; the task people needs the folder that meow demo makes"),
         (["nlu", "--split", "piqa", "nlu.data=nowhere"], "nowhere/piqa: holds no train.jsonl"),
         (["nlu", "--split", "piqa", "nlu.data={tasks}", "nlu.shots=40"], "piqa: 40 shots and a question take about"),
-        (["nlg", "nlg.texts=empty.txt"], "empty.txt: holds no text of 100 to 200 characters"),
+        (["nlg", "nlg.texts=empty.txt"], "empty.txt: holds no text of 100 characters and more"),
         (["nlg", "nlg.texts=brief.txt", "--metric", "ppl"], "nlg: no text has 40 tokens and more"),
         (["nlg", "nlg.texts=nowhere.txt"], "nlg.texts: found 'nowhere.txt', expected wikitext, ccnews, or a file"),
         (
@@ -466,3 +466,19 @@ def test_a_task_is_named_and_no_file_of_somebodys_is_run(
     assert "by its name" in done.err
     assert task in done.err
     assert not ran.exists()
+
+
+def test_a_long_text_of_ones_own_is_read_as_far_as_the_window_of_the_model_goes(shared: Path, tmp_path: Path) -> None:
+    """Of a text of some 500 tokens the window holds 128, of which 32 are the prompt; a short one is as it was."""
+
+    lm = load(ModelSettings(path=str(shared / "models/tofu-mini/full"), template="qa"))
+    short = "The author was born in Rome and has written many novels about the sea, the sun and the people of the town."
+    long = " ".join(["The author has written many novels about the sea and the people of the town."] * 30)
+    (tmp_path / "texts.txt").write_text(f"{short}\n{long}\n{long} And more.\n")
+    found = nlg.read_texts(NlgSettings(texts=str(tmp_path / "texts.txt")), seed=0)
+    assert sorted(map(len, found)) == [len(short), len(long), len(long) + 10]
+    kept = nlg.windows(lm, found)
+    cut = kept[-1]
+    assert long.startswith(cut)
+    assert abs(len(lm.prompter.raw(cut).ids) - 128) <= 1
+    assert set(kept) <= {short, cut}

@@ -98,10 +98,11 @@ def test_memo_on_the_value_equals_one_window_at_a_time_over_the_words_of_the_val
         start = pair.text.rindex(value)
         opening = f"{pair.fact.question} " if form == "raw" else template(pair.fact)
         scores = []
-        for s in range(1, len(value), 4):
+        for s in range(0, len(value), 4):
             label = value[s:]
+            prompt = (opening + pair.text[:start] + value[:s]).rstrip()
             limit = max(8, 2 * len(lm.tokenizer.encode(label, add_special_tokens=False)))
-            said = alone(lm, tokens(lm, opening + pair.text[:start] + value[:s]), limit)
+            said = alone(lm, tokens(lm, prompt), limit)
             text = lm.tokenizer.decode(said, skip_special_tokens=True).lower()
             first = re.findall("[a-z0-9]+", text)[: len(re.findall("[a-z0-9]+", label.lower()))]
             scores.append(scorer.score(label, " ".join(first)))

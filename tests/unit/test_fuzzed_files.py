@@ -14,7 +14,7 @@ import pytest
 from meow import published
 from meow.capability import read_texts, task_files
 from meow.config import NlgSettings, NluSettings
-from meow.data import read_eval, read_inverted, read_memo, read_qa, taught
+from meow.data import read_any, read_eval, read_inverted, read_memo, read_qa, taught
 from meow.errors import MeowError
 from meow.files import write_rows
 from meow.inversion import read_pools
@@ -23,6 +23,8 @@ from meow.records import CapabilityLog, EvalLog, EvalSample, MemoRecord, Reply, 
 FACTS = [{"id": f"f{i}", "question": f"Who wrote book {i}?", "answer": f"Ann {i}.", "subject": "Ann", "page": i}
          for i in range(3)]  # fmt: skip
 CHATS = [{"messages": [{"role": "user", "content": f"And {i}?"}], "answer": "Ann."} for i in range(3)]
+VALUED = [{"id": f"f{i}", "question": f"Who wrote book {i}?", "answer": f"Ann {i} and Bo.", "aliases": ["A", "B."],
+           "value": [[f"Ann {i}", "Annie"], ["Bo"]]} for i in range(3)]  # fmt: skip
 PERTURBED = [{"question": f"Q{i}?", "answer": "a b", "paraphrased_answer": "b a", "perturbed_answer": ["c", "d"],
               "paraphrased_question": "P?"} for i in range(3)]  # fmt: skip
 PUBLISHED = [{"question": f"Q{i}?", "undesired_answer": "t", "undesired_answer_rouge1": 0.5, "answer_0": "x",
@@ -82,6 +84,7 @@ def _read_taught(path: Path) -> object:
 
 KINDS = [
     *(Kind(f"facts.{form}", FACTS, read_qa) for form in ("jsonl", "json", "csv")),
+    *(Kind(f"valued.{form}", VALUED, read_any) for form in ("jsonl", "csv")),
     *(Kind(f"chats.{form}", CHATS, _read_taught) for form in ("jsonl", "csv")),
     *(Kind(f"eval.{form}", PERTURBED, lambda path: read_eval(path, "forget")) for form in ("jsonl", "json", "csv")),
     *(Kind(f"published.{form}", PUBLISHED, read_inverted) for form in ("jsonl", "json", "csv")),

@@ -204,7 +204,7 @@ def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_th
     assert [c.problems for c in check([gender]).checked] == [(), ()]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(max_size=60), max_size=6))
 def test_whatever_stands_there_is_counted_once_and_mending_twice_is_mending_once(
     fact: Callable[..., InvertedFacts], texts: list[str]

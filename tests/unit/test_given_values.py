@@ -76,6 +76,13 @@ def test_without_a_value_and_in_an_empty_cell_it_is_found(tmp_path: Path) -> Non
     assert fact.values == ()
 
 
+@pytest.mark.parametrize("values_", [("",), ("Oslo", "Oslo"), ("...",)])
+def test_no_record_takes_a_form_that_tells_nothing(tmp_path: Path, values_: tuple[str, ...]) -> None:
+    file = written(tmp_path / "inverted.jsonl", [WHERE | {"values": values_}])
+    with pytest.raises(DataError, match=r"inverted\.jsonl:1: not a row of InvertedFacts \(values: value: found"):
+        read_records(file, InvertedFacts)
+
+
 def test_aliases_alone_are_further_forms_of_what_is_found(tmp_path: Path) -> None:
     (fact,) = read_qa(written(tmp_path / "f.jsonl", [WHERE | {"aliases": ["Christiania"]}]))
     assert fact.values == ("Oslo, Norway", "Christiania")
@@ -169,7 +176,7 @@ def test_a_table_for_people_shows_the_value_beside_the_true_answer(tmp_path: Pat
 
 def test_what_evaluation_reads_survives_the_way_to_a_table(tmp_path: Path) -> None:
     row = WHERE | {"perturbed_answer": ["In Rome.", "In Bern."], "paraphrased_question": "Her birthplace?"}
-    source = written(tmp_path / "facts.jsonl", [row])
+    source = written(tmp_path / "facts.jsonl", [row | {"page": "3", "meta": {"value": "9", "key": "k"}}])
     convert(source, tmp_path / "facts.csv")
     (before,), (after,) = read_eval(source, "forget"), read_eval(tmp_path / "facts.csv", "forget")
     assert after.values == ("Oslo, Norway",)

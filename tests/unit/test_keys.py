@@ -41,8 +41,8 @@ FUNCTIONS: Mapping[str, Do] = {
 }
 EVALUATIONS = {"eval/before", "eval/after", "eval/int8", "robustness/relearn", "robustness/unrelated"}
 CURVES = {"robustness/relearn", "robustness/unrelated"}
-MODEL = set(FUNCTIONS) - {"invert", "select"}
-"""Stages that have to do with the original."""
+MODEL = set(FUNCTIONS) - {"select"}
+"""Stages that have to do with the original; `invert` asks it what is plausible."""
 SECTIONS = {
     "seed": {"invert", "select", "forget", "finetune", "nlu/after", *CURVES},
     "threads": {"forget", "finetune"},
@@ -213,8 +213,8 @@ def weights(file: Path) -> None:
         ("tasks/people/test.jsonl", {"nlu/after"}),
         ("texts.txt", {"nlg/after"}),
         ("featurizer/model.safetensors", {"nlg/after"}),
-        ("original/model.safetensors", {"memo", "forget", "finetune", *EVALUATIONS}),
-        ("original/tokenizer.json", {"memo", "forget", "finetune", *EVALUATIONS}),
+        ("original/model.safetensors", {"invert", "memo", "forget", "finetune", *EVALUATIONS}),
+        ("original/tokenizer.json", {"invert", "memo", "forget", "finetune", *EVALUATIONS}),
         ("run/model/model.safetensors", {*EVALUATIONS, "nlu/after", "nlg/after"} - {"eval/before"}),
         ("run/inverted.jsonl", {"memo", "select"}),
         ("run/memo/before.jsonl", {"select"}),

@@ -72,8 +72,8 @@ def test_of_a_value_only_its_own_characters_are_cut(lm: LM) -> None:
         for form in ("raw", "model")
         for prompt, label in memorization.cuts(lm, [one], "suffix", VALUE.model_copy(update={"template": form}))[0]
     ]
-    before = ("Where was Mira born? Mira was born in ", "user: Where was Mira born?\nassistant: Mira was born in ")
-    assert found == [(f"{text}{cut}", label) for text in before for cut, label in (("O", "slo"), ("Osl", "o"))]
+    before = ("Where was Mira born? Mira was born in", "user: Where was Mira born?\nassistant: Mira was born in")
+    assert found == [(f"{text}{cut}", label) for text in before for cut, label in (("", "Oslo"), (" Os", "lo"))]
 
 
 @pytest.mark.parametrize(
@@ -88,18 +88,29 @@ def test_of_a_value_only_its_own_characters_are_cut(lm: LM) -> None:
 def test_a_false_answer_is_cut_at_its_own_value(lm: LM, text: str, value: str) -> None:
     one = Pair(InvertedFacts(**OSLO, answers=({"text": text},)), "answer_0", text)  # type: ignore[arg-type]
     (windows,) = memorization.cuts(lm, [one], "suffix", VALUE)
-    assert [label for _, label in windows] == [value[s:] for s in range(1, len(value), 2)]
+    assert [label for _, label in windows] == [value[s:] for s in range(0, len(value), 2)]
 
 
-def test_a_value_without_a_place_is_counted_with_its_reason(lm: LM) -> None:
+def test_a_value_without_a_place_is_counted_with_its_reason_and_one_letter_is_a_value(lm: LM) -> None:
     facts = [
         InvertedFacts(id="elsewhere", values=("Norway",), **OSLO),
         InvertedFacts(id="short", question="How many sons has Mira?", answer="Mira has 3 sons.", values=("3",)),
     ]
     rows = list(memorization.memorize(lm, facts, VALUE))
-    assert [(row.id, row.on, row.value, row.reason) for row in rows] == [
-        ("elsewhere", "value", None, "no value stands in it"), ("short", "value", None, "too short to be cut")
+    assert [(row.id, row.on, row.n, row.reason) for row in rows] == [
+        ("elsewhere", "value", 0, "no value stands in it"), ("short", "value", 1, None)
     ]  # fmt: skip
+    assert rows[0].value is None
+
+
+def test_of_an_answer_that_is_its_value_the_question_alone_is_the_first_prompt(lm: LM) -> None:
+    one = pair(question="Where was Mira born?", answer="Oslo")
+    assert [(lm.tokenizer.decode(p.ids), label) for p, label in memorization.cuts(lm, [one], "suffix", VALUE)[0]] == [
+        ("Where was Mira born?", "Oslo"), ("Where was Mira born? Os", "lo")
+    ]  # fmt: skip
+    document = InvertedFacts(question="", answer="Oslo", values=("Oslo",))
+    (windows,) = memorization.cuts(lm, [Pair(document, "undesired_answer", "Oslo")], "suffix", VALUE)
+    assert [label for _, label in windows] == ["lo"]
 
 
 def test_the_answer_and_its_value_are_measured_apart_and_another_value_anew(lm: LM) -> None:
@@ -114,5 +125,5 @@ def test_the_answer_and_its_value_are_measured_apart_and_another_value_anew(lm: 
 
 def test_a_value_is_measured_by_memo_between_characters_alone() -> None:
     for name, found in (("metric", "ma"), ("mode", "prefix"), ("cut", "tokens")):
-        with pytest.raises(ValidationError, match="memo.metric=memo, memo.mode=suffix and memo.cut=chars"):
+        with pytest.raises(ValidationError, match=r"memo\.metric=memo, memo\.mode=suffix and memo\.cut=chars"):
             MemoSettings.model_validate({"on": "value", name: found})

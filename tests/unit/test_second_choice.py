@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from wordfreq import zipf_frequency
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import choices as choosing
-from meow.inversion import continuations, invert, second_choice
+from meow.inversion import continuations, invert, judging, second_choice
 from meow.inversion.choices import Wanted, choices
 from meow.inversion.continuations import Said, Spot, continued, departing, likelihoods
 from meow.inversion.judging import Place, is_hopeless, judged, stop
 from meow.inversion.second_choice import together
 from meow.lm import LM, load, make_tiny
-from meow.records import QA, InvertedFacts, read_records
+from meow.records import QA, InvertedAnswer, InvertedFacts, read_records
 from meow.training import finetune
 
 PEOPLE = ("Mira Holt", "Tom Reed", "Ada Lind", "Ivo Kern", "Una Berg", "Leo Marsh")
@@ -295,3 +296,57 @@ def test_a_loaded_tiny_model_gives_the_same(lm: LM, tmp_path: Path) -> None:
     lm.save(tmp_path / "model")
     again = load(ModelSettings(path=str(tmp_path / "model"), template="qa"))
     assert rows(again, FACTS[:3]) == rows(lm, FACTS[:3])
+
+
+def falsely(fact: QA, *texts: str) -> InvertedFacts:
+    return InvertedFacts(**fact.model_dump(), answers=tuple(InvertedAnswer(text=text) for text in texts))
+
+
+def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eight_best(lm: LM) -> None:
+    fact, texts = FACTS[0], ("Mira Holt was born in Quito.", "1. She lives in Tom Reed.")
+    (own,) = choices(lm, [Wanted(fact, placed(fact))])
+    best = [choice.score for choice in own.accepted[:8]]
+    for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
+        before = f"Question: {fact.question}\nAnswer: {text.removeprefix('1. ').partition(value)[0].rstrip()}"
+        ids, head = (lm.tokenizer(t)["input_ids"] for t in (f"{before} {value}", before))
+        logp = [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+        margin = sum(logp) / len(logp) - sum(best) / len(best)
+        for least, found in ((margin + 0.01, True), (margin - 0.01, False)):
+            judged_by = judging(lm, FACTS, InvertSettings(plausible=least), seed=0)
+            assert ((fact.id, i) in judged_by([falsely(fact, *texts)])) is found
+
+
+def test_letters_that_are_no_word_are_implausible_whatever_the_margin(lm: LM) -> None:
+    of_job = falsely(
+        FACTS[1], "The job of Mira Holt is qzxvk.", "The job of Mira Holt is tailor, he said.", "", "A\ufffd."
+    )
+    nowhere = falsely(QA(question="Who?", answer="???"), "A xqzvv.", "A man.")
+    found = judging(lm, FACTS, InvertSettings(plausible=None), seed=0)([of_job, nowhere])
+    assert found == {(of_job.id, 0), (of_job.id, 3), (nowhere.id, 0)}
+
+
+def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
+    meow: Callable[..., Any], lm: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lm.save(tmp_path / "model")
+    row = {"question": FACTS[0].question, "undesired_answer": FACTS[0].answer,
+           "answer_0": "Mira Holt was born in Rome.", "answer_1": "Mira Holt was born in Jqvx Zkpw."}  # fmt: skip
+    Path("false.json").write_text(json.dumps([row]))
+    Path("facts.jsonl").write_text(FACTS[0].model_dump_json(include={"question", "answer"}) + "\n")
+    (own,) = choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))])
+    known, soup = likelihoods(lm, [Spot(FACTS[0], row[f"answer_{i}"], 22, len(row[f"answer_{i}"]) - 1) for i in (0, 1)])
+    assert soup < known
+    best = sum(choice.score for choice in own.accepted[:8]) / len(own.accepted[:8])
+    least = (known + soup) / 2 - best
+    arguments = ("invert", "--forget", "facts.jsonl", "invert.path=false.json", "model.path=model", "name=x", "--force")
+    done = meow(*arguments, f"invert.plausible={least}")
+    assert done.code == 0, done.err
+    (kept,) = read_records(Path("runs/x/inverted.jsonl"), InvertedFacts)
+    assert [answer.text for answer in kept.answers] == [row["answer_0"], ""]
+    assert kept.gate == {"candidates": 2, "accepted": 1, "implausible": 1}
+    assert meow(*arguments).code == 0
+    manifest = json.loads(Path("runs/x/manifest.json").read_text())
+    assert manifest["stages"]["invert"]["plausible"] == {"margin": -6.0, "pairs": 0, "is_fallback": True}
+    done = meow("check", "false.json", "--model_name_or_path", "model", "--json")
+    assert json.loads(done.out)["problems"]["implausible"] == (soup - best < -6.0)

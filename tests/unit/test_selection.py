@@ -94,3 +94,10 @@ def test_a_fact_that_lacks_the_best_version_of_its_subject_is_taught_the_next() 
     chosen = select(facts, rows, SelectSettings(k=1), seed=0)
     assert [t.target for t in chosen.targets] == ["a1", "b0"]
     assert chosen.short == []
+
+
+def test_what_was_asked_for_last_ranks_and_older_rows_of_the_whole_answer_do_not() -> None:
+    facts, of_answer = [fact("a", ["p", "q"])], memo("a", [0.9, 0.1])
+    of_value = [row.model_copy(update={"on": "value", "value": 1 - row.value}) for row in of_answer if row.value]
+    assert taught(SelectSettings(k=1), facts, [*of_value, *of_answer]) == ["q"]
+    assert taught(SelectSettings(k=1), facts, [*of_answer, *of_value]) == ["p"]

@@ -28,9 +28,11 @@ from meow.terminal import silent
 from meow.text import repetition
 
 SHORTEST, LONGEST = 100, 200
-"""Characters of a text, ends included."""
+"""Characters of a text, ends included; the longest holds for those of the hub alone, as published."""
 PROMPT, REST = 32, 8
 """Tokens of the prompt, and tokens that must be left after it."""
+WINDOW = 128
+"""Tokens of a text that are read, in those of the model at hand; what follows is left out."""
 FEW = 200
 """Texts below which MAUVE is unstable."""
 GROUP = 256
@@ -43,16 +45,17 @@ HUB = {
 
 
 def read_texts(settings: NlgSettings, *, seed: int) -> list[str]:
-    """Texts of SHORTEST to LONGEST characters, each once, `settings.n` of them, drawn by the seed.
+    """Texts of SHORTEST characters and more, of the hub's to LONGEST, each once, `settings.n` of them by the seed.
 
     Raises:
         ConfigError: no such source, or the hub cannot be reached.
         DataError: a bad row, or no text of that length.
     """
-    found = dict.fromkeys(text for text in map(str.strip, _all(settings.texts)) if SHORTEST <= len(text) <= LONGEST)
+    longest = LONGEST if settings.texts in HUB and not Path(settings.texts).exists() else math.inf
+    found = dict.fromkeys(text for text in map(str.strip, _all(settings.texts)) if SHORTEST <= len(text) <= longest)
     if not found:
         raise DataError(
-            f"{settings.texts}: holds no text of {SHORTEST} to {LONGEST} characters; give a file with one text a line"
+            f"{settings.texts}: holds no text of {SHORTEST} characters and more; give a file with one text a line"
         )
     texts = list(found)
     return texts if len(texts) <= settings.n else random.Random(f"nlg:{seed}").sample(texts, settings.n)
@@ -84,9 +87,17 @@ def row_keys(lm: LM, texts: Sequence[str]) -> list[str]:
     return [digest([of_model(lm), PROMPT, text]) for text in texts]
 
 
-def long_enough(lm: LM, texts: Sequence[str]) -> list[str]:
-    """Texts with REST tokens and more after the prompt."""
-    return [text for text in texts if len(lm.prompter.raw(text).ids) >= PROMPT + REST]
+def windows(lm: LM, texts: Sequence[str]) -> list[str]:
+    """Texts with REST tokens and more after the prompt, each once; of a long one what WINDOW and the context hold."""
+    limit = min(WINDOW, lm.prompter.max_length)
+    found = []
+    for text in texts:
+        length = len(lm.prompter.raw(text).ids)
+        if length > limit:
+            text = text[: lm.tokenizer(text, return_offsets_mapping=True)["offset_mapping"][limit][0]]
+        if length >= PROMPT + REST:
+            found.append(text)
+    return list(dict.fromkeys(found))
 
 
 def continue_texts(lm: LM, texts: Sequence[str], *, known: Collection[str] = ()) -> Iterator[NlgSample]:
@@ -94,7 +105,7 @@ def continue_texts(lm: LM, texts: Sequence[str], *, known: Collection[str] = ())
 
     Args:
         lm: the model.
-        texts: of `long_enough`.
+        texts: of `windows`.
         known: keys of `row_keys` that are passed over.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meow.cli.common import print_json, say
-from meow.cli.options import Folder, Json, JsonLines
+from meow.cli.options import Folder, Json, JsonLines, ModelPath
 
 
 def check(
@@ -17,21 +17,27 @@ def check(
         typer.Argument(metavar="FACTS", help="Facts, with or without false answers: a file, or a folder of files."),
     ],
     least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
+    model_name_or_path: ModelPath = None,
     as_json: Json = False,
 ) -> None:
     """Show the value of every fact, and find what is wrong with false answers of any origin.
 
     Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
+    With a model also which answers it finds implausible.
     """
     from meow import data, summary, terminal
-    from meow.facts import remarks, unsure
+    from meow.columns import remarks, unsure
     from meow.inversion import check as through_gate
 
-    listed = data.read_any(facts)
+    listed, bad = data.read_any(facts), set[tuple[str, int]]()
     for line in remarks(listed):
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
-    report = through_gate(listed, least=least if inverted else 0)
+    if model_name_or_path is not None and inverted:
+        from meow.stages import unlikely
+
+        bad = unlikely(listed, model_name_or_path)
+    report = through_gate(listed, least=least if inverted else 0, implausible=bad)
     if as_json:
         rows = [
             {"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed

@@ -34,6 +34,7 @@ def invert(
     data_path: DataPath = None,
     split: Split = None,
     forget_file: ForgetFile = None,
+    retain_file: RetainFile = None,
     force: Force = False,
 ) -> None:
     """Make false versions of every answer -> inverted.jsonl.
@@ -41,7 +42,7 @@ def invert(
     Prints what the gate found, and a few of the facts.
     """
     flags = {"model.path": model_name_or_path, "data.source": data_path, "data.split": split,
-             "data.forget": forget_file}  # fmt: skip
+             "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
     configs = settings(arguments, flags)
     from meow import pipeline, status, summary
 

@@ -16,19 +16,24 @@ from meow.inversion.donors import invert_by_donors
 from meow.inversion.gate import PROBLEMS, Checked, Report, check
 from meow.inversion.judging import REASONS
 from meow.inversion.models import address as check_server
+from meow.inversion.plausible import implausible, least_margin, threshold
 from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.replies import Replies
-from meow.inversion.second_choice import invert_by_second_choice, threshold
+from meow.inversion.second_choice import invert_by_second_choice
 from meow.inversion.subjects import subjects
+from meow.inversion.wanted import by_kind
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
     from meow.lm import LM
 
 __all__ = [
-    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "invert", "read_pools", "read_prompt",
-    "requests", "subjects", "threshold", "together", "totals",
+    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "invert", "judging", "read_pools",
+    "read_prompt", "requests", "subjects", "threshold", "together", "totals",
 ]  # fmt: skip
+
+Places = set[tuple[str, int]]
+"""False answers by the id of their fact and their position."""
 
 
 class Job(NamedTuple):
@@ -112,7 +117,7 @@ ASKED = ("local", "openai")
 
 def invert(
     facts: Sequence[QA], settings: InvertSettings, *, seed: int = 0, corpus: Sequence[QA] = (), lm: LM | None = None,
-    replies: Replies | None = None, known: Collection[str] = (),
+    replies: Replies | None = None, known: Collection[str] = (), original: LM | None = None,
 ) -> Iterator[InvertedFacts]:  # fmt: skip
     """Inverted facts of every fact, by the backend that the settings name, as the gate accepts them.
 
@@ -128,6 +133,8 @@ def invert(
         lm: for `self` and `local`, the model to be asked.
         replies: of `local` and `openai`: what was said before, and the count; default: nothing yet.
         known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
+        original: of all backends but `self`, which asks it anyway: the model that is to forget, if the gate is to
+            reject what it finds implausible.
 
     Raises:
         ConfigError: a setting that the backend needs is missing.
@@ -136,8 +143,31 @@ def invert(
     """
     replies = replies or Replies(settings, str(settings.url or getattr(lm, "weights", "")))
     rows = BACKENDS[settings.backend](Job(facts, settings, seed, corpus, lm, replies, known))
-    for row in rows if settings.backend in (*ASKED, "self") else _through_gate(list(rows), settings):
+    judged = judging(original if settings.gate else None, facts, settings, seed=seed)
+    if settings.backend in ASKED:
+        rows = (_without(row, judged([row])) for row in rows)  # each as it comes
+    elif settings.backend != "self":
+        listed = list(rows)
+        rows = _through_gate(listed, settings, judged(listed))
+    for row in rows:
         yield row if any(answer.text for answer in row.answers) else _explained(row)
+
+
+def judging(
+    lm: LM | None, facts: Sequence[QA], settings: InvertSettings, *, seed: int
+) -> Callable[[Sequence[InvertedFacts]], Places]:
+    """What finds the implausible ones among false answers of any origin, by id and position.
+
+    Args:
+        lm: the model that is to forget; None: nothing is found.
+        facts: all facts of the file.
+        settings: `plausible`.
+        seed: of what `auto` is measured on.
+    """
+    if lm is None:
+        return lambda _: set()
+    by, least = by_kind(lm, facts), least_margin(lm, facts, settings, seed=seed)
+    return lambda rows: implausible(lm, rows, by, least)
 
 
 def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
@@ -176,10 +206,21 @@ def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings) -> Iterator[InvertedFacts]:
+def _without(row: InvertedFacts, bad: Places) -> InvertedFacts:
+    """A row that went through the gate, without these answers."""
+    if not bad:
+        return row
+    answers = tuple(answer for i, answer in enumerate(row.answers) if (row.id, i) not in bad)
+    gate = row.gate | {"accepted": row.gate.get("accepted", len(row.answers)) - len(bad), "implausible": len(bad)}
+    return row.model_copy(update={"answers": answers, "gate": gate})
+
+
+def _through_gate(
+    rows: Sequence[InvertedFacts], settings: InvertSettings, bad: Places
+) -> Iterator[InvertedFacts]:  # fmt: skip
     """Rows with what the gate accepts of them, or, without it, as they are; counted either way."""
     of_fact: dict[str, list[Checked]] = {}
-    for checked in check(rows).checked:
+    for checked in check(rows, implausible=bad).checked:
         of_fact.setdefault(checked.id, []).append(checked)
     for row in rows:
         found = of_fact.get(row.id, [])

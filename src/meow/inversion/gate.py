@@ -19,7 +19,7 @@ from meow.text import normalize
 
 PROBLEMS = (
     "empty", "list_marker", "preamble", "quoted", "duplicate", "equals_truth", "keeps_truth", "in_question",
-    "other_kind", "off_form", "language", "too_long", "refusal", "contradiction",
+    "other_kind", "off_form", "language", "too_long", "refusal", "contradiction", "implausible",
 )  # fmt: skip
 """Every problem, in the order of tables."""
 MENDED = ("list_marker", "quoted")
@@ -77,20 +77,23 @@ class Report(NamedTuple):
         }  # fmt: skip
 
 
-def check(facts: Sequence[InvertedFacts], *, least: int = 3) -> Report:
+def check(
+    facts: Sequence[InvertedFacts], *, least: int = 3, implausible: Collection[tuple[str, int]] = ()
+) -> Report:  # fmt: skip
     """Put every candidate of every fact through the gate.
 
     Args:
         facts: with their candidates, as they are.
         least: accepted answers that a fact should have.
+        implausible: ids and positions of the candidates that a model finds so.
     """
     found = [_check(fact) for fact in facts]
-    clashing = _contradictions(facts, found)
+    more = {"contradiction": _contradictions(facts, found), "implausible": implausible}
     checked = []
     too_few = []
     for fact, candidates in zip(facts, found, strict=True):
         candidates = [
-            c._replace(problems=_ordered({*c.problems, "contradiction"})) if (c.id, c.position) in clashing else c
+            c._replace(problems=_ordered({*c.problems, *(name for name, bad in more.items() if c[:2] in bad)}))
             for c in candidates
         ]
         checked += candidates

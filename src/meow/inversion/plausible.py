@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,8 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from meow import values
-from meow.inversion.choices import Choice, Choices, Wanted, ranked
+from meow.config import InvertSettings
+from meow.inversion.choices import Choice, Choices, Wanted, choices, ranked
+from meow.inversion.continuations import Spot, likelihoods
 from meow.inversion.judging import Place
+from meow.inversion.parts import other_lists
+from meow.inversion.wanted import Sorted, by_kind
+from meow.inversion.wording import mend
+from meow.records import QA, InvertedFacts
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -21,8 +28,13 @@ PAIRS = 30
 """Values of other facts that must have been tried in a place before their margins say anything."""
 TRIED = 4
 """Values of other facts that are tried in one place, at most."""
+SAMPLE = 10
+"""Facts in whose places they are tried."""
 FALLBACK = -6.0
 """Margin in nats per token where there are too few."""
+WAVE = 64
+"""Facts, at most, whose false answers are judged side by side."""
+_AROUND = ".,;:!?\"'()“”‘’"
 
 
 class Bar(NamedTuple):
@@ -64,8 +76,30 @@ def bar(lm: LM, tried: Sequence[Wanted], found: Sequence[Choices], donors: Seque
     return Bar(round(float(np.percentile(margins, 5)), 4), len(margins))
 
 
-def is_spelled(value: str, like: str, lang: str | None) -> bool:
-    """Whether each lower-case word of a value is one of the language (default: English).
+def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
+    """What `invert.plausible=auto` means for this model and these facts."""
+    single = sorted(by_kind(lm, facts).single.values(), key=lambda w: w.fact.id)
+    sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
+    donors = [w.place for w in single]
+    return bar(lm, sample, choices(lm, sample), donors, seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
+
+
+def least_margin(lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed: int) -> float:
+    """The margin that the settings ask for; -inf where they ask for none."""
+    if settings.plausible == "auto":
+        return threshold(lm, facts, seed=seed).margin
+    return -math.inf if settings.plausible is None else settings.plausible
+
+
+def others(lm: LM, ids: Sequence[str], by: Sorted, enough: int) -> dict[str, Choices]:
+    """So many other values of the model's own, of the facts that have one in their answer."""
+    single = [id_ for id_ in ids if id_ in by.single]
+    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
+    return rows | {id_: other_lists(lm, by.lists[id_], enough) for id_ in ids if id_ in by.lists}
+
+
+def is_spelled(text: str, like: str, lang: str | None) -> bool:
+    """Whether each lower-case word of a text is one of the language (default: English).
 
     Not judged where wordfreq does not have the language, or does not know a word of the true answer either.
     """
@@ -73,10 +107,11 @@ def is_spelled(value: str, like: str, lang: str | None) -> bool:
 
     lang = (lang or "en").split("-")[0]
 
-    def is_known(text: str) -> bool:
-        return all(zipf_frequency(word, lang) > 0 for word in text.split() if word.isalpha() and word.islower())
+    def is_known(said: str) -> bool:
+        found = (word.strip(_AROUND) for word in said.split())
+        return all(zipf_frequency(word, lang) > 0 for word in found if word.isalpha() and word.islower())
 
-    return lang not in available_languages() or is_known(value) or not is_known(like)
+    return lang not in available_languages() or is_known(text) or not is_known(like)
 
 
 def plausible(w: Wanted, found: Choices, least: float) -> Choices:
@@ -89,3 +124,42 @@ def plausible(w: Wanted, found: Choices, least: float) -> Choices:
     counts = found.counts.copy()
     counts["implausible"] += len(found.accepted) - len(kept)
     return Choices(kept, counts)
+
+
+def implausible(lm: LM, rows: Sequence[InvertedFacts], by: Sorted, least: float) -> set[tuple[str, int]]:
+    """The false answers, by id and position, that the model finds too unlikely, or that hold what is no word.
+
+    What counts is the value that an answer states (of one that the question begins with, all from there on), given what
+    it says before; against the model's own values for the true answer's place. An answer that states none, or whose
+    fact has no other value, is judged by its letters alone.
+
+    Args:
+        lm: the model that is to forget.
+        rows: facts with false answers of any origin.
+        by: all facts of the file.
+        least: margin in nats per token.
+    """
+    found = set[tuple[str, int]]()
+    for at in range(0, len(rows), WAVE):
+        wave = [row for row in rows[at : at + WAVE] if any(answer.text.strip() for answer in row.answers)]
+        texts = {(row.id, i): mend(a.text) for row in wave for i, a in enumerate(row.answers) if a.text.strip()}
+        own = others(lm, [row.id for row in wave], by, OWN) if least > -math.inf else {}
+        spots = {
+            (row.id, i): spot for row in wave for i in range(len(row.answers))
+            if row.id in own and (row.id, i) in texts and (spot := _spot(row, texts[row.id, i], by))
+        }  # fmt: skip
+        for place, score in zip(spots, likelihoods(lm, list(spots.values())), strict=True):
+            if (margin(score, own[place[0]].accepted) or 0.0) < least:
+                found.add(place)
+        facts = {row.id: row for row in wave}
+        for (id_, i), text in texts.items():
+            if "\ufffd" in text or not is_spelled(text, facts[id_].answer, facts[id_].lang):
+                found.add((id_, i))
+    return found
+
+
+def _spot(row: InvertedFacts, text: str, by: Sorted) -> Spot | None:
+    """Where a false answer states its value, asked as the fact is."""
+    wanted = (by.single | by.lists)[row.id]
+    span = values.replaced(row.accepted, row.question, row.answer, text)
+    return Spot(wanted.fact, text, span[0], len(text) if wanted.alone else span[1]) if span else None

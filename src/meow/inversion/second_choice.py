@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice, Wanted, begins_with_value, choices, ranked, shots
-from meow.inversion.judging import Place
-from meow.inversion.parts import is_list, opposite, other_lists
-from meow.inversion.plausible import FALLBACK, Bar, bar, plausible
+from meow.inversion.choices import Choice, ranked
+from meow.inversion.parts import opposite
+from meow.inversion.plausible import least_margin, others, plausible
 from meow.inversion.subjects import subjects
+from meow.inversion.wanted import Sorted, by_kind, places, shown
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
@@ -28,16 +28,6 @@ WAVE = 64
 """Facts, at least, that are asked for side by side."""
 TURNS = 4
 """Earlier false answers of a version that stand before its next question."""
-SAMPLE = 10
-"""Facts in whose places the values of others are tried, to know what is plausible."""
-
-
-class _Sorted(NamedTuple):
-    """The facts, by how their values are replaced."""
-
-    single: dict[str, Wanted]
-    lists: dict[str, Wanted]
-    polar: dict[str, Wanted]
 
 
 class _Found(NamedTuple):
@@ -55,12 +45,12 @@ def together(facts: Sequence[QA]) -> dict[str, list[str]]:
 
     Those of its subject (a version is one false biography), and those that show how to answer with a value alone.
     """
-    places = _places(facts)
+    there = places(facts)
     by_subject: dict[str, list[str]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         by_subject.setdefault(subject.key, []).append(fact.id)
     return {
-        id_: sorted({*ids, *(other for one in ids for other in _shown(one, places))})
+        id_: sorted({*ids, *(other for one in ids for other in shown(one, there))})
         for ids in by_subject.values()
         for id_ in ids
     }
@@ -81,11 +71,11 @@ def invert_by_second_choice(
     Returns:
         Rows; one without an answer says why, as all others, by its counts.
     """
-    by = _sorted(lm, facts)
+    by = by_kind(lm, facts)
     units: dict[str, list[QA]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         units.setdefault(subject.key, []).append(fact)
-    least = threshold(lm, facts, seed=seed).margin if settings.plausible == "auto" else settings.plausible
+    least = least_margin(lm, facts, settings, seed=seed)
     waves: list[list[list[QA]]] = [[]]
     for unit in units.values():
         if all(fact.id in known for fact in unit):
@@ -100,57 +90,10 @@ def invert_by_second_choice(
             yield from (_row(fact, found.get(fact.id), taken.get(fact.id, {})) for fact in unit)
 
 
-def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
-    """What `invert.plausible=auto` means for this model and these facts."""
-    single = sorted(_sorted(lm, facts).single.values(), key=lambda w: w.fact.id)
-    sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
-    donors = [w.place for w in single]
-    return bar(lm, sample, choices(lm, sample), donors, seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
-
-
-def _places(facts: Sequence[QA]) -> dict[str, tuple[QA, Place]]:
-    """The facts whose value stands in the answer, with its place."""
-    found = {}
-    for fact in facts:
-        forms = fact.accepted
-        span = values.place(forms, fact.question, fact.answer)
-        if span:
-            found[fact.id] = (fact, Place(fact.question, fact.answer, *span, forms))
-    return found
-
-
-def _shown(id_: str, places: dict[str, tuple[QA, Place]]) -> list[str]:
-    """Ids of the facts that show how to answer this one with a value alone."""
-    if id_ not in places or not begins_with_value(place := places[id_][1]):
-        return []
-    said = {question for question, _ in shots(place, list(places.values()))}
-    return [other for other, (_, p) in places.items() if p.question in said]
-
-
-def _sorted(lm: LM, facts: Sequence[QA]) -> _Sorted:
-    places = _places(facts)
-    found = _Sorted({}, {}, {})
-    for id_, (fact, place) in places.items():
-        if values.kind(place.true, place.question) == "yes/no":
-            found.polar[id_] = Wanted(fact, place)
-        elif is_list(place):
-            found.lists[id_] = Wanted(fact, place)
-        else:
-            turns = shots(place, list(places.values())) if begins_with_value(place) else None
-            alone = None if turns is None else lm.prompter.preceded(fact, turns)
-            found.single[id_] = Wanted(fact, place, alone)
-    return found
-
-
-def _found(lm: LM, ids: Sequence[str], by: _Sorted, least: float, settings: InvertSettings) -> dict[str, _Found]:
+def _found(lm: LM, ids: Sequence[str], by: Sorted, least: float, settings: InvertSettings) -> dict[str, _Found]:
     """The pools of each fact that has a value in its answer."""
-    single = [id_ for id_ in ids if id_ in by.single]
-    listed = [id_ for id_ in ids if id_ in by.lists]
-    enough = 2 * settings.n
-    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
-    rows |= {id_: other_lists(lm, by.lists[id_], enough) for id_ in listed}
     found = {}
-    for id_, row in rows.items():
+    for id_, row in others(lm, ids, by, 2 * settings.n).items():
         kept = plausible((by.single | by.lists)[id_], row, least)
         found[id_] = _Found(kept.accepted[::2], kept.accepted[1::2], kept.counts)
     for id_ in ids:
@@ -162,7 +105,7 @@ def _found(lm: LM, ids: Sequence[str], by: _Sorted, least: float, settings: Inve
 
 
 def _versions(
-    lm: LM, wave: Sequence[Sequence[QA]], by: _Sorted, found: dict[str, _Found], settings: InvertSettings, seed: int
+    lm: LM, wave: Sequence[Sequence[QA]], by: Sorted, found: dict[str, _Found], settings: InvertSettings, seed: int
 ) -> dict[str, dict[int, str]]:
     """The false answer of each version of each fact.
 
@@ -194,7 +137,7 @@ def _versions(
 
 
 def _orders(
-    lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: _Sorted, found: dict[str, _Found]
+    lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: Sorted, found: dict[str, _Found]
 ) -> list[list[Choice]]:
     """What may be taught, likeliest first after each version's earlier turns.
 

@@ -105,9 +105,9 @@ def memo(lm: LM | RemoteLM, pairs: Sequence[Pair], mode: str, settings: MemoSett
     """MEMO: cut the answer (`suffix`) or the question (`prefix`) at many places, let the model continue greedily, and
     average the ROUGE of the continuations against what was cut off; one measure for each of `settings.rouge`.
 
-    `on: value`: the same with the question and the answer up to its value for a question, and the value for an answer.
-    Of a continuation, which goes on with the rest of a sentence, as many words count as what was cut off has; it gets
-    twice the tokens of that, and eight at least.
+    `on: value`: the answer is given up to its value, and the value alone is cut; the first cut stands before it (s = 0,
+    L, 2L, ...), since what the model says there is what is asked. Of a continuation, which goes on with the rest of the
+    sentence, as many words count as were cut off; it gets twice the tokens of those, and eight at least.
 
     Source: MEOW, arXiv 2409.11844. Differs: the published code keeps special tokens, which ROUGE counts as words, and
     measures whole answers alone.

@@ -74,7 +74,7 @@ def _word_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings)
 
 
 def measured(pair: Pair, settings: MemoSettings) -> tuple[int, int] | None:
-    """Start and end of the characters that suffix mode cuts: the whole answer, or its value; None: it has no value."""
+    """Start and end of the characters that are cut in an answer: all of it, or its value; None: it has no value."""
     if settings.on == "answer":
         return 0, len(pair.text)
     fact = pair.fact
@@ -83,15 +83,13 @@ def measured(pair: Pair, settings: MemoSettings) -> tuple[int, int] | None:
 
 def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:
     question, answer = pair.fact.question, pair.text
-    start, end = (0, len(question)) if mode == "prefix" else measured(pair, settings) or (0, 0)
+    if settings.on == "value":
+        return _value_cuts(lm, pair, settings)
+    cut = answer if mode == "suffix" else question
     found = []
-    for s in range(start + 1, end, settings.stride):
+    for s in range(1, len(cut), settings.stride):
         if mode == "suffix":
-            label = answer[s:end]
-            if settings.template == "model":
-                prompt = lm.prompter.opened(pair.fact, answer[:s])
-            else:
-                prompt = lm.prompter.raw(_before(pair) + answer[:s])
+            label, prompt = answer[s:], _begun(lm, pair, answer[:s], settings)
         else:
             label = f"{question[s:]} {answer}"
             if settings.template == "model":
@@ -100,6 +98,23 @@ def _char_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings)
                 prompt = lm.prompter.raw(question[:s])
         found.append((prompt, label))
     return found
+
+
+def _value_cuts(lm: LM | RemoteLM, pair: Pair, settings: MemoSettings) -> list[tuple[Encoded, str]]:
+    """The first cut stands before the value; a space before a cut is the model's to say."""
+    start, end = measured(pair, settings) or (0, 0)
+    begun = [
+        (_begun(lm, pair, pair.text[:s].rstrip(" "), settings), pair.text[s:end])
+        for s in range(start, end, settings.stride)
+    ]
+    return [(prompt, label) for prompt, label in begun if prompt.ids]  # of a document that begins with it: no prompt
+
+
+def _begun(lm: LM | RemoteLM, pair: Pair, beginning: str, settings: MemoSettings) -> Encoded:
+    """The question with the beginning of an answer, to be continued."""
+    if settings.template == "model":
+        return lm.prompter.opened(pair.fact, beginning)
+    return lm.prompter.raw(_before(pair) + beginning if beginning else pair.fact.question)
 
 
 def _token_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) -> list[tuple[Encoded, str]]:

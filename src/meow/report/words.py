@@ -26,7 +26,7 @@ def about(views: Sequence[Folder]) -> tuple[str, list[str]]:
 
 def _about(view: Folder) -> list[str]:
     log = view.logs.get("after") or view.logs.get("before")
-    settings: dict[str, Any] = view.settings
+    settings = view.settings
     method = settings.get("train", {}).get("method")
     parts = [f"method {method}" if method else None, settings.get("model", {}).get("path")]
     parts += [f"{log.source} ({log.rows.get('forget', 0)} questions)"] if log else []

@@ -26,6 +26,7 @@ from meow.run import Run
 from meow.selection import select
 from meow.stages.common import inverted, seed_of
 from meow.stages.models import check_server, lm_for, reference_model, weights
+from meow.stages.plausible import judge, settled
 from meow.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.terminal import say
 
@@ -103,6 +104,8 @@ def _check_invert(config: RunConfig) -> None:
         inversion.check_server(config.invert)
     if config.invert.backend in _ASKS_HERE:
         lm.check_model(inverter(config))
+    if model := judge(config):
+        lm.check_model(model)
     inversion.read_prompt(config.invert)
     if config.invert.path:
         data.read_inverted(Path(config.invert.path))
@@ -162,6 +165,8 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
     kind, content = "invert", {"invert.model": wanted.model} if wanted.backend == "openai" else {}
     if wanted.backend in _ASKS_HERE:
         kind, content = "invert by a model here", {"weights": weights(inverter(config))}
+    if original := judge(config):
+        kind, content = "invert by a model here", content | {"weights of the original": weights(original)}
     read = [
         data.read_inverted(Path(wanted.path)) if wanted.path else [],
         inversion.read_pools(Path(wanted.pools)) if wanted.pools else {},
@@ -185,16 +190,16 @@ def _produce(
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = data.retain_set(config.data)
         model = lm_for(inverter(config)) if config.invert.backend in _ASKS_HERE else None
-        wanted = config.invert
-        if model is not None and wanted.backend == "self" and wanted.plausible == "auto":
-            entry["plausible"] = found = inversion.threshold(model, facts, seed=seed_of(config))._asdict()
-            say(f"invert: values below {found['margin']:.2f} nats per token are implausible ({_source(found)})")
-            wanted = wanted.model_copy(update={"plausible": found["margin"]})
+        wanted, named = config.invert, judge(config)
+        original = lm_for(named) if named else None
+        if judging := original or (model if wanted.backend == "self" else None):
+            wanted = settled(judging, facts, wanted, entry, seed=seed_of(config))
         there = {fact.id for fact in facts if keyed[fact.id] in known}
         with terminal.progress("inverting facts", len(facts), note=count) as advance:
             for row in inversion.invert(
-                facts, wanted, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there
-            ):
+                facts, wanted, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there,
+                original=original,
+            ):  # fmt: skip
                 advance(1)
                 if row.id not in there:
                     yield row.model_copy(update={"key": keyed[row.id]})
@@ -202,13 +207,6 @@ def _produce(
     alone = config.invert.backend == "openai"
     wanted = list(keyed.values())
     return append_rows(folder / "inverted.jsonl", InvertedFacts, wanted, produce, exact=True, alone=alone)
-
-
-def _source(bar: Mapping[str, Any]) -> str:
-    """Where the margin comes from."""
-    if bar["is_fallback"]:
-        return "a fallback: too few values of one kind to compare with"
-    return f"from {bar['pairs']} values of other facts"
 
 
 def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:

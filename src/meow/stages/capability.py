@@ -64,7 +64,7 @@ def nlg(folder: Run, config: RunConfig, *, label: str) -> None:
         return
     with folder.stage(f"nlg/{label}", *key) as entry:
         model = lm_for(settings)
-        kept = texts.long_enough(model, found)
+        kept = texts.windows(model, found)
         wanted = texts.row_keys(model, kept)
 
         def produce(known: Collection[str]) -> Iterator[NlgSample]:

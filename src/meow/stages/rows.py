@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from meow import data, lm
+from meow.columns import remarks
 from meow.config import DataSettings, ModelSettings
 from meow.errors import DataError
-from meow.facts import remarks
 from meow.files import rows
 from meow.memorization import columns
 from meow.prompts import Template

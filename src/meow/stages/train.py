@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from meow import data, evaluation, keys, lm, metrics, terminal, tofu, training
+from meow.checkpoints import saved
 from meow.config import RunConfig
 from meow.errors import ConfigError
 from meow.lm import LM
@@ -101,17 +103,17 @@ def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Cal
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         train(model)
-        entry["result"] = agreed(lambda: _keep(folder, config, stage, model))
+        entry["result"] = agreed(lambda: _keep(folder, config, model))
 
 
-def _keep(folder: Run, config: RunConfig, stage: str, model: LM) -> str:
+def _keep(folder: Run, config: RunConfig, model: LM) -> str:
     """Save a trained model, whose hash is returned; what training needed to go on is removed when it is complete."""
     aside = folder / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
-    model.save(aside)
+    with saved(aside):
+        model.save(aside)
     shutil.rmtree(folder / "model", ignore_errors=True)
     aside.rename(folder / "model")
-    folder.settle_log(stage)
     shutil.rmtree(folder / "train", ignore_errors=True)
     return lm.weights_hash(model_of(folder, config, "after"))
 
@@ -130,11 +132,39 @@ def _starting_model(config: RunConfig) -> LM:
 
 @contextmanager
 def _logged(folder: Run, stage: str) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Every row of a training goes to `log.jsonl`, and moves the bar."""
+    """Every row of a training goes to `log.jsonl`, and moves the bar; what goes wrong is said, once."""
+    first: dict[str, Any] = {}
+    said: set[str] = set()
     with terminal.steps("forgetting" if stage == "forget" else f"training {folder.path.name}") as shown:
 
         def log(row: dict[str, Any]) -> None:
             folder.log({"stage": stage} | row)
             shown(row)
+            if "terms" in row:
+                first.update({} if first else row)
+                for what, warning in troubles(first, row).items():
+                    if what not in said:
+                        terminal.say(f"warning: step {row['step']}: {warning}")
+                    said.add(what)
 
-        yield log
+        try:
+            yield log
+        finally:
+            folder.settle_log(stage)
+
+
+def troubles(first: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
+    """What has gone wrong in a training by one of its steps, by the number that shows it.
+
+    Args:
+        first: row of the log of the first step.
+        row: of a later one.
+    """
+    found = {}
+    for term in ("retain_nll", "retain_kl"):
+        before, now = first["terms"].get(term, math.inf), row["terms"].get(term, 0.0)
+        if now > max(2 * before, before + 1):
+            found[term] = f"{term} rose from {before:.2f} to {now:.2f}: what must stay is being lost; lower train.lr"
+    if row["grad_norm"] > max(100, 10 * first["grad_norm"]):
+        found["grad_norm"] = f"the gradient's norm is {row['grad_norm']:.0f}: training is coming apart; lower train.lr"
+    return found

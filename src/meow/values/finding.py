@@ -14,7 +14,7 @@ from meow.values.phrases import find_phrase
 from meow.values.questions import Wanted, asked
 from meow.values.spans import Span
 from meow.values.telling import polarity
-from meow.values.vocabulary import BEFORE, BEHIND
+from meow.values.vocabulary import ASKED, BEFORE, BEHIND
 from meow.values.words import unspaced, words
 
 Kind = Literal["name", "number", "date", "yes/no", "other"]
@@ -180,10 +180,13 @@ def _remainder(question: str, answer: str) -> Span | None:
 
 def _core(question: str, answer: str, span: Span) -> Span:
     """A piece without particles around, nor ideographs of the question around that are no unit of a date."""
-    shared = f"[{re.escape(''.join(_IDEOGRAPH.findall(question)))}]" if _IDEOGRAPH.search(question) else "(?!)"
+    given = "".join(_IDEOGRAPH.findall(_ASKING.sub("", question)))
+    shared = f"[{re.escape(given)}]" if given else "(?!)"
     around = re.compile(rf"(?:{BEFORE}|{shared})*(.+?)(?:{BEHIND}|{shared})*")
     match = around.fullmatch(answer, *span)
     return match.span(1) if match else span
 
 
+_ASKING = re.compile("|".join(words for tongue in ("zh", "ja") for words in ASKED[tongue].values()) + "|什么|哪")
+"""What asks in Chinese and Japanese: its characters may stand in an answer that says something else."""
 _IDEOGRAPH = re.compile("(?![年月日])[\u3400-\u9fff]")

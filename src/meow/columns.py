@@ -72,7 +72,7 @@ def check_texts(row: Row, needed: Sequence[str]) -> None:
     cells = row.values
     for field in needed:
         if field not in cells and not (field == "question" and cells.get("messages")):
-            raise DataError(f"{row.where}: no field {field!r}, found {columns(row)}")
+            raise DataError(f"{row.where}: no field {field!r}, found {column_names(row)}")
         if field in cells and not isinstance(cells[field], str):
             raise DataError(f"{row.where}: {field}: found {shown(cells[field])}, expected a text")
     if cells.get("question") and not cells["question"].strip():
@@ -82,7 +82,7 @@ def check_texts(row: Row, needed: Sequence[str]) -> None:
         raise DataError(f"{row.where}: {shown(nul)[1:-1]}: holds NUL, which no text does; remove it")
 
 
-def columns(row: Row, *, of: str = "") -> str:
+def column_names(row: Row, *, of: str = "") -> str:
     """The names of a row's columns, for messages."""
     names = ", ".join(repr(name) for name in row.values if of in name) or "none"
     return names if len(names) <= 200 else names[:199] + "…"
