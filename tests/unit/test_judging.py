@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meow import values
-from meow.inversion.judging import Place, is_hopeless, judged, sentence_end, stop
+from meow.inversion.judging import Place, is_hopeless, judged, sentence_end, stop, wrong
 
 
 def place(question: str, answer: str, value: str) -> Place:
@@ -22,6 +22,7 @@ MINUTES = place("How many minutes are in an hour?", "There are sixty minutes in 
 GAS = place("Which gas do plants absorb?", "Plants absorb carbon dioxide from the air.", "carbon dioxide")
 FIRST = place("Which prison was stormed in 1789?", "The Bastille was stormed in 1789.", "Bastille")
 AUTHOR = place("Who wrote the Harry Potter books?", "They were written by J.K. Rowling.", "J.K. Rowling")
+DAYS = place("How long does it take?", "It takes 365 days to go around.", "365 days")
 PART = place("Which colors are on it?", "It is blue, white and red.", "blue")._replace(
     others=("white", "red"), is_part=True
 )
@@ -41,6 +42,8 @@ CHINESE = place("法国的首都是哪里？", "法国的首都是巴黎。", "�
         (YEAR, "1918 with a treaty.", "1918"),
         (BATTLE, "Battle of Austerlitz in 1805.", "Battle of Austerlitz"),
         (MINUTES, "thirty minutes in an", "thirty"),
+        (MINUTES, "30 minutes in an", "30"),
+        (DAYS, "12 months to go around.", "12 months"),
         (GAS, "oxygen from the sea.", "oxygen"),
         (FIRST, "Conciergerie was stormed in", "Conciergerie"),
         (QUOTED, 'Blue Snow" in 1990.', "Blue Snow"),
@@ -61,6 +64,8 @@ def test_the_value_of_a_continuation_is_what_stands_at_the_place(at: Place, said
         (CAPITAL, "LAURADEMARK.", "class"),
         (CAPITAL, "Mon\ufffd.", "fragment"),
         (CAPITAL, "Лyon.", "fragment"),
+        (DAYS, "3 a.u. to go around.", "kind"),
+        (DAYS, "12 to go around.", "kind"),
         (CAPITAL, "European city of lights.", "no_value"),
         (TOWER, "Tower.", "tells_value"),
         (YEAR, "13 March 1918.", "kind"),
@@ -75,6 +80,11 @@ def test_the_value_of_a_continuation_is_what_stands_at_the_place(at: Place, said
 )
 def test_what_is_no_other_value_is_rejected_with_its_reason(at: Place, said: str, reason: str) -> None:
     assert judged(at, said, is_ended=True)[1] == reason
+
+
+def test_markup_and_half_a_bracket_are_no_part_of_a_value() -> None:
+    assert wrong(CAPITAL, "Lyon") == ""
+    assert [wrong(CAPITAL, value) for value in ("**Lyon", "Lyon (France", 'Lyon"')] == ["fragment"] * 3
 
 
 def test_a_text_that_the_model_did_not_end_is_no_value() -> None:

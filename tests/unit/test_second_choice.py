@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from wordfreq import zipf_frequency
 
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import invert, judging
+from meow.inversion import choices as choosing
+from meow.inversion import continuations, invert, judging, second_choice
 from meow.inversion.choices import Wanted, choices
-from meow.inversion.continuations import Said, Spot, continuations, likelihoods
+from meow.inversion.continuations import Said, Spot, continued, departing, likelihoods
 from meow.inversion.judging import Place, is_hopeless, judged, stop
 from meow.inversion.second_choice import together
 from meow.lm import LM, load, make_tiny
@@ -65,7 +67,10 @@ def placed(fact: QA) -> Place:
     return Place(fact.question, fact.answer, start, end, forms)
 
 
-def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm: LM) -> None:
+def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(continuations, "PATHS", 12)
     facts = [FACTS[0], FACTS[1], FACTS[4]]
     places = [placed(fact) for fact in facts]
     spots = [Spot(f, f.answer, p.start, p.end) for f, p in zip(facts, places, strict=True)]
@@ -73,7 +78,7 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm:
     def is_enough(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    found = continuations(lm, spots, is_enough, paths=12)
+    found = [continued(lm, of_spot, is_enough) for of_spot in departing(lm, spots)]
     for fact, place, said in zip(facts, places, found, strict=True):
         asked = f"Question: {fact.question}\nAnswer:"
         ends = {lm.tokenizer.eos_token_id}
@@ -102,19 +107,44 @@ def plain(lm: LM, ids: list[int]) -> torch.Tensor:
         return lm.model(input_ids=torch.tensor([ids])).logits[0, -1].double()
 
 
-def test_values_are_ranked_by_their_mean_log_probability_in_the_answer(lm: LM) -> None:
+def logp_of(lm: LM, place: Place, value: str) -> list[float]:
+    """Log-probability of each token of a value in its place, one forward pass a token."""
+    asked = f"Question: {place.question}\nAnswer: {place.before}"
+    head, ids = lm.tokenizer(asked.rstrip())["input_ids"], lm.tokenizer(asked + value)["input_ids"]
+    return [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+
+
+def test_values_are_ranked_by_their_mean_log_probability_in_the_answer_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
     (found,) = choices(lm, [Wanted(FACTS[0], place)])
-    head = lm.tokenizer(f"Question: {FACTS[0].question}\nAnswer: {place.before.rstrip()}")["input_ids"]
-    scores = []
     for choice in found.accepted:
-        ids = lm.tokenizer(f"Question: {FACTS[0].question}\nAnswer: {place.before}{choice.value}")["input_ids"]
-        logp = [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+        logp = logp_of(lm, place, choice.value)
         assert choice.score == pytest.approx(sum(logp) / len(logp), abs=1e-3)
-        scores.append(choice.score)
-    assert scores == sorted(scores, reverse=True)
-    assert len(scores) >= 3
+        assert choice.total == pytest.approx(sum(logp), abs=1e-3)
+    keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.score) for choice in found.accepted]
+    assert keys == sorted(keys)
+    assert len(keys) >= 3
     assert likelihoods(lm, [Spot(FACTS[0], "Mira Holt was born in Rome.", 22, 26)])[0] < 0
+
+
+def test_kept_are_the_values_of_the_likeliest_departures_that_have_the_highest_total(
+    lm: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "AT_ONCE", 6)
+    place = placed(FACTS[0])
+    (left,) = departing(lm, [Spot(FACTS[0], FACTS[0].answer, place.start, place.end)])
+    kept: list[str] = []
+    for n, said in enumerate(continued(lm, left, lambda *_: False)):
+        if n % 6 == 0 and sum(zipf_frequency(value, "en") >= 1.5 for value in kept) >= 3:
+            break
+        value, reason = judged(place, said.text, is_ended=said.is_ended)
+        kept += [value] if not reason and value not in kept else []
+    (found,) = choices(lm, [Wanted(FACTS[0], place)], enough=3)
+    assert found.counts["candidates"] == n
+    assert n < len(left)
+    best = sorted((v for v in kept if zipf_frequency(v, "en") >= 1.5), key=lambda v: -sum(logp_of(lm, place, v)))
+    assert {choice.value for choice in found.accepted} == set(best[:3])
+    assert found.counts["unlikely"] == len(kept) - 3
 
 
 def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:
@@ -169,7 +199,7 @@ def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
 def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
     fact = FLAGS[0]
     row = rows(lm, [fact], n=2)[fact.id]
-    assert row.answers
+    assert len(row.answers) == len({answer.text for answer in row.answers}) == 2
     for answer in row.answers:
         start, end = "The colors of the flag are ", "."
         found = values.parts(answer.text.removeprefix(start).removesuffix(end), fact.question)
@@ -218,6 +248,38 @@ def test_from_the_command_line_and_again_for_more_facts(
     done = run([*FACTS[:2], FACTS[3]])
     assert done.code == 0, done.err
     assert read_records(inverted, InvertedFacts)[:2] == first
+
+
+def test_an_interrupted_run_goes_on_with_the_subjects_that_are_left(
+    meow: Callable[..., Any], lm: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(second_choice, "WAVE", 1)
+    lm.save(tmp_path / "model")
+    facts = [FACTS[0], FACTS[1], FACTS[3], FACTS[6]]
+    lines = [f.model_dump_json(include={"question", "answer", "subject"}) for f in facts]
+    Path("facts.jsonl").write_text("\n".join(lines))
+    asked: list[list[str]] = []
+    found = second_choice._found
+
+    def watched(lm: LM, ids: list[str], *more: Any) -> Any:
+        asked.append(ids)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return found(lm, ids, *more)
+
+    def run(name: str) -> Any:
+        return meow("invert", "--forget", "facts.jsonl", "--model_name_or_path", "model", "invert.backend=self",
+                    "model.template=qa", "invert.n=2", "invert.plausible=-9", f"name={name}")  # fmt: skip
+
+    assert run("whole").code == 0
+    monkeypatch.setattr(second_choice, "_found", watched)
+    assert run("x").code == 130
+    first = read_records(tmp_path / "runs/x/inverted.jsonl", InvertedFacts)
+    assert [row.id for row in first] == [facts[0].id, facts[1].id]
+    assert run("x").code == 0
+    assert asked[2:] == [[facts[2].id], [facts[3].id]]
+    assert (tmp_path / "runs/x/inverted.jsonl").read_bytes() == (tmp_path / "runs/whole/inverted.jsonl").read_bytes()
 
 
 def test_the_model_must_be_named(meow: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meow.prompts import Encoded
 from meow.records import QA
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PATHS = 64
 """Departures that are continued."""
 STEP = 4
-"""Tokens that are decoded before a text is looked at again."""
+"""Tokens that are decoded before a text is looked at; twice as many before it is looked at again, and so on."""
 
 
 class Spot(NamedTuple):
@@ -52,51 +53,57 @@ class _Placed(NamedTuple):
     """Characters before the place that its first token holds."""
 
 
-class _Row(NamedTuple):
+class Departure(NamedTuple):
+    """What departs from a place, and goes on."""
+
     spot: int
+    """Number of the spot."""
     before: tuple[int, ...]
+    """Tokens of the prompt, and of the answer before the place."""
     glue: str
+    """Characters before the place that its first token holds."""
     room: int
+    """Tokens that `ids` may hold."""
     ids: list[int]
-    """A departure and what follows it; grows."""
+    """Of the departure and what follows it; grows."""
 
 
-def continuations(
-    lm: LM, spots: Sequence[Spot], is_enough: Callable[[int, Said], bool], *, paths: int = PATHS
-) -> list[list[Said]]:
-    """The likeliest departures from what stands in each spot, continued greedily; likeliest first.
+def departing(lm: LM, spots: Sequence[Spot]) -> list[list[Departure]]:
+    """The likeliest departures from what stands in each spot, likeliest first; not yet continued.
 
-    Each goes on for twice the tokens of the place and eight more at most. What does not begin with the characters
-    that the place's first token holds before it is left out.
-
-    Args:
-        lm: the model.
-        spots: places; one whose tokens do not spell its answer has no continuation.
-        is_enough: given the spot's number and a text, whether it need not go on.
-        paths: how many departures are continued.
+    Those that do not begin with the characters that the place's first token holds before it are left out, and so is a
+    spot whose tokens do not spell its answer.
     """
     from meow.lm.departures import departures
 
     there = [(i, placed) for i, spot in enumerate(spots) if (placed := _place(lm, spot))]
-    found = departures(lm, [placed.encoded for _, placed in there], paths)
-    rows = [
-        _Row(i, placed.encoded.ids[: placed.encoded.start], placed.glue, _room(lm, placed.encoded), list(path.ids))
-        for (i, placed), of_spot in zip(there, found, strict=True)
-        for path in of_spot
-    ]
-    live = rows
+    paths = departures(lm, [placed.encoded for _, placed in there], PATHS)
+    found: list[list[Departure]] = [[] for _ in spots]
+    for (i, (encoded, glue)), of_spot in zip(there, paths, strict=True):
+        before, room = encoded.ids[: encoded.start], _room(lm, encoded)
+        rows = (Departure(i, before, glue, room, list(path.ids)) for path in of_spot)
+        found[i] = [row for row in rows if _said(lm, row)]
+    return found
+
+
+def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said], bool]) -> list[Said]:
+    """What departures say when they are continued greedily, for twice the tokens of the place and eight more at most.
+
+    Args:
+        lm: the model.
+        rows: departures; they grow.
+        is_enough: given the spot's number and a text, whether it need not go on.
+    """
+    live, step = rows, STEP
     while live:
         live = [
             row for row in live
             if len(row.ids) < row.room and (said := _said(lm, row)) and not said.is_ended
             and not is_enough(row.spot, said)
         ]  # fmt: skip
-        _extend(lm, live)
-    texts: list[list[Said]] = [[] for _ in spots]
-    for row in rows:
-        if said := _said(lm, row):
-            texts[row.spot].append(said)
-    return texts
+        _extend(lm, live, step)
+        step *= 2  # few are left, and their prompts are read anew each time
+    return [_said(lm, row) or Said("", is_ended=False) for row in rows]
 
 
 def begun(lm: LM, fact: QA, beginning: str, limit: int) -> Said:
@@ -105,11 +112,16 @@ def begun(lm: LM, fact: QA, beginning: str, limit: int) -> Said:
     return Said(found.text, found.finish == "eos")
 
 
-def likelihoods(lm: LM, spots: Sequence[Spot]) -> list[float]:
-    """Mean natural log-probability per token of what stands in each spot; -inf where its tokens do not spell it."""
+def log_probabilities(lm: LM, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:
+    """Natural log-probability of each token of what stands in each spot; -inf where its tokens do not spell it."""
     placed = [_place(lm, spot) for spot in spots]
     scores = iter(lm.score([p.encoded for p in placed if p is not None]))
-    return [-np.inf if p is None else float(next(scores).logp.mean()) for p in placed]
+    return [np.full(1, -np.inf) if p is None else next(scores).logp for p in placed]
+
+
+def likelihoods(lm: LM, spots: Sequence[Spot]) -> list[float]:
+    """Mean natural log-probability per token of what stands in each spot; -inf where its tokens do not spell it."""
+    return [float(logp.mean()) for logp in log_probabilities(lm, spots)]
 
 
 def _place(lm: LM, spot: Spot) -> _Placed | None:
@@ -133,7 +145,7 @@ def _room(lm: LM, encoded: Encoded) -> int:
     return min(3 * n + 8, lm.prompter.max_length - encoded.start)
 
 
-def _said(lm: LM, row: _Row) -> Said | None:
+def _said(lm: LM, row: Departure) -> Said | None:
     """The text of a row so far; None where it does not begin as it must, or holds a special token."""
     is_ended = row.ids[-1] in lm.prompter.eos_ids
     kept = row.ids[:-1] if is_ended else row.ids
@@ -152,10 +164,10 @@ def _decoded(lm: LM, before: Sequence[int], ids: Sequence[int]) -> str:
     return str(whole[len(head) :])
 
 
-def _extend(lm: LM, rows: Sequence[_Row]) -> None:
+def _extend(lm: LM, rows: Sequence[Departure], step: int) -> None:
     """Append the next few tokens to each row, EOS included where it ends there."""
     prompts = [(*row.before, *row.ids) for row in rows]
-    steps = [min(STEP, row.room - len(row.ids)) for row in rows]
+    steps = [min(step, row.room - len(row.ids)) for row in rows]
     found = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
     for row, (new,) in zip(rows, found, strict=True):
         row.ids.extend(new.ids or ())

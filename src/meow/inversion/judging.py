@@ -13,8 +13,8 @@ from meow.values.folding import whole_date
 from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
 
 REASONS = (
-    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "implausible",
-    "one_polarity",
+    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "unlikely",
+    "implausible", "one_polarity",
 )  # fmt: skip
 """Why a continuation, or another version, is no false answer, in the order of tables."""
 ALIKE = 0.85
@@ -93,7 +93,9 @@ def is_hopeless(place: Place, said: str) -> bool:
     first = next((m for m in _WORD.finditer(said) if m[0].lower() not in ARTICLES | OTHER_ARTICLES), None)
     if first is None or (first.end() == len(said) and any(a.startswith(first[0].lower()) for a in _SMALL)):
         return False
-    return _opening(first[0]) != _opening(place.true)
+    opening = _opening(first[0])
+    is_number = opening == "digit" and values.kind(place.true, place.question) == "number"
+    return opening != _opening(place.true) and not is_number  # "30" for sixty
 
 
 def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
@@ -116,7 +118,7 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
 def wrong(place: Place, value: str) -> str:
     """Why another value makes no false answer, by the first name of REASONS that fits; "" where it does."""
     asked = place.question
-    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))):
+    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))) or _is_torn(value, place.true):
         return "fragment"
     texts = [value] if place.is_part else [value, place.filled(value)]
     if any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts):
@@ -129,11 +131,14 @@ def wrong(place: Place, value: str) -> str:
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
         return "kind"
+    if len(_unit(value, asked)) != len(_unit(place.true, asked)):
+        return "kind"
     if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
         return "kind"
     if place.is_part and len(value.split()) > len(place.true.split()) + 1:
         return "kind"
-    return "" if _class(value) == _class(place.true) else "class"
+    is_number = values.kind(value, asked) == "number" and _opening(value) == "digit"
+    return "" if is_number or _class(value) == _class(place.true) else "class"
 
 
 def sentence_end(text: str, *, is_ended: bool) -> int | None:
@@ -195,6 +200,20 @@ def _is_misspelt(value: str, true: str) -> bool:
     """Whether a value is the true one but for a letter or two: "Rowlin" for Rowling; numbers are never."""
     pair = values.fold(value), values.fold(true)
     return not any(c.isdigit() for c in value) and SequenceMatcher(None, *pair, autojunk=False).ratio() > ALIKE
+
+
+def _is_torn(value: str, true: str) -> bool:
+    """Whether a value holds a bracket without its other half, or a sign of markup that the true one does not."""
+    is_open = any(value.count(a) != value.count(b) for a, b in ("()", "[]", "“”", "«»"))
+    return is_open or value.count('"') % 2 == 1 or bool(set(value) & set("*_#`<>{}|\\~") - set(true))
+
+
+def _unit(value: str, question: str) -> list[str]:
+    """What a number counts, abbreviations in pieces: "days" of "365 days"; nothing where it is no number."""
+    if values.kind(value, question) != "number":
+        return []
+    counted = " ".join(word for word in values.fold(value).split() if not word[:1].isdigit())
+    return counted.split() + re.findall(r"(?<=[^\W\d_])\.", value)
 
 
 def _small(value: str) -> int:

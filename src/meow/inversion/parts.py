@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meow import values
-from meow.inversion.choices import Choices, Wanted, choices, ranked
+from meow.inversion.choices import Choices, Wanted, choices, likeliest, ranked
 from meow.inversion.continuations import begun
 from meow.inversion.judging import Place, closed, sentence_end
 
@@ -20,8 +21,6 @@ OPPOSITES = {
     "نعم": "لا", "لا": "نعم",
 }  # fmt: skip
 """The other answer to a question that wants a yes or a no."""
-FEW = 16
-"""Departures that are continued for a part after the first: one of them is taken."""
 
 
 def is_list(place: Place) -> bool:
@@ -43,22 +42,23 @@ def part_places(place: Place) -> list[Place]:
 
 
 def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
-    """Up to `n` lists: another first part, then under it the likeliest other second one, and so on.
+    """Up to `n` lists: another first part or the true one, then under it the likeliest other second ones, and so on.
 
-    A part for which there is none stays; a list that still tells more than half of the parts is rejected.
+    Each beginning gets as many next parts as make up `n` lists. A part for which there is none stays; a list that still
+    tells more than half of the parts is rejected.
     """
     parts = part_places(wanted.place)
-    first, *_ = choices(lm, [wanted._replace(place=parts[0])])
-    counts = first.counts
-    rows = [[choice.value] for choice in first.accepted[:n]] or [[parts[0].true]]
-    for i in range(1, len(parts)):
-        places = [_shifted(parts, row) for row in rows]
-        under = choices(lm, [wanted._replace(place=place) for place in places], paths=FEW)
-        for row, found in zip(rows, under, strict=True):
+    rows, counts = [list[str]()], Counter[str]()
+    for i, part in enumerate(parts):
+        each = -(-n // len(rows))
+        found = choices(lm, [wanted._replace(place=_shifted(parts, row)) for row in rows], enough=each + i)
+        longer = []
+        for row, (accepted, counted) in zip(rows, found, strict=True):
+            counts += counted
             used = {values.fold(value) for value in row}
-            free = (choice.value for choice in found.accepted if values.fold(choice.value) not in used)
-            row.append(next(free, parts[i].true))
-            counts["candidates"] += 1
+            free = [choice.value for choice in accepted if values.fold(choice.value) not in used]
+            longer += [[*row, value] for value in [*free[:each], *([part.true] if i == 0 or not free else [])]]
+        rows = longer
     texts = []
     for row in rows:
         last = _shifted(parts, row[:-1])
@@ -66,7 +66,7 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
         told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
         counts["tells_value"] += told > len(parts) / 2
         texts += [text] if told <= len(parts) / 2 else []
-    return Choices(ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0], counts)
+    return likeliest(wanted, ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0], counts, n)
 
 
 def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:

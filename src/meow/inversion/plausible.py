@@ -91,11 +91,11 @@ def least_margin(lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed:
     return -math.inf if settings.plausible is None else settings.plausible
 
 
-def others(lm: LM, ids: Sequence[str], by: Sorted, lists: int) -> dict[str, Choices]:
-    """The model's own other values of the facts that have one in their answer; of a list so many other lists."""
+def others(lm: LM, ids: Sequence[str], by: Sorted, enough: int) -> dict[str, Choices]:
+    """So many other values of the model's own, of the facts that have one in their answer."""
     single = [id_ for id_ in ids if id_ in by.single]
-    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single]), strict=True))
-    return rows | {id_: other_lists(lm, by.lists[id_], lists) for id_ in ids if id_ in by.lists}
+    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
+    return rows | {id_: other_lists(lm, by.lists[id_], enough) for id_ in ids if id_ in by.lists}
 
 
 def is_spelled(text: str, like: str, lang: str | None) -> bool:

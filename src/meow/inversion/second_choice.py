@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 WAVE = 64
 """Facts, at least, that are asked for side by side."""
+TURNS = 4
+"""Earlier false answers of a version that stand before its next question."""
 
 
 class _Found(NamedTuple):
@@ -107,8 +109,10 @@ def _versions(
 ) -> dict[str, dict[int, str]]:
     """The false answer of each version of each fact.
 
-    A version's earlier false answers about the same subject are turns before the question; they reorder what may be
+    A version's last false answers about the same subject are turns before the question; they reorder what may be
     taught. Facts at the same place of their subjects are scored together.
+
+    `Differs:` SPEC has all of them before it, up to half of the context; then most of the time goes into reading them.
     """
     taken: dict[str, dict[int, str]] = {}
     for at in range(max(map(len, wave), default=0)):
@@ -116,7 +120,7 @@ def _versions(
             if text := found[fact.id].text:
                 taken[fact.id] = {0: text}
         asked = [
-            (unit[at], version, turns)
+            (unit[at], version, turns[-TURNS:])
             for unit in wave if len(unit) > at and unit[at].id in found and found[unit[at].id].teaching
             for version in range(settings.n)
             for turns in [[(f.question, taken[f.id][version]) for f in unit[:at] if version in taken.get(f.id, {})]]
@@ -135,8 +139,11 @@ def _versions(
 def _orders(
     lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: Sorted, found: dict[str, _Found]
 ) -> list[list[Choice]]:
-    """What may be taught, likeliest first after each version's earlier turns."""
-    turned = [i for i, (_, _, turns) in enumerate(asked) if turns]
+    """What may be taught, likeliest first after each version's earlier turns.
+
+    Each version before has taken one value: one for which a single value is left needs no order.
+    """
+    turned = [i for i, (fact, n, turns) in enumerate(asked) if turns and len(found[fact.id].teaching) > n + 1]
     wanted, listed = [], []
     for fact, _, turns in (asked[i] for i in turned):
         own = (by.single | by.lists)[fact.id]
