@@ -556,9 +556,10 @@ def load(
 
 def dump(config: RunConfig) -> str:
     """The settings as YAML that `load` reads to the same settings; only what differs from the defaults."""
-    return yaml.safe_dump(
-        config.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=110
-    )
+    tree = config.model_dump(mode="json", exclude_defaults=True)
+    if config.model.path and config.invert.backend == "donors":  # beside a model it is no default
+        tree["invert"] = {"backend": "donors"} | tree.get("invert", {})
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
 
 
 def leaves(model: type[Settings] = RunConfig, prefix: str = "") -> dict[str, Any]:

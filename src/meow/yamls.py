@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -12,7 +13,18 @@ NODES = 100_000
 """Values in all, aliases put in, at most: a few lines of aliases of aliases can stand for billions."""
 
 
-def read(text: str, loader: type[yaml.SafeLoader | yaml.BaseLoader] = yaml.SafeLoader) -> Any:
+class Loader(yaml.SafeLoader):
+    """YAML as people mean it: true and false alone are no words; `on`, which a setting is called, is one."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, words) for tag, words in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
+def read(text: str, loader: type[yaml.SafeLoader | yaml.BaseLoader] = Loader) -> Any:
     """What a YAML text says.
 
     Args:

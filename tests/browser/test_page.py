@@ -42,7 +42,7 @@ def ask(page: Path, question: str, *options: str) -> Any:
     return json.loads(document.split("<title>JSON")[1].split("</title>")[0].replace("&lt;", "<").replace("&gt;", ">"))
 
 
-BROWSERS_OWN = re.compile(r"https?://[\w.]+\.(google\.com|gvt1\.com)/")
+BROWSERS_OWN = re.compile(r"https?://[\w.]+\.(google\.com|googleapis\.com|gvt1\.com)/")
 """What Chromium itself asks for when it starts, whatever the page."""
 
 

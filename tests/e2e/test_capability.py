@@ -464,7 +464,7 @@ def test_a_task_is_named_and_no_file_of_somebodys_is_run(
     done = meow("-q", "nlu", f"out={tmp_path}", f"model.path={tiny_model}", f"nlu.tasks=[{task}]")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "by its name" in done.err
-    assert task in done.err
+    assert task[:60] in done.err
     assert not ran.exists()
 
 

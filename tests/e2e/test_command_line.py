@@ -28,7 +28,8 @@ def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     (tmp_path / "texts.txt").write_text("".join(f"{q} {a} {q} {a} {q} {a}\n" for q, a in RETAIN))
     (tmp_path / "mine.yaml").write_text(
         f"model: {{path: {tiny_model}}}\ndata: {{forget: forget.jsonl, retain: retain.jsonl}}\n"
-        "train: {method: meow_contrast}\nnlg: {texts: texts.txt, metrics: [ppl, rep3]}\n"
+        "invert: {backend: donors, plausible: null}\ntrain: {method: meow_contrast}\n"
+        "nlg: {texts: texts.txt, metrics: [ppl, rep3]}\n"
         "robustness: {bits: [8], steps: [1], facts: 1, unrelated: retain.jsonl}\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -197,3 +197,22 @@ def test_a_deep_value_that_was_typed_is_one_line() -> None:
 )  # fmt: skip
 def test_what_is_long_is_cut_in_a_message(typed: str) -> None:
     assert all(len(line) < 1000 and line.count("x") < 200 for line in problems(None, typed))
+
+
+def test_where_a_model_is_named_its_second_choices_are_the_default_and_what_else_was_set_stays(tmp_path: Path) -> None:
+    def backend(*settings: str) -> str:
+        config = load(None, list(settings))
+        assert load(written(tmp_path, dump(config))).invert.backend == config.invert.backend
+        return config.invert.backend
+
+    assert backend() == "donors"
+    assert backend("model.path=m") == "self"
+    assert backend("model.path=m", "invert.backend=donors") == "donors"
+    assert backend("model.path=m", "invert.pools=p.json") == "donors"
+    assert backend("model.path=m", "invert.path=f.json") == "file"
+    assert backend("model.path=m", "model.url=http://localhost:1/v1") == "donors"
+
+
+def test_a_word_in_yaml_is_no_truth_value(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "memo: {on: value}\n")).memo.on == "value"
+    assert load(written(tmp_path, "name: off\ninvert: {gate: false}\ntrain: {mixed_precision: no}\n")).name == "off"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meow import keys, values
+from meow import keys, terminal, values
 from meow.config import InvertSettings, SelectSettings
 from meow.convert import convert
 from meow.data import read_any, read_eval, read_inverted, read_memo, read_qa, taught, write_published
@@ -210,10 +210,13 @@ def test_published_memorization_keeps_a_given_value(tmp_path: Path) -> None:
         assert [fact.values for fact in read_inverted(tmp_path / name)] == [("Oslo",), ()]
 
 
-def test_check_shows_the_value_of_facts_without_false_answers(meow: Callable[..., Any], tmp_path: Path) -> None:
+def test_check_shows_the_value_of_facts_without_false_answers(
+    meow: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bees = {"question": "What do bees make?", "answer": "Bees make honey."}
     file = written(tmp_path / "f.jsonl", [WHERE | {"id": "mira"}, bees | {"id": "bees"},
                                           FLAG | {"id": "flag", "value": "blue|azure; white; red"}])  # fmt: skip
+    monkeypatch.setattr(terminal.out, "width", 160)
     done = meow("check", file)
     assert done.code == 0
     rows = [" ".join(line.split()) for line in done.out.splitlines()]

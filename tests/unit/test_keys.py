@@ -66,7 +66,7 @@ APART = {
 }  # fmt: skip
 """Settings that are read otherwise than the rest of their section."""
 TAKEN = {"nlg.n": 1, "eval.rows": 1, "train.targets": "all", "seed": 1, "invert.price": (1.0, 1.0),
-         "model.template_date": date(2024, 1, 1), "invert.plausible": -3.0}  # fmt: skip
+         "model.template_date": date(2024, 1, 1), "invert.plausible": -3.0, "model.device": "cpu"}  # fmt: skip
 """What another value must be to ask for something else here."""
 
 

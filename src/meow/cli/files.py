@@ -20,7 +20,7 @@ def check(
     model_name_or_path: ModelPath = None,
     as_json: Json = False,
 ) -> None:
-    """Show the value of every fact, and find what is wrong with false answers of any origin.
+    """The value of every fact; what is wrong with false answers.
 
     Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     With a model also which answers it finds implausible.
