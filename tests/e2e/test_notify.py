@@ -162,7 +162,7 @@ def test_saved_settings_hold_no_address_and_load_again(tmp_path: Path) -> None:
         ("S3CRET", "notify.urls: address 1 (no scheme) is none that Apprise understands"),
         ("[json://127.0.0.1, nosuch://S3CRET]", "notify.urls: address 2 (nosuch) is none that Apprise understands"),
         ("https://open.feishu.cn/S3CRET", "notify.urls: address 1 (https) is none"),
-        ("{a: feishu://S3CRET}", "notify.urls: found ***"),
+        ("{a: feishu://S3CRET}", "notify.urls: address 1 (no scheme) is none that Apprise understands"),
         ("[feishu://S3CRET", "notify.urls=[feishu://***: cannot be read"),
     ],
 )
