@@ -25,7 +25,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
         (path / f"{name}.jsonl").write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows))
     settings = [
         f"model.path={tiny_model}", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.epochs=1",
-        "train.method=meow_contrast", "invert.backend=donors", "invert.plausible=null", "memo.max_new_tokens=4", "eval.max_new_tokens=8", "threads=1",
+        "invert.backend=donors", "invert.plausible=null", "train.method=meow_contrast",
+        "memo.max_new_tokens=4", "eval.max_new_tokens=8", "threads=1",
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "meow", "-q", "run", "name=secret", *settings], cwd=path, capture_output=True,
