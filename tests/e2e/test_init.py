@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
+from meow import yamls
 from meow.config import RunConfig, leaves
 from meow.template import SHORT
 from tests.conftest import FORGET, RETAIN
@@ -49,7 +49,7 @@ def test_the_file_names_what_is_missing_and_runs_once_that_is_filled_in(
 def test_every_setting_stands_in_the_full_file_at_its_default(meow: Callable[..., object], here: Path) -> None:
     assert meow("init", "--full", "all.yaml").code == 0
     text = (here / "all.yaml").read_text()
-    everything = yaml.safe_load(re.sub(r"^( *)#(?=\w+:)", r"\1", text, flags=re.M))
+    everything = yamls.read(re.sub(r"^( *)#(?=\w+:)", r"\1", text, flags=re.M))
     config = RunConfig.model_validate(everything)
     short = [line.key for line in SHORT]
     for key, field in leaves().items():
