@@ -23,9 +23,17 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     path = tmp_path_factory.mktemp("own")
     for name, rows in (("forget", FORGET), ("retain", RETAIN)):
         (path / f"{name}.jsonl").write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in rows))
+    others = (("Rome, Italy", "May 4, 1950", "nurse"), ("Bern, Switzerland", "June 5, 1952", "pilot"),
+              ("Lima, Peru", "July 6, 1954", "tailor"))  # fmt: skip
+    false = [
+        {"question": q, "undesired_answer": a}
+        | {f"answer_{i}": f"{a.rsplit(of, 1)[0]}{of}{other[at]}." for i, other in enumerate(others)}
+        for at, ((q, a), of) in enumerate(zip(FORGET, (" in ", " on ", " a "), strict=True))
+    ]
+    (path / "false.json").write_text(json.dumps(false))
     settings = [
         f"model.path={tiny_model}", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.epochs=1",
-        "invert.backend=donors", "invert.plausible=null", "train.method=meow_contrast",
+        "invert.path=false.json", "invert.plausible=null", "train.method=meow_contrast",
         "memo.max_new_tokens=4", "eval.max_new_tokens=8", "threads=1",
     ]  # fmt: skip
     done = subprocess.run(
