@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from meow.config import FinetuneSettings, ModelSettings
 from meow.decode import tree
@@ -147,7 +148,9 @@ def test_a_model_without_an_eos_id_is_refused(tiny: LM, tmp_path: Path) -> None:
         load(ModelSettings(path=str(tmp_path / "m"), template="qa"))
 
 
-def test_an_unknown_device_is_refused(tiny: LM, tmp_path: Path) -> None:
+def test_a_device_that_is_not_here_is_refused(tiny: LM, tmp_path: Path) -> None:
     tiny.save(tmp_path / "m")
-    with pytest.raises(ConfigError, match=r"model\.device: found 'gpu'"):
-        load(ModelSettings(path=str(tmp_path / "m"), device="gpu"))
+    with pytest.raises(ConfigError, match=r"model\.device: found 'cuda:99', which is not here"):
+        load(ModelSettings(path=str(tmp_path / "m"), device="cuda:99"))
+    with pytest.raises(ValidationError, match="expected cpu, cuda"):
+        ModelSettings(path=str(tmp_path / "m"), device="gpu")

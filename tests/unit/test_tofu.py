@@ -151,9 +151,13 @@ def test_memorization_and_attack_scores_equal_a_literal_computation(lm: LM, peop
         )
 
 
-def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(lm: LM, people: list[EvalItem]) -> None:
+def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(
+    shared: Path, lm: LM, people: list[EvalItem]
+) -> None:
     settings = EvalSettings(max_new_tokens=30, samples=3)
-    found = [s for s in tofu.evaluate(lm, people, settings) if s.role == "forget"]
+    opens_with_its_value = read_eval(shared / "data/tofu/forget01_perturbed.json", "forget")[18]
+    found = [s for s in tofu.evaluate(lm, [*people, opens_with_its_value], settings) if s.role == "forget"]
+    assert [s.prefix is None for s in found] == [False, False, False, True]
     for s in found:
         (value,) = s.accepted
         if s.prefix is None:
@@ -163,10 +167,9 @@ def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(lm: LM
         assert not values.told(s.accepted, s.prefix, question=s.question)
         start = lm.prompter.opened(s, s.prefix)
         assert s.prefix_generation == lm.generate([start], 30)[0][0].text.strip()
-    assert sum(s.prefix is not None for s in found) == 2
     alone = [s for s in tofu.evaluate(lm, people[1:2] + people[3:], settings) if s.role == "forget"]
     assert alone[0].drawn == found[1].drawn
-    assert [len(s.drawn) for s in found] == [3, 3, 3]
+    assert [len(s.drawn) for s in found] == [3, 3, 3, 3]
     assert any(len(set(s.drawn)) > 1 for s in found)
 
 
