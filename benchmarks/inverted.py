@@ -1,10 +1,10 @@
-"""Inverted facts of our own beside the published ones: `python -m benchmarks.inverted`, then `--train`.
+"""Inverted facts of our own beside the published ones: `python -m benchmarks.inverted`, then `--train NAME=FILE ...`.
 
 1. The gate on both, TOFU forget01 and forget05: questions with at least three accepted candidates, candidates that keep
    no distinguishing word together with the rest, versions of a subject without a contradiction. Candidates as they are,
    before anything is rejected. `--draw 30`: candidates drawn by seed 0, accepted and rejected, to be read.
-2. `--train`: `meow` and `meow_contrast` on tofu-mini, forget05, three seeds, at the study's settings: on the published
-   facts by question, on ours by question and by subject. Numbers come from the questions that chose no setting.
+2. `--train NAME=FILE ...`: `meow` and `meow_contrast` on tofu-mini, forget05, three seeds, at the study's settings, on
+   each file of inverted facts as it is. Numbers come from the questions that chose no setting.
 """
 
 from __future__ import annotations
@@ -28,11 +28,6 @@ from meow.records import EvalLog, InvertedFacts
 MODEL = SHARED / "models/tofu-mini/full"
 RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
 """Chosen by the study on the tuning half, with the published facts."""
-KINDS = {
-    "published, by question": ["select.by=question"],
-    "ours, by question": ["select.by=question"],
-    "ours, by subject": ["select.by=subject"],
-}
 
 
 def candidates(split: str) -> dict[str, list[InvertedFacts]]:
@@ -102,20 +97,15 @@ def _print(c: Checked, fact: InvertedFacts) -> None:
     print(f"- {', '.join(c.problems) or 'ok'}\n  Q {fact.question}\n  T {fact.answer}\n  F {c.text}")
 
 
-def train() -> None:
-    """Run what is not there yet, two at a time, and print one row for each method and kind of facts."""
+def train(files: dict[str, str]) -> None:
+    """Run what is not there yet, two at a time, and print one row for each method and file."""
     jobs, folders = [], {}
     for seed in study.SEEDS:
         for method, rate in RATES.items():
-            for kind, more in KINDS.items():
-                ours = kind.startswith("ours")
-                name = f"{method}-{kind.replace(', ', '-').replace(' ', '-')}-s{seed}"
-                settings = [
-                    item
-                    for item in study.settings("forget05", method, rate, *more, f"seed={seed}", f"name={name}")
-                    if not (ours and item.startswith("invert."))
-                ]
-                jobs.append((name, ["run", *settings]))
+            for kind, file in files.items():
+                name = f"{method}-{kind}-s{seed}"
+                more = [f"invert.path={file}", "invert.gate=false", f"seed={seed}", f"name={name}"]
+                jobs.append((name, ["run", *study.settings("forget05", method, rate, *more)]))
                 folders.setdefault((method, kind), []).append(study.OUT / "forget05" / name)
     clock = study.Clock(600)
     clock.run(jobs)
@@ -135,11 +125,11 @@ def conflict(folders: Sequence[Path]) -> list[float | None]:
 def main() -> None:
     """The table, the draw or the training."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--train", nargs="+", metavar="NAME=FILE", help="files of inverted facts, each under a name")
     parser.add_argument("--draw", type=int, default=0, metavar="N")
     options = parser.parse_args()
     if options.train:
-        train()
+        train(dict(item.split("=", 1) for item in options.train))
         return
     for split in ("forget01", "forget05"):
         for source, rows in candidates(split).items():
