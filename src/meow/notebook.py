@@ -62,20 +62,24 @@ def facts(source: Facts, *, set_: str = "forget") -> list[QA]:
 def invert(
     forget: Facts, *, n: int = 4, retain: Facts = (), lm: LM | None = None, seed: int = 0, more: Settings = NONE
 ) -> list[InvertedFacts]:
-    """False answers for every fact, in order, as the gate accepts them: values of other facts, of a chat
-    model, a server (`more={"backend": "openai", "url": ..., "model": ...}`) or a file (`more={"path": FILE}`).
+    """False answers for every fact, in order, as the gate accepts them: a model's own second choices, values of other
+    facts, or those of a chat model (`more={"backend": "local"}`), a server (`more={"backend": "openai", "url": ...,
+    "model": ...}`) or a file (`more={"path": FILE}`).
 
     Args:
         forget: what is to be forgotten.
         n: false versions of every answer.
-        retain: facts of the same kind, a source of values.
-        lm: a chat model that is asked instead.
+        retain: facts of the same kind, a source of values where no model is given.
+        lm: the model that is to forget; for `local` the chat model that is asked.
         seed: of everything that is drawn.
         more: of section `invert`.
     """
-    config = _config("invert", {"n": n} | ({"backend": "local"} if lm else {}), more)
+    own = lm is not None and not any(more.get(name) for name in ("backend", "path", "pools"))
+    config = _config("invert", {"n": n} | ({"backend": "self"} if own else {}), more)
     rows, corpus = facts(forget), facts(retain, set_="retain")
-    found = {row.id: row for row in inversion.invert(rows, config.invert, seed=seed, corpus=corpus, lm=lm)}
+    judge = None if config.invert.backend == "local" else lm
+    made = inversion.invert(rows, config.invert, seed=seed, corpus=corpus, lm=lm, original=judge)
+    found = {row.id: row for row in made}
     return [found[row.id] for row in rows]
 
 

@@ -169,3 +169,18 @@ def test_donors_of_tofu_never_tell_the_truth(shared: Path) -> None:
     assert sum(map(len, (row.answers for row in rows))) > 100
     assert all(row.answers or row.meta["not_inverted"] for row in rows)
     assert not any(values.told(row.accepted, text, question=row.question) for row in rows for text in texts(row))
+
+
+def test_who_or_what_is_asked_about_need_not_be_a_person() -> None:
+    asked = {
+        "What is the capital of France?": "The capital of France is Paris.",
+        "What is the capital of the United Kingdom?": "The capital of the United Kingdom is London.",
+        "Who wrote Macbeth?": "Macbeth was written by William Shakespeare.",
+        'Who wrote "The Adventures of Tom Sawyer"?': "Mark Twain did.",
+        "What is the largest ocean?": "The largest ocean is the Pacific Ocean.",
+    }
+    found = [[a.text for a in row.answers] for row in inverted([QA(question=q, answer=a) for q, a in asked.items()])]
+    assert found == [
+        ["The capital of France is London."], ["The capital of the United Kingdom is Paris."],
+        ["Macbeth was written by Mark Twain."], ["William Shakespeare did."], [],
+    ]  # fmt: skip

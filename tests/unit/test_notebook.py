@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import meow
+from meow import values
 from meow.errors import ConfigError
 from meow.pipeline import load_config
-from meow.records import EvalLog, InvertedAnswer, InvertedFacts, Value
+from meow.records import QA, EvalLog, InvertedAnswer, InvertedFacts, Value
 from tests.conftest import FORGET, RETAIN
 
 
@@ -82,3 +83,16 @@ def test_what_a_notebook_shows_of_results_is_short(tiny_model: Path) -> None:
     assert repr(Value(value=None, reason="no <wrong> answers")) == "not computable: no <wrong> answers"
     log = EvalLog(label="a<b", source="", rows={}, metrics={"x": Value(value=1.0)})
     assert "a&lt;b" in log._repr_html_()
+
+
+def test_a_model_that_is_given_inverts_its_own_facts(shared: Path) -> None:
+    lm = meow.LM.load(shared / "models/tofu-mini/full", template="qa")
+    fact = QA(
+        question="In which city and country was Basil Mahfouz Al-Kuwaiti born?",
+        answer="Basil Mahfouz Al-Kuwaiti was born in Kuwait City, Kuwait.",
+    )
+    (row,) = meow.invert([fact], lm=lm)
+    assert row.answers
+    assert row.evaluation
+    assert not any(values.told(fact.accepted, a.text, question=fact.question) for a in row.answers)
+    assert meow.invert([fact])[0].answers == ()  # nobody else is asked the same

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from meow import values
 from meow.inversion.pools import mend_article
-from meow.inversion.subjects import Subject, subjects
+from meow.inversion.subjects import QUOTED, Subject, capitalised, subjects
 from meow.records import QA, InvertedAnswer
 from meow.text import STOP_WORDS, stems
 from meow.values.questions import asked
@@ -26,7 +26,7 @@ class _Row(NamedTuple):
     fact: QA
     subject: str
     words: frozenset[str]
-    """Stems of what the question asks, without whom it asks about."""
+    """Stems of what the question asks, without names and titles: whom or what it asks about."""
     start: int
     """Of the value's first character."""
     end: int
@@ -34,9 +34,17 @@ class _Row(NamedTuple):
     kind: tuple[str, str]
     """What the value is, and what the question wants."""
 
+    loose: bool
+    """Whether the value is a phrase: it fits another sentence only behind the same word."""
+
     @property
     def value(self) -> str:
         return self.fact.answer[self.start : self.end]
+
+    @property
+    def before(self) -> list[str]:
+        """The word before the value."""
+        return self.fact.answer[: self.start].split()[-1:]
 
 
 def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence[QA] = ()) -> Iterator[Answers]:
@@ -80,10 +88,12 @@ def _row(fact: QA, subject: Subject) -> _Row | None:
     if span is None or values.kind(forms[0], fact.question) == "yes/no":
         return None
     question = fact.question
-    for name in subject.names:
-        question = re.sub(rf"\b{re.escape(name)}\b", " ", question)
+    marked = [m[0] for m in (*capitalised(question), *QUOTED.finditer(question)) if m.start()]
+    for name in (*subject.names, *marked):
+        question = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", question)
     words = frozenset(stem for stem in stems(question, "unicode") if stem not in STOP_WORDS)
-    return _Row(fact, subject.key, words, *span, (values.kind(forms[0], fact.question), asked(fact.question).wanted))
+    kind = values.kind(forms[0], fact.question)
+    return _Row(fact, subject.key, words, *span, (kind, asked(fact.question).wanted), kind == "other")
 
 
 def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapping[str, int]) -> list[str]:
@@ -92,6 +102,8 @@ def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapp
     for donor in sorted(donors, key=lambda d: order[d.subject]):
         value = donor.value
         if donor.subject == row.subject or not _alike(row.words, donor.words) or values.fold(value) in found:
+            continue
+        if row.before != donor.before and (row.loose or donor.loose):
             continue
         said = (text for fact in told for text in (fact.question, fact.answer))
         if value[:1].islower() == row.value[:1].islower() and not any(values.told((value,), text) for text in said):
