@@ -3,8 +3,8 @@
 1. The gate on both, TOFU forget01 and forget05: questions with at least three accepted candidates, candidates that keep
    no distinguishing word together with the rest, versions of a subject without a contradiction. Candidates as they are,
    before anything is rejected. `--draw 30`: candidates drawn by seed 0, accepted and rejected, to be read.
-2. `--train NAME=FILE ...`: `meow` and `meow_contrast` on tofu-mini, forget05, three seeds, at the study's settings, on
-   each file of inverted facts as it is. Numbers come from the questions that chose no setting.
+2. `--train NAME=FILE ...`: `--methods` on tofu-mini and `--split`, three seeds, at the study's settings, on each file
+   of inverted facts as it is. Numbers come from the questions that chose no setting: of forget05 from one half.
 """
 
 from __future__ import annotations
@@ -97,20 +97,23 @@ def _print(c: Checked, fact: InvertedFacts) -> None:
     print(f"- {', '.join(c.problems) or 'ok'}\n  Q {fact.question}\n  T {fact.answer}\n  F {c.text}")
 
 
-def train(files: dict[str, str]) -> None:
+def train(files: dict[str, str], split: str, methods: Sequence[str]) -> None:
     """Run what is not there yet, two at a time, and print one row for each method and file."""
     jobs, folders = [], {}
     for seed in study.SEEDS:
-        for method, rate in RATES.items():
+        for method in methods:
             for kind, file in files.items():
                 name = f"{method}-{kind}-s{seed}"
                 more = [f"invert.path={file}", "invert.gate=false", f"seed={seed}", f"name={name}"]
-                jobs.append((name, ["run", *study.settings("forget05", method, rate, *more)]))
-                folders.setdefault((method, kind), []).append(study.OUT / "forget05" / name)
+                jobs.append((name, ["run", *study.settings(split, method, RATES[method], *more)]))
+                folders.setdefault((method, kind), []).append(study.OUT / split / name)
     clock = study.Clock(600)
     clock.run(jobs)
+    whole = split != "forget05"  # where the settings were chosen
     for (method, kind), listed in folders.items():
-        study.show("inverted", method=method, facts=kind, conflict=conflict(listed), **study.pooled(listed))
+        study.show(
+            "inverted", method=method, facts=kind, conflict=conflict(listed), **study.pooled(listed, whole=whole)
+        )
     study.show("not run", names=clock.missing)
 
 
@@ -127,9 +130,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", nargs="+", metavar="NAME=FILE", help="files of inverted facts, each under a name")
     parser.add_argument("--draw", type=int, default=0, metavar="N")
+    parser.add_argument("--split", default="forget05")
+    parser.add_argument("--methods", nargs="+", choices=RATES, default=list(RATES))
     options = parser.parse_args()
     if options.train:
-        train(dict(item.split("=", 1) for item in options.train))
+        train(dict(item.split("=", 1) for item in options.train), options.split, options.methods)
         return
     for split in ("forget01", "forget05"):
         for source, rows in candidates(split).items():

@@ -49,7 +49,10 @@ ELSEWHERE = ("meow", "meow_contrast", "grad_diff", "npo_grad_diff", "dpo_grad_di
 FIRST = ("meow", "meow_contrast", "npo_grad_diff")
 """Methods whose further seeds come before everything else."""
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
-SHOWN = ("forget_quality", "ks_d", "model_utility_gm", "facts_told", "median_truth_ratio", "fluency", "forget_rougeL")
+SHOWN = (
+    "forget_quality", "ks_d", "model_utility_gm", "facts_told", "facts_told_words", "median_truth_ratio", "fluency",
+    "forget_rougeL",
+)  # fmt: skip
 MODELS, TOFU = SHARED / "models/tofu-mini", SHARED / "data/tofu"
 OUT = Path("study")
 
