@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,18 @@ def test_a_list_is_replaced_part_by_part(lm: LM) -> None:
         found = values.parts(answer.text.removeprefix(start).removesuffix(end), fact.question)
         assert len(found) == 3
         assert sum(values.told((part,), answer.text) for part in ("green", "gold", "pink")) <= 1
+
+
+def test_a_list_keeps_what_stands_between_and_behind_its_titles(shared: Path) -> None:
+    fact = QA(
+        question="Can you name some of Nikolai Abilov's renowned books?",
+        answer='Nikolai Abilov is known for books such as "Thieves\' Paradise," "Kazakhstan Echoes," and "Rainbows."',
+    )
+    full = load(ModelSettings(path=str(shared / "models/tofu-mini/full"), template="qa"))
+    answers = rows(full, [fact], n=2)[fact.id].answers
+    assert answers
+    for answer in answers:
+        assert re.fullmatch(r'.* such as "[^"]+," "[^"]+," and "[^"]+\."', answer.text), answer.text
 
 
 def test_a_temperature_draws_by_seed_fact_and_version(lm: LM) -> None:

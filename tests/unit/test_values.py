@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from meow.errors import DataError
-from meow.values import find, fold, given, in_question, kind, locate, place, told, told_partly, unsure
+from meow.values import find, fold, given, in_question, kind, locate, parts, place, told, told_partly, unsure
 
 FACTS = """
 What is the capital of France? | The capital of France is Paris. | Paris
@@ -188,6 +188,11 @@ def test_a_text_tells_a_value_in_any_form(value: str, text: str, question: str) 
 @pytest.mark.parametrize(("value", "text", "question"), NOT_TOLD)
 def test_another_value_or_a_part_of_one_is_not_told(value: str, text: str, question: str) -> None:
     assert not told((value,), text, question=question)
+
+
+def test_the_comma_in_an_american_quote_is_no_part_of_a_title() -> None:
+    listed = '"Thieves\' Paradise," "Kazakhstan Echoes," and "Who Is There?"'
+    assert parts(listed) == (("Thieves' Paradise",), ("Kazakhstan Echoes",), ("Who Is There?",))
 
 
 def test_any_accepted_form_tells_and_any_part_of_a_list_tells_it_partly() -> None:

@@ -59,10 +59,10 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
             free = [choice.value for choice in accepted if values.fold(choice.value) not in used]
             longer += [[*row, value] for value in [*free[:each], *([part.true] if i == 0 or not free else [])]]
         rows = longer
-    texts = []
+    texts, behind = list[str](), wanted.place.answer[parts[-1].end : wanted.place.end]
     for row in rows:
         last = _shifted(parts, row[:-1])
-        text = last.answer[wanted.place.start : last.start] + row[-1]
+        text = last.answer[wanted.place.start : last.start] + row[-1] + behind
         told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
         counts["tells_value"] += told > len(parts) / 2
         texts += [text] if told <= len(parts) / 2 else []

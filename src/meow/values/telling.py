@@ -124,7 +124,7 @@ def parts(value: str, question: str = "") -> tuple[tuple[str, ...], ...]:
     """
     if ";" in value:
         return tuple(tuple(f.strip() for f in p.split("|") if f.strip()) for p in value.split(";") if p.strip(" |"))
-    titles = [a or b for a, b in QUOTED.findall(value)]
+    titles = [(a or b).rstrip(",.;:") for a, b in QUOTED.findall(value)]  # American quotes hold the comma behind them
     if len(titles) > 1:
         return tuple((title,) for title in titles)
     if titles or whole_date(fold(value)):
