@@ -26,6 +26,14 @@ def last_complete(folder: Path) -> str | None:
     return str(whole[max(whole)]) if whole else None
 
 
+def remove(folder: Path) -> None:
+    """Remove a training's folder. First the marks: of a checkpoint that is half gone the Trainer would go on, without
+    its optimizer, to other weights."""
+    for mark in folder.glob(f"checkpoint-*/{COMPLETE}"):
+        mark.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def saved(folder: Path) -> Iterator[None]:
     """What torch and safetensors make of a disk that is full, or a folder that cannot be written, is one line.

@@ -7,6 +7,7 @@ of a surrogate pair) is refused, so that no stage after the reader meets it.
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import json
 import math
@@ -295,9 +296,9 @@ def write_rows(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
         write_text(path, text.getvalue())
 
 
-def remove_left(folder: Path) -> None:
+def remove_left(folder: Path, pattern: str = "**/.?*.*") -> None:
     """Remove what `write_text` has written aside below a folder, in processes that were killed before they renamed."""
-    for path in folder.rglob(".?*.*"):
+    for path in folder.glob(pattern):
         pid = path.name.rpartition(".")[2]
         if pid.isdecimal() and path.is_file() and not is_alive(int(pid)):
             path.unlink()
@@ -312,6 +313,7 @@ def write_text(path: Path, text: str) -> None:
     if rank() > 0:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_left(path.parent, f".{glob.escape(path.name)}.*")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with aside.open("w", encoding="utf-8", newline="\n") as f:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,8 +134,9 @@ def file_hash(path: Path) -> str:
         return note.read_text()
     with path.open("rb") as f:
         found = hashlib.file_digest(f, "sha256").hexdigest()
-    cache.mkdir(parents=True, exist_ok=True)
-    note.write_text(found)
+    with suppress(OSError):  # a full disk, a home that cannot be written: it is worked out again next time
+        cache.mkdir(parents=True, exist_ok=True)
+        note.write_text(found)
     return found
 
 

@@ -7,7 +7,6 @@ holds further settings of the same section (docs/config.md), as in `{"stride": 3
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,8 +154,8 @@ def forget(
         raise ConfigError(f"forget: {method} has a retain term; give retain, the facts to keep")
     rows = _targets(targets, config, seed)
     kept = facts(retain, set_="retain")
-    log = _train("forgetting", lambda folder, write: training.forget(
-        lm, rows, kept, config.train, folder, seed=seed, log=write
+    log = _train("forgetting", lambda write: training.forget(
+        lm, rows, kept, config.train, None, seed=seed, log=write
     ))  # fmt: skip
     lm.weights = digest([lm.weights, config.train, seed, rows, kept])
     return log
@@ -169,8 +168,8 @@ def finetune(
     """Train a model in place to give these answers; arguments as in `forget`, `more` of section `finetune`."""
     config = _config("finetune", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
     rows = facts(source, set_="train")
-    log = _train("training", lambda folder, write: training.finetune(
-        lm, rows, config.finetune, folder, seed=seed, log=write
+    log = _train("training", lambda write: training.finetune(
+        lm, rows, config.finetune, None, seed=seed, log=write
     ))  # fmt: skip
     lm.weights = digest([lm.weights, config.finetune, seed, rows])
     return log
@@ -240,13 +239,13 @@ def _targets(given: Sequence[Target] | Facts, config: RunConfig, seed: int) -> l
 
 
 def _train(title: str, train: Any) -> list[dict[str, Any]]:
-    """Call a training with a folder for its checkpoints and a log that shows a bar; returns the log."""
+    """Call a training with a log that shows a bar; returns the log."""
     log: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder, terminal.steps(title) as shown:
+    with terminal.steps(title) as shown:
 
         def write(row: dict[str, Any]) -> None:
             log.append(row)
             shown(row)
 
-        train(Path(folder), write)
+        train(write)
     return log

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,7 +92,7 @@ def relearn(
     last, batch = max(settings.steps), min(settings.batch_size, len(rows))
     how = FinetuneSettings(
         lr=lr, epochs=last / math.ceil(len(rows) / batch), batch_size=batch, warmup=0, schedule="constant",
-        weight_decay=0, save_steps=last + 1,
+        weight_decay=0,
     )  # fmt: skip
     start = lm.weights
 
@@ -103,5 +101,4 @@ def relearn(
             lm.weights = f"{start}:{step}"
             look(step)
 
-    with tempfile.TemporaryDirectory() as folder:
-        training.finetune(lm, rows, how, Path(folder), seed=seed, log=lambda _: None, on_step=at)
+    training.finetune(lm, rows, how, None, seed=seed, log=lambda _: None, on_step=at)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from meow.config import RunConfig, Settings
 from meow.errors import ConfigError
+from meow.files import write_text
 
 
 class Line(NamedTuple):
@@ -53,14 +54,10 @@ def write(path: Path, *, full: bool = False) -> list[str]:
         ConfigError: the file is there already, or cannot be written.
     """
     command = f"meow run {path}"
+    if path.exists():
+        raise ConfigError(f"{path}: is there already and is left as it is; give another name, as in meow init my.yaml")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as f:
-            f.write(every(command) if full else short(command))
-    except FileExistsError as e:
-        raise ConfigError(
-            f"{path}: is there already and is left as it is; give another name, as in meow init my.yaml"
-        ) from e
+        write_text(path, every(command) if full else short(command))
     except OSError as e:
         raise ConfigError(
             f"{path}: cannot be written ({e.strerror}); give another name, as in meow init my.yaml"

@@ -10,8 +10,10 @@ import json
 import math
 import os
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -226,6 +228,11 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             raise self._not_finite("the gradient", float(norm), self.ids)
         return norm
 
+    def _run_epoch(self, **arguments: Any) -> None:
+        """As the Trainer does; it would train on where the checkpoint is of the last step, in mid-epoch."""
+        if self.state.global_step < self.state.max_steps and not self.control.should_training_stop:
+            super()._run_epoch(**arguments)
+
     def _save_checkpoint(self, *arguments: Any) -> None:
         """As the Trainer does; a disk that is full is one line, whoever writes."""
         with saved(Path(self.args.output_dir)):
@@ -280,9 +287,9 @@ class _Keeper(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The time is over for the first process, or it was asked: all save, then stop, after the same step."""
-        del args, state, kwargs
+        del state, kwargs
         if agreed(lambda: self.asked() or time.monotonic() > self.until):
-            control.should_save = control.should_training_stop = True
+            control.should_save, control.should_training_stop = args.save_strategy != "no", True
 
 
 class _Watcher(TrainerCallback):  # type: ignore[misc]
@@ -326,10 +333,11 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         """All weights by name."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Looks after the checkpoint that is gone on from are repeated."""
-        del args, control, kwargs
+        """Looks after the checkpoint that is gone on from are repeated; it may be the one where choosing ended."""
+        del args, kwargs
         rows = json.loads(self.file.read_text()) if self.file.is_file() else []
         self.looks = {step: Look(*look) for step, *look in rows if step <= state.global_step}
+        self._stop_where_no_better_comes(control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look, keep, or stop."""
@@ -350,6 +358,9 @@ class _Chooser(TrainerCallback):  # type: ignore[misc]
         self.looks[step] = found
         agreed(lambda: write_text(self.file, json.dumps([[at, *look] for at, look in self.looks.items()])))
         self.emit({"step": step, "steps": state.max_steps, "look": found._asdict()})
+        self._stop_where_no_better_comes(control)
+
+    def _stop_where_no_better_comes(self, control: Any) -> None:
         if sum(at > self.chosen for at in self.looks) >= self.patience:
             self.stopped = control.should_training_stop = True
 
@@ -371,7 +382,7 @@ def forget(
     targets: Sequence[Target],
     retain: Sequence[QA],
     settings: TrainSettings,
-    folder: Path,
+    folder: Path | None,
     *,
     seed: int,
     log: Log,
@@ -384,7 +395,7 @@ def forget(
         targets: training rows: a question, its true answer and the answer to teach.
         retain: questions and answers to keep; drawn from with the seed.
         settings: objective, learning rate and so on.
-        folder: for checkpoints; a complete one in it is gone on from.
+        folder: for checkpoints; a complete one in it is gone on from. None: there are none.
         seed: of the order and of the retain rows.
         log: gets one row per optimizer step.
         on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
@@ -415,7 +426,7 @@ def forget(
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
     chooser = None
-    if on_evaluate is not None and settings.evaluate_every is not None:
+    if on_evaluate is not None and settings.evaluate_every is not None and folder is not None:
         chooser = _Chooser(lm, on_evaluate, settings, folder, log)
     _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
     if settings.lora_rank and settings.lora_merge:
@@ -423,7 +434,7 @@ def forget(
 
 
 def finetune(
-    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path, *, seed: int, log: Log,
+    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path | None, *, seed: int, log: Log,
     on_step: Callable[[int], None] | None = None,
 ) -> None:  # fmt: skip
     """Train `lm.model` in place to give these answers, with the loss on answer tokens.
@@ -489,32 +500,35 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
     return encode
 
 
-def _arguments(lm: LM, settings: Optimization, folder: Path, steps: int, seed: int) -> TrainingArguments:
+def _arguments(lm: LM, settings: Optimization, folder: Path | None, steps: int, seed: int) -> TrainingArguments:
     for tracker in settings.report_to:
         if importlib.util.find_spec(tracker) is None:
             raise ConfigError(f"train.report_to: {tracker} is not installed; pip install {tracker}, or leave it out")
     if "tensorboard" in settings.report_to:
-        os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder.parent / "tensorboard")  # of this run, not of one before it
+        place = folder.parent if folder else Path(tempfile.gettempdir())
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(place / "tensorboard")  # of this run, not of one before it
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
     warmup = int(settings.warmup if settings.warmup >= 1 else settings.warmup * steps)
     arguments = TrainingArguments(
-        output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.accumulate, learning_rate=settings.lr,
+        output_dir=str(folder or tempfile.gettempdir()), max_steps=steps, learning_rate=settings.lr,
+        per_device_train_batch_size=settings.batch_size, gradient_accumulation_steps=settings.accumulate,
         weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
         warmup_steps=warmup if warmup > 1 else 0,  # the first step of a warm-up has rate 0: a single one is a step lost
         bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
         activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
-        logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps", save_steps=settings.save_steps,
-        save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True, remove_unused_columns=False,
-        log_level="info" if terminal.verbose else "error", dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
+        logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps" if folder else "no",
+        save_steps=settings.save_steps, save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True,
+        remove_unused_columns=False, log_level="info" if terminal.verbose else "error",
+        dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
     )  # fmt: skip
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
 
 def _train(
-    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None, folder: Path, *,
-    seed: int, log: Log, chooser: _Chooser | None = None, more: Sequence[TrainerCallback | None] = (),
+    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None,
+    folder: Path | None, *, seed: int, log: Log, chooser: _Chooser | None = None,
+    more: Sequence[TrainerCallback | None] = (),
 ) -> None:  # fmt: skip
     batch = min(settings.batch_size, len(rows.examples))
     settings = settings.model_copy(update={"batch_size": batch})
@@ -533,8 +547,9 @@ def _train(
     whole = outline(lm.model) if is_sharded(trainer) else None
     if chooser is not None and whole is not None:
         chooser.weights = partial(gathered, trainer)
-    with asked_to_stop() as asked:
-        _go_on(trainer, _Keeper(settings.max_minutes, asked), agreed(lambda: last_complete(folder)))
+    with asked_to_stop() if folder else nullcontext(lambda: False) as asked:
+        checkpoint = agreed(lambda: last_complete(folder)) if folder else None
+        _go_on(trainer, _Keeper(settings.max_minutes, asked), checkpoint)
     if trainer.state.global_step < steps and not (chooser is not None and chooser.stopped):
         if asked():
             raise KeyboardInterrupt

@@ -116,6 +116,8 @@ def evaluate_tasks(
         except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
             if isinstance(e, MeowError):
                 raise
+            if isinstance(e.__cause__, OSError):  # the disk is full, where datasets keeps its copy
+                raise e.__cause__ from e
             raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
     return _read(found)
 

@@ -19,6 +19,11 @@ from meow.errors import MeowError
 
 STOPPED = 130
 """Exit code after Ctrl-C."""
+FULL = {
+    errno.ENOSPC: "no space is left on the disk", errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "larger than a file may be here",
+}  # fmt: skip
+"""What the system says where there is no room."""
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "From nothing to a page": {"demo": start.demo, "init": start.init, "run": start.run},
     "One stage at a time": {
@@ -125,8 +130,9 @@ def _unreadable(error: OSError) -> int:
     """Name the file that cannot be read or written; with `meow -v` show where."""
     from meow import terminal
 
-    if not terminal.verbose and error.errno == errno.ENOSPC:  # the system does not say which file it was
-        return _fail("no space is left on the disk; make room, and the same command goes on")
+    if not terminal.verbose and error.errno in FULL:  # the system does not always say which file it was
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{FULL[error.errno]}; make room, and the same command goes on")
     if terminal.verbose or error.filename is None:
         raise error
     return _fail(f"{error.filename2 or error.filename}: {error.strerror}; mend that, or name another place")

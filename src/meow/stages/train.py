@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meow import data, evaluation, keys, lm, metrics, terminal, tofu, training
-from meow.checkpoints import saved
+from meow import checkpoints, data, evaluation, keys, lm, metrics, terminal, tofu, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
 from meow.lm import LM
@@ -110,11 +109,11 @@ def _keep(folder: Run, config: RunConfig, model: LM) -> str:
     """Save a trained model, whose hash is returned; what training needed to go on is removed when it is complete."""
     aside = folder / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
-    with saved(aside):
+    with checkpoints.saved(aside):
         model.save(aside)
     shutil.rmtree(folder / "model", ignore_errors=True)
     aside.rename(folder / "model")
-    shutil.rmtree(folder / "train", ignore_errors=True)
+    checkpoints.remove(folder / "train")
     return lm.weights_hash(model_of(folder, config, "after"))
 
 
