@@ -232,7 +232,7 @@ class Run:
         last = {(row["step"], "look" in row): line for line, row in lines if row["stage"] == stage}
         others = [line for line, row in lines if row["stage"] != stage]
         if len(last) + len(others) < len(lines):
-            write_text(self / "log.jsonl", "".join(others + [last[step] for step in sorted(last)]))
+            write_text(self / "log.jsonl", "".join([*others, *last.values()]))
 
     def _write(self, stages: Mapping[str, Any]) -> None:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})

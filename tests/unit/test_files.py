@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meow.errors import DataError, shown
-from meow.files import read_json, read_text, rows, write_rows
+from meow.files import read_json, read_text, rows, write_rows, write_text
 
 ROW = '{"question": "q", "answer": "a"}'
 
@@ -113,6 +115,17 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path, name: str) -> None:
     table = [{"question": 'one, "two"\nthree\u2028', "meta": {"tags": ["é"]}}, {"question": "q", "meta": {}}]
     write_rows(tmp_path / name, table)
     assert [row.values for row in rows(tmp_path / name)] == table
+
+
+def test_what_a_killed_process_wrote_aside_goes_when_its_file_is_written(tmp_path: Path) -> None:
+    """In any folder, of a run or not; what another process is writing now stays."""
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    left, others = f".page[1].html.{gone.pid}", [f".page[1].html.{os.getppid()}", f".page1.html.{gone.pid}"]
+    for name in [left, *others]:
+        (tmp_path / name).write_text("half")
+    write_text(tmp_path / "page[1].html", "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "page[1].html"])
 
 
 def test_a_long_value_is_cut_where_it_is_shown() -> None:
