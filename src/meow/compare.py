@@ -20,7 +20,7 @@ from meow.metrics import items
 from meow.published import Evaluation
 from meow.records import EvalLog, EvalSample, Value, read_record, read_records
 from meow.terminal import say
-from meow.text import cell
+from meow.text import cell, counted
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
@@ -39,6 +39,10 @@ class Compared(NamedTuple):
     """Of runs that differ in their seed alone."""
     capability: Sequence[Changed] = ()
     """NLU and NLG of the run folder, where they were measured."""
+    asked: int | None = None
+    """Stands for its forget questions; None: its file does not have them."""
+    against: int | None = None
+    """Stands for what the reference said; None: there is none."""
 
     def as_object(self) -> dict[str, Any]:
         """What `--json` prints: name, n, the headline numbers, and every metric with all that belongs to it."""
@@ -98,7 +102,7 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
             both = metrics.shared(samples, theirs)
             if [len(side) for side in both] != [len(samples), len(theirs)]:
                 n = len(items.of(both[0], "forget"))
-                say(f"{name}: compared on the {n} forget questions that the reference was evaluated on, too")
+                say(f"{name}: compared on the {counted(n, 'forget question')} that the reference was evaluated on, too")
                 samples, theirs = both
         try:
             values = metrics.compute(samples, before=before, reference=theirs)
@@ -107,8 +111,23 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
         stated = _stated(evaluation, values)
         broken = differences.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
         n = len(items.of(samples, "forget"))
-        rows.append(Compared(name, n, values | stated, _group(evaluation), broken))
+        marks = _mark(samples, lambda s: s.answer.strip()), _mark(theirs or (), lambda s: (s.index, s.true))
+        rows.append(Compared(name, n, values | stated, _group(evaluation), broken, *marks))
     return rows
+
+
+def _mark(samples: Sequence[EvalSample], of: Callable[[EvalSample], Any]) -> int | None:
+    """A number that is the same for the same forget samples, in whatever order; None: nothing is known of them."""
+    known = frozenset(found for s in items.of(samples, "forget") if (found := of(s)))
+    return hash(known) if known else None
+
+
+def remarks(rows: Sequence[Compared]) -> list[str]:
+    """What makes the numbers of several evaluations unlike, in words."""
+    asked, against = ({mark for row in rows if (mark := getattr(row, name))} for name in ("asked", "against"))
+    found = ["they are of different forget questions"] * (len(asked) > 1)
+    found += ["their forget quality and KS D are against different references"] * (len(against) > 1)
+    return [f"these numbers cannot be compared: {text}" for text in found]
 
 
 def _cleaned(path: Path) -> Evaluation | None:

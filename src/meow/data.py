@@ -238,15 +238,11 @@ def retain_set(settings: DataSettings) -> list[QA]:
 
 
 def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
-    """Questions and answers that have nothing to do with the forget set: a file, or TOFU's world facts.
-
-    Raises:
-        ConfigError: neither is there.
-    """
+    """Questions and answers that have nothing to do with the forget set: a file, TOFU's world facts, or none."""
     if path is not None:
         return read_qa(Path(path), set_="unrelated")
     if settings.forget:
-        raise ConfigError("robustness.unrelated: not set; name a file of questions and answers on something else")
+        return []
     return read_qa(tofu_file(_tofu(settings)[0], "world_facts"), set_="unrelated")
 
 

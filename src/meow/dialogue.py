@@ -13,7 +13,7 @@ from meow.config import RunConfig
 from meow.differences import LABELS
 from meow.errors import ConfigError, MeowError
 from meow.lm import LM
-from meow.pipeline import load_config
+from meow.plan import load_config
 from meow.prompts import reworded
 from meow.records import EvalItem, Target, read_if
 from meow.run import Run, existing

@@ -7,21 +7,25 @@ holds further settings of the same section (docs/config.md), as in `{"stride": 3
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow import data, inversion, memorization, metrics, selection, stages, terminal, tofu, training
+from meow.columns import fact_of
 from meow.config import RunConfig
-from meow.errors import ConfigError
+from meow.errors import ConfigError, DataError, shown
+from meow.files import Row
 from meow.keys import digest
 from meow.lm import LM
 from meow.losses import TERMS
-from meow.pipeline import load_config
+from meow.plan import load_config
 from meow.records import QA, EvalItem, EvalLog, EvalSample, InvertedFacts, MemoRecord, Role, Target
 
-Facts = str | Path | Sequence[QA] | Sequence[tuple[str, str]]
-"""A file of questions and answers, or the rows themselves."""
+Facts = str | Path | Collection[QA] | Collection[tuple[str, str]] | Collection[Mapping[str, Any]]
+"""A file of questions and answers, or the rows themselves: records, pairs, or mappings by column, as a pandas DataFrame
+and a `datasets.Dataset` hold them."""
 Settings = Mapping[str, Any]
 NONE: Settings = {}
 METHOD = "meow_contrast"
@@ -47,15 +51,29 @@ def facts(source: Facts, *, set_: str = "forget") -> list[QA]:
     """Questions and answers as records.
 
     Args:
-        source: a JSON, JSON lines or CSV file, pairs, or records.
+        source: a JSON, JSON lines or CSV file, pairs, records, or mappings with `question` and `answer` (and what
+            a file's columns may hold: `id`, `value`, ...), such as the rows of a pandas DataFrame.
         set_: name of the set that they belong to.
 
     Raises:
-        DataError: a bad file.
+        DataError: a bad file or row.
     """
     if isinstance(source, str | Path):
         return data.read_qa(Path(source), set_=set_)
-    return [row if isinstance(row, QA) else QA(question=row[0], answer=row[1], set=set_) for row in source]
+    table: Any = source
+    given = table.to_dict("records") if hasattr(table, "itertuples") else table  # a DataFrame iterates its columns
+    return [row if isinstance(row, QA) else _fact(f"row {i}", row, set_) for i, row in enumerate(given)]
+
+
+def _fact(where: str, row: Any, set_: str) -> QA:
+    """A pair or a mapping as a record."""
+    if isinstance(row, tuple | list) and len(row) == 2:
+        row = {"question": row[0], "answer": row[1]}
+    if not isinstance(row, Mapping):
+        found = f"{type(row).__name__} {shown(row)}"
+        raise DataError(f"{where}: found {found}, expected (question, answer), or a mapping with question and answer")
+    cells = {str(column): value for column, value in row.items() if not (isinstance(value, float) and isnan(value))}
+    return fact_of(QA, Row(where, cells), {"set": set_})
 
 
 def invert(
@@ -150,10 +168,10 @@ def forget(
         RunError: a loss that is not finite.
     """
     config = _config("train", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more, method=method)
-    if any(TERMS[term].retain for term in config.train.objective or {}) and not retain:
+    kept = facts(retain, set_="retain")
+    if any(TERMS[term].retain for term in config.train.objective or {}) and not kept:
         raise ConfigError(f"forget: {method} has a retain term; give retain, the facts to keep")
     rows = _targets(targets, config, seed)
-    kept = facts(retain, set_="retain")
     log = _train("forgetting", lambda write: training.forget(
         lm, rows, kept, config.train, None, seed=seed, log=write
     ))  # fmt: skip
@@ -225,15 +243,14 @@ def _items(source: Facts, role: Role) -> list[EvalItem]:
 
 def _targets(given: Sequence[Target] | Facts, config: RunConfig, seed: int) -> list[Target]:
     """Training rows; made of facts where the method teaches nothing that is selected."""
-    rows: Iterable[Any] = given if not isinstance(given, str | Path) else facts(given)
-    taught = [row for row in rows if isinstance(row, Target)]
+    taught = [] if isinstance(given, str | Path) else [row for row in given if isinstance(row, Target)]
     if taught:
         return taught
     if config.train.targets in ("selected", "all", "file"):
         raise ConfigError(f"forget: {config.train.method} teaches false answers; give the targets that select returns")
     return [
         Target(**fact.model_dump(), target=text)
-        for fact in facts(given)  # type: ignore[arg-type]
+        for fact in facts(given)  # type: ignore[arg-type]  # none is a Target
         for text in stages.instead(fact, config.train.targets, {}, seed)
     ]
 

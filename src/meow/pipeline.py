@@ -13,14 +13,12 @@ from pathlib import Path
 
 import torch
 
-from meow import card, data, evaluation, lm, notify, plots, published, stages
+from meow import card, data, evaluation, inputs, lm, notify, plots, published, stages
 from meow import demo as embedded
-from meow.capability import METRICS, SPLITS
-from meow.config import RunConfig, load
+from meow.config import RunConfig
 from meow.errors import ConfigError, OtherSettingsError
 from meow.files import write_text
-from meow.losses import ALIASES, METHODS, TERMS
-from meow.plan import FINETUNE, Stage, gone, memo_stage, plan, run_of, stage_named
+from meow.plan import FINETUNE, Stage, gone, load_config, memo_stage, plan, run_of, stage_named
 from meow.processes import agreed
 from meow.records import MemoRecord, read_records
 from meow.report import report
@@ -30,22 +28,6 @@ from meow.terminal import detail, say
 
 Do = Callable[[Run, RunConfig], None]
 """Does a stage: reads what it needs in the run folder or where the settings say, leaves records in the folder."""
-
-
-def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Settings to work with: `train.method` resolved (see `config.load`), and no code of others on a file's word.
-
-    Raises:
-        ConfigError: every problem found; or a file, which may be anybody's, asks for code that comes with a model.
-    """
-    config = load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
-    is_typed = any(override.partition("=")[0].strip() == "model.trust_remote_code" for override in overrides)
-    if config.model.trust_remote_code and path is not None and not is_typed:
-        raise ConfigError(
-            f"{path}: model.trust_remote_code is true, and a model's own code runs only where that is typed; read the "
-            "code, then add model.trust_remote_code=true to the command (of meow ask: --trust-remote-code)"
-        )
-    return config
 
 
 def run(config: RunConfig, *, force: bool = False, until: str | None = None, notifies: bool = True) -> Run:
@@ -96,6 +78,7 @@ def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool
 
 def finetune(config: RunConfig, *, force: bool = False) -> Run:
     """Make an original or a reference model in a run folder of its own."""
+    inputs.check_learned(config)
     folder = run_of(config)
     if not config.finetune.scratch and config.model.path:
         files = map(Path, config.finetune.data)
@@ -141,20 +124,14 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
     """Round the weights of a finished run's model, and train it a little more, and see what it tells then."""
     folder, wanted = run_of(config), config.robustness
     stages.check_inputs(config, ["eval/after"])
-    data.unrelated(wanted.unrelated, config.data)
     done: list[tuple[Stage, Do]] = [
         (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
         for bits in wanted.bits
     ]
-    alone = len(data.forget_set(config.data)) < 2
+    without = _without(config)
     for curve in stages.CURVES:
-        if alone and curve != "unrelated":
-            say(f"robustness: no curve {curve}: it teaches half of the forget facts and asks the others; there is one")
-            continue
-        if curve == "reference-relearn" and stages.reference_model(config) is None:
-            say(
-                "robustness: no curve of the reference, which is no model here: what the facts alone teach is not known"
-            )
+        if curve in without:
+            say(f"robustness: no curve {without[curve]}")
             continue
         labels = [f"eval/{curve}-{step:03}" for step in (0, *wanted.steps)]
         writes = (*labels, f"eval/{curve}-[0-9]*")  # of other steps, too
@@ -164,6 +141,22 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
             perform(folder, config, stage, do, force=force)
     stages.release()
     return folder
+
+
+def _without(config: RunConfig) -> dict[str, str]:
+    """The curves of further training that cannot be drawn, each with its reason."""
+    found = {}
+    if len(data.forget_set(config.data)) < 2:
+        reason = "it teaches half of the forget facts and asks the others; there is one"
+        found = {curve: f"{curve}: {reason}" for curve in stages.CURVES if curve != "unrelated"}
+    if stages.reference_model(config) is None:
+        found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
+    if not data.unrelated(config.robustness.unrelated, config.data):
+        found["unrelated"] = (
+            "unrelated: what any training brings back is not known; robustness.unrelated=FILE names questions and "
+            "answers on something else"
+        )
+    return found
 
 
 def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
@@ -216,16 +209,13 @@ def memo(
         return folder.path, found
     if label != "before":
         raise ConfigError(f"--label {label}: stands for a model of a run folder; here --model_name_or_path names it")
-    if config.invert.path is None:
-        raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
+    inputs.check_measured(config)
     _check_model(config)
-    source = Path(config.invert.path)
+    source = Path(str(config.invert.path))
     target = save_path or Path(config.out) / "memo" / f"{source.stem}.jsonl"
     if target.suffix not in (".jsonl", ".json", ".csv"):
         raise ConfigError(f"{target}: unknown form; end the name in .jsonl (our rows), .json or .csv (published form)")
     facts = data.read_inverted(source)
-    if config.model.url is not None:
-        stages.check_server(config.memo)
     if config.memo.template == "model":
         stages.check_rows(config.model, stages.inverted_files(config.invert.path))
     rows = stages.measure(stages.measurer(config.model), facts, config.memo, target.with_suffix(".jsonl"))
@@ -240,8 +230,7 @@ def memo(
 
 def _check_model(config: RunConfig) -> None:
     """Name a model that is missing before another one, the reference, is worked on for long."""
-    if config.model.path is None:
-        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    inputs.check_model_named(config)
     if config.model.url is None:
         lm.check_model(config.model)
 
@@ -296,7 +285,3 @@ FUNCTIONS: Mapping[str, Do] = {
     "report": stages.page,
 }
 """What does each stage of the plan."""
-NLU_SPLITS = SPLITS
-"""Tasks by the published script's `--split`."""
-NLG_METRICS = {"all": tuple(METRICS)} | {name: (name,) for name in METRICS}
-"""Metrics by the published script's `--metric`."""

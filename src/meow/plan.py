@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from meow.config import RunConfig
+from meow.config import RunConfig, load
 from meow.errors import ConfigError
+from meow.losses import ALIASES, METHODS, TERMS
 from meow.run import Run
 
 
@@ -36,6 +38,22 @@ FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"))
 """Makes an original or a reference; stands alone."""
 MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
 """Stage that measures each model's memorization; only the first belongs to every run."""
+
+
+def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
+    """Settings to work with: `train.method` resolved (see `config.load`), and no code of others on a file's word.
+
+    Raises:
+        ConfigError: every problem found; or a file, which may be anybody's, asks for code that comes with a model.
+    """
+    config = load(path, overrides, methods=METHODS, terms=TERMS, aliases=ALIASES)
+    is_typed = any(override.partition("=")[0].strip() == "model.trust_remote_code" for override in overrides)
+    if config.model.trust_remote_code and path is not None and not is_typed:
+        raise ConfigError(
+            f"{path}: model.trust_remote_code is true, and a model's own code runs only where that is typed; read the "
+            "code, then add model.trust_remote_code=true to the command (of meow ask: --trust-remote-code)"
+        )
+    return config
 
 
 def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from meow import differences, metrics
 from meow import memory as recall
 from meow.columns import unsure
-from meow.compare import Compared, points
+from meow.compare import Compared, points, remarks
 from meow.compare import table as compared_table
 from meow.differences import Changed
 from meow.errors import DataError
@@ -32,6 +32,7 @@ from meow.records import (
 )
 from meow.run import Run
 from meow.terminal import out
+from meow.text import counted
 
 
 def logs(folder: Path) -> dict[str, EvalLog]:
@@ -130,7 +131,7 @@ def _memory_of(title: str, rows: Sequence[MemoRecord]) -> None:
     notes = []
     first, within = recall.ranks_first(rows), recall.within_questions(rows)
     if first is not None:
-        notes.append(f"the true answer ranks first in {first[0]:.0%} of {first[1]} questions")
+        notes.append(f"the true answer ranks first in {first[0]:.0%} of {counted(first[1], 'question')}")
     if within is not None:
         notes.append(f"sd within a question {within:.3f}")
     missing = Counter(row.reason or "no reason given" for row in rows if row.value is None)
@@ -218,14 +219,13 @@ def capability(folders: Sequence[Path]) -> None:
 def _capability(title: str, names: Sequence[str], found: Sequence[Changed], change: str) -> None:
     if not found:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     shown = [name for name in names if any(name in row.values for row in found)]
-    for head in ("", "n", *shown, change, "95% interval", ""):
-        table.add_column(head, justify="right" if head else "left", no_wrap=head != "")
+    body = []
     for row in found:
         cells = [metrics.show(row.values[name]) if name in row.values else "" for name in shown]
-        table.add_row(row.name, str(row.n), *cells, *row.change())
-    out.print(table)
+        body.append([row.name, *cells[:2], *row.change(), str(row.n), *cells[2:]])
+    head = ["", *shown[:2], "change", "95% interval", "reading", "n", *shown[2:]]
+    _fitting(head, body, title=f"{title} (change: {change})")
     for text in dict.fromkeys(
         f"{row.name}, {name}: {v.reason}" for row in found for name, v in row.values.items() if v.reason
     ):
@@ -243,14 +243,14 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
             table.add_row(name, str(count))
         out.print(table)
     out.print(
-        f"{found['accepted']} of {found['candidates']} candidates of {found['questions']} questions are accepted",
-        highlight=False,
+        f"{found['accepted']} of {found['candidates']} candidates of {counted(found['questions'], 'question')} are "
+        "accepted", highlight=False,
     )  # fmt: skip
     for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
         out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
     if found["too_few"]:
         listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
-        out.print(f"too few accepted answers: {len(found['too_few'])} questions: {listed}", soft_wrap=True)
+        out.print(f"too few accepted answers: {counted(len(found['too_few']), 'question')}: {listed}", soft_wrap=True)
 
 
 def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:
@@ -286,29 +286,48 @@ def inverted(folder: Run, n: int = 3) -> None:
 
 
 def compared(rows: Sequence[Compared]) -> None:
-    """The table of several evaluations, and quality against utility."""
-    drawn = points(rows)[:26]
+    """The table of several evaluations, and, where they can be compared, quality against utility."""
+    drawn = [] if remarks(rows) else points(rows)[:26]
     letters = {p.name: chr(ord("a") + i) for i, p in enumerate(drawn)}
     head, *body = compared_table(rows)
-    body = [[f"{letters.get(name, ' ')}  {name}", *cells] for name, *cells in body]
-    widths = [max(map(len, (*title.split(), *column))) for title, *column in zip(head, *body, strict=True)]
-    fit = sum(sum(widths[: i + 1]) + i < out.width for i in range(len(widths)))
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for title, width in zip(head[:fit], widths, strict=False):
-        table.add_column(title, justify="left" if title == "" else "right", width=width)
-    for cells in body:
-        table.add_row(*cells[:fit])
-    out.print(table)
-    if fit < len(head):
-        out.print(f"too narrow for: {', '.join(head[fit:])} (--save-path FILE.md has them)", soft_wrap=True)
+    _fitting(
+        head,
+        [[f"{letters.get(name, ' ')}  {name}", *cells] for name, *cells in body],
+        " (--save-path FILE.md has them)",
+    )
+    why: dict[str, list[str]] = {}
     for row in (r for r in rows if not r.name.endswith(" reference")):
-        reasons = {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm") if row.metrics[n].reason}
-        for reason in sorted(filter(None, reasons)):
-            out.print(f"{row.name}: {reason}", soft_wrap=True)
+        for reason in {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm")} - {None}:
+            why.setdefault(str(reason), []).append(row.name)
+    for reason, names in sorted(why.items()):
+        out.print(f"{_listed(names) if len(names) < len(rows) or len(rows) == 1 else 'all'}: {reason}", soft_wrap=True)
     if drawn:
         out.print()
         for line in quality_utility_text(drawn):
             out.print(line, no_wrap=True)
+
+
+def _fitting(
+    head: Sequence[str], body: Sequence[Sequence[str]], elsewhere: str = "", *, title: str | None = None
+) -> None:
+    """A table of the columns that fit on a line, and the names of the others."""
+    widths = [max(map(len, (*name.split(), *column))) for name, *column in zip(head, *body, strict=True)]
+    fit = sum(sum(widths[: i + 1]) + i < out.width for i in range(len(widths)))
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", title=title, title_justify="left"
+    )
+    for name, width in zip(head[:fit], widths, strict=False):
+        table.add_column(name, justify="left" if name == "" else "right", width=width)
+    for cells in body:
+        table.add_row(*cells[:fit])
+    out.print(table)
+    if fit < len(head):
+        out.print(f"too narrow for: {', '.join(head[fit:])}{elsewhere}", soft_wrap=True)
+
+
+def _listed(names: Sequence[str], n: int = 5) -> str:
+    """Names, cut where they are many."""
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 
 def _answers(folder: Path, label: str) -> dict[str, EvalSample]:

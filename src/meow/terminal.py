@@ -110,6 +110,16 @@ def silent() -> Iterator[None]:
             os.close(copy)
 
 
+@contextmanager
+def starting() -> Iterator[None]:
+    """Around the import of torch and what builds on it, which takes seconds: a terminal shows that something moves."""
+    if quiet or not err.is_terminal or err.is_dumb_terminal:
+        yield
+        return
+    with err.status("starting"):
+        yield
+
+
 class _Rate(ProgressColumn):
     """Rows a second, or seconds a row."""
 

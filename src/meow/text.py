@@ -183,6 +183,18 @@ def normalize(text: str) -> str:
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
+def counted(n: int, noun: str, verbs: str = "") -> str:
+    """A number of things in words, as in `1 fact` and `2 facts`.
+
+    Args:
+        n: how many.
+        noun: one of them.
+        verbs: what follows, for one and for several, as in `is/are`.
+    """
+    which = verbs.partition("/")[0 if n == 1 else 2]
+    return f"{n} {noun}{'s' * (n != 1)}{' ' * bool(which)}{which}"
+
+
 def cell(value: object) -> str:
     """A value as a cell of a CSV for people: what a spreadsheet would take for a formula becomes a text (`'=1+1`)."""
     text = "" if value is None else str(value)

@@ -201,6 +201,34 @@ def test_what_a_template_opens_and_does_not_write_is_warned_of_and_its_arguments
     assert "template_args:\n    enable_thinking: false" in (files / "runs/y/config.yaml").read_text()
 
 
+def test_settings_and_files_are_looked_at_before_torch_is_loaded() -> None:
+    typed = [
+        "run", "forget", "eval", "forget --method foo", "run train.lrr=1", "nlu --split foo", "demo train.method=foo",
+        "run model.path=. data.forget=gone.jsonl train.method=meow", "invert --forget gone.jsonl", "nlg name=x",
+        "eval --model_name_or_path . data.forget=gone.jsonl", "finetune finetune.data=[gone.jsonl]",
+        "memo --data_path gone.jsonl --model_name_or_path .",
+        "robustness data.forget=gone.jsonl model.path=. train.method=npo",
+    ]  # fmt: skip
+    code = (
+        "import sys; from meow.cli import main\nfor line in sys.argv[1:]:\n"
+        "    sys.argv = ['meow', *line.split()]\n    try: main()\n    except SystemExit as stop: print(stop.code)\n"
+        "print({'torch', 'transformers', 'peft', 'scipy'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *typed], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2"] * len(typed) + ["set()"], done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(typed)
+    assert all("meow init writes one" in line for line in lines[:3])
+    assert sum("gone.jsonl: cannot be read" in line for line in lines) == 6
+
+
+def test_where_meow_does_not_run_it_says_so() -> None:
+    """Windows has no fcntl."""
+    code = "import sys; sys.modules['fcntl'] = None; from meow.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "run"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "meow: runs on Linux and macOS; on Windows use it in WSL\n")
+
+
 def test_an_unknown_setting_of_the_demo_is_said_before_it_works(meow: Callable[..., object], tmp_path: Path) -> None:
     code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "train.lrr=1")
     assert (code, err) == (2, "meow: command line: train.lrr: unknown setting; did you mean train.lr?\n")

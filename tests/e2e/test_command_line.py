@@ -64,7 +64,6 @@ def test_the_help_shows_every_command_in_its_group_on_one_line() -> None:
         (["eval", "mine.yaml", "model.path=./nowhere"], r"\./nowhere: no such folder.*"),
         (["nlg", "mine.yaml", "model.path=null"], r"model\.path: not set; .*"),
         (["memo", "--data_path", "inverted.jsonl"], r"model\.path: not set; .*"),
-        (["robustness", "mine.yaml", "robustness.unrelated=null"], r"robustness\.unrelated: not set; .*"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(meow: Meow, own: Path, typed: list[str], message: str) -> None:
@@ -264,13 +263,21 @@ def test_a_full_disk_is_one_line(tmp_path: Path, more: list[str]) -> None:
 
 
 def test_robustness_of_a_single_fact_leaves_out_what_would_teach_it(meow: Meow, own: Path) -> None:
-    """Rounding and unrelated text ask the fact; relearning teaches half of the facts and asks the others."""
+    """Rounding and unrelated text ask the fact; relearning teaches half of the facts and asks the others.
+
+    Without unrelated text the rest is done.
+    """
     first = (own / "forget.jsonl").read_text().splitlines()[0]
     (own / "forget.jsonl").write_text(first + "\n")
     done = meow("run", "mine.yaml", "train.method=grad_ascent", *QUICK)
     assert done.code == 0, done.err
+    done = meow("robustness", "mine.yaml", "train.method=grad_ascent", "robustness.unrelated=null", *QUICK)
+    assert done.code == 0, done.err
+    assert "robustness: no curve unrelated: what any training brings back is not known" in done.err
+    assert {path.name for path in (own / "runs/mine/eval").iterdir() if path.is_dir()} == {"before", "after", "int8"}
     done = meow("robustness", "mine.yaml", "train.method=grad_ascent", *QUICK)
     assert done.code == 0, done.err
+    assert "no curve unrelated" not in done.err
     assert (
         "robustness: no curve relearn: it teaches half of the forget facts and asks the others; there is one"
         in done.err

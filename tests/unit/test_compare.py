@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meow import compare, metrics, plots
+from meow import compare, metrics, plots, summary
 from meow.errors import ConfigError, DataError
 from meow.files import write_json
 from meow.records import EvalLog, EvalSample, Value, write_records
@@ -125,6 +125,26 @@ def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
     assert "town-s0: compared on the 6 forget questions that the reference" in capsys.readouterr().err
     (row,) = compare.compare([tmp_path / "six"], runs[0])
     assert (row.n, row.metrics["forget_quality"].n) == (6, 6)
+
+
+def test_what_cannot_be_compared_is_said_and_one_reason_stands_once(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare.remarks(compare.compare([runs[0], runs[1] / "eval/before"])) == []
+    renamed = [s.model_copy(update={"answer": f"Not {s.answer}"}) for s in evaluation(1)]
+    write(tmp_path / "other", "after", renamed)
+    write(tmp_path / "other", "reference", [s.model_copy(update={"answer": f"Not {s.answer}"}) for s in evaluation(7)])
+    rows = compare.compare([runs[0], tmp_path / "other"])
+    assert compare.remarks(rows) == [
+        "these numbers cannot be compared: they are of different forget questions",
+        "these numbers cannot be compared: their forget quality and KS D are against different references",
+    ]
+    summary.compared(rows)
+    assert "against model utility" not in capsys.readouterr().out
+    for name in "ab":
+        write(tmp_path / name, "after", evaluation(3))
+    summary.compared(compare.compare([runs[0], *(tmp_path / name for name in "ab")]))
+    assert capsys.readouterr().out.count("a, b: no reference; set eval.reference") == 1
 
 
 def test_a_log_of_phi_says_what_tofu_scores_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

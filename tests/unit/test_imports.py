@@ -37,7 +37,7 @@ LAYERS = (
     {"summary"},
     {"lm", "card", "notify"},
     {"inversion", "memorization", "tofu", "original", "report", "capability", "hub"},
-    {"cleaning", "sharding", "stopping", "checkpoints"},
+    {"cleaning", "inputs", "sharding", "stopping", "checkpoints"},
     {"training"},
     {"robustness"},
     {"stages"},
@@ -105,6 +105,9 @@ def test_training_never_imports_evaluation() -> None:
         "notify",
         "card",
         "values",
+        "inputs",
+        "losses",
+        "inversion",
     ],
 )
 def test_what_needs_no_model_needs_no_torch(module: str) -> None:

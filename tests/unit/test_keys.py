@@ -18,7 +18,7 @@ from meow import keys, stages
 from meow.config import RunConfig, leaves
 from meow.errors import MeowError
 from meow.marks import PLACE, UNSEEN, marked, placed
-from meow.pipeline import load_config
+from meow.plan import load_config
 from meow.records import QA
 from meow.run import Run
 from tests.conftest import FORGET, RETAIN

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import meow
 from meow import values
-from meow.errors import ConfigError
-from meow.pipeline import load_config
+from meow.errors import ConfigError, DataError
+from meow.plan import load_config
 from meow.records import QA, EvalLog, InvertedAnswer, InvertedFacts, Value
 from tests.conftest import FORGET, RETAIN
 
@@ -70,6 +71,40 @@ def test_files_and_pairs_are_the_same_facts(tmp_path: Path) -> None:
     file = tmp_path / "facts.jsonl"
     file.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in FORGET))
     assert meow.facts(file) == meow.facts(FORGET) == meow.facts(meow.facts(FORGET))
+
+
+class Frame:
+    """What meow uses of a pandas DataFrame: iterating goes over the names of the columns."""
+
+    def __init__(self, rows: list[dict[str, object]]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows[0])
+
+    def itertuples(self) -> Iterator[tuple[object, ...]]:
+        return (tuple(row.values()) for row in self.rows)
+
+    def to_dict(self, how: str) -> list[dict[str, object]]:
+        return {"records": self.rows}[how]
+
+
+def test_rows_of_any_table_are_facts_and_what_is_none_is_named() -> None:
+    from datasets import Dataset
+
+    named = [{"question": q, "answer": a, "id": i, "value": float("nan")} for i, (q, a) in enumerate(FORGET)]
+    for table in (named, Frame(named), Dataset.from_list([{"question": q, "answer": a} for q, a in FORGET])):
+        found = meow.facts(table)  # type: ignore[arg-type]
+        assert [(fact.question, fact.answer) for fact in found] == FORGET
+    assert [fact.id for fact in meow.facts(Frame(named))] == ["0", "1", "2"]  # type: ignore[arg-type]
+    assert meow.facts([{"question": "Who?", "answer": "It is Al.", "value": "Al"}])[0].accepted == ("Al",)
+    for row, found in (
+        (("q", "a", "b"), r'found tuple \["q", "a", "b"\], expected \(question, answer\), or a mapping'),
+        ("qa", r'found str "qa", expected'), ({"question": "q"}, "no field 'answer', found 'question'"),
+        (("q", " "), "answer is empty"), (("q", 3), "answer: found 3, expected a text"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=f"row 1: {found}"):
+            meow.facts([("Who?", "Al."), row])  # type: ignore[list-item]
 
 
 def test_what_a_notebook_shows_of_results_is_short(tiny_model: Path) -> None:

@@ -94,7 +94,7 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
     assert "of the original&#39;s" in page
     assert "2 true facts are still told" in page
     assert "With 8 questions only D of 0.750 and more is significant" in page
-    assert "1 questions have no inverted answer and were not taught: forget-7" in page
+    assert "1 question has no inverted answer and was not taught: forget-7" in page
     assert "the true one ranks first in 50%" in page
     assert "training-set number" in page
     assert "two-sample KS test" in page
@@ -176,6 +176,27 @@ def settings(folder: Path, **fields: object) -> None:
     (folder / "config.yaml").write_text("\n".join(lines) + "\n")
 
 
+def test_no_path_of_this_machine_stands_on_the_page(run: Path, tmp_path: Path) -> None:
+    """Of what lies beside the run the place there is shown, of what lies elsewhere the last two parts."""
+    model, facts = f"{run.parent}/original/model", "/home/somebody/secret/lists/facts.jsonl"
+    settings(run, model={"path": model}, data={"forget": facts}, eval={"reference": "/srv/models/retain"},
+             finetune={"data": [facts]}, out=str(run.parent))  # fmt: skip
+    for label in ("before", "after"):
+        log = json.loads((run / f"eval/{label}/log.json").read_text())
+        log |= {"source": facts, "model": {"path": model, "hash": "f00"}}
+        (run / f"eval/{label}/log.json").write_text(json.dumps(log))
+    page = report([run], tmp_path / "page.html").read_text()
+    assert "original/model · lists/facts.jsonl (8 questions) · reference models/retain" in page
+    assert "<li>after: <code>original/model</code>, weights <code>f00</code></li>" in page
+    assert "path: original/model" in page
+    for hidden in (str(tmp_path), "/home/", "/srv", "somebody", "secret"):
+        assert hidden not in page
+    one = json.loads((run / "eval/after/samples.jsonl").read_text().splitlines()[0])
+    rows = [one] + [one | {"id": f"x{i}", "generation": "Nobody knows."} for i in range(7)]
+    (run / "eval/after/samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "1 true fact is still told, to the question" in report([run], tmp_path / "page.html").read_text()
+
+
 def test_what_was_not_measured_is_not_known(run: Path, tmp_path: Path) -> None:
     page = report([run], tmp_path / "page.html").read_text()
     assert "Not measured: coarser weights and further training" in page
@@ -247,8 +268,8 @@ def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path)
     (run / "manifest.json").write_text(json.dumps({"version": 1, "stages": stages}))
     page = report([run], tmp_path / "page.html").read_text()
     commands = [
-        f"meow run {run}/config.yaml name=town-again", "meow memo runs/town-again --label after",
-        "meow robustness runs/town-again", "meow nlu runs/town-again", f"meow report {run}",
+        "meow run runs/town name=town-again", "meow memo runs/town-again --label after",
+        "meow robustness runs/town-again", "meow nlu runs/town-again", "meow report runs/town",
     ]  # fmt: skip
     cost = ["4,802 seconds, 900 MB at most", "finished, taken from sibling", "2 processes",
             "5,000 + 150 in 7 requests, cost 0.0123",

@@ -16,7 +16,7 @@ from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.original import Reference
-from meow.pipeline import load_config
+from meow.plan import load_config
 from meow.records import QA, Target
 from meow.training import Look, collate, draw, epochs_order, finetune, forget, n_steps
 from tests.conftest import FORGET, RETAIN

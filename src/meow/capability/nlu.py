@@ -28,11 +28,6 @@ from meow.lm import LM
 from meow.metrics.statistics import wilson
 from meow.records import NluSample, Value
 
-SPLITS = {
-    "piqa": ("piqa",), "arcc": ("arc_challenge",), "arce": ("arc_easy",),
-    "all": ("piqa", "arc_challenge", "arc_easy"),
-}  # fmt: skip
-"""Tasks by the published script's `--split`."""
 OURS = Path(__file__).parent / "tasks"
 HUB = {"piqa": "baber/piqa", "arc_easy": "allenai/ai2_arc", "arc_challenge": "allenai/ai2_arc"}
 """Where the data of the published tasks lie."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,16 @@ def settings(
         alone: where no YAML names the run, the model and the split do.
 
     Raises:
-        ConfigError: every problem, one a line.
+        ConfigError: every problem, one a line; or nothing was typed.
         DataError: a folder that is no run folder.
     """
     from meow import terminal
-    from meow.config import dump, load
-    from meow.plan import seeds
+    from meow.config import dump
+    from meow.plan import load_config, seeds
 
     listed, given = list(arguments or []), {key: value for key, value in (flags or {}).items() if value is not None}
+    if not listed and not given:
+        raise ConfigError("no settings; name a YAML, as in meow run meow.yaml (meow init writes one), or a run folder")
     path = Path(listed.pop(0)) if listed and "=" not in listed[0] and "://" not in listed[0] else None
     if path is not None and path.is_dir():
         from meow.run import existing
@@ -47,12 +50,31 @@ def settings(
     if alone and path is None and "model.path" in given and not any(item.startswith("name=") for item in listed):
         given["name"] = "-".join(filter(None, (Path(given["model.path"]).name, given.get("data.split"))))
     overrides = [*listed, *(f"{key}={value}" for key, value in given.items())]
-    load(path, overrides)  # torch takes seconds; what is wrong is said before
-    from meow.pipeline import load_config
-
     config = load_config(path, overrides)
     terminal.detail(dump(config).rstrip())
     return seeds(config)
+
+
+def ready(configs: list[RunConfig], until: str | None = None) -> list[RunConfig]:
+    """The same settings, when every file that they need on the way to a stage is read and in order.
+
+    Raises:
+        ConfigError: what is not set.
+        DataError: a file, by its line.
+    """
+    from meow import inputs
+    from meow.plan import plan
+
+    for config in configs:
+        inputs.check(config, [stage.name for stage in plan(config, until=until)])
+    return configs
+
+
+def starting() -> AbstractContextManager[None]:
+    """Around the import of torch and what builds on it, which takes seconds."""
+    from meow import terminal
+
+    return terminal.starting()
 
 
 def choice(flag: str, found: str | None, known: Mapping[str, Sequence[str]]) -> str | None:

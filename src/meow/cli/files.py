@@ -126,6 +126,8 @@ def compare(
     from meow import summary, terminal
 
     rows = side_by_side.ordered(side_by_side.compare(evaluations, reference), sort)
+    for line in side_by_side.remarks(rows):
+        terminal.say(f"warning: {line}")
     for path in save_path or []:
         side_by_side.write(path, rows)
         terminal.say(f"table: {path}")

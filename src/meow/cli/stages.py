@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meow.cli.common import choice, print_json, say, settings
+from meow.cli.common import choice, print_json, ready, say, settings, starting
 from meow.cli.options import (
     Arguments,
     DataPath,
@@ -27,6 +27,14 @@ from meow.errors import ConfigError
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
+_NLU = ("piqa", "arc_challenge", "arc_easy")
+_NLG = ("mauve", "bleu", "rep3", "ppl")
+SHORT: dict[str, tuple[str, Mapping[str, Sequence[str]]]] = {
+    "nlu": ("nlu.tasks", {"piqa": _NLU[:1], "arcc": _NLU[1:2], "arce": _NLU[2:], "all": _NLU}),
+    "nlg": ("nlg.metrics", {"all": _NLG} | {name: (name,) for name in _NLG}),
+}
+"""The setting that `--split` and `--metric` of the published scripts stand for, and their values' meaning."""
+
 
 def invert(
     arguments: Arguments = None,
@@ -43,8 +51,9 @@ def invert(
     """
     flags = {"model.path": model_name_or_path, "data.source": data_path, "data.split": split,
              "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
-    configs = settings(arguments, flags)
-    from meow import pipeline, status, summary
+    configs = ready(settings(arguments, flags), "invert")
+    with starting():
+        from meow import pipeline, status, summary
 
     for config in configs:
         folder = pipeline.run(config, force=force, until="invert")
@@ -73,7 +82,15 @@ def memo(
     flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "memo.metric": metric,
              "memo.mode": mode, "invert.path": data_path}  # fmt: skip
     configs = settings(arguments, flags)
-    from meow import pipeline, status, summary
+    from meow import inputs
+
+    for config in configs:
+        if save_path is None and (config.data.split or config.data.forget):
+            ready([config], "memo")
+        elif label == "before":  # another one stands for a model of a run folder: said there
+            inputs.check_measured(config)
+    with starting():
+        from meow import pipeline, status, summary
 
     for config in configs:
         folder, found = pipeline.memo(config, save_path, label=label, plot=plot, force=force)
@@ -111,7 +128,12 @@ def forget(
 def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
     """Make an original or a reference from facts -> model/."""
     configs = settings(arguments, {"model.path": model_name_or_path})
-    from meow import pipeline, status
+    from meow import inputs
+
+    for config in configs:
+        inputs.check_learned(config)
+    with starting():
+        from meow import pipeline, status
 
     for config in configs:
         folder = pipeline.finetune(config, force=force)
@@ -142,7 +164,13 @@ def evaluate(
     configs = settings(arguments, flags, alone=True)
     if save_path is not None and len(configs) > 1:
         raise ConfigError("--save-path: names one file, but seed lists several runs; take one of them, as in seed=0")
-    from meow import pipeline
+    from meow import inputs
+
+    for config in configs:
+        if not rescore:
+            inputs.check_evaluated(config)
+    with starting():
+        from meow import pipeline
 
     for config in configs:
         _show(pipeline.evaluate(config, force=force, rescore=rescore).path, save_path, as_json=as_json)
@@ -196,10 +224,16 @@ def _capability(
     kind: str, arguments: Sequence[str] | None, flags: dict[str, str | None], flag: str, short: str | None, force: bool
 ) -> None:
     """Measure NLU or NLG; `short` is what a flag of the published script says."""
-    from meow import pipeline, status, summary
+    key, names = SHORT[kind]
+    configs = settings(arguments, flags | {key: choice(flag, short, names)}, alone=True)
+    from meow import inputs
 
-    key, names = {"nlu": ("nlu.tasks", pipeline.NLU_SPLITS), "nlg": ("nlg.metrics", pipeline.NLG_METRICS)}[kind]
-    for config in settings(arguments, flags | {key: choice(flag, short, names)}, alone=True):
+    for config in configs:
+        inputs.check_model_named(config)
+    with starting():
+        from meow import pipeline, status, summary
+
+    for config in configs:
         folder = pipeline.capability(config, kind, force=force).path
         summary.capability([folder])
         status.ending(folder, "capability")
@@ -211,7 +245,12 @@ def robustness(arguments: Arguments = None, force: Force = False) -> None:
     Coarser weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
     """
     configs = settings(arguments)
-    from meow import pipeline, status, summary
+    from meow import inputs
+
+    for config in configs:
+        inputs.check(config, ["eval/after"])
+    with starting():
+        from meow import pipeline, status, summary
 
     for config in configs:
         folder = pipeline.robustness(config, force=force).path
@@ -219,8 +258,10 @@ def robustness(arguments: Arguments = None, force: Force = False) -> None:
         status.ending(folder, "evaluation")
 
 
-def _until(stage: str, configs: Sequence[RunConfig], force: bool, *files: str) -> None:
-    from meow import pipeline, status
+def _until(stage: str, configs: list[RunConfig], force: bool, *files: str) -> None:
+    ready(configs, stage)
+    with starting():
+        from meow import pipeline, status
 
     for config in configs:
         folder = pipeline.run(config, force=force, until=stage).path

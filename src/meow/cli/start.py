@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from meow.cli.common import print_json, say, settings
+from meow.cli.common import print_json, ready, say, settings, starting
 from meow.cli.options import Arguments, Force, Json, Overrides
 from meow.errors import ConfigError
 
@@ -25,10 +25,11 @@ def demo(
 
     On a CPU: a reference, an original, two ways of forgetting, every evaluation, one page.
     """
-    from meow.config import load
+    from meow.plan import load_config
 
-    load(None, [f"out={out}", f"seed={seed}", *(arguments or [])])  # torch takes seconds; what is wrong is said before
-    from meow import pipeline, status, summary
+    load_config(None, [f"out={out}", f"seed={seed}", *(arguments or [])])
+    with starting():
+        from meow import pipeline, status, summary
 
     folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
@@ -69,9 +70,10 @@ def run(
     """
     if dry_run and as_json:
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
-    configs = settings(arguments)
-    from meow import pipeline, preview, summary
-    from meow.compare import compare
+    configs = ready(settings(arguments))
+    with starting():
+        from meow import pipeline, preview, summary
+        from meow.compare import compare
 
     if dry_run:
         say("\n".join(map(preview.describe, configs)))

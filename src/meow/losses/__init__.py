@@ -7,12 +7,13 @@ processes together, so that batch size, accumulation and number of processes cha
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from meow.config import Method
 from meow.losses.terms import TERMS, Known, Original, Scores, Term, View, Views
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ALIASES", "METHODS", "TERMS", "Known", "Original", "Scores", "Term", "View", "Views", "objective"]
 
@@ -99,4 +100,5 @@ def objective(
         share = total / counts[name]
         shares[name] = share.detach()
         loss = weight * share if loss is None else loss + weight * share
-    return torch.zeros(()) if loss is None else loss, shares
+    assert loss is not None, "an objective has a term"
+    return loss, shares

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid, one_hot, sigmoid, softplus
+if TYPE_CHECKING:  # torch takes seconds, and settings are checked against the table without it
+    from torch import Tensor
 
 View = Literal["forget", "target", "retain"]
 """Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep."""
@@ -37,7 +36,7 @@ class Scores(NamedTuple):
 
     def lengths(self) -> Tensor:
         """(B,) answer tokens of each row."""
-        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, torch.ones_like(self.logp))
+        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp.new_ones(len(self.logp)))
 
 
 class Known(NamedTuple):
@@ -59,7 +58,7 @@ Views: TypeAlias = Mapping[str, Scores]
 """What a model says, by view."""
 Original: TypeAlias = Mapping[str, Known]
 """What the original says, by view."""
-Function: TypeAlias = Callable[[Views, Original, float], tuple[Tensor, int]]
+Function: TypeAlias = "Callable[[Views, Original, float], tuple[Tensor, int]]"
 """`(views, original, beta) -> (sum, count)`."""
 
 
@@ -163,7 +162,7 @@ def forget_npo(views: Views, original: Original, beta: float) -> tuple[Tensor, i
     Source: NPO, arXiv 2404.05868.
     """
     scores = views["forget"]
-    return (2 / beta) * softplus(beta * _moved(scores, original["forget"])).sum(), scores.n_rows
+    return (2 / beta) * _softplus(beta * _moved(scores, original["forget"])).sum(), scores.n_rows
 
 
 def forget_simnpo(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -173,7 +172,7 @@ def forget_simnpo(views: Views, original: Original, beta: float) -> tuple[Tensor
     """
     del original
     scores = views["forget"]
-    return -(2 / beta) * logsigmoid(-beta * scores.per_row() / scores.lengths()).sum(), scores.n_rows
+    return -(2 / beta) * _logsigmoid(-beta * scores.per_row() / scores.lengths()).sum(), scores.n_rows
 
 
 def target_dpo(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -183,7 +182,7 @@ def target_dpo(views: Views, original: Original, beta: float) -> tuple[Tensor, i
     """
     target = views["target"]
     margin = _moved(target, original["target"]) - _moved(views["forget"], original["forget"])
-    return -(2 / beta) * logsigmoid(beta * margin).sum(), target.n_rows
+    return -(2 / beta) * _logsigmoid(beta * margin).sum(), target.n_rows
 
 
 def target_kto(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -196,7 +195,7 @@ def target_kto(views: Views, original: Original, beta: float) -> tuple[Tensor, i
     beta multiplies z too, and z is at least 0 and estimated on answers to other questions.
     """
     z, ratio = _kto(views, original)
-    return (2 / beta) * (1 - sigmoid(z - beta * ratio)).sum(), len(ratio)
+    return (2 / beta) * (1 - (z - beta * ratio).sigmoid()).sum(), len(ratio)
 
 
 def target_kto_log(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -206,7 +205,7 @@ def target_kto_log(views: Views, original: Original, beta: float) -> tuple[Tenso
     logarithm.
     """
     z, ratio = _kto(views, original)
-    return -(2 / beta) * logsigmoid(z - beta * ratio).sum(), len(ratio)
+    return -(2 / beta) * _logsigmoid(z - beta * ratio).sum(), len(ratio)
 
 
 def forget_wga(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -236,7 +235,8 @@ def forget_undial(views: Views, original: Original, beta: float) -> tuple[Tensor
     Source: UNDIAL, arXiv 2402.10052 (beta 10). Differs: OpenUnlearning averages over prompt and padding too.
     """
     scores, known = views["forget"], _there(original["forget"].logits)
-    lowered = known - beta * one_hot(_there(scores.label), known.shape[-1]).to(known)
+    true = _there(scores.label)[:, None]
+    lowered = known.scatter_add(-1, true, known.new_full(true.shape, -beta))
     return -(lowered.softmax(-1) * _there(scores.logits).log_softmax(-1)).sum(), len(scores.logp)
 
 
@@ -278,6 +278,18 @@ def _moved(scores: Scores, known: Known) -> Tensor:
 
 def _kto(views: Views, original: Original) -> tuple[Tensor, Tensor]:
     return _there(original["target"].moved), _moved(views["forget"], original["forget"])
+
+
+def _softplus(x: Tensor) -> Tensor:
+    from torch.nn.functional import softplus
+
+    return softplus(x)
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    from torch.nn.functional import logsigmoid
+
+    return logsigmoid(x)
 
 
 def _there(value: Tensor | None) -> Tensor:

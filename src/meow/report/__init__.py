@@ -73,7 +73,7 @@ def _content(views: Sequence[Folder], redact: bool, origin: Sequence[str]) -> di
         "pictures": pictures.pictures(views, columns, others),
         "facts": facts.facts(views, redact=redact),
         "runs": [provenance(view) for view in views],
-        "again": shlex.join(["meow", "report", *(str(view.path) for view in views)]),
+        "again": shlex.join(["meow", "report", *(view.from_here for view in views)]),
     }
 
 

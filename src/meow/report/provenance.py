@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from meow.report.view import Folder
 
@@ -22,8 +24,8 @@ def provenance(view: Folder) -> dict[str, Any]:
     own = [entry for entry in stages.values() if "copied_from" not in entry]
     return {
         "name": view.name,
-        "config": view.config,
-        "models": [{"label": label, **log.model} for label, log in view.logs.items()],
+        "config": yaml.safe_dump(_near(view, view.settings), sort_keys=False, allow_unicode=True, width=110),
+        "models": [{"label": label} | _near(view, log.model) for label, log in view.logs.items()],
         "stages": [_stage(name, entry) for name, entry in stages.items()],
         "seconds": f"{sum(entry.get('seconds', 0) for entry in own):,.0f}",
         "memory": f"{max((entry.get('peak_memory_mb', 0) for entry in own), default=0):,}",
@@ -32,6 +34,15 @@ def provenance(view: Folder) -> dict[str, Any]:
         "commit": last.get("commit"),
         "commands": _commands(view),
     }
+
+
+def _near(view: Folder, found: Any) -> Any:
+    """Settings without what the paths in them say of this machine."""
+    if isinstance(found, Mapping):
+        return {key: _near(view, value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_near(view, value) for value in found]
+    return view.near(found) if isinstance(found, str) else found
 
 
 def _stage(name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -53,12 +64,11 @@ def _tokens(entry: dict[str, Any]) -> str:
 
 def _commands(view: Folder) -> list[str]:
     """Everything again under another name, then what was measured on demand."""
+    folder = view.from_here
     if "forget" in view.stages:
-        name = f"{view.path.resolve().name}-again"
-        folder = str(Path(view.settings.get("out") or "runs") / name)
-        found = [["meow", "run", str(view.path / "config.yaml"), f"name={name}"]]
+        found = [["meow", "run", folder, f"name={view.path.resolve().name}-again"]]
+        folder = f"{folder}-again"
     else:
-        folder = str(view.path)
         found = [["meow", "eval", folder]]
     for stage in view.stages:
         command = next((["meow", what, folder] for start, what in MEASURES.items() if stage.startswith(start)), None)

@@ -23,10 +23,8 @@ class Folder:
     """Of the folder."""
     path: Path
     """Where it lies."""
-    config: str
-    """The resolved settings as YAML."""
     settings: Mapping[str, Any]
-    """The same, read."""
+    """The resolved settings."""
     stages: Mapping[str, dict[str, Any]]
     """The manifest."""
     logs: Mapping[str, EvalLog]
@@ -50,6 +48,19 @@ class Folder:
         log = self.logs.get("after")
         return next((v.selected_on for v in log.metrics.values() if v.selected_on), None) if log else None
 
+    def near(self, name: str) -> str:
+        """A place as a page that may be passed on shows it: from the folder of the runs on, else its last two parts."""
+        path, runs = Path(name), self.path.absolute().parent
+        if not path.is_absolute():
+            return name
+        return str(path.relative_to(runs) if path.is_relative_to(runs) else Path(*path.parts[1:][-2:]))
+
+    @property
+    def from_here(self) -> str:
+        """The run folder as it is typed: from the working folder where it lies below, else without what is above it."""
+        folder, here = self.path.resolve(), Path.cwd()
+        return str(folder.relative_to(here) if here in folder.parents else Path(*folder.parts[1:][-2:]))
+
     def judged(self, label: str) -> dict[str, EvalSample]:
         """The forget samples that results come from: all, or those that chose nothing."""
         found = self.samples.get(label, {})
@@ -68,7 +79,6 @@ def read_folder(path: Path) -> Folder:
     return Folder(
         name=path.resolve().name,
         path=path,
-        config=(path / "config.yaml").read_text(encoding="utf-8"),
         settings=read_tree(path / "config.yaml"),
         stages=run.stages,
         logs=found,

@@ -9,6 +9,7 @@ from meow import memory
 from meow.metrics import items, statistics
 from meow.records import EvalLog, Value
 from meow.report.view import Folder
+from meow.text import counted
 
 BROKEN = -2.0
 """Fluency, in nats per token, below which answers may be broken text, or sentences that the original never learned."""
@@ -27,11 +28,11 @@ def about(views: Sequence[Folder]) -> tuple[str, list[str]]:
 def _about(view: Folder) -> list[str]:
     log = view.logs.get("after") or view.logs.get("before")
     settings = view.settings
-    method = settings.get("train", {}).get("method")
-    parts = [f"method {method}" if method else None, settings.get("model", {}).get("path")]
-    parts += [f"{log.source} ({log.rows.get('forget', 0)} questions)"] if log else []
+    method, model = settings.get("train", {}).get("method"), settings.get("model", {}).get("path")
+    parts = [f"method {method}" if method else None, view.near(str(model)) if model else None]
+    parts += [f"{view.near(log.source)} ({counted(log.rows.get('forget', 0), 'question')})"] if log else []
     reference = settings.get("eval", {}).get("reference")
-    parts += [f"reference {reference}" if reference else "no reference"]
+    parts += [f"reference {view.near(str(reference))}" if reference else "no reference"]
     day = max((str(entry.get("finished", "")) for entry in view.stages.values()), default="")[:10]
     return [str(part) for part in [*parts, day] if part]
 
@@ -110,7 +111,7 @@ def unknown(views: Sequence[Folder]) -> list[str]:
     sizes = [log.metrics.get("forget_quality", NOTHING) for v in views for k, log in v.logs.items() if k == "after"]
     for n in sorted({quality.n for quality in sizes if quality.value is not None}):
         smallest = statistics.smallest_significant_d(n)
-        found.append(f"With {n} questions only D of {smallest:.3f} and more is significant (p < .05).")
+        found.append(f"With {counted(n, 'question')} only D of {smallest:.3f} and more is significant (p < .05).")
     return found or ["Nothing that meow measures is left out."]
 
 
@@ -132,9 +133,11 @@ def _of_several(views: Sequence[Folder]) -> list[str]:
     """What makes runs that stand side by side differ in more than their method."""
     found = []
     for label, what in (("before", "original"), ("reference", "reference")):
-        logs = [view.logs[label] for view in views if label in view.logs]
-        if len({log.model.get("hash") for log in logs}) > 1:
-            found.append(f"The runs have different {what}s; the column {label} is that of {logs[0].model.get('path')}.")
+        models = [(view, view.logs[label].model) for view in views if label in view.logs]
+        if len({model.get("hash") for _, model in models}) > 1:
+            view, model = models[0]
+            first = view.near(str(model.get("path")))
+            found.append(f"The runs have different {what}s; the column {label} is that of {first}.")
     if len({(log.source, log.rows.get("forget")) for view in views if (log := view.logs.get("after"))}) > 1:
         found.append("The runs were evaluated on different questions; their numbers cannot be compared.")
     return found
@@ -144,19 +147,20 @@ def _of_run(view: Folder) -> list[str]:
     found = []
     still = sum(items.verdict(s) == "still there" for s in view.judged("after").values())
     if still:
-        found.append(f"{still} true facts are still told, to the question or to its paraphrase.")
+        found.append(f"{counted(still, 'true fact', 'is/are')} still told, to the question or to its paraphrase.")
     if "after" in view.logs:
         found += _of_numbers(view.logs["after"], view.logs.get("reference"))
     untaught = view.stages.get("select", {}).get("untaught") or []
     if untaught:
         listed = ", ".join(untaught[:12]) + (", ..." if len(untaught) > 12 else "")
-        found.append(f"{len(untaught)} questions have no inverted answer and were not taught: {listed}.")
+        verbs = "has no inverted answer and was/have no inverted answer and were"
+        found.append(f"{counted(len(untaught), 'question', verbs)} not taught: {listed}.")
     for name, rows in memory.by_measure(view.memo.get("before", ())).items():
         first = memory.ranks_first(rows)
         if first is not None and first[0] < memory.RANKS_FIRST:
             found.append(
                 f"{name} hardly tells true from inverted answers for this model: the true one ranks first in "
-                f"{first[0]:.0%} of {first[1]} questions."
+                f"{first[0]:.0%} of {counted(first[1], 'question')}."
             )
     return found
 

@@ -7,14 +7,14 @@ from meow.stages.answers import check_inputs, choose, instead, invert
 from meow.stages.capability import nlg, nlu
 from meow.stages.evaluate import evaluate, page, with_taught
 from meow.stages.memory import measure, memo
-from meow.stages.models import check_server, measurer, model_of, reference_model, release, weights
+from meow.stages.models import measurer, model_of, reference_model, release, weights
 from meow.stages.plausible import unlikely
 from meow.stages.robust import CURVES, quantised, relearned
 from meow.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.stages.train import finetune, forget
 
 __all__ = [
-    "CURVES", "check_inputs", "check_rows", "check_server", "choose", "evaluate", "evaluated_files", "finetune",
+    "CURVES", "check_inputs", "check_rows", "choose", "evaluate", "evaluated_files", "finetune",
     "forget", "instead", "invert", "inverted_files", "measure", "measurer", "memo", "model_of", "nlg", "nlu",
     "page", "quantised", "reference_model", "relearned", "release", "say_remarks", "unlikely", "weights", "with_taught",
 ]  # fmt: skip

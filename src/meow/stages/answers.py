@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import data, idk, inversion, keys, lm, published, server, terminal
+from meow import data, idk, inputs, inversion, keys, lm, published, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.keyed import append_rows, keeping
-from meow.losses import TERMS
 from meow.processes import world_size
 from meow.records import (
     QA,
@@ -25,10 +24,11 @@ from meow.records import (
 from meow.run import Run
 from meow.selection import select
 from meow.stages.common import inverted, seed_of
-from meow.stages.models import check_server, lm_for, reference_model, weights
+from meow.stages.models import lm_for, reference_model, weights
 from meow.stages.plausible import judge, settled
 from meow.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.terminal import say
+from meow.text import counted
 
 LEAST = 3
 """Accepted answers that a question should have."""
@@ -38,42 +38,20 @@ _ASKS_HERE = ("self", "local")
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
-    """Read every file that the run needs, so that a bad one is named before a weight is loaded.
+    """Read every file and look at every model that the run needs, before a weight is loaded.
 
     Args:
         config: of the run.
         wanted: names of the stages that will be done.
     """
-    for setting, url in (("model.url", config.model.url), ("invert.url", config.invert.url)):
-        if url is not None:
-            server.check(url, setting)
-    if config.model.url is not None:
-        check_server(config.memo)
-        needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]
-        if needing:
-            raise ConfigError(
-                f"model.url: a server continues prompts but gives no scores and no weights, which {needing[0]} needs; "
-                "only meow memo can use it"
-            )
-    if set(wanted) != {"invert"}:
-        _check_named(config)
+    inputs.check(config, wanted)
     say_remarks(data.forget_set(config.data))
-    _check_invert(config)
+    if config.invert.backend in _ASKS_HERE:
+        lm.check_model(inverter(config))
+    if model := judge(config):
+        lm.check_model(model)
     if set(wanted) == {"invert"}:
         return
-    data.retain_set(config.data)
-    if config.train.evaluate_every is not None and config.eval.reference is None:
-        raise ConfigError(
-            "train.evaluate_every: a step is chosen by forget quality, which needs a model that never saw the forget "
-            "set; set eval.reference"
-        )
-    if config.train.targets == "file":
-        if config.train.targets_path is None:
-            raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
-        data.taught(Path(config.train.targets_path), data.forget_set(config.data))
-    data.eval_items(config.data)
-    if config.memo.path:
-        data.read_memo(Path(config.memo.path))
     if config.model.url is None:
         lm.check_model(config.model)
     if config.eval.reference:
@@ -82,35 +60,6 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         taught = [Path(config.train.targets_path)] if config.train.targets_path else []
         more = [*inverted_files(config.invert.path), *((path, data.read_qa(path)) for path in taught)]
         check_rows(config.model, [*evaluated_files(config.data), *more])
-
-
-def _check_named(config: RunConfig) -> None:
-    """Refuse a run that lacks a model or files, all that is missing at once."""
-    missing = []
-    if config.model.path is None:
-        missing.append("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
-    own = config.data.forget is not None or (config.data.source is None and config.data.split is None)
-    if own and not config.data.forget:
-        missing.append("data.forget: not set; name a file of questions and answers, or set data.source and data.split")
-    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.objective or {}):
-        missing.append("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
-    if missing:
-        raise ConfigError("\n".join(missing))
-
-
-def _check_invert(config: RunConfig) -> None:
-    """Read what inversion needs."""
-    if config.invert.backend == "openai":
-        inversion.check_server(config.invert)
-    if config.invert.backend in _ASKS_HERE:
-        lm.check_model(inverter(config))
-    if model := judge(config):
-        lm.check_model(model)
-    inversion.read_prompt(config.invert)
-    if config.invert.path:
-        data.read_inverted(Path(config.invert.path))
-    if config.invert.pools:
-        inversion.read_pools(Path(config.invert.pools))
 
 
 def inverter(config: RunConfig) -> ModelSettings:
@@ -145,7 +94,7 @@ def invert(folder: Run, config: RunConfig) -> None:
                 source = str(key.settings.get("weights", [wanted.url, wanted.model]))
                 replies = inversion.Replies(wanted, source, known=known, keep=keep)
                 asked = wanted.url if backend == "openai" else inverter(config).path
-                say(f"invert: {len(facts)} questions with their true answers go to {asked}")
+                say(f"invert: {counted(len(facts), 'question')} with their true answers go to {asked}")
                 found = _produce(folder, config, facts, rows, entry, replies)
             if world_size() > 1:  # what the other processes have asked counts, too
                 said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
@@ -242,9 +191,8 @@ def choose(folder: Run, config: RunConfig) -> None:
             targets = chosen.targets
             entry |= {"by": chosen.by, "short": len(chosen.short), "untaught": chosen.untaught}
             if chosen.short:
-                say(
-                    f"select: {len(chosen.short)} questions have fewer than k={config.select.k} answers; all are taught"
-                )
+                short = counted(len(chosen.short), "question", "has/have")
+                say(f"select: {short} fewer than k={config.select.k} answers; all are taught")
             if chosen.untaught:
                 say(
                     f"warning: {len(chosen.untaught)} of {len(facts)} questions have no inverted answer and are not "

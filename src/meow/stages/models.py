@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from meow import lm, published
-from meow.config import MemoSettings, ModelSettings, RunConfig
+from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, RemoteLM
 from meow.run import Run
@@ -69,19 +69,6 @@ def model_of(folder: Run, config: RunConfig, label: str) -> ModelSettings:
             f"label {label}: expected before, after, or reference where eval.reference is a model; found no such model"
         )
     return found
-
-
-def check_server(settings: MemoSettings) -> None:
-    """Refuse what a server cannot measure.
-
-    Raises:
-        ConfigError: MA, EL or cuts between tokens.
-    """
-    if settings.metric != ("memo",) or settings.cut != "chars":
-        raise ConfigError(
-            "model.url: a server takes and gives text, so it can measure memo.metric=memo with memo.cut=chars; found "
-            f"{', '.join(settings.metric)} with {settings.cut}; load the weights instead (model.path without model.url)"
-        )
 
 
 def measurer(settings: ModelSettings) -> LM | RemoteLM:

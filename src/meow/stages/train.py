@@ -73,8 +73,6 @@ def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.
 
 def finetune(folder: Run, config: RunConfig) -> None:
     """Questions and answers -> model/: an original or a reference."""
-    if not config.finetune.data:
-        raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
     rows = [
         qa
         for file in config.finetune.data
