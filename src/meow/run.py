@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from meow import manifest
 from meow.config import RunConfig, dump
@@ -72,12 +72,8 @@ class Run:
             def lock() -> None:
                 self.path.mkdir(parents=True, exist_ok=True)
                 file = held.enter_context((self / ".lock").open("a+", encoding="utf-8"))
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as e:
-                    raise RunError(
-                        f"{self.path}: another process works in this folder; wait, or take another name"
-                    ) from e
+                if not _lock(file):
+                    raise RunError(f"{self.path}: another process works in this folder; wait, or take another name")
                 file.truncate(0)
                 file.write(f"{os.getpid()} {_now()}\n")
                 file.flush()
@@ -254,6 +250,16 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
     parts = [f"{name}: {json.dumps(old.get(name))[:60]} -> {json.dumps(new.get(name))[:60]}" for name in names]
     return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
+
+
+def _lock(file: IO[str]) -> bool:
+    """Take a lock, unless a process that works has it; who only looks (`Run.worker`) lets go in a moment."""
+    for pause in (0, 0.05, 0.1):
+        time.sleep(pause)
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -121,6 +122,24 @@ def test_setting_aside_takes_the_rows_of_the_log_and_all_that_a_pattern_matches(
 def test_two_processes_cannot_work_in_one_folder(tmp_path: Path) -> None:
     with Run(tmp_path).locked(), pytest.raises(RunError, match="another process"), Run(tmp_path).locked():
         pass
+
+
+def test_who_asks_whether_a_process_works_in_a_folder_keeps_none_from_it(tmp_path: Path) -> None:
+    run, over = Run(tmp_path), threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.001):
+            _ = run.worker
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            with Run(tmp_path).locked():
+                pass
+    finally:
+        over.set()
+        looking.join()
 
 
 def test_a_finished_stage_of_a_sibling_is_copied_and_named(tmp_path: Path) -> None:
