@@ -49,6 +49,11 @@ Drawn = Annotated[int, Field(ge=0), AtMost(10_000, "so many answers are generate
 Steps = Annotated[int, Field(gt=0), AtMost(10_000, "so many optimizer steps are made for each curve")]
 Width = Annotated[int, Field(gt=0), AtMost(16_384, "a model from scratch is a tiny one")]
 Layers = Annotated[int, Field(gt=0), AtMost(256, "a model from scratch is a tiny one")]
+Seconds = Annotated[float, Field(gt=0), AtMost(86_400, "no reply takes longer than a day")]
+Temperature = Annotated[float, Field(ge=0), AtMost(100, "every token is as likely as any other long before")]
+Decay = Annotated[float, Field(ge=0), AtMost(100, "AdamW shrinks every weight by that times the learning rate")]
+WarmUp = Annotated[float, Field(ge=0), AtMost(2**31 - 1, "no training has more steps")]
+Scale = Annotated[float, Field(gt=0), AtMost(1_000_000, "the loss would not be finite")]
 Vocabulary = Annotated[int, Field(gt=0), AtMost(1_000_000, "no tokenizer has more")]
 
 

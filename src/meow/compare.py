@@ -296,6 +296,8 @@ def _name(path: Path, evaluation: Evaluation) -> str:
 def _group(evaluation: Evaluation) -> str | None:
     """`group` of the run's settings."""
     group = _settings(evaluation).get("group")
+    if not isinstance(group, str):
+        return None
     return f"{group} {evaluation.path.name}" if group and evaluation.path.name != "after" else group
 
 

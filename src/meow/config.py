@@ -27,6 +27,7 @@ from pydantic import (
 from meow import yamls
 from meow.bounds import (
     NOT_IN_NAMES,
+    Decay,
     Device,
     Drawn,
     Epochs,
@@ -39,14 +40,18 @@ from meow.bounds import (
     Rate,
     Requests,
     RowsBeside,
+    Scale,
+    Seconds,
     Seed,
     Share,
     Steps,
     TaskName,
+    Temperature,
     Threads,
     Tries,
     Versions,
     Vocabulary,
+    WarmUp,
     Width,
 )
 from meow.errors import ConfigError, shown
@@ -71,6 +76,14 @@ class Settings(BaseModel):
         protected_namespaces=(),
         allow_inf_nan=False,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is no number, though Python takes it for 1."""
+        if isinstance(value, bool) and "bool" not in str(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("input should be a number or a text, not true or false")
+        return value
 
 
 class ModelSettings(Settings):
@@ -162,7 +175,7 @@ class InvertSettings(Settings):
     prompt: Place = None
     """`local`, `openai`: your own prompt, a text file in Jinja's form with `n`, `question`, `answer`, `taken` (answers
     that are there already) or `facts`, `told`, `subject`; default: our own."""
-    temperature: Annotated[float, Field(ge=0)] = 0.9
+    temperature: Temperature = 0.9
     """`self`, `local`, `openai`: 0 is greedy, the default of `self`."""
     plausible: float | Literal["auto"] | None = "auto"
     """Nats per token by which a false value of any backend may be less likely to the model that is to forget than its
@@ -174,7 +187,7 @@ class InvertSettings(Settings):
     """`local`, `openai`: times that answers are asked for until the gate accepts enough."""
     concurrency: Annotated[Requests, UNSEEN] = 8
     """`openai`: requests under way at once."""
-    timeout: Annotated[float, Field(gt=0), UNSEEN] = 60.0
+    timeout: Annotated[Seconds, UNSEEN] = 60.0
     """`openai`: seconds to wait for one reply before it is asked for again."""
     max_requests: Annotated[Positive | None, UNSEEN] = None
     """`local`, `openai`: stop after this many requests of the run, repeated ones included; the same command with a
@@ -276,9 +289,9 @@ class Optimization(Settings):
     """Rows in one forward pass of one process."""
     accumulate: Positive = 1
     """Forward passes before an optimizer step. Changes memory, not the result."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: Decay = 0.01
     """Of AdamW."""
-    warmup: Annotated[float, Field(ge=0)] = 0.1
+    warmup: WarmUp = 0.1
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
     a warm-up of a single step is none."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
@@ -314,7 +327,7 @@ class TrainSettings(Optimization):
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
     lora_rank: Rank = 0
     """Rank of a LoRA adapter (peft); 0: all weights are trained."""
-    lora_alpha: Annotated[float, Field(gt=0)] | None = None
+    lora_alpha: Scale | None = None
     """The adapter's scale times its rank; default: twice the rank."""
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the adapter's inputs that are dropped in training."""
@@ -330,7 +343,7 @@ class TrainSettings(Optimization):
     """Looks without a better one before training stops."""
     retain_rows: RowsBeside = 1
     """Retain rows beside each training row, where a term reads them."""
-    beta: Annotated[float, Field(gt=0)] | None = None
+    beta: Scale | None = None
     """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""
 
 
@@ -345,7 +358,7 @@ class EvalSettings(Settings):
     """Tokens of one answer at most."""
     samples: Drawn = 0
     """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
+    temperature: Annotated[Temperature, Field(gt=0)] = 1.0
     """Of the drawn answers."""
     grad_norm: bool = False
     """Also tell members by the norm of their gradient; needs memory for one gradient of all weights."""
@@ -431,7 +444,7 @@ class FinetuneSettings(Optimization):
     """Passes over the data, repeats included."""
     batch_size: Positive = 32
     """Rows in one forward pass of one process."""
-    warmup: Annotated[float, Field(ge=0)] = 0.2
+    warmup: WarmUp = 0.2
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
     a warm-up of a single step is none."""
 
@@ -472,7 +485,7 @@ class RunConfig(Settings):
     """Folder that holds the run folders."""
     group: FileName | None = None
     """Runs that differ in nothing but the seed share a group; filled where `seed` is a list."""
-    seed: Seed | tuple[Seed, ...] = 0
+    seed: Seed | Annotated[tuple[Seed, ...], Field(min_length=1)] = 0
     """Of everything that is drawn. A list makes one run per seed."""
     threads: Threads | None = None
     """CPU threads; default: all cores. Byte-equal weights need the same number."""

@@ -108,10 +108,11 @@ def _inverted(row: Row) -> InvertedFacts:
 def _version(row: Row, column: str) -> int | None:
     """The version that stands beside an answer (`version_0` beside `answer_0`), where one does."""
     found = row.values.get(column)
-    try:
-        return None if found in (None, "") else int(found)
-    except (TypeError, ValueError) as e:
-        raise DataError(f"{row.where}: {column}: found {shown(found)}, expected a whole number") from e
+    if found in (None, ""):
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", str(found)):
+        raise DataError(f"{row.where}: {column}: found {shown(found)}, expected a whole number")
+    return int(found)
 
 
 def _is_number(text: str) -> bool:

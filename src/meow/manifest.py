@@ -31,6 +31,13 @@ class Entry(BaseModel):
     result: str | None = None
     commit: str | None = None
     versions: dict[str, str] = {}
+    world_size: int = 1
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    requests: int = 0
+    cost: float = 0.0
+    untaught: list[str] | None = None
+    gate: dict[str, Any] = {}
 
 
 class Step(BaseModel):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from meow.files import json_lines, read_json, write_text
 from meow.keys import digest
 
 Role = Literal["forget", "retain", "authors", "world", "holdout"]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
 TRUE_COLUMN = "undesired_answer"
 
 
@@ -115,7 +116,7 @@ class InvertedAnswer(Record):
 
     text: str
     """May be empty in files that users bring: then it is counted, never measured nor selected."""
-    version: int | None = None
+    version: Count | None = None
     """Answers of one version about one subject form one coherent false biography; None: not known."""
 
 
@@ -132,7 +133,7 @@ class InvertedFacts(Fact):
     """Values of false answers that may be taught, likeliest first; empty where none were ranked."""
     evaluation: tuple[str, ...] = ()
     """Other false values, never taught: the alternatives when a model is evaluated, likeliest first."""
-    gate: dict[str, int] = {}
+    gate: dict[str, Count] = {}
     """How many candidates there were, how many were accepted, and how many had each problem; empty: not looked at."""
 
 
@@ -176,7 +177,7 @@ class MemoRecord(Record):
     """MEMO: how completions were compared, as in `rouge1.precision`; None for MA and EL."""
     value: float | None = Field(ge=0, le=1)
     """0 to 1, higher: better remembered; None: not computable, see `reason`."""
-    n: int
+    n: Count
     """Number of cuts (MEMO, EL) or positions (MA) behind the value."""
     reason: str | None = None
     """Why there is no value."""
@@ -187,7 +188,7 @@ class Target(Fact):
 
     target: str | None = Field(default=None, min_length=1)
     """The answer to teach; None for methods that teach none."""
-    version: int | None = None
+    version: Count | None = None
     """Version of the inverted answer; None where it has none."""
     value: float | None = None
     """The memorization by which it was selected; None: not selected by a measurement."""

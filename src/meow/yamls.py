@@ -14,14 +14,26 @@ NODES = 100_000
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as people mean it: true and false alone are no words; `on`, which a setting is called, is one."""
+    """YAML as people mean it: true and false alone are no words; `on`, which a setting is called, is one; 1:30 is no
+    number by sixties, nor 010 one by eights.
+    """
 
 
+_PLAIN = {
+    "bool": ("true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": ("[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)", "-+0123456789"),
+    "float": (
+        r"[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+}
+"""How a value of each kind is written without quotes, and how it begins."""
 Loader.yaml_implicit_resolvers = {
-    first: [(tag, words) for tag, words in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, words) for tag, words in resolvers if tag.rpartition(":")[2] not in _PLAIN]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF"))
+for _kind, (_words, _first) in _PLAIN.items():
+    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_words})$"), list(_first))
 
 
 def read(text: str, loader: type[yaml.SafeLoader | yaml.BaseLoader] = Loader) -> Any:

@@ -53,7 +53,9 @@ def test_the_help_shows_every_command_in_its_group_on_one_line() -> None:
     [
         (["frob"], r"no such command 'frob' \(see meow --help\)"),
         (["comapre"], r"no such command 'comapre'; did you mean 'compare'\? \(see meow --help\)"),
-        (["status"], r"missing argument 'RUN' \(see meow status --help\)"),
+        (["status"], r"runs: no run folder \(no config\.yaml\); .*"),
+        (["report"], r"missing argument 'RUN\.*' \(see meow report --help\)"),
+        (["run", "x" * 4000 + ".yaml"], r"x{200,500} … .{200,500}"),
         (["run", "--frce"], r"no such option: --frce .*--force.* \(see meow run --help\)"),
         (["demo", "--seed", "x"], r"invalid value for '--seed': .* \(see meow demo --help\)"),
         (["run", "nowhere.yaml"], r"nowhere\.yaml: cannot be read .*; give an existing YAML file"),
@@ -119,6 +121,18 @@ def test_every_stage_ends_with_its_files_and_the_next_command(meow: Meow, own: P
         assert (quiet.code, quiet.err) == (0, "")
     assert meow("report", "runs/mine").code == 0
     assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow ask runs/mine"
+
+
+def test_status_of_a_folder_of_runs_has_a_line_for_each(meow: Meow, own: Path) -> None:
+    del own
+    for name in ("one", "two"):
+        assert meow("invert", "mine.yaml", f"name={name}").code == 0
+    lines = meow("status").out.splitlines()
+    assert [line.split() for line in lines] == [
+        f"runs/{name} 1 of 7 done next: meow run runs/{name}".split() for name in ("one", "two")
+    ]
+    found = json.loads(meow("status", ".", "--json").out)
+    assert [run["folder"] for run in found["runs"]] == ["runs/one", "runs/two"]
 
 
 def test_without_a_method_the_next_command_says_what_is_missing(meow: Meow, own: Path) -> None:

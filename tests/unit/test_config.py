@@ -151,6 +151,15 @@ def test_a_name_in_any_script_is_a_runs_name(name: str, tmp_path: Path) -> None:
         ("finetune.heads=7", "hidden_size=128 with heads=7: expected a width"),
         ("finetune.hidden_size=100000000", "at most 16384: a model from scratch"),
         ("nlu.tasks=[../evil.yaml]", "a task by its name"),
+        ("invert.timeout=1e308", "at most 86400: no reply"),
+        ("eval.temperature=1e308", "at most 100: every token"),
+        ("train.weight_decay=1e18", "at most 100: AdamW shrinks"),
+        ("train.warmup=1e308", "at most 2147483647: no training"),
+        ("train.beta=1e308", "at most 1000000: the loss"),
+        ("train.lora_alpha=1e308", "at most 1000000: the loss"),
+        ("threads=true", "a number or a text, not true or false"),
+        ("train.epochs=true", "a number or a text, not true or false"),
+        ("threads=1:30", "valid integer"),
     ],
 )
 def test_a_value_that_would_hang_or_crash_is_refused_with_the_reason_on_one_line(setting: str, why: str) -> None:
@@ -158,6 +167,12 @@ def test_a_value_that_would_hang_or_crash_is_refused_with_the_reason_on_one_line
     assert line.startswith(f"command line: {setting.partition('=')[0].partition('.')[0]}")
     assert why in line
     assert "value error" not in line
+
+
+def test_no_seed_is_no_run_and_a_number_counts_by_tens() -> None:
+    assert all("seed: found []" in line for line in problems(None, "seed=[]"))
+    assert load(None, ["seed=010", "threads=1_000", "invert.gate=false", "train.lr=1e-5"]).seed == 10
+    assert load(None, ["seed=0x10"]).seed == 16
 
 
 LAUGHS = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10) if i else 'x'}]\n" for i in range(12))

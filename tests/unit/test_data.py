@@ -191,3 +191,14 @@ def test_perturbed_answers_must_be_a_list_of_texts(tmp_path: Path) -> None:
     file = written(tmp_path, "p.json", '{"question": "q", "answer": "a", "perturbed_answer": "b"}\n')
     with pytest.raises(DataError, match=r'p\.json:1: perturbed_answer: found "b", expected a list'):
         read_eval(file, "forget")
+
+
+@pytest.mark.parametrize("version", ["1e300", "-1", "0.7", "true", "99999999999"])
+def test_a_version_that_is_none_is_named(tmp_path: Path, version: str) -> None:
+    row = f'{{"question": "Q?", "undesired_answer": "a b", "answer_0": "x y", "version_0": {version}}}\n'
+    with pytest.raises(DataError, match=r"a\.jsonl:1: version_0: found .*, expected a whole number"):
+        read_inverted(written(tmp_path, "a.jsonl", row))
+    ours = f'{{"question": "Q?", "answer": "a b", "answers": [{{"text": "x y", "version": {version}}}]}}\n'
+    if version != "true":
+        with pytest.raises(DataError, match=r"b\.jsonl:1: .*version"):
+            read_inverted(written(tmp_path, "b.jsonl", ours))

@@ -278,6 +278,16 @@ def test_it_says_what_a_run_cost_and_how_to_repeat_it(run: Path, tmp_path: Path)
         assert text in page, text
 
 
+def test_settings_and_a_manifest_of_anybody_are_read_or_refused_in_one_line(run: Path, tmp_path: Path) -> None:
+    (run / "config.yaml").write_text("model: 1.0e+26\ntrain: [x]\neval: null\ngroup: [a]\n")
+    assert "town" in report([run], tmp_path / "page.html").read_text()
+    for name in ("world_size", "requests", "untaught", "gate"):
+        entry = {"key": "k", "settings": {}, "inputs": "", name: "\x1b]0;"}
+        write_json(run / "manifest.json", {"version": 1, "stages": {"forget": entry}})
+        with pytest.raises(DataError, match=rf"stages\.forget\.{name}: input should be a valid"):
+            report([run], tmp_path / "page.html")
+
+
 def test_likelihoods_are_finite() -> None:
     with pytest.raises(ValueError, match="finite"):
         Likelihood(avg_loss=float("inf"))

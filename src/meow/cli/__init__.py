@@ -25,6 +25,8 @@ FULL = {
     errno.EFBIG: "larger than a file may be here",
 }  # fmt: skip
 """What the system says where there is no room."""
+LINE = 1000
+"""Characters of a message, at most: where it says more, something in it is long beyond reading."""
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "From nothing to a page": {"demo": start.demo, "init": start.init, "run": start.run},
     "One stage at a time": {
@@ -125,7 +127,8 @@ def _fail(message: str, *, code: int = 2) -> int:
     from meow import terminal
 
     for line in message.split("\n") if message else ():
-        sys.stderr.write(f"meow: {terminal.shown(line)}\n")
+        cut = line if len(line) <= LINE else f"{line[: LINE // 2]} … {line[-LINE // 2 :]}"
+        sys.stderr.write(f"meow: {terminal.shown(cut)}\n")
     return code
 
 

@@ -67,10 +67,24 @@ def convert(
     say(f"{target}: {n} rows")
 
 
-def status(folder: Folder, as_json: Json = False) -> None:
-    """What is done in a run, what is left, what to type next."""
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a folder of runs.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """What is done in a run, what is left, what to type next.
+
+    Of a folder of runs: how far each of them is.
+    """
     from meow import status as state
 
+    runs = state.runs(folder)
+    if runs:
+        listed = [state.read(run) for run in runs]
+        if as_json:
+            print_json({"folder": str(folder), "runs": [found.as_object() for found in listed]})
+        else:
+            state.show_runs(listed)
+        return
     found = state.read(folder)
     if as_json:
         print_json(found.as_object())

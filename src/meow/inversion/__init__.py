@@ -189,7 +189,7 @@ def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[st
     if settings.backend == "self":
         return second_choice.together(facts)
     if settings.backend not in ASKED:
-        return {fact.id: [other.id for other in facts] for fact in facts}
+        return dict.fromkeys(ids := [fact.id for fact in facts], ids)
     units = [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
     return {id_: ids for ids in units for id_ in ids}
 

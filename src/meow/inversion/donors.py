@@ -69,16 +69,16 @@ def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence
     told: defaultdict[str, list[QA]] = defaultdict(list)
     for fact, subject in zip(facts, about, strict=False):
         told[subject.key].append(fact)
-    orders: dict[str, dict[str, int]] = {}
+    last, order = None, dict[str, int]()  # of the last subject alone: there may be as many as facts
     others = list(dict.fromkeys(subject.key for subject in about))
     for row, subject in zip(rows[: len(facts)], about, strict=False):
         if row is None:
             yield ()
             continue
-        if subject.key not in orders:
+        if subject.key != last:
             drawn = random.Random(f"{seed}:{subject.key}").sample(others, len(others))
-            orders[subject.key] = {key: place for place, key in enumerate(drawn)}
-        found = _others(row, donors[row.kind], told[subject.key], orders[subject.key])
+            last, order = subject.key, {key: place for place, key in enumerate(drawn)}
+        found = _others(row, donors[row.kind], told[subject.key], order)
         yield tuple(InvertedAnswer(text=_filled(row, value), version=i) for i, value in enumerate(found[:n]))
 
 

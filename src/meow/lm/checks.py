@@ -17,7 +17,7 @@ import torch
 
 from meow.config import ModelSettings
 from meow.downloads import snapshot
-from meow.errors import DataError, MeowError
+from meow.errors import DataError, MeowError, shown
 from meow.lm.devices import pick_device
 
 _OBJECTS = (
@@ -186,7 +186,7 @@ def _check_config(file: Path, *, code: bool) -> None:
     kind, dtype = config.get("model_type"), config.get("dtype") or config.get("torch_dtype")
     heads = config["architectures"] if isinstance(config.get("architectures"), list) else []
     if isinstance(dtype, str) and not isinstance(getattr(torch, dtype.removeprefix("torch."), None), torch.dtype):
-        raise DataError(f"{file}: unknown dtype {dtype!r}; expected float32, bfloat16 or float16")
+        raise DataError(f"{file}: unknown dtype {shown(dtype)}; expected float32, bfloat16 or float16")
     if "auto_map" in config:
         if kind not in CONFIG_MAPPING and not code:
             raise DataError(f"{file}: needs code of its own; read it, then set model.trust_remote_code=true")
@@ -195,7 +195,9 @@ def _check_config(file: Path, *, code: bool) -> None:
     if not isinstance(kind, str):
         raise DataError(f"{file}: no model_type; expected the configuration that save_pretrained wrote")
     if kind not in CONFIG_MAPPING:
-        raise DataError(f"{file}: model_type {kind!r} is unknown to transformers {__version__}; upgrade transformers")
+        raise DataError(
+            f"{file}: model_type {shown(kind)} is unknown to transformers {__version__}; upgrade transformers"
+        )
     hashed = isinstance(config.get("attn_layers"), list) and "lsh" in config["attn_layers"]
     reason = (
         next((h for h in heads if isinstance(h, str) and any(part in h for part in _OTHER_HEADS)), "")

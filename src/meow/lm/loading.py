@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from meow.config import FinetuneSettings, ModelSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, shown
 from meow.keys import digest, file_hash
 from meow.lm.adapters import merged
 from meow.lm.checks import adapted_base, check_folder, folder_of, one_line, tokenizer_folder
@@ -109,17 +109,18 @@ def check_fit(path: str, model: Any, tokenizer: Any) -> None:
     beyond = min(((i, token) for token, i in known if i >= rows and token != tokenizer.pad_token), default=None)
     if beyond:
         raise DataError(
-            f"{path}: the tokenizer has {beyond[1]!r} as id {beyond[0]}, the embedding has {rows} rows; set "
+            f"{path}: the tokenizer has {shown(beyond[1])} as id {beyond[0]}, the embedding has {rows} rows; set "
             "model.tokenizer to the model's own, or resize the embedding"
         )
     if not isinstance(tokenizer.model_max_length, (int, float)):
-        raise DataError(
-            f"{path}: model_max_length is {tokenizer.model_max_length!r} by tokenizer_config.json, expected a number"
-        )
+        found = shown(tokenizer.model_max_length)
+        raise DataError(f"{path}: model_max_length is {found} by tokenizer_config.json, expected a number")
     ends = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     for end in ends if isinstance(ends, (list, tuple)) else [ends]:
         if end is not None and not (type(end) is int and 0 <= end < rows):
-            raise DataError(f"{path}: eos_token_id is {end!r} by generation_config.json, expected an id below {rows}")
+            raise DataError(
+                f"{path}: eos_token_id is {shown(end)} by generation_config.json, expected an id below {rows}"
+            )
     if _reads_ahead(model, rows):
         raise DataError(f"{path}: no causal language model: what comes next changes what it says before")
 

@@ -11,13 +11,14 @@
     p: (a, b) => b.dataset.p - a.dataset.p,
     "": (a, b) => a.dataset.n - b.dataset.n,
   };
+  let sorted = "";
   const apply = () => {
     const words = fold(value("q")).split(/\s+/).filter(Boolean);
     for (const card of cards) {
       card.hidden = !(words.every(word => texts.get(card).includes(word))
         && ["verdict", "subject", "set"].every(name => !value(name) || card.dataset[name].split("|").includes(value(name))));
     }
-    box.append(...cards.sort(order[""]).sort(order[value("sort")]));
+    if (value("sort") !== sorted) box.append(...cards.sort(order[""]).sort(order[sorted = value("sort")]));
     find("shown").textContent = `${cards.filter(card => !card.hidden).length} of ${cards.length} facts shown`;
   };
   const follow = () => {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meow.config import read_tree
+from meow.config import leaves, read_tree
 from meow.differences import LABELS
 from meow.metrics import halves
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_record
@@ -79,7 +79,7 @@ def read_folder(path: Path) -> Folder:
     return Folder(
         name=path.resolve().name,
         path=path,
-        settings=read_tree(path / "config.yaml"),
+        settings=_settings(path / "config.yaml"),
         stages=run.stages,
         logs=found,
         samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},
@@ -89,6 +89,13 @@ def read_folder(path: Path) -> Folder:
         steps=[row for row in logged if "terms" in row],
         looks=[row for row in logged if "look" in row],
     )
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """The settings of a run, which may be anybody's or of another version: groups as groups, names as texts."""
+    groups = {key.partition(".")[0] for key in leaves() if "." in key}
+    kinds = {"seed": int | list, "threads": int} | dict.fromkeys(groups, dict)
+    return {key: value for key, value in read_tree(file).items() if isinstance(value, kinds.get(key, str))}
 
 
 def siblings(view: Folder) -> dict[str, EvalLog]:

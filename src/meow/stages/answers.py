@@ -124,8 +124,10 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
     ]
     source = keys.of_stage(kind, config, content, read)
     of = {fact.id: fact for fact in facts}
-    beside = {id_: keys.digest([of[other] for other in ids]) for id_, ids in inversion.together(facts, wanted).items()}
-    rows = {id_: keys.digest([source, of[id_], beside[id_]]) for id_ in of}
+    together = inversion.together(facts, wanted)
+    units = {id(ids): ids for ids in together.values()}  # facts of one unit share its list
+    beside = {unit: keys.digest([of[other] for other in ids]) for unit, ids in units.items()}
+    rows = {id_: keys.digest([source, of[id_], beside[id(together[id_])]]) for id_ in of}
     return keys.of_stage(kind, config, content, [read, list(rows.values())]), rows
 
 
