@@ -325,3 +325,21 @@ def test_what_the_hub_refuses_is_named_by_its_kind() -> None:
         check_folder("me/gated")
     with pytest.raises(DataError, match=r"^me/nothing: no such model on the hub, or no access to it"):
         check_folder("me/nothing")
+
+
+@pytest.mark.parametrize("whole", [[], {}, [{}], 3, "x", None])
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_file_of_a_model_that_is_none_is_one_line_or_not_needed(model: Path, name: str, whole: Any) -> None:
+    (model / name).write_text(json.dumps(whole))
+    if whole == {} and name not in ("config.json", "tokenizer.json"):
+        load_tokenizer(ModelSettings(path=str(model)))
+    else:
+        assert name in refused(model)
+
+
+def test_numbers_and_texts_of_a_configuration_without_sense_are_refused_at_once(model: Path) -> None:
+    good = (model / "config.json").read_text()
+    for key, odd in (("num_hidden_layers", 10**30), ("num_hidden_layers", 1e26), ("model_type", "x" * 5000),
+                     ("dtype", "x" * 5000), ("hidden_size", 10**30), ("num_attention_heads", 0)):  # fmt: skip
+        (model / "config.json").write_text(json.dumps(json.loads(good) | {key: odd}))
+        assert len(refused(model)) < 500 + len(str(model))

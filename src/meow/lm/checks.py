@@ -29,6 +29,8 @@ _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vo
                "*.bpe.model", "spiece.model", "tekken.json")  # fmt: skip
 _OTHER_HEADS = ("MaskedLM", "Classification", "QuestionAnswering", "MultipleChoice", "PreTraining", "TokenDetection")
 """In the name of an architecture: what was trained is no head that continues a text."""
+LAYERS = 10_000
+"""Of a model, at most: transformers lists the kind of each before it looks at anything else."""
 _POINTER = b"version https://git-lfs"
 
 
@@ -207,6 +209,10 @@ def _check_config(file: Path, *, code: bool) -> None:
     )
     if reason:
         raise DataError(f"{file}: no causal language model ({reason}); give a model that continues a text")
+    for part in (config, config.get("text_config")):
+        for name, found in part.items() if isinstance(part, dict) else ():
+            if name.endswith(("layer", "layers")) and isinstance(found, int | float) and found > LAYERS:
+                raise DataError(f"{file}: {name}: found {shown(found)}, expected at most {LAYERS}; fetch it again")
     with one_line(str(file), "mend it, or fetch it again"):
         parts = type(AutoConfig.from_pretrained(file.parent))
     if "text_config" in parts.sub_configs and MODEL_FOR_CAUSAL_LM_MAPPING[parts].config_class is parts:
