@@ -343,3 +343,8 @@ def test_numbers_and_texts_of_a_configuration_without_sense_are_refused_at_once(
                      ("dtype", "x" * 5000), ("hidden_size", 10**30), ("num_attention_heads", 0)):  # fmt: skip
         (model / "config.json").write_text(json.dumps(json.loads(good) | {key: odd}))
         assert len(refused(model)) < 500 + len(str(model))
+
+
+def test_what_makes_the_tokenizers_library_panic_is_one_line(model: Path) -> None:
+    changed(model / "tokenizer.json", lambda values: values["model"].update(continuing_subword_prefix="x" * 50))
+    assert "tokenizer.json: cannot be loaded (PanicException" in refused(model)

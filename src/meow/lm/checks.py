@@ -142,9 +142,9 @@ def one_line(path: str, advice: str = "give a causal language model in safetenso
     """
     try:
         yield
-    except (MeowError, MemoryError, torch.OutOfMemoryError):
+    except (MeowError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as e:  # OSError, ValueError, KeyError, RuntimeError, SafetensorError, a bare Exception, ...
+    except BaseException as e:  # OSError, KeyError, SafetensorError, a bare Exception, a panic of tokenizers, ...
         if "trust_remote_code" in str(e):
             raise DataError(f"{path}: needs code of its own; read it, then set model.trust_remote_code=true") from e
         first = " ".join(str(e).split())[:200]
