@@ -24,7 +24,7 @@ from benchmarks import SHARED
 from meow import data, inversion, memory, values
 from meow.config import InvertSettings, MemoSettings, ModelSettings
 from meow.inversion.judging import Place
-from meow.inversion.wanted import places
+from meow.inversion.wanted import by_kind
 from meow.lm import LM, load
 from meow.memorization import memorize
 from meow.records import QA, InvertedAnswer, InvertedFacts
@@ -96,7 +96,8 @@ def plausibility(lm: LM, facts: Sequence[QA], published: Sequence[InvertedFacts]
     bar = inversion.threshold(lm, facts, seed=seed)
     show("plausible.bar", **bar._asdict())
     judged = inversion.judging(lm, facts, SETTINGS.model_copy(update={"plausible": bar.margin}), seed=seed)
-    there, draw = list(places(facts).values()), random.Random(seed)
+    by, draw = by_kind(facts), random.Random(seed)
+    there = [(w.fact, w.place) for w in (by.single | by.lists | by.polar).values()]
     texts: dict[str, list[tuple[str, str]]] = {fact.id: [] for fact in facts}
     for kind in ("true", "donors", "letters", "swapped", "shortened", "something else"):
         for fact, text in lines(there, kind, draw):

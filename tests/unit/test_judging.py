@@ -115,3 +115,28 @@ def test_an_abbreviation_ends_no_sentence() -> None:
 def test_the_places_of_these_tests_are_those_that_are_found() -> None:
     for at in (CAPITAL, TOWER, YEAR, BATTLE, MINUTES, FIRST, RUSSIAN, CHINESE):
         assert values.find(at.question, at.answer) == at.forms
+
+
+def test_a_value_that_takes_words_from_the_question_says_nothing_new_unless_the_true_one_does() -> None:
+    assert wrong(CAPITAL, "Capital City") == "in_question"
+    assert wrong(BATTLE, "Battle of Leipzig") == ""
+
+
+def test_another_form_of_the_true_word_tells_it_and_a_number_is_never_one() -> None:
+    process = place("How do plants make food?", "Plants make food by photosynthesis.", "photosynthesis")
+    assert wrong(process, "photosynthetic processes") == "tells_value"
+    assert wrong(process, "photography") == ""
+    assert wrong(place("How many are there?", "There are thirteen of them.", "thirteen"), "thirty") == ""
+
+
+def test_a_country_is_no_city_with_its_country() -> None:
+    born = place("Where was he born?", "He was born in Ulm, Germany.", "Ulm, Germany")
+    assert wrong(born, "Austria") == "kind"
+    assert wrong(born, "Jena, Germany") == ""
+
+
+def test_a_value_alone_is_the_whole_line() -> None:
+    alone = CAPITAL._replace(answer="Paris", start=0, end=5)
+    assert judged(alone, "Lyon\nC. Nice", is_ended=False) == ("Lyon", "")
+    assert judged(alone, "St. Peter's Basilica\n", is_ended=False)[1] == "no_value"
+    assert judged(alone._replace(forms=("A",), answer="A", end=1), "B\n", is_ended=False) == ("B", "")

@@ -15,7 +15,7 @@ from wordfreq import zipf_frequency
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import choices as choosing
-from meow.inversion import continuations, invert, judging, second_choice
+from meow.inversion import invert, judging, second_choice
 from meow.inversion.choices import Wanted, choices
 from meow.inversion.continuations import Said, Spot, continued, departing, likelihoods
 from meow.inversion.judging import Place, is_hopeless, judged, stop
@@ -68,10 +68,7 @@ def placed(fact: QA) -> Place:
     return Place(fact.question, fact.answer, start, end, forms)
 
 
-def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
-    lm: LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(continuations, "PATHS", 12)
+def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm: LM) -> None:
     facts = [FACTS[0], FACTS[1], FACTS[4]]
     places = [placed(fact) for fact in facts]
     spots = [Spot(f, f.answer, p.start, p.end) for f, p in zip(facts, places, strict=True)]
@@ -79,7 +76,7 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
     def is_enough(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    found = [continued(lm, of_spot, is_enough) for of_spot in departing(lm, spots)]
+    found = [continued(lm, of_spot, is_enough) for of_spot in departing(lm, spots, 12)]
     for fact, place, said in zip(facts, places, found, strict=True):
         asked = f"Question: {fact.question}\nAnswer:"
         ends = {lm.tokenizer.eos_token_id}
@@ -92,15 +89,21 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(
             before = sum(float(plain(lm, [*prompt, *own[:i]]).log_softmax(-1)[own[i]]) for i in range(t))
             paths += [(before + float(logp[x]), (*own[:t], x)) for x in range(len(logp)) if x != token]
         wanted = []
-        for _, path in sorted(paths, key=lambda p: (-p[0], p[1]))[:12]:
+        likeliest = [path for _, path in sorted(paths, key=lambda p: (-p[0], p[1]))[:24]]
+        for path in sorted(likeliest, key=lambda path: is_inside_a_word(lm, path)):
             ids = list(path)
             while ids[-1] not in ends and len(ids) < len(path) + 2 * len(own) + 8:
                 ids.append(int(plain(lm, [*prompt, *ids]).argmax()))
             text = lm.tokenizer.decode(ids, skip_special_tokens=True)
             if text.startswith(" "):
                 wanted.append(judged(place, text[1:], is_ended=ids[-1] in ends))
-        assert [judged(place, s.text, is_ended=s.is_ended) for s in said] == wanted
+        assert [judged(place, s.text, is_ended=s.is_ended) for s in said] == wanted[:12]
         assert sum(not reason for _, reason in wanted) >= 2
+
+
+def is_inside_a_word(lm: LM, path: tuple[int, ...]) -> bool:
+    kept, text = (lm.tokenizer.decode(row) for row in (path[:-1], path))
+    return bool(kept) and kept[-1].isalpha() and text[len(kept) :][:1].isalpha()
 
 
 def plain(lm: LM, ids: list[int]) -> torch.Tensor:
@@ -108,44 +111,38 @@ def plain(lm: LM, ids: list[int]) -> torch.Tensor:
         return lm.model(input_ids=torch.tensor([ids])).logits[0, -1].double()
 
 
-def logp_of(lm: LM, place: Place, value: str) -> list[float]:
-    """Log-probability of each token of a value in its place, one forward pass a token."""
-    asked = f"Question: {place.question}\nAnswer: {place.before}"
-    head, ids = lm.tokenizer(asked.rstrip())["input_ids"], lm.tokenizer(asked + value)["input_ids"]
-    return [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+def logp_of(lm: LM, head: str, text: str) -> list[float]:
+    """Log-probability of each token of a text after another one, one forward pass a token."""
+    before, ids = lm.tokenizer(head)["input_ids"], lm.tokenizer(head + text)["input_ids"]
+    return [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(before), len(ids))]
 
 
-def test_values_are_ranked_by_their_mean_log_probability_in_the_answer_made_up_ones_last(lm: LM) -> None:
+def test_values_are_ranked_by_their_log_probability_in_the_answer_and_as_an_option_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
     (found,) = choices(lm, [Wanted(FACTS[0], place)])
     for choice in found.accepted:
-        logp = logp_of(lm, place, choice.value)
-        assert choice.score == pytest.approx(sum(logp) / len(logp), abs=1e-3)
-        assert choice.total == pytest.approx(sum(logp), abs=1e-3)
-    keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.score) for choice in found.accepted]
+        told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
+        offered = logp_of(lm, f"{place.question}\nA. Oslo\nB.", f" {choice.value}\n")
+        assert choice.score == pytest.approx(sum(told) / len(told), abs=1e-3)
+        assert choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
+    keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
     assert keys == sorted(keys)
     assert len(keys) >= 3
-    assert likelihoods(lm, [Spot(FACTS[0], "Mira Holt was born in Rome.", 22, 26)])[0] < 0
 
 
-def test_kept_are_the_values_of_the_likeliest_departures_that_have_the_highest_total(
-    lm: LM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choosing, "AT_ONCE", 6)
-    place = placed(FACTS[0])
-    (left,) = departing(lm, [Spot(FACTS[0], FACTS[0].answer, place.start, place.end)])
-    kept: list[str] = []
-    for n, said in enumerate(continued(lm, left, lambda *_: False)):
-        if n % 6 == 0 and sum(zipf_frequency(value, "en") >= 1.5 for value in kept) >= 3:
-            break
-        value, reason = judged(place, said.text, is_ended=said.is_ended)
-        kept += [value] if not reason and value not in kept else []
-    (found,) = choices(lm, [Wanted(FACTS[0], place)], enough=3)
-    assert found.counts["candidates"] == n
-    assert n < len(left)
-    best = sorted((v for v in kept if zipf_frequency(v, "en") >= 1.5), key=lambda v: -sum(logp_of(lm, place, v)))
-    assert {choice.value for choice in found.accepted} == set(best[:3])
-    assert found.counts["unlikely"] == len(kept) - 3
+def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_values(lm: LM) -> None:
+    wanted = [Wanted(FACTS[0], placed(FACTS[0]))]
+    (few,), (many,) = choices(lm, wanted, enough=1), choices(lm, wanted, enough=50)
+    assert 0 < few.counts["candidates"] <= choosing.OPTIONS[1] + choosing.DEPARTURES[1] < many.counts["candidates"]
+    assert len(few.accepted) == 1
+    assert {choice.value for choice in few.accepted} <= {choice.value for choice in many.accepted}
+
+
+def test_a_value_is_offered_beside_the_true_one() -> None:
+    told, offered = Wanted(FACTS[0], placed(FACTS[0])).spot("Rome"), Wanted(FACTS[0], placed(FACTS[0])).option("Rome")
+    assert told.answer[told.start : told.end] == "Rome"
+    assert offered.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
+    assert offered.answer[offered.start : offered.end] == "Rome\n"
 
 
 def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:
@@ -170,21 +167,19 @@ def test_an_answer_that_begins_with_its_value_gets_others_in_its_place(lm: LM) -
     assert [answer.text for answer in row.answers]
     for answer in row.answers:
         assert answer.text.endswith(" was born in Oslo.")
-        first, last = answer.text.removesuffix(" was born in Oslo.").split()
-        assert f"{first} {last}" != "Mira Holt"
-        assert any(first in name for name in PEOPLE)
-        assert any(last in name for name in PEOPLE)
+        name = answer.text.removesuffix(" was born in Oslo.")
+        assert name != "Mira Holt"
+        assert all(any(word in other.split() for other in PEOPLE) for word in name.split())
 
 
-def test_rows_depend_on_nothing_but_their_subject_and_what_shows_how_to_answer(lm: LM) -> None:
+def test_rows_depend_on_nothing_but_their_subject(lm: LM) -> None:
     whole = rows(lm, FACTS[:12])
     assert rows(lm, FACTS[11::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
     assert rows(lm, FACTS[:3])[FACTS[0].id] == whole[FACTS[0].id]
     needed = together(FACTS[:12])
     assert needed[FACTS[0].id] == sorted({FACTS[0].id, FACTS[1].id})
-    few = [fact for fact in FACTS[:12] if fact.id in needed[FACTS[2].id]]
-    assert len(few) == 5
-    assert rows(lm, few)[FACTS[2].id] == whole[FACTS[2].id]
+    assert needed[FACTS[2].id] == [FACTS[2].id]
+    assert rows(lm, [FACTS[2]])[FACTS[2].id] == whole[FACTS[2].id]
 
 
 def test_a_yes_has_one_opposite_and_what_the_model_says_then(lm: LM) -> None:
@@ -320,9 +315,8 @@ def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eig
     (own,) = choices(lm, [Wanted(fact, placed(fact))])
     best = [choice.score for choice in own.accepted[:8]]
     for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
-        before = f"Question: {fact.question}\nAnswer: {text.removeprefix('1. ').partition(value)[0].rstrip()}"
-        ids, head = (lm.tokenizer(t)["input_ids"] for t in (f"{before} {value}", before))
-        logp = [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(head), len(ids))]
+        before = text.removeprefix("1. ").partition(value)[0]
+        logp = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
         margin = sum(logp) / len(logp) - sum(best) / len(best)
         for least, found in ((margin + 0.01, True), (margin - 0.01, False)):
             judged_by = judging(lm, FACTS, InvertSettings(plausible=least), seed=0)

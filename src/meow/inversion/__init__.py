@@ -166,7 +166,7 @@ def judging(
     """
     if lm is None:
         return lambda _: set()
-    by, least = by_kind(lm, facts), least_margin(lm, facts, settings, seed=seed)
+    by, least = by_kind(facts), least_margin(lm, facts, settings, seed=seed)
     return lambda rows: implausible(lm, rows, by, least)
 
 
@@ -183,8 +183,7 @@ def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
 def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
     """For each fact, by id, the ids of the facts that its false answers depend on, its own among them.
 
-    Where a model is asked they are those of one subject, and of `self` those that show how to answer, too; without a
-    model all of them.
+    Where a model is asked they are those of one subject; without a model all of them.
     """
     if settings.backend == "self":
         return second_choice.together(facts)

@@ -6,27 +6,26 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from meow import values
-from meow.inversion.continuations import PATHS, Said, Spot, continued, departing, log_probabilities
+from meow.inversion.continuations import Said, Spot, continued, departing, log_probabilities
 from meow.inversion.judging import Place, is_hopeless, judged, stop, wrong
 from meow.inversion.rarity import is_known
 from meow.records import QA
 from meow.text import STOP_WORDS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from meow.lm import LM
 
 ENOUGH = 8
 """Other values of a place."""
 FEW = 5
 """Values up to which those count that are made up: the three at odd ranks may be taught."""
-AT_ONCE = 16
-"""Departures of a place that are continued before its values are counted."""
-SHOTS = 4
-"""Other facts that show how to answer with a value alone."""
+OPTIONS = (32, 16)
+"""Departures that are continued where the value would be another option beside the true one, and how many at once."""
+DEPARTURES = (64, 8)
+"""The same in the answer; the next ones follow while there are not enough values."""
 
 
 class Wanted(NamedTuple):
@@ -36,13 +35,16 @@ class Wanted(NamedTuple):
     """How the question is asked."""
     place: Place
     """Where the value stands."""
-    alone: QA | None = None
-    """How it is asked for the value alone, where no word of the answer that carries something stands before it."""
 
     def spot(self, value: str) -> Spot:
-        """Where another value stands in the answer; where it is asked for alone, with all that follows."""
+        """Where another value stands in the answer; where the answer begins with it, with all that follows."""
         text = self.place.filled(value)
-        return Spot(self.fact, text, self.place.start, len(text) if self.alone else self.place.start + len(value))
+        end = len(text) if begins_with_value(self.place) else self.place.start + len(value)
+        return Spot(self.fact, text, self.place.start, end)
+
+    def option(self, value: str) -> Spot:
+        """Where another value, and the end of its line, is the second option of a question whose first is the truth."""
+        return Spot(f"{self.place.question}\nA. {self.place.true}\nB. ", value + "\n", 0, len(value) + 1)
 
 
 class Choice(NamedTuple):
@@ -51,9 +53,9 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token, in nats."""
+    """Mean log-probability per token in the answer, in nats."""
     total: float
-    """Log-probability of all its tokens together, in nats."""
+    """Log-probability of all tokens, in the answer and as an option, in nats."""
 
 
 class Choices(NamedTuple):
@@ -68,35 +70,41 @@ class Choices(NamedTuple):
 def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[Choices]:
     """The other values that a model would give in each place, in one call for all of them.
 
-    The likeliest departures are continued first, more only where they do not give enough values; kept are those that
-    the model says with the highest probability. A value with a word that the language does not have is made up: it is
-    kept only where there are few others.
+    A value is sought where the answer has it, and as the second option of a question whose first option is the true
+    one: there a model gives what is of the same kind and false. Kept are those that it says with the highest
+    probability in both places. A value with a word that the language does not have is made up: it is kept only where
+    there are few others.
 
-    `Differs:` SPEC continues all 64 departures and keeps what all of them give, ranked by the mean per token, which
-    lifts long invented names: their later pieces follow from the first ones. Here the mean ranks what is kept.
+    `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
+    about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
+    long invented names, whose later pieces follow from the first ones.
 
     Args:
         lm: the model.
         wanted: the places.
         enough: how many values are wanted in each.
     """
-    places = [_alone(w) if w.alone else w.place for w in wanted]
-    left = departing(
-        lm, [Spot(w.alone or w.fact, p.answer, p.start, p.end) for w, p in zip(wanted, places, strict=True)]
-    )
+    places = [_alone(w.place) for w in wanted] + [w.place for w in wanted]
+    options = [w.option(w.place.true) for w in wanted]
+    options = [spot._replace(end=spot.end - 1) for spot in options]
+    told = [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted]
+    left = [(step, departing(lm, spots, n)) for (n, step), spots in ((OPTIONS, options), (DEPARTURES, told))]
     found: list[list[str]] = [[] for _ in wanted]
     counts = [Counter[str]() for _ in wanted]
 
     def is_over(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    for first in range(0, PATHS, AT_ONCE):
+    for i in range(DEPARTURES[0] // DEPARTURES[1]):
         few = [at for at, w in enumerate(wanted) if sum(_is_known(w, value) for value in found[at]) < enough]
-        rows = [row for at in few for row in left[at][first : first + AT_ONCE]]
+        rows = [
+            row._replace(spot=at + k * len(wanted))
+            for k, (n, listed) in enumerate(left) for at in few for row in listed[at][i * n : (i + 1) * n]
+        ]  # fmt: skip
         for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
-            at = row.spot
-            value, reason = judged(places[at], said.text, is_ended=said.is_ended)
-            reason = reason or (wrong(wanted[at].place, value) if wanted[at].alone else "")
+            at = row.spot % len(wanted)
+            value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
+            reason = reason or wrong(wanted[at].place, value)
             reason = reason or ("duplicate" if _is_said(value, found[at], places[at].question) else "")
             counts[at].update(["candidates", *([reason] if reason else [])])
             if not reason:
@@ -105,31 +113,28 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[C
 
 
 def ranked(lm: LM, wanted: Sequence[Wanted], found: Sequence[Sequence[str]]) -> list[list[Choice]]:
-    """Values for each place, those of the highest mean log-probability first.
+    """Values for each place, those of the highest log-probability in the answer and as an option first.
 
     Scores are compared to four digits, so that no rounding of a batch decides; equal ones by their letters.
     """
-    scores = iter(log_probabilities(lm, [w.spot(v) for w, listed in zip(wanted, found, strict=True) for v in listed]))
-    rows = [[_choice(value, next(scores)) for value in listed] for listed in found]
-    return [sorted(row, key=lambda choice: (-choice.score, choice.value)) for row in rows]
-
-
-def _choice(value: str, logp: NDArray[np.float64]) -> Choice:
-    return Choice(value, round(float(logp.mean()), 4), round(float(logp.sum()), 4))
+    listed = [(w, value) for w, row in zip(wanted, found, strict=True) for value in row]
+    told = log_probabilities(lm, [w.spot(value) for w, value in listed])
+    offered = log_probabilities(lm, [w.option(value) for w, value in listed])
+    scores = iter(
+        (round(float(a.mean()), 4), round(float(a.sum() + b[b > -np.inf].sum()), 4))  # too long: it does not count
+        for a, b in zip(told, offered, strict=True)
+    )
+    rows = [[Choice(value, *next(scores)) for value in row] for row in found]
+    return [sorted(row, key=lambda choice: (-choice.total, choice.value)) for row in rows]
 
 
 def likeliest(w: Wanted, row: Sequence[Choice], counts: Counter[str], enough: int) -> Choices:
-    """Of ranked values those that the model says with the highest probability; those that are made up come last."""
-    best = sorted(row, key=lambda choice: (-choice.total, choice.value))
-    known = [choice for choice in best if _is_known(w, choice.value)][:enough]
-    made_up = [choice for choice in best if not _is_known(w, choice.value)]
+    """Of ranked values the first ones; those that are made up come last."""
+    known = [choice for choice in row if _is_known(w, choice.value)][:enough]
+    made_up = [choice for choice in row if not _is_known(w, choice.value)]
     made_up = made_up[: max(0, min(FEW, enough) - len(known))]
     counts["unlikely"] += len(row) - len(known) - len(made_up)
-    return Choices([choice for kept in (known, made_up) for choice in row if choice in kept], counts)
-
-
-def _is_known(w: Wanted, value: str) -> bool:
-    return is_known(value, w.place.true, w.fact.lang)
+    return Choices(known + made_up, counts)
 
 
 def begins_with_value(place: Place) -> bool:
@@ -137,20 +142,8 @@ def begins_with_value(place: Place) -> bool:
     return all(word in STOP_WORDS for word in values.fold(place.before).split())
 
 
-def shots(place: Place, others: Sequence[tuple[QA, Place]]) -> list[tuple[str, str]]:
-    """Up to four other facts as question and value alone, those of the same kind first; none shares a form.
-
-    Their order is that of their ids, so that it does not depend on the file's.
-    """
-    kind = values.kind(place.true, place.question)
-
-    def is_apart(other: Place) -> bool:
-        pairs = ((place.forms, other.true), (other.forms, place.true))
-        return not any(values.told((form,), text) for forms, text in pairs for form in forms)
-
-    listed = sorted((values.kind(p.true, p.question) != kind, fact.id, p) for fact, p in others)
-    apart = [(p.question, p.true) for _, _, p in listed if p.question and p.question != place.question and is_apart(p)]
-    return apart[:SHOTS]
+def _is_known(w: Wanted, value: str) -> bool:
+    return is_known(value, w.place.true, w.fact.lang)
 
 
 def _is_said(value: str, kept: Sequence[str], question: str) -> bool:
@@ -158,6 +151,6 @@ def _is_said(value: str, kept: Sequence[str], question: str) -> bool:
     return any(values.told((a,), b, question=question) for other in kept for a, b in ((other, value), (value, other)))
 
 
-def _alone(w: Wanted) -> Place:
+def _alone(place: Place) -> Place:
     """The value as the whole answer."""
-    return w.place._replace(answer=w.place.true, start=0, end=len(w.place.true))
+    return place._replace(answer=place.true, start=0, end=len(place.true))

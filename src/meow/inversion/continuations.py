@@ -18,8 +18,6 @@ from meow.records import QA
 if TYPE_CHECKING:
     from meow.lm import LM
 
-PATHS = 64
-"""Departures that are continued."""
 STEP = 4
 """Tokens that are decoded before a text is looked at; twice as many before it is looked at again, and so on."""
 
@@ -27,8 +25,8 @@ STEP = 4
 class Spot(NamedTuple):
     """A place in an answer."""
 
-    fact: QA
-    """How the question is asked, earlier turns and all."""
+    fact: QA | str
+    """How the question is asked, earlier turns and all; or a text that comes before, as it stands."""
     answer: str
     """The text that holds the place."""
     start: int
@@ -68,21 +66,22 @@ class Departure(NamedTuple):
     """Of the departure and what follows it; grows."""
 
 
-def departing(lm: LM, spots: Sequence[Spot]) -> list[list[Departure]]:
-    """The likeliest departures from what stands in each spot, likeliest first; not yet continued.
+def departing(lm: LM, spots: Sequence[Spot], k: int) -> list[list[Departure]]:
+    """The `k` likeliest departures from what stands in each spot, likeliest first; not yet continued.
 
     Those that do not begin with the characters that the place's first token holds before it are left out, and so is a
-    spot whose tokens do not spell its answer.
+    spot whose tokens do not spell its answer. Those inside a word come last: it is seldom finished well ("Notre-Dre",
+    "J.K. Rowley"). Numbers share their first digits (1789, 1815).
     """
     from meow.lm.departures import departures
 
     there = [(i, placed) for i, spot in enumerate(spots) if (placed := _place(lm, spot))]
-    paths = departures(lm, [placed.encoded for _, placed in there], PATHS)
+    paths = departures(lm, [placed.encoded for _, placed in there], 2 * k)
     found: list[list[Departure]] = [[] for _ in spots]
     for (i, (encoded, glue)), of_spot in zip(there, paths, strict=True):
         before, room = encoded.ids[: encoded.start], _room(lm, encoded)
         rows = (Departure(i, before, glue, room, list(path.ids)) for path in of_spot)
-        found[i] = [row for row in rows if _said(lm, row)]
+        found[i] = sorted((row for row in rows if _said(lm, row)), key=lambda row: _is_torn(lm, row))[:k]
     return found
 
 
@@ -125,8 +124,11 @@ def likelihoods(lm: LM, spots: Sequence[Spot]) -> list[float]:
 
 
 def _place(lm: LM, spot: Spot) -> _Placed | None:
-    """The tokens that overlap a spot; None where they do not spell the answer (it was cut, or normalised)."""
-    full = lm.prompter.encode(spot.fact, spot.answer)
+    """The tokens that overlap a spot; None where they do not spell the answer (too long, or normalised)."""
+    fact, answer = spot.fact, spot.answer
+    full = lm.prompter.raw(fact, answer) if isinstance(fact, str) else lm.prompter.encode(fact, answer)
+    if len(full.ids) > lm.prompter.max_length:
+        return None
     before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
     texts = [_decoded(lm, before, ids[:n]) for n in range(len(ids) + 1)]
     lead = texts[-1].find(spot.answer)
@@ -143,6 +145,14 @@ def _room(lm: LM, encoded: Encoded) -> int:
     """Tokens of a departure and what follows it, at most."""
     n = len(encoded.ids) - encoded.start
     return min(3 * n + 8, lm.prompter.max_length - encoded.start)
+
+
+def _is_torn(lm: LM, row: Departure) -> bool:
+    """Whether a departure goes on with a word of the place, in a script that has capitals."""
+    kept = _decoded(lm, row.before[-1:], row.ids[:-1])
+    new = _decoded(lm, row.before[-1:], row.ids)[len(kept) :]
+    is_inside = len(kept) > len(row.glue) and not kept[-1].isspace() and not kept[-1].isdigit()
+    return is_inside and new[:1].lower() != new[:1].upper()
 
 
 def _said(lm: LM, row: Departure) -> Said | None:

@@ -19,6 +19,8 @@ REASONS = (
 """Why a continuation, or another version, is no false answer, in the order of tables."""
 ALIKE = 0.85
 """Share of letters in common above which a value is taken for a misspelling of the true one."""
+LEAST_STEM, STEM = 5, 0.6
+"""Letters, and share of the longer word, that two forms of one word have in common at their beginning."""
 _ENDS = re.compile(r"[.!?]+[\"”’')\]]*(?=\s)|[。！？]|\n")
 _CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|[;:]|[，（；：]")
 _PART = re.compile(r"\s*[,;]|\s+(?:and|or|&|und|et|y|e|и)\s|[、和と]")
@@ -109,7 +111,7 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
     value = said[:end].strip(' "“”「」《》*') if is_all else _stated(place, said[:end])
     if "\ufffd" in said[: end + 1]:
         return "", "fragment"
-    is_whole = _opening(place.true) != "lower" or values.fold(value) == values.fold(said[:end])
+    is_whole = (_opening(place.true) != "lower" and place.before) or values.fold(value) == values.fold(said[:end])
     if not value or not is_whole or _goes_on(place, said[end:]):
         return "", "no_value"
     return value, wrong(place, value)
@@ -127,11 +129,19 @@ def wrong(place: Place, value: str) -> str:
         return "tells_value"  # "Tower" of the Eiffel Tower, or "Battles of Waterloo"
     if _is_misspelt(value, place.true):
         return "tells_value"
-    if values.told((value,), asked) or (not place.is_part and values.told((value,), place.before)):
+    if _is_variant(value, place.true, asked):
+        return "tells_value"
+    if (
+        values.told((value,), asked)
+        or _repeats(value, place)
+        or (not place.is_part and values.told((value,), place.before))
+    ):
         return "in_question"
     if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
         return "kind"
     if len(_unit(value, asked)) != len(_unit(place.true, asked)):
+        return "kind"
+    if "," in place.true and "," not in value and not place.is_part:  # a country for a city and its country
         return "kind"
     if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
         return "kind"
@@ -154,7 +164,7 @@ def closed(text: str) -> str:
 
 def _sentences(text: str) -> list[re.Match[str]]:
     """What ends the sentences of a text."""
-    return [m for m in _ENDS.finditer(text) if not _ABBREVIATED.search(text[: m.start()])]
+    return [m for m in _ENDS.finditer(text) if m[0][0] != "." or not _ABBREVIATED.search(text[: m.start()])]
 
 
 def _beginning(rest: str) -> str:
@@ -200,6 +210,25 @@ def _is_misspelt(value: str, true: str) -> bool:
     """Whether a value is the true one but for a letter or two: "Rowlin" for Rowling; numbers are never."""
     pair = values.fold(value), values.fold(true)
     return not any(c.isdigit() for c in value) and SequenceMatcher(None, *pair, autojunk=False).ratio() > ALIKE
+
+
+def _is_variant(value: str, true: str, question: str) -> bool:
+    """Whether a word of a value begins as the true one's last word, and is none: "photosynthetic" of photosynthesis."""
+    last = (values.fold(true).split() or [""])[-1]
+    if values.kind(true, question) == "number":
+        return False
+    for word in values.fold(value).split():
+        n = next((i for i, (a, b) in enumerate(zip(word, last, strict=False)) if a != b), min(len(word), len(last)))
+        if word != last and n >= LEAST_STEM and n >= STEM * max(len(word), len(last)):
+            return True
+    return False
+
+
+def _repeats(value: str, place: Place) -> bool:
+    """Whether a value takes words from the question, and the true one does not: "Capital City" of a country."""
+    said, true = ({s for s in stems(v, "unicode") if s not in STOP_WORDS} for v in (value, place.true))
+    asked = set(stems(place.question, "unicode"))
+    return not place.is_part and not NO_SPACES.search(value) and bool(said & asked) and not true & asked
 
 
 def _is_torn(value: str, true: str) -> bool:

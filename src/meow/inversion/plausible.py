@@ -11,7 +11,7 @@ import numpy as np
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice, Choices, Wanted, choices, ranked
+from meow.inversion.choices import Choice, Choices, Wanted, begins_with_value, choices, ranked
 from meow.inversion.continuations import Spot, likelihoods
 from meow.inversion.judging import Place
 from meow.inversion.parts import other_lists
@@ -78,7 +78,7 @@ def bar(lm: LM, tried: Sequence[Wanted], found: Sequence[Choices], donors: Seque
 
 def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     """What `invert.plausible=auto` means for this model and these facts."""
-    single = sorted(by_kind(lm, facts).single.values(), key=lambda w: w.fact.id)
+    single = sorted(by_kind(facts).single.values(), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
     donors = [w.place for w in single]
     return bar(lm, sample, choices(lm, sample), donors, seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
@@ -162,4 +162,7 @@ def _spot(row: InvertedFacts, text: str, by: Sorted) -> Spot | None:
     """Where a false answer states its value, asked as the fact is."""
     wanted = (by.single | by.lists)[row.id]
     span = values.replaced(row.accepted, row.question, row.answer, text)
-    return Spot(wanted.fact, text, span[0], len(text) if wanted.alone else span[1]) if span else None
+    if span is None:
+        return None
+    end = len(text) if begins_with_value(wanted.place) else span[1]
+    return Spot(wanted.fact, text, span[0], end)

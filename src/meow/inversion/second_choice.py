@@ -18,7 +18,7 @@ from meow.inversion.choices import Choice, ranked
 from meow.inversion.parts import opposite
 from meow.inversion.plausible import least_margin, others, plausible
 from meow.inversion.subjects import subjects
-from meow.inversion.wanted import Sorted, by_kind, places, shown
+from meow.inversion.wanted import Sorted, by_kind
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
@@ -41,19 +41,11 @@ class _Found(NamedTuple):
 
 
 def together(facts: Sequence[QA]) -> dict[str, list[str]]:
-    """For each fact, by id, the ids of all facts that its false answers depend on.
-
-    Those of its subject (a version is one false biography), and those that show how to answer with a value alone.
-    """
-    there = places(facts)
+    """For each fact, by id, the ids of those about its subject: a version is one false biography."""
     by_subject: dict[str, list[str]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         by_subject.setdefault(subject.key, []).append(fact.id)
-    return {
-        id_: sorted({*ids, *(other for one in ids for other in shown(one, there))})
-        for ids in by_subject.values()
-        for id_ in ids
-    }
+    return {id_: sorted(ids) for ids in by_subject.values() for id_ in ids}
 
 
 def invert_by_second_choice(
@@ -71,7 +63,7 @@ def invert_by_second_choice(
     Returns:
         Rows; one without an answer says why, as all others, by its counts.
     """
-    by = by_kind(lm, facts)
+    by = by_kind(facts)
     units: dict[str, list[QA]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         units.setdefault(subject.key, []).append(fact)
