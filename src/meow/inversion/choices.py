@@ -22,7 +22,7 @@ ENOUGH = 8
 """Other values of a place."""
 FEW = 5
 """Values up to which those count that are made up: the three at odd ranks may be taught."""
-OPTIONS = (32, 16)
+OPTIONS = (48, 24)
 """Departures that are continued where the value would be another option beside the true one, and how many at once."""
 DEPARTURES = (64, 8)
 """The same in the answer; the next ones follow while there are not enough values."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice, ranked
+from meow.inversion.choices import Choice
+from meow.inversion.continuations import likelihoods
 from meow.inversion.parts import opposite
 from meow.inversion.plausible import least_margin, others, plausible
 from meow.inversion.subjects import subjects
@@ -131,17 +132,21 @@ def _versions(
 def _orders(
     lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: Sorted, found: dict[str, _Found]
 ) -> list[list[Choice]]:
-    """What may be taught, likeliest first after each version's earlier turns.
+    """What may be taught, likeliest per token of the answer first after each version's earlier turns.
 
     Each version before has taken one value: one for which a single value is left needs no order.
     """
     turned = [i for i, (fact, n, turns) in enumerate(asked) if turns and len(found[fact.id].teaching) > n + 1]
-    wanted, listed = [], []
-    for fact, _, turns in (asked[i] for i in turned):
-        own = (by.single | by.lists)[fact.id]
-        wanted.append(own._replace(fact=lm.prompter.preceded(own.fact, turns)))
-        listed.append([choice.value for choice in found[fact.id].teaching])
-    again = dict(zip(turned, ranked(lm, wanted, listed), strict=True))
+    wanted = {}
+    for i in turned:
+        own = (by.single | by.lists)[asked[i][0].id]
+        wanted[i] = own._replace(fact=lm.prompter.preceded(own.fact, asked[i][2]))
+    pools = {i: found[asked[i][0].id].teaching for i in turned}
+    scores = iter(likelihoods(lm, [wanted[i].spot(choice.value) for i in turned for choice in pools[i]]))
+    again = {}
+    for i, pool in pools.items():
+        scored = [choice._replace(score=round(next(scores), 4)) for choice in pool]
+        again[i] = sorted(scored, key=lambda choice: (-choice.score, choice.value))
     return [again.get(i, found[fact.id].teaching) for i, (fact, _, _) in enumerate(asked)]
 
 
@@ -150,7 +155,8 @@ def _drawn(left: Sequence[Choice], settings: InvertSettings, key: str) -> Choice
     if settings.temperature == 0:
         return left[0]
     draw = random.Random(key)
-    weights = [math.exp((choice.score - left[0].score) / settings.temperature) for choice in left]
+    most = max(choice.score for choice in left)
+    weights = [math.exp((choice.score - most) / settings.temperature) for choice in left]
     return draw.choices(left, weights)[0]
 
 
