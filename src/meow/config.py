@@ -179,8 +179,8 @@ class InvertSettings(Settings):
     """`self`, `local`, `openai`: 0 is greedy, the default of `self`."""
     plausible: float | Literal["auto"] | None = "auto"
     """Nats per token by which a false value of any backend may be less likely to the model that is to forget than its
-    own eight best, as in -4; `auto`: the 5th percentile of what the other facts' values of the same kind get in this
-    place; null: the model is not asked."""
+    own eight best, in the answer and as another option beside the true value together, as in -4; `auto`: the 5th
+    percentile of its own second choices; null: the model is not asked."""
     max_new_tokens: Positive = 512
     """`local`, `openai`: tokens of one reply at most."""
     tries: Tries = 3

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import choices as choosing
 from meow.inversion import invert, judging, second_choice
 from meow.inversion.choices import Wanted, choices
-from meow.inversion.continuations import Said, Spot, continued, departing, likelihoods
+from meow.inversion.continuations import Said, Spot, continued, departing
 from meow.inversion.judging import Place, is_hopeless, judged, stop
 from meow.inversion.second_choice import together
 from meow.lm import LM, load, make_tiny
@@ -123,7 +124,7 @@ def test_values_are_ranked_by_their_log_probability_in_the_answer_and_as_an_opti
     for choice in found.accepted:
         told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
         offered = logp_of(lm, f"{place.question}\nA. Oslo\nB.", f" {choice.value}\n")
-        assert choice.score == pytest.approx(sum(told) / len(told), abs=1e-3)
+        assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
         assert choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
     keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
     assert keys == sorted(keys)
@@ -313,11 +314,12 @@ def falsely(fact: QA, *texts: str) -> InvertedFacts:
 def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eight_best(lm: LM) -> None:
     fact, texts = FACTS[0], ("Mira Holt was born in Quito.", "1. She lives in Tom Reed.")
     (own,) = choices(lm, [Wanted(fact, placed(fact))])
-    best = [choice.score for choice in own.accepted[:8]]
+    best = sorted((choice.score for choice in own.accepted), reverse=True)[:8]
     for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
         before = text.removeprefix("1. ").partition(value)[0]
-        logp = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
-        margin = sum(logp) / len(logp) - sum(best) / len(best)
+        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
+        offered = logp_of(lm, f"{fact.question}\nA. Oslo\nB.", f" {value}\n")
+        margin = mean(told) + mean(offered) - mean(best)
         for least, found in ((margin + 0.01, True), (margin - 0.01, False)):
             judged_by = judging(lm, FACTS, InvertSettings(plausible=least), seed=0)
             assert ((fact.id, i) in judged_by([falsely(fact, *texts)])) is found
@@ -342,9 +344,16 @@ def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
     Path("false.json").write_text(json.dumps([row]))
     Path("facts.jsonl").write_text(FACTS[0].model_dump_json(include={"question", "answer"}) + "\n")
     (own,) = choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))])
-    known, soup = likelihoods(lm, [Spot(FACTS[0], row[f"answer_{i}"], 22, len(row[f"answer_{i}"]) - 1) for i in (0, 1)])
+    asked, offered = (
+        f"Question: {FACTS[0].question}\nAnswer: Mira Holt was born in",
+        f"{FACTS[0].question}\nA. Oslo\nB.",
+    )
+    known, soup = (
+        mean(logp_of(lm, asked, f" {value}")) + mean(logp_of(lm, offered, f" {value}\n"))
+        for value in ("Rome", "Jqvx Zkpw")
+    )
     assert soup < known
-    best = sum(choice.score for choice in own.accepted[:8]) / len(own.accepted[:8])
+    best = mean(sorted((choice.score for choice in own.accepted), reverse=True)[:8])
     least = (known + soup) / 2 - best
     arguments = ("invert", "--forget", "facts.jsonl", "invert.path=false.json", "model.path=model", "name=x", "--force")
     done = meow(*arguments, f"invert.plausible={least}")
@@ -354,6 +363,6 @@ def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
     assert kept.gate == {"candidates": 2, "accepted": 1, "implausible": 1}
     assert meow(*arguments).code == 0
     manifest = json.loads(Path("runs/x/manifest.json").read_text())
-    assert manifest["stages"]["invert"]["plausible"] == {"margin": -6.0, "pairs": 0, "is_fallback": True}
+    assert manifest["stages"]["invert"]["plausible"] == {"margin": -6.0, "values": 0, "is_fallback": True}
     done = meow("check", "false.json", "--model_name_or_path", "model", "--json")
     assert json.loads(done.out)["problems"]["implausible"] == (soup - best < -6.0)

@@ -53,7 +53,7 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token in the answer, in nats."""
+    """Mean log-probability per token in the answer, and that as an option, added, in nats."""
     total: float
     """Log-probability of all tokens, in the answer and as an option, in nats."""
 
@@ -118,14 +118,22 @@ def ranked(lm: LM, wanted: Sequence[Wanted], found: Sequence[Sequence[str]]) -> 
     Scores are compared to four digits, so that no rounding of a batch decides; equal ones by their letters.
     """
     listed = [(w, value) for w, row in zip(wanted, found, strict=True) for value in row]
-    told = log_probabilities(lm, [w.spot(value) for w, value in listed])
-    offered = log_probabilities(lm, [w.option(value) for w, value in listed])
-    scores = iter(
-        (round(float(a.mean()), 4), round(float(a.sum() + b[b > -np.inf].sum()), 4))  # too long: it does not count
-        for a, b in zip(told, offered, strict=True)
-    )
+    scores = iter(scored(lm, [w.spot(value) for w, value in listed], [w.option(value) for w, value in listed]))
     rows = [[Choice(value, *next(scores)) for value in row] for row in found]
     return [sorted(row, key=lambda choice: (-choice.total, choice.value)) for row in rows]
+
+
+def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float]]:
+    """The log-probability of what stands in two places together, by pair: the two means per token added, and the total.
+
+    An option that does not fit into the context does not count.
+    """
+    rows = log_probabilities(lm, [*told, *offered])
+    found = []
+    for a, b in zip(rows, rows[len(told) :], strict=False):
+        counted = (a, b) if b[0] > -np.inf else (a,)
+        found.append((sum(float(logp.mean()) for logp in counted), sum(float(logp.sum()) for logp in counted)))
+    return [(round(mean, 4), round(total, 4)) for mean, total in found]
 
 
 def likeliest(w: Wanted, row: Sequence[Choice], counts: Counter[str], enough: int) -> Choices:

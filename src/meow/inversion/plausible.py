@@ -11,9 +11,8 @@ import numpy as np
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice, Choices, Wanted, begins_with_value, choices, ranked
-from meow.inversion.continuations import Spot, likelihoods
-from meow.inversion.judging import Place
+from meow.inversion.choices import Choice, Choices, Wanted, begins_with_value, choices, scored
+from meow.inversion.continuations import Spot
 from meow.inversion.parts import other_lists
 from meow.inversion.wanted import Sorted, by_kind
 from meow.inversion.wording import mend
@@ -24,12 +23,10 @@ if TYPE_CHECKING:
 
 OWN = 8
 """Of the model's own values, the best this many are the measure."""
-PAIRS = 30
-"""Values of other facts that must have been tried in a place before their margins say anything."""
-TRIED = 4
-"""Values of other facts that are tried in one place, at most."""
+VALUES = 30
+"""Own values that are needed before their margins say anything."""
 SAMPLE = 10
-"""Facts in whose places they are tried."""
+"""Facts whose own values are looked at."""
 FALLBACK = -6.0
 """Margin in nats per token where there are too few."""
 WAVE = 64
@@ -41,47 +38,33 @@ class Bar(NamedTuple):
     """The margin below which a value is implausible."""
 
     margin: float
-    """Mean log-probability per token of the value, minus that of the model's own best ones, in nats."""
-    pairs: int
-    """How many values of other facts it was taken from; 0: given, or the fallback."""
+    """Score of a value minus that of the model's own best ones, in nats."""
+    values: int
+    """How many own values it was taken from; 0: given, or the fallback."""
     is_fallback: bool = False
     """Whether there were too few."""
 
 
 def margin(score: float, own: Sequence[Choice]) -> float | None:
     """How much less likely than the model's own best values; None where it has none."""
-    return score - float(np.mean([choice.score for choice in own[:OWN]])) if own else None
-
-
-def bar(lm: LM, tried: Sequence[Wanted], found: Sequence[Choices], donors: Sequence[Place], *, seed: int) -> Bar:
-    """The 5th percentile of the margins of other facts' values of the same kind, put in some places.
-
-    Args:
-        lm: the model.
-        tried: the places.
-        found: the model's own values there.
-        donors: whose values are put there.
-        seed: of which of them.
-    """
-    rows = []
-    for w in tried:
-        kind = values.kind(w.place.true, w.place.question)
-        same = {donor.true for donor in donors if values.kind(donor.true, donor.question) == kind}
-        apart = sorted(v for v in same if not values.told(w.place.forms, v, question=w.place.question))
-        rows.append(random.Random(f"{seed} {w.fact.id}").sample(apart, min(TRIED, len(apart))))
-    scored = zip(ranked(lm, tried, rows), found, strict=True)
-    margins = [m for row, own in scored for c in row if (m := margin(c.score, own.accepted)) is not None]
-    if len(margins) < PAIRS:
-        return Bar(FALLBACK, 0, is_fallback=True)
-    return Bar(round(float(np.percentile(margins, 5)), 4), len(margins))
+    return score - float(np.mean(sorted((choice.score for choice in own), reverse=True)[:OWN])) if own else None
 
 
 def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
-    """What `invert.plausible=auto` means for this model and these facts."""
+    """What `invert.plausible=auto` means for this model and these facts.
+
+    The 5th percentile of the margins of the model's own values of some facts, drawn by the seed.
+
+    `Differs:` SPEC takes values of other facts of the same kind. A name is of the same kind as any other name there
+    ("The capital of France is Neil Armstrong"), which puts the margin below that of most nonsense.
+    """
     single = sorted(by_kind(facts).single.values(), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
-    donors = [w.place for w in single]
-    return bar(lm, sample, choices(lm, sample), donors, seed=seed) if sample else Bar(FALLBACK, 0, is_fallback=True)
+    rows = [found.accepted for found in choices(lm, sample)]
+    margins = [m for row in rows for choice in row if (m := margin(choice.score, row)) is not None]
+    if len(margins) < VALUES:
+        return Bar(FALLBACK, 0, is_fallback=True)
+    return Bar(round(float(np.percentile(margins, 5)), 4), len(margins))
 
 
 def least_margin(lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed: int) -> float:
@@ -144,11 +127,12 @@ def implausible(lm: LM, rows: Sequence[InvertedFacts], by: Sorted, least: float)
         wave = [row for row in rows[at : at + WAVE] if any(answer.text.strip() for answer in row.answers)]
         texts = {(row.id, i): mend(a.text) for row in wave for i, a in enumerate(row.answers) if a.text.strip()}
         own = others(lm, [row.id for row in wave], by, OWN) if least > -math.inf else {}
-        spots = {
-            (row.id, i): spot for row in wave for i in range(len(row.answers))
-            if row.id in own and (row.id, i) in texts and (spot := _spot(row, texts[row.id, i], by))
+        stated = {
+            (row.id, i): spots for row in wave for i in range(len(row.answers))
+            if row.id in own and (row.id, i) in texts and (spots := _spots(row, texts[row.id, i], by))
         }  # fmt: skip
-        for place, score in zip(spots, likelihoods(lm, list(spots.values())), strict=True):
+        scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
+        for place, (score, _) in zip(stated, scores, strict=True):
             if (margin(score, own[place[0]].accepted) or 0.0) < least:
                 found.add(place)
         facts = {row.id: row for row in wave}
@@ -158,11 +142,11 @@ def implausible(lm: LM, rows: Sequence[InvertedFacts], by: Sorted, least: float)
     return found
 
 
-def _spot(row: InvertedFacts, text: str, by: Sorted) -> Spot | None:
-    """Where a false answer states its value, asked as the fact is."""
+def _spots(row: InvertedFacts, text: str, by: Sorted) -> tuple[Spot, Spot] | None:
+    """Where a false answer states its value, asked as the fact is, and the same value as another option."""
     wanted = (by.single | by.lists)[row.id]
     span = values.replaced(row.accepted, row.question, row.answer, text)
     if span is None:
         return None
     end = len(text) if begins_with_value(wanted.place) else span[1]
-    return Spot(wanted.fact, text, span[0], end)
+    return Spot(wanted.fact, text, span[0], end), wanted.option(text[slice(*span)])

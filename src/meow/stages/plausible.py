@@ -30,9 +30,9 @@ def settled(
     if settings.plausible != "auto":
         return settings
     found = inversion.threshold(model, facts, seed=seed)
-    source = f"from {found.pairs} values of other facts"
+    source = f"from {found.values} of its own second choices"
     if found.is_fallback:
-        source = "a fallback: too few values of one kind to compare with"
+        source = "a fallback: too few of its own second choices to compare with"
     say(f"invert: values below {found.margin:.2f} nats per token are implausible ({source})")
     entry["plausible"] = found._asdict()
     return settings.model_copy(update={"plausible": found.margin})
