@@ -46,7 +46,7 @@ def together(facts: Sequence[QA]) -> dict[str, list[str]]:
     by_subject: dict[str, list[str]] = {}
     for fact, subject in zip(facts, subjects(facts), strict=True):
         by_subject.setdefault(subject.key, []).append(fact.id)
-    return {id_: sorted(ids) for ids in by_subject.values() for id_ in ids}
+    return {id_: ids for ids in map(sorted, by_subject.values()) for id_ in ids}
 
 
 def invert_by_second_choice(
