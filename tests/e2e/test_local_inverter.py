@@ -70,7 +70,7 @@ def test_the_model_is_asked_in_batches_and_its_false_answers_are_kept(inverter: 
     assert {row.id: row for row in invert(FACTS, wanted, seed=0, lm=lm, replies=again)} == rows
     alone = {row.id: row for fact in FACTS for row in invert([fact], wanted, seed=0, lm=lm)}
     assert alone == rows
-    more = {"prompt": str(prompt), "temperature": 0.3, "max_new_tokens": 60}
+    more = {"backend": "local", "prompt": str(prompt), "temperature": 0.3, "max_new_tokens": 60}
     assert in_notebook(FACTS, n=3, lm=lm, more=more) == [rows[fact.id] for fact in FACTS]
 
 

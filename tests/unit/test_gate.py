@@ -234,7 +234,7 @@ def test_check_prints_one_object_or_a_table(meow: Callable[..., Any], tmp_path: 
     assert len(found["too_few"]) == 1
     assert json.loads(meow("check", file, "--json", "--least", 1).out)["too_few"] == []
     text = meow("check", file).out
-    assert "1 of 3 candidates of 1 questions are accepted" in text
+    assert "1 of 3 candidates of 1 question are accepted" in text
     assert "keeps_truth: In Oslo, Norway." in text
     file.write_text('[{"question": "q", "undesired_answer": "a", "answer_0": "b"}, {"question": "q2"')
     done = meow("check", file)

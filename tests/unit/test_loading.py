@@ -77,7 +77,7 @@ def test_an_empty_object_is_refused_where_it_says_nothing(model: Path) -> None:
     [
         ("config.json", {"hidden_size": "wide"}, r"^model/config\.json: cannot be loaded \(.*\); mend it"),
         ("config.json", {"num_attention_heads": 7}, r"^model/config\.json: cannot be loaded \(.*heads \(7\)"),
-        ("config.json", {"torch_dtype": "float99", "dtype": "float99"}, r"config\.json: unknown dtype 'float99'"),
+        ("config.json", {"torch_dtype": "float99", "dtype": "float99"}, r'config\.json: unknown dtype "float99"'),
         ("config.json", {"architectures": 7, "is_encoder_decoder": True}, r"config\.json: no causal language model"),
         (
             "config.json",
@@ -87,16 +87,16 @@ def test_an_empty_object_is_refused_where_it_says_nothing(model: Path) -> None:
         (
             "tokenizer_config.json",
             {"model_max_length": "long"},
-            r"model_max_length is 'long' by tokenizer_conf",
+            r'model_max_length is "long" by tokenizer_conf',
         ),
-        ("config.json", {"model_type": "llama9"}, r"config\.json: model_type 'llama9' is unknown to transformers"),
+        ("config.json", {"model_type": "llama9"}, r'config\.json: model_type "llama9" is unknown to transformers'),
         ("config.json", {"model_type": "llama9", "auto_map": {"AutoConfig": "x.C"}}, r"needs code of its own; read it"),
         (
             "config.json",
             {"vocab_size": 280},
             r"^model: model\.embed_tokens\.weight is \(\d+, 32\) in the weights and \(280",
         ),
-        ("generation_config.json", {"eos_token_id": "</s>"}, r"eos_token_id is '</s>' by generation_config\.json"),
+        ("generation_config.json", {"eos_token_id": "</s>"}, r'eos_token_id is "</s>" by generation_config\.json'),
         ("generation_config.json", {"eos_token_id": 10**6}, r"eos_token_id is 1000000 by generation_config\.json"),
         ("tokenizer.json", {"model": {"type": "LaterBPE"}}, r"^model/tokenizer\.json: cannot be loaded .*upgrade"),
     ],
@@ -172,7 +172,7 @@ def test_a_tokenizer_that_knows_more_than_the_model_is_refused_but_for_its_paddi
     load(ModelSettings(path="model", template="qa"))
     tokenizer.add_tokens(["<|turn|>"])
     tokenizer.save_pretrained("model")
-    assert f"model: the tokenizer has '<|turn|>' as id {rows + 1}, the embedding has {rows} rows" in refused(model)
+    assert f'model: the tokenizer has "<|turn|>" as id {rows + 1}, the embedding has {rows} rows' in refused(model)
 
 
 def test_a_run_folder_and_a_folder_without_a_tokenizer_are_named(model: Path) -> None:
