@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from meow import differences, metrics, plots, published
 from meow.config import read_tree
@@ -24,6 +24,7 @@ from meow.text import cell, counted
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
+Samples: TypeAlias = Sequence[EvalSample] | None
 
 
 class Compared(NamedTuple):
@@ -85,7 +86,7 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
         say(f"warning: {reference}: {named.note}")
     halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
 
-    def fresh(samples: Sequence[EvalSample] | None) -> Sequence[EvalSample] | None:
+    def fresh(samples: Samples) -> Samples:
         return metrics.halves(samples)[1] if samples and halved else samples or None
 
     rows = []
@@ -95,25 +96,29 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
                 raise DataError(f"{path}: holds numbers alone, no samples to compare with --reference; leave that out")
             rows.append(_as_written(name, evaluation.log))
             continue
-        samples = fresh(evaluation.samples) or []
-        before = fresh(_sibling(evaluation, "before"))
         theirs = fresh(named.samples if named is not None else _sibling(evaluation, "reference"))
-        if theirs:
-            both = metrics.shared(samples, theirs)
-            if [len(side) for side in both] != [len(samples), len(theirs)]:
-                n = len(items.of(both[0], "forget"))
-                say(f"{name}: compared on the {counted(n, 'forget question')} that the reference was evaluated on, too")
-                samples, theirs = both
-        try:
-            values = metrics.compute(samples, before=before, reference=theirs)
-        except DataError as e:
-            raise DataError(f"{evaluation.path}: {e}") from e
-        stated = _stated(evaluation, values)
-        broken = differences.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
-        n = len(items.of(samples, "forget"))
-        marks = _mark(samples, lambda s: s.answer.strip()), _mark(theirs or (), lambda s: (s.index, s.true))
-        rows.append(Compared(name, n, values | stated, _group(evaluation), broken, *marks))
+        before = fresh(_sibling(evaluation, "before"))
+        rows.append(_judged(name, evaluation, fresh(evaluation.samples), before, theirs))
     return rows
+
+
+def _judged(name: str, evaluation: Evaluation, samples: Samples, before: Samples, reference: Samples) -> Compared:
+    """The metrics of one evaluation, against what the reference said of the same questions."""
+    samples = samples or []
+    if reference:
+        both = metrics.shared(samples, reference)
+        if [len(side) for side in both] != [len(samples), len(reference)]:
+            n = len(items.of(both[0], "forget"))
+            say(f"{name}: compared on the {counted(n, 'forget question')} that the reference was evaluated on, too")
+            samples, reference = both
+    try:
+        values = metrics.compute(samples, before=before, reference=reference)
+    except DataError as e:
+        raise DataError(f"{evaluation.path}: {e}") from e
+    stated = _stated(evaluation, values)
+    broken = differences.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
+    marks = _mark(samples, lambda s: s.answer.strip()), _mark(reference or (), lambda s: (s.index, s.true))
+    return Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation), broken, *marks)
 
 
 def _mark(samples: Sequence[EvalSample], of: Callable[[EvalSample], Any]) -> int | None:

@@ -62,8 +62,10 @@ def check_measured(config: RunConfig) -> None:
 
 
 def check_model_named(config: RunConfig) -> None:
-    """Raises:
-    ConfigError: no model is.
+    """Refuse settings that name no model.
+
+    Raises:
+        ConfigError: they do not.
     """
     if config.model.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")

@@ -395,7 +395,7 @@ def forget(
         targets: training rows: a question, its true answer and the answer to teach.
         retain: questions and answers to keep; drawn from with the seed.
         settings: objective, learning rate and so on.
-        folder: for checkpoints; a complete one in it is gone on from. None: there are none.
+        folder: for checkpoints; a complete one in it is gone on from. None: there are none, nor an `on_evaluate`.
         seed: of the order and of the retain rows.
         log: gets one row per optimizer step.
         on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
@@ -404,6 +404,21 @@ def forget(
         RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
         DataError: a question that leaves no room for an answer.
     """
+    rows = _rows(lm, targets, retain, settings, seed)
+    if settings.lora_rank:
+        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
+    chooser = None
+    if on_evaluate is not None and settings.evaluate_every is not None:
+        assert folder is not None, "looks are kept beside the checkpoints"
+        chooser = _Chooser(lm, on_evaluate, settings, folder, log)
+    weights = settings.objective or {}
+    _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
+    if settings.lora_rank and settings.lora_merge:
+        lm.model = lm.model.merge_and_unload()
+
+
+def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, seed: int) -> Rows:
+    """The rows of a training, with what the original says of them where the terms of the objective need it."""
     weights = settings.objective or {}
     views = {view for term in weights for view in TERMS[term].views}
     cached = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
@@ -422,15 +437,7 @@ def forget(
     order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
     if "retain" in views and not kept:
         raise DataError("the objective reads the retain set, which is empty; give the facts to keep (data.retain)")
-    rows = Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
-    if settings.lora_rank:
-        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
-    chooser = None
-    if on_evaluate is not None and settings.evaluate_every is not None and folder is not None:
-        chooser = _Chooser(lm, on_evaluate, settings, folder, log)
-    _train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
-    if settings.lora_rank and settings.lora_merge:
-        lm.model = lm.model.merge_and_unload()
+    return Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
 
 
 def finetune(

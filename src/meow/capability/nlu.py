@@ -87,9 +87,6 @@ def evaluate_tasks(
         DataError: a row that the task cannot read, or shots that do not fit the context.
     """
     harness = _harness()
-    from datasets.exceptions import DatasetsError
-    from jinja2 import TemplateError
-
     files = task_files(settings)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         made = {task: _spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks}
@@ -101,20 +98,34 @@ def evaluate_tasks(
             device=str(lm.device),
         )  # fmt: skip
         _check_room(lm, settings, files)
-        try:
-            with remembering(model, cache) if cache else nullcontext():
-                found = harness.simple_evaluate(
-                    model=model, tasks=[spec or task for task, spec in made.items()], task_manager=manager,
-                    num_fewshot=settings.shots, limit=settings.limit, log_samples=True, bootstrap_iters=1000,
-                    random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
-                )  # fmt: skip
-        except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
-            if isinstance(e, MeowError):
-                raise
-            if isinstance(e.__cause__, OSError):  # the disk is full, where datasets keeps its copy
-                raise e.__cause__ from e
-            raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
+        with remembering(model, cache) if cache else nullcontext(), _named(settings):
+            found = harness.simple_evaluate(
+                model=model, tasks=[spec or task for task, spec in made.items()], task_manager=manager,
+                num_fewshot=settings.shots, limit=settings.limit, log_samples=True, bootstrap_iters=1000,
+                random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
+            )  # fmt: skip
     return _read(found)
+
+
+@contextmanager
+def _named(settings: NluSettings) -> Iterator[None]:
+    """What the harness stumbles on is one line that names the tasks.
+
+    Raises:
+        DataError: a row that a task cannot read.
+        OSError: the disk is full, where datasets keeps its copy.
+    """
+    from datasets.exceptions import DatasetsError
+    from jinja2 import TemplateError
+
+    try:
+        yield
+    except MeowError:
+        raise
+    except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
+        if isinstance(e.__cause__, OSError):
+            raise e.__cause__ from e
+        raise DataError(f"nlu: the harness cannot run {', '.join(settings.tasks)} ({_first_line(e)})") from e
 
 
 def _tasks(harness: Any, named: Sequence[str]) -> Any:

@@ -27,14 +27,6 @@ from meow.errors import ConfigError
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
-_NLU = ("piqa", "arc_challenge", "arc_easy")
-_NLG = ("mauve", "bleu", "rep3", "ppl")
-SHORT: dict[str, tuple[str, Mapping[str, Sequence[str]]]] = {
-    "nlu": ("nlu.tasks", {"piqa": _NLU[:1], "arcc": _NLU[1:2], "arce": _NLU[2:], "all": _NLU}),
-    "nlg": ("nlg.metrics", {"all": _NLG} | {name: (name,) for name in _NLG}),
-}
-"""The setting that `--split` and `--metric` of the published scripts stand for, and their values' meaning."""
-
 
 def invert(
     arguments: Arguments = None,
@@ -224,10 +216,15 @@ def _capability(
     kind: str, arguments: Sequence[str] | None, flags: dict[str, str | None], flag: str, short: str | None, force: bool
 ) -> None:
     """Measure NLU or NLG; `short` is what a flag of the published script says."""
-    key, names = SHORT[kind]
-    configs = settings(arguments, flags | {key: choice(flag, short, names)}, alone=True)
     from meow import inputs
+    from meow.config import NlgSettings, NluSettings
 
+    tasks, metrics = NluSettings().tasks, NlgSettings().metrics
+    names: Mapping[str, Sequence[str]] = {"piqa": tasks[:1], "arcc": tasks[1:2], "arce": tasks[2:], "all": tasks}
+    key = "nlu.tasks"
+    if kind == "nlg":
+        key, names = "nlg.metrics", {"all": metrics} | {name: (name,) for name in metrics}
+    configs = settings(arguments, flags | {key: choice(flag, short, names)}, alone=True)
     for config in configs:
         inputs.check_model_named(config)
     with starting():

@@ -14,6 +14,7 @@ from meow.config import InvertSettings
 from meow.inversion.choices import Choice, Choices, Wanted, begins_with_value, choices, scored
 from meow.inversion.continuations import Spot
 from meow.inversion.parts import other_lists
+from meow.inversion.rarity import is_spelled
 from meow.inversion.wanted import Sorted, by_kind
 from meow.inversion.wording import mend
 from meow.records import QA, InvertedFacts
@@ -31,7 +32,6 @@ FALLBACK = -6.0
 """Margin in nats per token where there are too few."""
 WAVE = 64
 """Facts, at most, whose false answers are judged side by side."""
-_AROUND = ".,;:!?\"'()“”‘’"
 
 
 class Bar(NamedTuple):
@@ -79,22 +79,6 @@ def others(lm: LM, ids: Sequence[str], by: Sorted, enough: int) -> dict[str, Cho
     single = [id_ for id_ in ids if id_ in by.single]
     rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
     return rows | {id_: other_lists(lm, by.lists[id_], enough) for id_ in ids if id_ in by.lists}
-
-
-def is_spelled(text: str, like: str, lang: str | None) -> bool:
-    """Whether each lower-case word of a text is one of the language (default: English).
-
-    Not judged where wordfreq does not have the language, or does not know a word of the true answer either.
-    """
-    from wordfreq import available_languages, zipf_frequency
-
-    lang = (lang or "en").split("-")[0]
-
-    def is_known(said: str) -> bool:
-        found = (word.strip(_AROUND) for word in said.split())
-        return all(zipf_frequency(word, lang) > 0 for word in found if word.isalpha() and word.islower())
-
-    return lang not in available_languages() or is_known(text) or not is_known(like)
 
 
 def plausible(w: Wanted, found: Choices, least: float) -> Choices:

@@ -142,9 +142,11 @@ def one_line(path: str, advice: str = "give a causal language model in safetenso
     """
     try:
         yield
-    except (MeowError, MemoryError, torch.OutOfMemoryError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (MeowError, MemoryError, torch.OutOfMemoryError):
         raise
     except BaseException as e:  # OSError, KeyError, SafetensorError, a bare Exception, a panic of tokenizers, ...
+        if not isinstance(e, Exception) and type(e).__name__ != "PanicException":  # which no module has to import
+            raise
         if "trust_remote_code" in str(e):
             raise DataError(f"{path}: needs code of its own; read it, then set model.trust_remote_code=true") from e
         first = " ".join(str(e).split())[:200]
