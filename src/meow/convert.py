@@ -71,6 +71,11 @@ def convert(
         raise ConfigError(f"{target}: our rows are JSON lines; end the name in .jsonl, or take --form published")
     if form == "memo":
         return _rows(target, data.read_memo(source))
+    return _of_facts(source, target, form, remove=remove, reverse=reverse)
+
+
+def _of_facts(source: Path, target: Path, form: str | None, *, remove: Sequence[str], reverse: bool) -> int:
+    """Convert a file of facts, with false answers or without."""
     listed = data.read_any(source) if form in (None, "facts") else data.read_inverted(source)
     if form is None and not any(fact.answers or fact.others or fact.gate for fact in listed):
         form = "facts"

@@ -62,8 +62,8 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
                 axes.hlines(place[1], *point.ends, color=color, lw=1.4)
         if kept is not None:
             axes.axvline(kept, lw=0.8, ls="--", color=INK)
-            axes.annotate("reference", (kept, 1), xycoords=("data", "axes fraction"), textcoords="offset points",
-                          xytext=(0, 2), fontsize=8, ha="center")  # fmt: skip
+            axes.annotate("reference", (kept, 0.5), xycoords=("data", "axes fraction"), textcoords="offset points",
+                          xytext=(-3, 0), fontsize=8, ha="right", va="center", rotation=90)  # fmt: skip
         for (x, y), text in _together(places, names).items():
             left = x > sum(axes.get_xlim()) / 2 and len(points) > 1
             axes.annotate(

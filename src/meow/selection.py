@@ -60,8 +60,7 @@ def select(
     candidates = {fact.id: _candidates(fact, values if ranked else None, settings) for fact in facts}
     by = settings.by
     if by == "auto":
-        versioned = all(c.version is not None for found in candidates.values() for c in found)
-        by = "subject" if versioned else "question"
+        by = "subject" if all(c.version is not None for found in candidates.values() for c in found) else "question"
     order = _by_subject(facts, candidates, settings, seed) if by == "subject" else {}
     targets, short = [], []
     untaught = [id_ for id_, found in candidates.items() if not found]

@@ -68,6 +68,7 @@ def results(folders: Sequence[Path]) -> None:
         if any(cells):
             table.add_row(metrics.METRICS[name].label, *cells)
     out.print(table)
+    warnings = []
     for name in order:
         value = columns[name].metrics.get("forget_quality")
         if value is not None and value.value is not None:
@@ -75,20 +76,21 @@ def results(folders: Sequence[Path]) -> None:
             limit = f", floor {floor.value:.3g}" if floor and floor.value is not None else ""
             out.print(f"{name}: p = {value.value:.3g}, n = {value.n}, D = {_number(d)}{limit}")
             if name != "before":
-                _too_few(columns[name], value.n)
+                warnings += _too_few(columns[name], value.n)
         elif value is not None and name != "reference":
             out.print(f"{name}: forget quality not computable: {value.reason}")
+    for text in dict.fromkeys(warnings):
+        out.print(text, soft_wrap=True)
 
 
-def _too_few(log: EvalLog, n: int) -> None:
-    """Warn where this many questions do not show the difference that matters."""
+def _too_few(log: EvalLog, n: int) -> list[str]:
+    """A warning where this many questions do not show the difference that matters."""
     wanted = float(log.settings.get("eval.difference") or 0)
     seen = statistics.smallest_significant_d(n)
-    if wanted and seen > wanted:
-        out.print(
-            f"warning: {n} questions show D of {seen:.3f} and more; for eval.difference={wanted:g} it takes about "
-            f"{statistics.needed(wanted)}", soft_wrap=True,
-        )  # fmt: skip
+    return [
+        f"warning: {n} questions show D of {seen:.3f} and more; for eval.difference={wanted:g} it takes about "
+        f"{statistics.needed(wanted)}"
+    ] * bool(wanted and seen > wanted)
 
 
 def facts(folders: Sequence[Path], n: int = 5) -> None:

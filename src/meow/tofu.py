@@ -81,24 +81,30 @@ def evaluate(
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
         if all(key in known for _, _, key, _ in group):
             continue
-        chosen = [item for item, _, _, _ in group]
-        scored, said = _likelihoods(lm, chosen, settings)
-        answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings)
-        losses = _original_losses(original, chosen, asked, answers, said if original is lm else None)
-        for i, (item, index, key, _) in enumerate(group):
-            if key in known:
-                continue
-            yield EvalSample(
-                **item.model_dump(),
-                **scored[i],
-                **more[i],
-                key=key,
-                index=index,
-                generation=answers[i].text,
-                rougeL_recall=_recall(item.answer, answers[i].text),
-                original_loss=losses.get(i),
-                unfinished=answers[i].finish == "length",
-            )
+        yield from (sample for sample in _measured(lm, group, asked, settings, original) if sample.key not in known)
+
+
+def _measured(
+    lm: LM, group: Sequence[tuple[EvalItem, int, str, str | None]], asked: Sequence[Encoded], settings: EvalSettings,
+    original: LM | None,
+) -> Iterator[EvalSample]:  # fmt: skip
+    """Samples of items that are measured together: with the index, the key and the prefix of each, and its prompt."""
+    chosen = [item for item, _, _, _ in group]
+    scored, said = _likelihoods(lm, chosen, settings)
+    answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings)
+    losses = _original_losses(original, chosen, asked, answers, said if original is lm else None)
+    for i, (item, index, key, _) in enumerate(group):
+        yield EvalSample(
+            **item.model_dump(),
+            **scored[i],
+            **more[i],
+            key=key,
+            index=index,
+            generation=answers[i].text,
+            rougeL_recall=_recall(item.answer, answers[i].text),
+            original_loss=losses.get(i),
+            unfinished=answers[i].finish == "length",
+        )
 
 
 def _recall(answer: str, said: str) -> float | None:

@@ -66,6 +66,7 @@ def test_it_prints_one_table_and_five_facts_and_leaves_a_page(demo: tuple[Path, 
     for name in ("forget quality", "utility (GM)", "facts told", "reference", "after meow_contrast", "floor"):
         assert name in text
     assert text.count("  true  ") == 5
+    assert text.count("questions show D of") == 1  # of two runs on the same questions
     assert text.strip().splitlines()[-1].endswith("report.html")
     page = (folder / "report.html").read_text()
     assert "shared first phase" in page

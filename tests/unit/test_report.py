@@ -186,7 +186,7 @@ def test_no_path_of_this_machine_stands_on_the_page(run: Path, tmp_path: Path) -
         log |= {"source": facts, "model": {"path": model, "hash": "f00"}}
         (run / f"eval/{label}/log.json").write_text(json.dumps(log))
     page = report([run], tmp_path / "page.html").read_text()
-    assert "original/model · lists/facts.jsonl (8 questions) · reference models/retain" in page
+    assert "original/model · lists/facts.jsonl (8 questions) · compared with models/retain" in page
     assert "<li>after: <code>original/model</code>, weights <code>f00</code></li>" in page
     assert "path: original/model" in page
     for hidden in (str(tmp_path), "/home/", "/srv", "somebody", "secret"):

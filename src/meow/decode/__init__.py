@@ -46,10 +46,9 @@ def decode(
     Returns:
         For each prompt, in the order given, `n` rows of new ids, EOS included where it ended the row.
     """
-    limits = [max(0, limit) for limit in max_new_tokens]
     rows = [
         [Row(i, [*p], len(p), m, uniforms(seed, p, k, m) if temperature > 0 else None) for k in range(n)]
-        for i, (p, m) in enumerate(zip(prompts, limits, strict=True))
+        for i, (p, m) in enumerate(zip(prompts, (max(0, limit) for limit in max_new_tokens), strict=True))
     ]
     left = [n] * len(rows)
 
@@ -60,11 +59,9 @@ def decode(
                 each(r.prompt, [mine.ids[mine.start :] for mine in rows[r.prompt]])
 
     finish(r for of_prompt in rows for r in of_prompt if r.ended(eos_ids))
-    bound = math.inf if longest is None else longest
-    pending = [r for of_prompt in rows for r in of_prompt if not r.ended(eos_ids)]
-    short, long = ([r for r in pending if (r.start + r.limit > bound) is beyond] for beyond in (False, True))
     choose, counts = _chooser(temperature, top_p), counts or Counts()
-    for some, how in ((short, way), (long, "alone")):
+    pending = [r for of_prompt in rows for r in of_prompt if not r.ended(eos_ids)]
+    for some, how in _apart(pending, way, longest):
         run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest, counts=counts)
         with torch.inference_mode():
             while some:
@@ -72,6 +69,13 @@ def decode(
                     finish(ended)
                 some = [r for r in some if not r.ended(eos_ids)]
     return [[r.ids[r.start :] for r in of_prompt] for of_prompt in rows]
+
+
+def _apart(rows: Sequence[Row], way: Way, longest: int | None) -> list[tuple[list[Row], Way]]:
+    """Rows that stay within a length, which go together, and those that may grow beyond it, which go alone."""
+    bound = math.inf if longest is None else longest
+    short, long = ([r for r in rows if (r.start + r.limit > bound) is beyond] for beyond in (False, True))
+    return [(short, way), (long, "alone")]
 
 
 def runner(

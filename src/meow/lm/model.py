@@ -228,15 +228,8 @@ class LM:
         Returns:
             `n` completions for each prompt, in the order given.
         """
-        room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
-        context = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 0)
-        if context:
-            room = [min(r, context - len(p.ids)) for r, p in zip(room, prompts, strict=True)]
-        longest = self.serving.longest  # beyond it a cached step need not be what scores show
-        heads = [
-            list(k[: max(r, 0)]) if longest is None or len(p.ids) + r <= longest else []
-            for p, k, r in zip(prompts, known or [()] * len(prompts), room, strict=True)
-        ]
+        room = self._room(prompts, max_new_tokens)
+        heads = self._heads(prompts, room, known or [()] * len(prompts))
         found: dict[int, list[Completion]] = {}
 
         def finished(i: int, rows: list[list[int]]) -> None:
@@ -252,11 +245,27 @@ class LM:
                 left.append(i)
         decode(
             self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
-            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=longest, n=n, temperature=temperature,
-            top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
+            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=self.serving.longest, n=n,
+            temperature=temperature, top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
             each=lambda at, rows: finished(left[at], rows), counts=self.counts,
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
+
+    def _room(self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int]) -> list[int]:
+        """How many tokens each prompt may be continued by: as many as are asked for and the context holds."""
+        room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+        context = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 0)
+        return [min(r, context - len(p.ids)) if context else r for r, p in zip(room, prompts, strict=True)]
+
+    def _heads(
+        self, prompts: Sequence[Encoded], room: Sequence[int], known: Sequence[Sequence[int]]
+    ) -> list[list[int]]:
+        """The tokens behind each prompt that are known; none where a cached step need not be what scores show."""
+        longest = self.serving.longest
+        return [
+            list(k[: max(r, 0)]) if longest is None or len(p.ids) + r <= longest else []
+            for p, k, r in zip(prompts, known, room, strict=True)
+        ]
 
     def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str:
         """The greedy answer to a question, put in the model's template.

@@ -32,7 +32,7 @@ def _about(view: Folder) -> list[str]:
     parts = [f"method {method}" if method else None, view.near(str(model)) if model else None]
     parts += [f"{view.near(log.source)} ({counted(log.rows.get('forget', 0), 'question')})"] if log else []
     reference = settings.get("eval", {}).get("reference")
-    parts += [f"reference {view.near(str(reference))}" if reference else "no reference"]
+    parts += [f"compared with {view.near(str(reference))}" if reference else "no reference"]
     day = max((str(entry.get("finished", "")) for entry in view.stages.values()), default="")[:10]
     return [str(part) for part in [*parts, day] if part]
 
