@@ -107,7 +107,7 @@ def read(path: Path, *, labels: Sequence[str] = ("after", "before", "reference")
     value = read_json(found, non_finite=True)
     name = found.resolve().parent.name
     if isinstance(value, dict) and set(TOFU_SETS.values()) & value.keys():
-        note = PHI if '"Question: ' in json.dumps(value.get(TOFU_SETS["forget"], {}).get("generated_text")) else None
+        note = PHI if '"Question: ' in json.dumps(value.get(TOFU_SETS["forget"])) else None
         return Evaluation(name, found, "tofu", tuple(_tofu_samples(found, value)), note=note)
     if isinstance(value, dict) and any(isinstance(v, dict) and "agg_value" in v for v in value.values()):
         numbers = {k: v.get("agg_value") for k, v in value.items() if isinstance(v, dict)}

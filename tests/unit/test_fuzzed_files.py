@@ -173,8 +173,8 @@ def test_a_spoiled_file_is_read_or_refused_in_one_short_line(tmp_path: Path, kin
     path, draw = tmp_path / kind.name, random.Random(kind.name)
     good = written(path, kind.value)
     assert outcome(kind, path, good) is None
-    refused = [outcome(kind, path, spoiled_bytes(good, draw)) for _ in range(60)]
-    for _ in range(40):
+    refused = [outcome(kind, path, spoiled_bytes(good, draw)) for _ in range(180)]
+    for _ in range(120):
         value = spoiled_value(kind.value, draw)
         if isinstance(value, list) and not all(isinstance(row, dict) for row in value):
             raw = json.dumps(value).encode()
@@ -183,7 +183,7 @@ def test_a_spoiled_file_is_read_or_refused_in_one_short_line(tmp_path: Path, kin
         else:
             raw = written(path, value)
         refused.append(outcome(kind, path, raw))
-    assert sum(said is not None for said in refused) > 20
+    assert sum(said is not None for said in refused) > 60
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
