@@ -22,9 +22,10 @@ import torch
 from transformers import GenerationConfig
 
 from benchmarks import arguments, figure, in_turns
-from meow import metrics, tofu, values
+from meow import metrics, values
 from meow.config import DataSettings, EvalSettings, ModelSettings
-from meow.data import eval_items
+from meow.evaluation import sampling
+from meow.formats.sources import eval_items
 from meow.lm import LM, load
 from meow.prompts import Encoded
 from meow.records import EvalItem, EvalSample, Likelihood
@@ -179,7 +180,7 @@ def main() -> None:
     kept: dict[str, list[EvalSample]] = {}
 
     def ours() -> None:
-        kept["ours"] = list(tofu.evaluate(lm, items, settings, original=lm))
+        kept["ours"] = list(sampling.evaluate(lm, items, settings, original=lm))
 
     repeated: list[float] = []
 
@@ -192,10 +193,10 @@ def main() -> None:
         repeated.clear()
         kept["baseline"] = baseline(lm, items, settings.max_new_tokens, again)
 
-    list(tofu.evaluate(lm, items[:2], settings, original=lm))  # imports
+    list(sampling.evaluate(lm, items[:2], settings, original=lm))  # imports
     seconds = in_turns(1, ours, theirs)
     other_model = load(ModelSettings(path=str(asked.model.parent / "retain95")))
-    reference = list(tofu.evaluate(other_model, items[:200], EvalSettings(max_new_tokens=1)))
+    reference = list(sampling.evaluate(other_model, items[:200], EvalSettings(max_new_tokens=1)))
     values = [metrics.compute(samples, before=samples, reference=reference) for samples in kept.values()]
     pairs = [(values[0][n].value, values[1][n].value) for n in metrics.METRICS]
     assert all((a is None) == (b is None) for a, b in pairs)

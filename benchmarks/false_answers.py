@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import SHARED
-from meow import data, inversion, memory, values
+from meow import inversion, values
 from meow.config import InvertSettings, MemoSettings, ModelSettings
+from meow.formats import sources
+from meow.formats.inverted import read_inverted
 from meow.inversion.judging import Place
 from meow.inversion.wanted import by_kind
 from meow.lm import LM, load
-from meow.memorization import memorize
+from meow.memorization import recall
+from meow.memorization.measures import memorize
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 LINES = 14
@@ -46,7 +49,7 @@ def rankings(lm: LM, source: str, rows: Sequence[InvertedFacts], forms: Sequence
             settings = MemoSettings.model_validate({"on": on, "template": form})
             clock = time.perf_counter()
             found = list(memorize(lm, rows, settings))
-            share, n = memory.ranks_first(found) or (None, 0)
+            share, n = recall.ranks_first(found) or (None, 0)
             show(
                 "memo.on", on=on, template=form, false=source, first=share, questions=n,
                 not_computable=sum(row.value is None for row in found), seconds=round(time.perf_counter() - clock, 1),
@@ -127,8 +130,8 @@ def main() -> None:
     options = parser.parse_args()
     lm = load(ModelSettings(path=str(options.model)))
     named = SHARED / "data/meow/generated_data/forget01_perturbed_generated.json"
-    published = [] if options.facts else data.read_inverted(named)
-    facts = data.read_qa(options.facts) if options.facts else [
+    published = [] if options.facts else read_inverted(named)
+    facts = sources.read_qa(options.facts) if options.facts else [
         QA(**row.model_dump(include=set(QA.model_fields))) for row in published
     ]  # fmt: skip
     forms = (options.template,) if options.template else ("raw", "model")

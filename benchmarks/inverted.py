@@ -16,9 +16,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks import SHARED, study
-from meow import data
 from meow.config import DataSettings, InvertSettings
 from meow.files import read_json
+from meow.formats import sources
+from meow.formats.inverted import read_inverted
 from meow.inversion import check, invert
 from meow.inversion.gate import Checked
 from meow.inversion.subjects import subjects
@@ -33,12 +34,12 @@ RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
 def candidates(split: str) -> dict[str, list[InvertedFacts]]:
     """Rows by values of other facts, by the model's own second choices, and the published ones."""
     settings = DataSettings(source=str(study.TOFU), split=split)
-    facts, corpus = data.forget_set(settings), data.retain_set(settings)
+    facts, corpus = sources.forget_set(settings), sources.retain_set(settings)
     published = SHARED / f"data/meow/generated_data/{split}_perturbed_generated.json"
     return {
         "donors": list(invert(facts, InvertSettings(backend="donors", gate=False), corpus=corpus)),
         "self": list(invert(facts, InvertSettings(backend="self", gate=False), lm=LM.load(MODEL, template="qa"))),
-        "published": data.read_inverted(published),
+        "published": read_inverted(published),
     }
 
 

@@ -25,12 +25,12 @@ import torch
 from transformers import GenerationConfig
 
 from benchmarks import arguments, figure, in_turns
-from meow import memorization
 from meow.config import MemoSettings, ModelSettings
-from meow.data import read_inverted
-from meow.decode.sweep import Counts
+from meow.formats.inverted import read_inverted
 from meow.lm import LM, load
-from meow.memorization import Pair
+from meow.lm.decode.sweep import Counts
+from meow.memorization import measures
+from meow.memorization.measures import Pair
 from meow.prompts import Encoded
 from meow.run import peak_memory_mb
 
@@ -97,7 +97,7 @@ def machine(lm: LM) -> dict[str, Any]:
 
 def memo_prompts(lm: LM, pairs: Sequence[Pair], settings: MemoSettings) -> list[Encoded]:
     """The prompt of every window."""
-    return [prompt for per_pair in memorization.cuts(lm, pairs, "suffix", settings) for prompt, _ in per_pair]
+    return [prompt for per_pair in measures.cuts(lm, pairs, "suffix", settings) for prompt, _ in per_pair]
 
 
 def linearity(lm: LM, pairs_of: Callable[[int], list[Pair]]) -> None:
@@ -131,7 +131,7 @@ def main() -> None:
     wanted = ("undesired_answer", "answer_0", "answer_1", "answer_2", "answer_3")
 
     def pairs_of(n: int) -> list[Pair]:
-        return [Pair(f, c, text) for f in facts[:n] for c, text in memorization.columns(f) if c in wanted]
+        return [Pair(f, c, text) for f in facts[:n] for c, text in measures.columns(f) if c in wanted]
 
     pairs = pairs_of(options.limit)
     true = [pair for pair in pairs if pair.column == "undesired_answer"]
@@ -139,7 +139,7 @@ def main() -> None:
     prompts = memo_prompts(lm, pairs, raw)
     seconds = generations(lm, "memo.speedup", prompts, [200] * len(prompts))
     pushed = lm.counts.pushed // TIMES
-    whole = in_turns(TIMES, lambda: memorization.memo(lm, pairs, "suffix", raw))[0]
+    whole = in_turns(TIMES, lambda: measures.memo(lm, pairs, "suffix", raw))[0]
     figure("memo.scoring", ours=seconds, baseline=whole, n=len(prompts), **machine(lm))
     for name, chosen, settings in (
         ("memo.template.speedup", pairs, template),
@@ -149,14 +149,14 @@ def main() -> None:
         prompts = memo_prompts(lm, chosen, settings)
         generations(lm, name, prompts, [200] * len(prompts))
     el = MemoSettings(metric=("el",))
-    cuts = [cut for pair in pairs for cut in memorization.el_cuts(lm, pair, "suffix", el)]
+    cuts = [cut for pair in pairs for cut in measures.el_cuts(lm, pair, "suffix", el)]
     generations(lm, "el.speedup", [cut.prompt for cut in cuts], [cut.room for cut in cuts])
-    wholes = [memorization.whole(lm, pair, "suffix", raw) for pair in pairs]
+    wholes = [measures.whole(lm, pair, "suffix", raw) for pair in pairs]
     tokens = [s.ids[:end] for s in wholes for end in range(s.start + 1, len(s.ids))]
     picked = tokens[::EVERY]
     mine, plain = in_turns(
         TIMES,
-        lambda: memorization.ma(lm, pairs, "suffix", raw),
+        lambda: measures.ma(lm, pairs, "suffix", raw),
         lambda: [one(lm, ids, 1) for ids in picked],
     )
     figure("ma.speedup", ours=mine, baseline=plain * len(tokens) / len(picked), n=len(tokens), sample=len(picked),

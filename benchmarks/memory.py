@@ -22,9 +22,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks import figure
 from benchmarks.train import ours, plain_npo
 from meow.config import TrainSettings
+from meow.lm import adapted
 from meow.prompts import Encoded
 from meow.run import peak_memory_mb
-from meow.training import Example, adapted
+from meow.training.rows import Example
 
 ROWS, LENGTH, START = 4, 64, 16
 

@@ -32,15 +32,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import SHARED
-from meow import data, metrics, tofu
-from meow import demo as embedded
+from meow import metrics
 from meow.config import DataSettings, ModelSettings
+from meow.evaluation import sampling
 from meow.files import read_json
+from meow.formats import sources
 from meow.lm import load
 from meow.losses import METHODS
+from meow.pipeline import demo as embedded
 from meow.records import EvalLog, EvalSample, read_records
 from meow.run import Run
-from meow.training import Look
+from meow.training.choosing import Look
 
 RATES = ("2e-4", "5e-4", "1e-3")
 SEEDS = (0, 1, 2)
@@ -119,10 +121,10 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     known: dict[str, list[float]] = json.loads(file.read_text()) if file.is_file() else {}
     todo = [n for n in names if n not in known and (OUT / "forget05" / n / "model/config.json").is_file()]
     if todo:
-        items = data.eval_items(DataSettings(source=str(TOFU), split="forget05"))
+        items = sources.eval_items(DataSettings(source=str(TOFU), split="forget05"))
 
         def half(path: Path) -> list[EvalSample]:
-            return tofu.tuning_half(load(ModelSettings(path=str(path))), items)
+            return sampling.tuning_half(load(ModelSettings(path=str(path))), items)
 
         reference = half(MODELS / "retain95")
         original = metrics.compute(half(MODELS / "full"))["retain_probability"].value or 1.0

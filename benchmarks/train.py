@@ -20,13 +20,14 @@ from torch import Tensor
 
 from benchmarks import arguments, figure, in_turns
 from meow.config import ModelSettings
-from meow.data import read_inverted, read_qa
+from meow.formats.inverted import read_inverted
+from meow.formats.sources import read_qa
 from meow.lm import LM, load
 from meow.losses import METHODS, objective
-from meow.original import Reference, run, split
 from meow.prompts import Encoded
 from meow.run import peak_memory_mb
-from meow.training import Example, collate, count
+from meow.training.forward import Reference, run, split
+from meow.training.rows import Example, collate, count
 
 BATCH, PASSES, TIMES, WIDTH, BETA = 16, 3, 3, 200, 0.1
 Step = Callable[[Any, Sequence[Example]], Tensor]

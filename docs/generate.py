@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 
 from meow.cli import app
 from meow.config import leaves
+from meow.config.template import commented
 from meow.losses import METHODS, TERMS
 from meow.metrics import METRICS
-from meow.template import commented
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n\n"

@@ -21,7 +21,8 @@ from meow.run import VOLATILE
 
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload([
-    "meow.cli", "meow.pipeline", "meow.preview", "meow.status", "meow.summary", "langcodes", "lm_eval",
+    "meow.cli", "meow.pipeline.commands", "meow.pipeline.preview", "meow.pipeline.status", "meow.summary", "langcodes",
+    "lm_eval",
     "lm_eval.models.huggingface", "lm_eval.tasks", "matplotlib.backends.backend_svg", "matplotlib.figure", "mauve",
     "nltk.stem.porter", "sacrebleu.metrics", "scipy.stats", "wordfreq",
 ])  # fmt: skip
@@ -110,7 +111,7 @@ def _work(arguments: list[str], says: Connection, die_at: int, limit: int) -> No
 
 def _shrink() -> None:
     """Fewer people and facts for the demo, and models that learn in a second."""
-    from meow import demo
+    from meow.pipeline import demo
 
     settings = demo.settings
     demo.N_PEOPLE, demo.N_FORGET, demo.N_HOLDOUT, demo.N_EVALUATED = 5, 1, 1, 1

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meow.api import evaluate, facts, finetune, forget, invert, memorize, select
     from meow.lm import LM
-    from meow.notebook import evaluate, facts, finetune, forget, invert, memorize, select
 
 __all__ = ["LM", "evaluate", "facts", "finetune", "forget", "invert", "memorize", "select"]
 
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
     """The public names, imported when they are first asked for: torch takes seconds."""
     if name not in __all__:
         raise AttributeError(f"module 'meow' has no attribute {name!r}")
-    return getattr(import_module("meow.lm" if name == "LM" else "meow.notebook"), name)
+    return getattr(import_module("meow.lm" if name == "LM" else "meow.api"), name)
 
 
 def __dir__() -> list[str]:

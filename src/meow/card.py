@@ -12,9 +12,9 @@ from typing import Any
 
 from meow import metrics
 from meow.config import RunConfig, load
-from meow.data import TOFU
-from meow.evaluation import PARTIAL
+from meow.evaluation.scoring import PARTIAL
 from meow.files import write_text
+from meow.formats.sources import TOFU
 from meow.metrics import statistics
 from meow.records import EvalLog, Value
 from meow.run import Run

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from meow import differences, metrics, plots, published
+from meow import metrics, plots
+from meow.capability import changes
+from meow.capability.changes import Changed
 from meow.config import read_tree
-from meow.differences import Changed
 from meow.errors import ConfigError, DataError
 from meow.files import write_text
+from meow.formats import evaluations
+from meow.formats.evaluations import Evaluation
 from meow.metrics import items
-from meow.published import Evaluation
 from meow.records import EvalLog, EvalSample, Value, read_record, read_records
 from meow.terminal import say
 from meow.text import cell, counted
@@ -79,9 +81,9 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
     Raises:
         DataError: no evaluation, or one on other questions than the reference's.
     """
-    found = [_cleaned(path) or published.read(path) for path in paths]
+    found = [_cleaned(path) or evaluations.read(path) for path in paths]
     names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
-    named = published.read(reference) if reference is not None else None
+    named = evaluations.read(reference) if reference is not None else None
     if named is not None and named.note:
         say(f"warning: {reference}: {named.note}")
     halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
@@ -116,7 +118,7 @@ def _judged(name: str, evaluation: Evaluation, samples: Samples, before: Samples
     except DataError as e:
         raise DataError(f"{evaluation.path}: {e}") from e
     stated = _stated(evaluation, values)
-    broken = differences.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
+    broken = changes.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
     marks = _mark(samples, lambda s: s.answer.strip()), _mark(reference or (), lambda s: (s.index, s.true))
     return Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation), broken, *marks)
 
@@ -138,7 +140,7 @@ def remarks(rows: Sequence[Compared]) -> list[str]:
 def _cleaned(path: Path) -> Evaluation | None:
     """The evaluation of a run folder without samples, as `meow clean` leaves it; None where there are samples."""
     log = path / "eval/after/log.json"
-    if published.find(path) is not None or not log.is_file():
+    if evaluations.find(path) is not None or not log.is_file():
         return None
     return Evaluation(path.resolve().name, log.parent, "meow", (), read_record(log, EvalLog))
 

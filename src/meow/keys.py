@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
-from meow.marks import PLACE, UNSEEN, marked
+from meow.config.marks import PLACE, UNSEEN, marked
 
 if TYPE_CHECKING:
     from meow.config import RunConfig

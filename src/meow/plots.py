@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from meow import memory
+from meow.memorization import recall
 from meow.records import MemoRecord
 
 INK = "#010203"
@@ -143,10 +143,10 @@ def remembered(labels: Mapping[str, Sequence[MemoRecord]]) -> list[Remembered]:
     """
     found = []
     for label, rows in labels.items():
-        for name, mine in memory.by_measure(rows).items():
-            groups = memory.groups(mine)
+        for name, mine in recall.by_measure(rows).items():
+            groups = recall.groups(mine)
             if any(groups.values()):
-                found.append(Remembered(f"{name}, {label}", groups, memory.questions(mine)))
+                found.append(Remembered(f"{name}, {label}", groups, recall.questions(mine)))
     return found
 
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from rich.table import Table
 
-from meow import differences, metrics
-from meow import memory as recall
-from meow.columns import unsure
+from meow import metrics
+from meow.capability import changes
+from meow.capability.changes import Changed
 from meow.compare import Compared, points, remarks
 from meow.compare import table as compared_table
-from meow.differences import Changed
 from meow.errors import DataError
-from meow.evaluation import PARTIAL, samples_of
+from meow.evaluation.scoring import PARTIAL, samples_of
+from meow.formats.columns import unsure
+from meow.memorization import recall
 from meow.metrics import statistics
 from meow.plots import quality_utility_text
 from meow.records import (
@@ -53,10 +54,10 @@ def results(folders: Sequence[Path]) -> None:
     columns: dict[str, EvalLog] = {}
     for folder in folders:
         for label, log in logs(folder).items():
-            if label not in differences.LABELS:
+            if label not in changes.LABELS:
                 continue
             columns[label if label != "after" or len(folders) == 1 else f"after {folder.name}"] = log
-    order = sorted(columns, key=lambda name: differences.LABELS.index(name.split()[0]))
+    order = sorted(columns, key=lambda name: changes.LABELS.index(name.split()[0]))
     if not order:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -197,7 +198,7 @@ ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "medi
 def robustness(folder: Path) -> None:
     """What is told with coarser weights, and along each curve of further training."""
     found = logs(folder)
-    shown = [*differences.LABELS, *sorted(name for name in found if name not in differences.LABELS)]
+    shown = [*changes.LABELS, *sorted(name for name in found if name not in changes.LABELS)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("", "n", *(metrics.METRICS[name].label for name in ROBUSTNESS)):
         table.add_column(head, justify="right" if head else "left", no_wrap=not head)
@@ -211,11 +212,11 @@ def robustness(folder: Path) -> None:
 def capability(folders: Sequence[Path]) -> None:
     """NLU and NLG of every run's labels, what forgetting changed, and how the runs differ from the first of them."""
     for folder in folders:
-        labels = differences.LABELS
-        _capability(folder.resolve().name, labels, differences.read(folder), "after - before")
+        labels = changes.LABELS
+        _capability(folder.resolve().name, labels, changes.read(folder), "after - before")
     for folder in folders[1:]:
         names = [path.resolve().name for path in (folders[0], folder)]
-        _capability(" and ".join(names), names, differences.between(folders[0], folder), "second - first")
+        _capability(" and ".join(names), names, changes.between(folders[0], folder), "second - first")
 
 
 def _capability(title: str, names: Sequence[str], found: Sequence[Changed], change: str) -> None:

@@ -17,8 +17,8 @@ from torch.distributed.fsdp import fully_shard
 from meow import processes
 from meow.config import ModelSettings, TrainSettings
 from meow.lm import adapted, load
-from meow.sharding import filled, gathered, outline
-from meow.training import Look, _Chooser
+from meow.training.choosing import Chooser, Look
+from meow.training.sharding import filled, gathered, outline
 
 
 def gather(model: Any) -> dict[str, torch.Tensor]:
@@ -53,7 +53,7 @@ def main(path: str, folder: str) -> None:
     fully_shard(lm.model, mesh=mesh)
     trainer = SimpleNamespace(model_wrapped=lm.model, accelerator=SimpleNamespace(get_state_dict=gather))
     looks = iter([Look(0.5, 1.0), Look(0.1, 1.0)])
-    chooser = _Chooser(lm, lambda: next(looks), settings, Path(folder), [].append)
+    chooser = Chooser(lm, lambda: next(looks), settings, Path(folder), [].append)
     chooser.weights = partial(gathered, trainer)
     said = []
     for step in (1, 2):

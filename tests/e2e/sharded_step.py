@@ -14,8 +14,8 @@ from meow import processes
 from meow.config import ModelSettings
 from meow.lm import load
 from meow.losses import METHODS, objective
-from meow.original import Reference, run, split
-from meow.training import Example, collate, count
+from meow.training.forward import Reference, run, split
+from meow.training.rows import Example, collate, count
 from tests.conftest import FORGET, RETAIN
 
 

@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 
-from meow import capability, differences
-from meow.capability import nlg
+from meow import capability
+from meow.capability import changes, nlg
 from meow.config import ModelSettings, NlgSettings, NluSettings
 from meow.lm import LM, load
 from meow.records import NlgSample, NluSample, read_records
@@ -307,7 +307,7 @@ def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
         names = {name: Value(value=1.0, n=6) for name in ("bleu", "ppl", "rep3", "mauve")}
         log = CapabilityLog(label=label, kind="nlg", source="here", metrics=names)
         write_json(folder / "nlg.json", log.model_dump(mode="json"))
-    found = {row.name: row.difference for row in differences.read(tmp_path)}
+    found = {row.name: row.difference for row in changes.read(tmp_path)}
     acc = found["t acc"]
     assert acc is not None
     assert acc.value == pytest.approx(-7 / 12)
@@ -338,12 +338,12 @@ def test_two_runs_are_compared_item_by_item(tmp_path: Path) -> None:
         value = Value(value=sum(right) / 4, n=4)
         log = CapabilityLog(label="after", kind="nlu", source="here", metrics={"t acc": value})
         write_json(folder / "nlu.json", log.model_dump(mode="json"))
-    (row,) = differences.between(tmp_path / "one", tmp_path / "two")
+    (row,) = changes.between(tmp_path / "one", tmp_path / "two")
     assert [row.values[name].value for name in ("one", "two")] == [0.5, 0.25]
     assert row.difference is not None
     assert row.difference.value == -0.25
     assert row.difference.reason == "within the noise: 1 lost, 0 won, McNemar p = 1"
-    assert differences.between(tmp_path / "one", tmp_path / "one") == []
+    assert changes.between(tmp_path / "one", tmp_path / "one") == []
 
 
 def test_what_an_interrupted_model_has_answered_is_not_taken_for_the_answers_of_another(

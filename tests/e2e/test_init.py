@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from meow import yamls
-from meow.config import RunConfig, leaves
-from meow.template import SHORT
+from meow.config import RunConfig, leaves, yamls
+from meow.config.template import SHORT
 from tests.conftest import FORGET, RETAIN
 
 COMMANDS = ["meow run meow.yaml --dry-run", "meow run meow.yaml", "meow ask runs/meow"]

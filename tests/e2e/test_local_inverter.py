@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from meow.api import invert as in_notebook
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import Replies, asking, invert
 from meow.lm import LM, load, make_tiny
-from meow.notebook import invert as in_notebook
 from meow.records import QA, InvertedFacts, Reply, read_records
 from meow.training import finetune
 from tests.chat import swapped

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from meow.idk import ANSWERS
 from meow.losses import ALIASES, METHODS, TERMS
+from meow.memorization.idk import ANSWERS
 from meow.records import Target, read_records
 from tests.conftest import FORGET, RETAIN
 

@@ -11,10 +11,10 @@ import pytest
 
 from meow import server as server_module
 from meow.config import MemoSettings, ModelSettings
-from meow.data import read_inverted
 from meow.errors import ConfigError, RunError
+from meow.formats.inverted import read_inverted
 from meow.lm import connect, load
-from meow.memorization import memorize
+from meow.memorization.measures import memorize
 from meow.records import InvertedFacts
 from tests.completions import Server, serve
 

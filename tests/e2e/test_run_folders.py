@@ -24,12 +24,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
     rows = [{"id": f"f{i}", "question": q, "answer": a} for i, (q, a) in enumerate(FORGET)]
     (path / "forget.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with pytest.MonkeyPatch.context() as patch:
-        from meow import pipeline
+        from meow.pipeline import commands
 
         patch.chdir(path)
         settings = ["model.path=original", "data.forget=forget.jsonl", "data.retain=retain.jsonl", "threads=1",
                     "train.method=grad_diff", "train.epochs=3", "eval.max_new_tokens=4", "name=a"]  # fmt: skip
-        pipeline.run(pipeline.load_config(None, settings))
+        commands.run(commands.load_config(None, settings))
     return path
 
 

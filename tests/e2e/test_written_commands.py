@@ -11,7 +11,7 @@ import typer
 
 from meow.cli import app
 from meow.config import RunConfig
-from meow.pipeline import load_config
+from meow.pipeline.commands import load_config
 from tests.pages import FENCE, lines, titled
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,11 +11,11 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import GenerationConfig
 
-from meow import memorization
 from meow.config import MemoSettings, ModelSettings
-from meow.data import read_inverted
+from meow.formats.inverted import read_inverted
 from meow.lm import LM, load
-from meow.memorization import Pair
+from meow.memorization import measures
+from meow.memorization.measures import Pair
 from meow.prompts import Encoded
 from meow.records import InvertedFacts
 
@@ -31,7 +31,7 @@ def lm(shared: Path) -> LM:
 @pytest.fixture(scope="module")
 def pairs(shared: Path) -> list[Pair]:
     facts = read_inverted(shared / "data/meow/generated_data/forget01_perturbed_generated.json")[:6:2]
-    return [Pair(fact, column, text) for fact in facts for column, text in memorization.columns(fact)[:3]]
+    return [Pair(fact, column, text) for fact in facts for column, text in measures.columns(fact)[:3]]
 
 
 def alone(lm: LM, ids: Sequence[int], limit: int) -> list[int]:
@@ -68,12 +68,12 @@ def test_memo_equals_one_window_at_a_time(lm: LM, pairs: list[Pair], mode: str, 
     rouges = ["rouge1.precision", "rouge2.recall", "rougeL.fmeasure"]
     settings = MemoSettings.model_validate({"template": form, "max_new_tokens": 60, "stride": 9, "rouge": rouges})
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
-    for pair, measures in zip(pairs, memorization.memo(lm, pairs, mode, settings), strict=True):
+    for pair, found in zip(pairs, measures.memo(lm, pairs, mode, settings), strict=True):
         scores = []
         for prompt, label in windows(pair, mode, 9, raw=form == "raw"):
             text = lm.tokenizer.decode(alone(lm, tokens(lm, prompt), 60), skip_special_tokens=True)
             scores.append(scorer.score(label, text))
-        for name, measure in zip(rouges, measures, strict=True):
+        for name, measure in zip(rouges, found, strict=True):
             kind, _, part = name.partition(".")
             values = [getattr(score[kind], part) for score in scores]
             assert measure.n == len(values)
@@ -94,7 +94,7 @@ def test_memo_on_the_value_equals_one_window_at_a_time_over_the_words_of_the_val
     rouges = ["rouge1.precision", "rougeL.fmeasure"]
     settings = MemoSettings.model_validate({"on": "value", "template": form, "stride": 4, "rouge": rouges})
     scorer = RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
-    for pair, value, measures in zip(pairs, VALUES, memorization.memo(lm, pairs, "suffix", settings), strict=True):
+    for pair, value, found in zip(pairs, VALUES, measures.memo(lm, pairs, "suffix", settings), strict=True):
         start = pair.text.rindex(value)
         opening = f"{pair.fact.question} " if form == "raw" else template(pair.fact)
         scores = []
@@ -106,7 +106,7 @@ def test_memo_on_the_value_equals_one_window_at_a_time_over_the_words_of_the_val
             text = lm.tokenizer.decode(said, skip_special_tokens=True).lower()
             first = re.findall("[a-z0-9]+", text)[: len(re.findall("[a-z0-9]+", label.lower()))]
             scores.append(scorer.score(label, " ".join(first)))
-        for name, measure in zip(rouges, measures, strict=True):
+        for name, measure in zip(rouges, found, strict=True):
             kind, _, part = name.partition(".")
             assert measure.n == len(scores)
             assert measure.value == pytest.approx(sum(getattr(score[kind], part) for score in scores) / len(scores))
@@ -116,7 +116,7 @@ def test_memo_on_the_value_equals_one_window_at_a_time_over_the_words_of_the_val
 def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: list[Pair], form: str) -> None:
     settings = MemoSettings.model_validate({"cut": "tokens", "template": form, "max_new_tokens": 60})
     scorer = RougeScorer(["rouge1"], use_stemmer=True)
-    for pair, (measure,) in zip(pairs[:4], memorization.memo(lm, pairs[:4], "suffix", settings), strict=True):
+    for pair, (measure,) in zip(pairs[:4], measures.memo(lm, pairs[:4], "suffix", settings), strict=True):
         opening = template(pair.fact) if form == "model" else f"{pair.fact.question} "
         ids, before = tokens(lm, opening + pair.text), len(tokens(lm, opening.rstrip()))
         values = []
@@ -129,7 +129,7 @@ def test_memo_cut_after_every_token_equals_decoding_every_cut(lm: LM, pairs: lis
 
 @pytest.mark.parametrize("mode", ["suffix", "prefix"])
 def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair], mode: str) -> None:
-    for pair, (measure,) in zip(pairs, memorization.ma(lm, pairs, mode, MemoSettings()), strict=True):
+    for pair, (measure,) in zip(pairs, measures.ma(lm, pairs, mode, MemoSettings()), strict=True):
         ids = tokens(lm, f"{pair.fact.question} {pair.text}")
         first = len(tokens(lm, pair.fact.question)) + 1 if mode == "suffix" else 1
         hits = [alone(lm, ids[:i], 1) == [ids[i]] for i in range(first, len(ids))]
@@ -138,7 +138,7 @@ def test_ma_is_the_share_of_tokens_that_the_argmax_hits(lm: LM, pairs: list[Pair
 
 
 def test_el_is_the_mean_overlap_of_ngrams_over_cuts(lm: LM, pairs: list[Pair]) -> None:
-    for pair, (measure,) in zip(pairs[:3], memorization.el(lm, pairs[:3], "suffix", MemoSettings(n=5)), strict=True):
+    for pair, (measure,) in zip(pairs[:3], measures.el(lm, pairs[:3], "suffix", MemoSettings(n=5)), strict=True):
         ids = tokens(lm, f"{pair.fact.question} {pair.text}")
         start = len(tokens(lm, pair.fact.question))
         values = []
@@ -157,7 +157,7 @@ def test_el_by_words_is_that_of_meow_s_code(lm: LM, pairs: list[Pair], mode: str
     and full stop; looked for in the whole answer (prefix: in the rest). Special tokens dropped, which is ours.
     """
     settings = MemoSettings(n=1, ngram="words", max_new_tokens=60)
-    for pair, (measure,) in zip(pairs[:2], memorization.el(lm, pairs[:2], mode, settings), strict=True):
+    for pair, (measure,) in zip(pairs[:2], measures.el(lm, pairs[:2], mode, settings), strict=True):
         text = pair.text if mode == "suffix" else f"{pair.fact.question} {pair.text}"
         ids = lm.tokenizer.encode(text, add_special_tokens=False)
         values = []
@@ -181,7 +181,7 @@ def test_completions_equal_generate_alone_token_for_token_whatever_the_batch(
 
 
 def test_prompts_of_every_length_and_limit_are_decoded_as_alone(lm: LM, pairs: list[Pair]) -> None:
-    whole = memorization.whole(lm, pairs[0], "suffix", MemoSettings(template="model")).ids
+    whole = measures.whole(lm, pairs[0], "suffix", MemoSettings(template="model")).ids
     prompts = [Encoded(whole[:end], end, "") for end in range(1, len(whole))]  # each continues into the next ones
     assert_as_alone(lm, prompts * 2, [*range(len(prompts)), *[25] * len(prompts)], 300)
 
@@ -204,15 +204,13 @@ def assert_as_alone(lm: LM, prompts: Sequence[Encoded], limits: Sequence[int], b
 def test_what_cannot_be_measured_says_why(lm: LM, pairs: list[Pair]) -> None:
     short = Pair(pairs[0].fact, "answer_0", "A")
     foreign = Pair(pairs[0].fact, "answer_1", "日本語です")
-    found = memorization.memo(lm, [short, foreign], "suffix", MemoSettings(max_new_tokens=5))
+    found = measures.memo(lm, [short, foreign], "suffix", MemoSettings(max_new_tokens=5))
     assert [m.value for (m,) in found] == [None, None]
     assert found[0][0].reason == "too short to be cut"
     assert "ROUGE token" in str(found[1][0].reason)
-    ((unicode,),) = memorization.memo(
-        lm, [foreign], "suffix", MemoSettings(max_new_tokens=5, words="unicode", stride=1)
-    )
+    ((unicode,),) = measures.memo(lm, [foreign], "suffix", MemoSettings(max_new_tokens=5, words="unicode", stride=1))
     assert unicode.value is not None  # one word per character
-    ((el,),) = memorization.el(lm, [short], "suffix", MemoSettings())
+    ((el,),) = measures.el(lm, [short], "suffix", MemoSettings())
     assert el.value is None
     assert "no longer than n = 10" in str(el.reason)
 
@@ -220,21 +218,21 @@ def test_what_cannot_be_measured_says_why(lm: LM, pairs: list[Pair]) -> None:
 def test_known_rows_are_passed_over_and_keys_follow_weights_settings_and_texts(lm: LM, pairs: list[Pair]) -> None:
     fact = pairs[0].fact.model_copy(update={"answers": pairs[0].fact.answers[:2], "others": {}})
     settings = MemoSettings(max_new_tokens=10, stride=40)
-    rows = list(memorization.memorize(lm, [fact], settings))
-    keys = memorization.row_keys(lm, fact, settings)
+    rows = list(measures.memorize(lm, [fact], settings))
+    keys = measures.row_keys(lm, fact, settings)
     assert [row.key for row in rows] == keys
-    assert list(memorization.memorize(lm, [fact], settings, known=keys)) == []
+    assert list(measures.memorize(lm, [fact], settings, known=keys)) == []
     other = fact.model_copy(update={"answer": fact.answer + "!"})
 
     def named(weights: str, *, template: str = "qa", max_length: int | None = None) -> LM:
         return LM(lm.model, lm.tokenizer, template=template, max_length=max_length, weights=weights)
 
-    assert memorization.row_keys(named(lm.weights), fact, settings) == keys
+    assert measures.row_keys(named(lm.weights), fact, settings) == keys
     for changed in (
-        memorization.row_keys(named("other weights"), fact, settings),
-        memorization.row_keys(named(lm.weights, template="llama2-chat"), fact, settings),
-        memorization.row_keys(named(lm.weights, max_length=64), fact, settings),
-        memorization.row_keys(lm, fact, settings.model_copy(update={"stride": 41})),
-        memorization.row_keys(lm, other, settings)[:1],
+        measures.row_keys(named("other weights"), fact, settings),
+        measures.row_keys(named(lm.weights, template="llama2-chat"), fact, settings),
+        measures.row_keys(named(lm.weights, max_length=64), fact, settings),
+        measures.row_keys(lm, fact, settings.model_copy(update={"stride": 41})),
+        measures.row_keys(lm, other, settings)[:1],
     ):
         assert not set(changed) & set(keys)

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from meow import metrics, published
-from meow.metrics import aggregate, paired
+from meow import metrics
+from meow.capability import paired
+from meow.formats import evaluations
+from meow.metrics import aggregate
 from meow.metrics import statistics as means
 from meow.metrics.statistics import ks_floor, smallest_significant_d
 from meow.records import EvalSample, Likelihood
@@ -30,7 +32,7 @@ LOGS = {
 
 
 def log(shared: Path, name: str) -> tuple[EvalSample, ...]:
-    return published.read(shared / "data/tofu_logs" / f"llama2-7b_{name}_wd0.01").samples
+    return evaluations.read(shared / "data/tofu_logs" / f"llama2-7b_{name}_wd0.01").samples
 
 
 @pytest.mark.parametrize("name", LOGS)

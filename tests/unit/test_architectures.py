@@ -17,10 +17,10 @@ from tokenizers.models import WordLevel
 from transformers import CONFIG_MAPPING, GenerationConfig, PreTrainedTokenizerFast
 
 from meow.config import FinetuneSettings, ModelSettings
-from meow.decode.tree import common
 from meow.errors import DataError
 from meow.lm import LM, load, make_tiny
-from meow.lm.checks import check_folder
+from meow.lm.decode.tree import common
+from meow.lm.loading.checks import check_folder
 from meow.prompts import Encoded
 from tests.architectures import ENCODERS, NAMES, WITH_ENCODER, build, configured
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from meow import memorization
 from meow.config import InvertSettings, MemoSettings, ModelSettings
-from meow.convert import convert
-from meow.data import read_qa, taught
 from meow.errors import DataError
 from meow.files import rows
+from meow.formats.convert import convert
+from meow.formats.sources import read_qa, taught
 from meow.inversion import invert
 from meow.lm import load
-from meow.memorization import Pair
+from meow.memorization import measures
+from meow.memorization.measures import Pair
 from meow.metrics.items import told
 from meow.records import QA, EvalSample, InvertedAnswer, InvertedFacts, fact_id, read_records, write_records
 
@@ -83,7 +83,7 @@ def test_what_is_told_is_judged_by_the_words_that_were_not_asked(asked: Asked, t
 def test_memo_in_plain_text_puts_the_question_first(asked: Asked, tiny_model: Path, mode: str, cut: str) -> None:
     lm = load(ModelSettings(path=str(tiny_model)))
     pair = Pair(InvertedFacts(**asked(QUESTION), answer=TRUTH), "undesired_answer", TRUTH)
-    (found,) = memorization.cuts(lm, [pair], mode, MemoSettings.model_validate({"template": "raw", "cut": cut}))
+    (found,) = measures.cuts(lm, [pair], mode, MemoSettings.model_validate({"template": "raw", "cut": cut}))
     first = found[0][0]
     text = lm.tokenizer.decode(first.ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     assert text.strip().startswith(QUESTION if mode == "suffix" else QUESTION[:1])

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from meow.checkpoints import last_complete
 from meow.config import ModelSettings, TrainSettings
 from meow.lm import load
 from meow.records import QA, Target
-from meow.training import Look, forget
+from meow.training import forget
+from meow.training.checkpoints import last_complete
+from meow.training.choosing import Look
 from tests.conftest import FORGET, RETAIN
 
 TARGETS = [Target(question=q, answer=a, target=f"{a} Or not.") for q, a in FORGET + RETAIN]

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meow import published
-from meow.convert import convert
-from meow.data import read_inverted, read_qa
 from meow.errors import ConfigError
+from meow.formats import evaluations
+from meow.formats.convert import convert
+from meow.formats.inverted import read_inverted
+from meow.formats.sources import read_qa
 from meow.records import InvertedAnswer, InvertedFacts, write_records
 
 LETTERS = st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u2028\u2029\x85")
@@ -107,7 +108,7 @@ def test_evaluations_become_our_samples_and_tofu_s_log_and_keep_their_numbers(sh
     source = shared / "data/tofu_logs/llama2-7b_retain90_wd0.01"
     n = convert(source / "eval_log_aggregated.json", tmp_path / "samples.jsonl")
     assert n == convert(tmp_path / "samples.jsonl", tmp_path / "eval_log_aggregated.json")
-    first, again = published.read(source).samples, published.read(tmp_path / "eval_log_aggregated.json").samples
+    first, again = evaluations.read(source).samples, evaluations.read(tmp_path / "eval_log_aggregated.json").samples
     assert [(s.role, s.index, s.true, s.perturbed, s.generation) for s in sorted(again, key=lambda s: s.key)] == [
         (s.role, s.index, s.true, s.perturbed, s.generation) for s in sorted(first, key=lambda s: s.key)
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from meow.config import DataSettings
-from meow.data import eval_items, forget_set, read_eval, read_inverted, read_memo, read_qa, retain_set, write_published
 from meow.errors import ConfigError, DataError
+from meow.formats.inverted import read_inverted, read_memo, write_published
+from meow.formats.sources import eval_items, forget_set, read_eval, read_qa, retain_set
 
 
 def written(folder: Path, name: str, text: str) -> Path:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GenerationConfig
 
-from meow.decode import Way, decode, tree
-from meow.decode.sweep import Counts, cache_tokens
 from meow.lm.batching import passes_over_rows
+from meow.lm.decode import Way, decode, tree
+from meow.lm.decode.sweep import Counts, cache_tokens
 from meow.lm.serving import alike, serving
 from meow.prompts import Encoded
 
@@ -218,6 +218,6 @@ def test_trees_spell_every_sequence_and_hold_no_token_twice_on_a_path(sequences:
 def test_the_cache_is_bounded_by_the_budget_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build("Llama, grouped heads")
     assert cache_tokens(model, 100) == 800
-    monkeypatch.setattr("meow.decode.sweep.os.sysconf", lambda _: 1024)  # a machine with 1 MiB
+    monkeypatch.setattr("meow.lm.decode.sweep.os.sysconf", lambda _: 1024)  # a machine with 1 MiB
     each = 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, head size, bytes
     assert cache_tokens(model, 1 << 20) == 1024 * 1024 // 2 // 4 // each

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from meow import demo, values
+from meow import values
 from meow.config import DataSettings, InvertSettings
-from meow.data import eval_items, forget_set, retain_set
+from meow.formats.sources import eval_items, forget_set, retain_set
 from meow.inversion import invert
+from meow.pipeline import demo
 
 
 @pytest.fixture(scope="module")

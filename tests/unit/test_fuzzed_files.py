@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from meow import published
 from meow.capability import read_texts, task_files
 from meow.config import NlgSettings, NluSettings
-from meow.data import read_any, read_eval, read_inverted, read_memo, read_qa, taught
 from meow.errors import MeowError
 from meow.files import write_rows
+from meow.formats import evaluations
+from meow.formats.inverted import read_any, read_inverted, read_memo
+from meow.formats.sources import read_eval, read_qa, taught
 from meow.inversion import read_pools
 from meow.records import CapabilityLog, EvalLog, EvalSample, MemoRecord, Reply, Target, read_record, read_records
 
@@ -94,8 +95,8 @@ KINDS = [
     Kind("replies.jsonl", REPLIES, lambda path: read_records(path, Reply)),
     Kind("targets.jsonl", TARGETS, lambda path: read_records(path, Target)),
     Kind("rows.jsonl", SAMPLES, lambda path: read_records(path, EvalSample)),
-    Kind("tofu.json", TOFU, published.read),
-    Kind("ou.json", OPEN_UNLEARNING, published.read),
+    Kind("tofu.json", TOFU, evaluations.read),
+    Kind("ou.json", OPEN_UNLEARNING, evaluations.read),
     Kind("log.json", LOG, lambda path: read_record(path, EvalLog)),
     Kind("nlg.json", CAPABILITY, lambda path: read_record(path, CapabilityLog)),
     Kind("pools.json", POOLS, read_pools),
@@ -233,11 +234,11 @@ def test_numbers_that_no_evaluation_gives_are_refused_by_set_and_index(
     log = {"eval_log_forget.json": TOFU["eval_log_forget.json"] | {column: values}}
     (tmp_path / "tofu.json").write_text(json.dumps(log))
     with pytest.raises(MeowError, match=r"eval_log_forget\.json: (index |.*expected values by index)"):
-        published.read(tmp_path / "tofu.json")
+        evaluations.read(tmp_path / "tofu.json")
 
 
 def test_a_list_in_place_of_values_by_index_is_refused(tmp_path: Path) -> None:
     value = OPEN_UNLEARNING | {"forget_truth_ratio": {"agg_value": 0.4, "value_by_index": [{"score": 0.5}]}}
     (tmp_path / "ou.json").write_text(json.dumps(value))
     with pytest.raises(MeowError, match=r"forget_truth_ratio: value_by_index: found .*expected values by index"):
-        published.read(tmp_path / "ou.json")
+        evaluations.read(tmp_path / "ou.json")

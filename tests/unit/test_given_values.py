@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from meow import keys, terminal, values
 from meow.config import InvertSettings, SelectSettings
-from meow.convert import convert
-from meow.data import read_any, read_eval, read_inverted, read_memo, read_qa, taught, write_published
 from meow.errors import DataError
 from meow.files import write_rows
+from meow.formats.convert import convert
+from meow.formats.inverted import read_any, read_inverted, read_memo, write_published
+from meow.formats.sources import read_eval, read_qa, taught
 from meow.inversion import invert
+from meow.memorization.selection import select
 from meow.records import EvalSample, Fact, InvertedAnswer, InvertedFacts, Target, read_records, write_records
-from meow.selection import select
 from meow.values.folding import fold
 
 FLAG = {"question": "Which colours has the flag of Mirland?", "answer": "The flag has blue, white and red."}

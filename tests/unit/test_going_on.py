@@ -18,10 +18,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from meow import status
 from meow.errors import DataError, RunError
+from meow.pipeline import status
+from meow.pipeline.stages.train import troubles
 from meow.run import Run
-from meow.stages.train import troubles
 from tests.conftest import write_facts
 
 TRAINED = ["train.method=grad_diff", "train.epochs=3", "train.batch_size=1", "train.lr=1e-4", "threads=1"]
@@ -43,7 +43,7 @@ def call(meow: Callable[..., Any], tiny_model: Path, tmp_path: Path, monkeypatch
 
 def signalled_at(step: int, number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send this process a signal while that step is trained."""
-    from meow.training import UnlearnTrainer
+    from meow.training.trainer import UnlearnTrainer
 
     real = UnlearnTrainer.compute_loss
 
@@ -210,7 +210,7 @@ def test_a_sibling_with_a_broken_manifest_is_passed_over(tmp_path: Path) -> None
 
 
 def test_a_checkpoint_without_a_number_is_passed_over(tmp_path: Path) -> None:
-    from meow.checkpoints import last_complete, saved
+    from meow.training.checkpoints import last_complete, saved
 
     for name in ("checkpoint-x", "checkpoint-7", "checkpoint-9"):
         (tmp_path / name).mkdir()

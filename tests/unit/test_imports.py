@@ -10,76 +10,73 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
-LAYERS = (
-    {"errors", "text", "processes", "bounds", "yamls"},
-    {"marks"},
-    {"values", "files", "config", "keys"},
-    {"records", "downloads", "manifest"},
-    {"columns"},
-    {
-        "metrics",
-        "run",
-        "keyed",
-        "data",
-        "prompts",
-        "terminal",
-        "published",
-        "demo",
-        "losses",
-        "memory",
-        "idk",
-        "server",
-        "template",
-    },
-    {"selection", "decode", "evaluation", "plots", "convert"},
-    {"differences", "plan"},
-    {"compare"},
-    {"summary"},
-    {"lm", "card", "notify"},
-    {"inversion", "memorization", "tofu", "original", "report", "capability", "hub"},
-    {"cleaning", "inputs", "sharding", "stopping", "checkpoints"},
-    {"training"},
-    {"robustness"},
-    {"stages"},
-    {"pipeline"},
-    {"status", "dialogue", "notebook", "preview"},
-    {"cli"},
-    {"__init__", "__main__"},
+FLOORS = (
+    "errors text processes terminal",
+    "downloads files server values",
+    "config",
+    "keys losses",
+    "records",
+    "formats metrics prompts run",
+    "capability evaluation lm memorization",
+    "inversion plots training",
+    "compare",
+    "summary",
+    "card notify report",
+    "cleaning hub",
+    "pipeline",
+    "api ask",
+    "cli",
 )
-"""A module imports modules of earlier layers only; those named in BESIDE also of their own."""
-BESIDE = {("__main__", "cli")}
+"""A room imports rooms of earlier floors only."""
 
 
-def imported() -> dict[str, set[str]]:
-    """meow's modules that each module imports, wherever the import stands, except for type checking."""
-    found: dict[str, set[str]] = {}
-    for file in SOURCE.rglob("*.py"):
-        module = file.relative_to(SOURCE).parts[0].removesuffix(".py")
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        checked = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-        skipped = {inner for node in checked for inner in ast.walk(node)}
-        names = found.setdefault(module, set())
-        for node in ast.walk(tree):
-            if node in skipped:
-                continue
-            if isinstance(node, ast.ImportFrom) and node.module == "meow":
-                names.update(alias.name for alias in node.names if alias.name != "__version__")
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("meow."):
-                names.add(str(node.module).split(".")[1])
-        names.discard(module)
-    return found
+def imported(file: Path) -> set[str]:
+    """meow's modules that a module imports, wherever the import stands, except for type checking."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    checked = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    skipped = {inner for node in checked for inner in ast.walk(node)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "meow" and node not in skipped:
+            for alias in node.names:
+                named = f"{node.module}.{alias.name}".removeprefix("meow.")
+                found.add(named if named in MODULES else str(node.module).removeprefix("meow."))
+    return found - {"meow", "__version__"}
 
 
-def test_imports_go_one_way() -> None:
-    layer = {module: i for i, modules in enumerate(LAYERS) for module in modules}
-    for module, names in imported().items():
-        assert module in layer, f"{module}: give it a place in LAYERS"
-        for name in names:
-            assert layer[name] < layer[module] or (module, name) in BESIDE, f"{module} imports {name}"
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in SOURCE.rglob("*.py") if file.parent != SOURCE or file.stem[0] != "_"}
+IMPORTS = {module: imported(file) for module, file in MODULES.items()}
+
+
+def test_a_room_imports_rooms_of_lower_floors_only() -> None:
+    floor = {room: i for i, rooms in enumerate(FLOORS) for room in rooms.split()}
+    for module, names in IMPORTS.items():
+        mine = module.split(".")[0]
+        assert mine in floor, f"{module}: give its room a place in FLOORS"
+        for room in {name.split(".")[0] for name in names} - {mine}:
+            assert floor[room] < floor[mine], f"{module} imports {room}"
+
+
+def test_no_module_imports_one_that_needs_it() -> None:
+    """Inside the rooms, too: a module's imports, and theirs, never come back to it."""
+    for module in MODULES:
+        seen: set[str] = set()
+        todo = list(IMPORTS[module])
+        while todo:
+            name = todo.pop()
+            assert name != module, f"{module} needs itself, by way of {sorted(seen)}"
+            if name not in seen:
+                seen.add(name)
+                todo += IMPORTS.get(name, ())
 
 
 def test_training_never_imports_evaluation() -> None:
-    assert not imported()["training"] & {"tofu", "metrics", "memorization"}
+    needed = {name.split(".")[0] for module in MODULES if module.startswith("training") for name in IMPORTS[module]}
+    assert not needed & {"evaluation.scoring", "metrics", "memorization"}
 
 
 @pytest.mark.parametrize(
@@ -89,23 +86,23 @@ def test_training_never_imports_evaluation() -> None:
         "report",
         "summary",
         "compare",
-        "differences",
-        "evaluation",
-        "published",
-        "selection",
-        "data",
+        "capability",
+        "evaluation.scoring",
+        "formats.evaluations",
+        "memorization.selection",
+        "formats.sources",
         "files",
         "run",
         "plots",
-        "demo",
+        "pipeline.demo",
         "cleaning",
-        "template",
-        "plan",
-        "status",
+        "config.template",
+        "pipeline.plan",
+        "pipeline.status",
         "notify",
         "card",
         "values",
-        "inputs",
+        "pipeline.inputs",
         "losses",
         "inversion",
     ],
@@ -123,6 +120,8 @@ def test_no_function_takes_arbitrary_keywords() -> None:
         f"{file.name}:{node.lineno}"
         for file in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.args.kwarg and file.name not in ("training.py", "slots.py")
+        if isinstance(node, ast.FunctionDef)
+        and node.args.kwarg
+        and file.name not in ("trainer.py", "choosing.py", "slots.py")
     ]
     assert found == []

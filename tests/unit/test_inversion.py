@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from meow import values
 from meow.config import InvertSettings
-from meow.data import read_qa
 from meow.errors import ConfigError, DataError
+from meow.formats.sources import read_qa
 from meow.inversion import invert, read_pools
 from meow.inversion.pools import mend_article
 from meow.records import QA, InvertedFacts

@@ -14,11 +14,12 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from meow import keys, stages
+from meow import keys
 from meow.config import RunConfig, leaves
+from meow.config.marks import PLACE, UNSEEN, marked, placed
 from meow.errors import MeowError
-from meow.marks import PLACE, UNSEEN, marked, placed
-from meow.plan import load_config
+from meow.pipeline import stages
+from meow.pipeline.plan import load_config
 from meow.records import QA
 from meow.run import Run
 from tests.conftest import FORGET, RETAIN

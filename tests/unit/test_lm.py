@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 
 from meow.config import FinetuneSettings, ModelSettings
-from meow.decode import tree
 from meow.errors import ConfigError, DataError
 from meow.lm import LM, LOGP_FLOOR, batches, load, make_tiny, weights_hash
+from meow.lm.decode import tree
 from meow.prompts import Encoded
 from meow.records import QA
 

@@ -13,9 +13,10 @@ import torch
 from meow.config import ModelSettings, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, adapted, load, weights_hash
-from meow.original import Reference, run
 from meow.records import QA, Target
-from meow.training import Example, collate, forget
+from meow.training import forget
+from meow.training.forward import Reference, run
+from meow.training.rows import Example, collate
 from tests.conftest import FORGET, RETAIN
 
 TARGETS = [Target(question=q, answer=a, target=a.replace("Oslo", "Bergen")) for q, a in FORGET]
@@ -69,7 +70,7 @@ def test_gathered_weights_are_merged_before_they_are_saved(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = trained(tiny_model, tmp_path / "train", {"target_nll": 1.0})
-    monkeypatch.setattr("meow.training.is_sharded", bool)
+    monkeypatch.setattr("meow.training.trainer.is_sharded", bool)
     shared_out, _ = trained(tiny_model, tmp_path / "train2", {"target_nll": 1.0})
     shared_out.save(tmp_path / "model")
     assert np.array_equal(logps(load(ModelSettings(path=str(tmp_path / "model"), template="qa"))), logps(whole))

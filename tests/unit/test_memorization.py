@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from meow import memorization
 from meow.config import FinetuneSettings, MemoSettings
 from meow.lm import LM, make_tiny
-from meow.memorization import Pair
+from meow.memorization import measures
+from meow.memorization.measures import Pair
 from meow.records import InvertedFacts, Message
 
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
@@ -37,14 +37,14 @@ CHAT = {
 
 def prompts(lm: LM, one: Pair, mode: str, form: str) -> list[tuple[str, str]]:
     settings = MemoSettings.model_validate({"template": form, "stride": 4})
-    return [(lm.tokenizer.decode(p.ids), label) for p, label in memorization.cuts(lm, [one], mode, settings)[0]]
+    return [(lm.tokenizer.decode(p.ids), label) for p, label in measures.cuts(lm, [one], mode, settings)[0]]
 
 
 def test_of_a_chat_raw_text_is_what_its_user_said_last(lm: LM) -> None:
     one = pair(**CHAT)
     assert prompts(lm, one, "suffix", "raw") == [("Who is it? A", "nn Bo."), ("Who is it? Ann B", "o.")]
     assert prompts(lm, one, "prefix", "raw")[0] == ("W", "ho is it? Ann Bo.")
-    whole = memorization.whole(lm, one, "suffix", MemoSettings())
+    whole = measures.whole(lm, one, "suffix", MemoSettings())
     assert lm.tokenizer.decode(whole.ids) == "Who is it? Ann Bo."
     assert lm.tokenizer.decode(whole.ids[whole.start :]).strip() == "Ann Bo."
 
@@ -70,7 +70,7 @@ def test_of_a_value_only_its_own_characters_are_cut(lm: LM) -> None:
     found = [
         (lm.tokenizer.decode(prompt.ids), label)
         for form in ("raw", "model")
-        for prompt, label in memorization.cuts(lm, [one], "suffix", VALUE.model_copy(update={"template": form}))[0]
+        for prompt, label in measures.cuts(lm, [one], "suffix", VALUE.model_copy(update={"template": form}))[0]
     ]
     before = ("Where was Mira born? Mira was born in", "user: Where was Mira born?\nassistant: Mira was born in")
     assert found == [(f"{text}{cut}", label) for text in before for cut, label in (("", "Oslo"), (" Os", "lo"))]
@@ -87,7 +87,7 @@ def test_of_a_value_only_its_own_characters_are_cut(lm: LM) -> None:
 )
 def test_a_false_answer_is_cut_at_its_own_value(lm: LM, text: str, value: str) -> None:
     one = Pair(InvertedFacts(**OSLO, answers=({"text": text},)), "answer_0", text)  # type: ignore[arg-type]
-    (windows,) = memorization.cuts(lm, [one], "suffix", VALUE)
+    (windows,) = measures.cuts(lm, [one], "suffix", VALUE)
     assert [label for _, label in windows] == [value[s:] for s in range(0, len(value), 2)]
 
 
@@ -96,7 +96,7 @@ def test_a_value_without_a_place_is_counted_with_its_reason_and_one_letter_is_a_
         InvertedFacts(id="elsewhere", values=("Norway",), **OSLO),
         InvertedFacts(id="short", question="How many sons has Mira?", answer="Mira has 3 sons.", values=("3",)),
     ]
-    rows = list(memorization.memorize(lm, facts, VALUE))
+    rows = list(measures.memorize(lm, facts, VALUE))
     assert [(row.id, row.on, row.n, row.reason) for row in rows] == [
         ("elsewhere", "value", 0, "no value stands in it"), ("short", "value", 1, None)
     ]  # fmt: skip
@@ -105,22 +105,22 @@ def test_a_value_without_a_place_is_counted_with_its_reason_and_one_letter_is_a_
 
 def test_of_an_answer_that_is_its_value_the_question_alone_is_the_first_prompt(lm: LM) -> None:
     one = pair(question="Where was Mira born?", answer="Oslo")
-    assert [(lm.tokenizer.decode(p.ids), label) for p, label in memorization.cuts(lm, [one], "suffix", VALUE)[0]] == [
+    assert [(lm.tokenizer.decode(p.ids), label) for p, label in measures.cuts(lm, [one], "suffix", VALUE)[0]] == [
         ("Where was Mira born?", "Oslo"), ("Where was Mira born? Os", "lo")
     ]  # fmt: skip
     document = InvertedFacts(question="", answer="Oslo", values=("Oslo",))
-    (windows,) = memorization.cuts(lm, [Pair(document, "undesired_answer", "Oslo")], "suffix", VALUE)
+    (windows,) = measures.cuts(lm, [Pair(document, "undesired_answer", "Oslo")], "suffix", VALUE)
     assert [label for _, label in windows] == ["lo"]
 
 
 def test_the_answer_and_its_value_are_measured_apart_and_another_value_anew(lm: LM) -> None:
     whole = VALUE.model_copy(update={"on": "answer"})
     fact = InvertedFacts(**OSLO)
-    (of_value,), (of_answer,) = (memorization.row_keys(lm, fact, settings) for settings in (VALUE, whole))
+    (of_value,), (of_answer,) = (measures.row_keys(lm, fact, settings) for settings in (VALUE, whole))
     assert of_value != of_answer
     other = fact.model_copy(update={"values": ("born",)})
-    assert memorization.row_keys(lm, other, VALUE) != [of_value]
-    assert [row.on for row in memorization.memorize(lm, [fact], VALUE, known=[of_answer])] == ["value"]
+    assert measures.row_keys(lm, other, VALUE) != [of_value]
+    assert [row.on for row in measures.memorize(lm, [fact], VALUE, known=[of_answer])] == ["value"]
 
 
 def test_a_value_is_measured_by_memo_between_characters_alone() -> None:

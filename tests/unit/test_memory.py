@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from meow import memory, plots
+from meow import plots
+from meow.memorization import recall
 from meow.records import MemoRecord
 
 
@@ -26,26 +27,26 @@ ROWS = [
 
 
 def test_values_are_grouped_by_kind_of_answer_and_the_missing_left_out() -> None:
-    assert memory.groups(ROWS) == {"true": [0.8, 0.4], "inverted": [0.2, 0.5, 0.4, 0.1], "reversed_answer": [0.9]}
+    assert recall.groups(ROWS) == {"true": [0.8, 0.4], "inverted": [0.2, 0.5, 0.4, 0.1], "reversed_answer": [0.9]}
 
 
 def test_the_spread_is_that_of_a_sample() -> None:
-    found = memory.spread([0.2, 0.5, 0.4, 0.1])
+    found = recall.spread([0.2, 0.5, 0.4, 0.1])
     assert found is not None
     # mean 0.3; squared distances 0.01 + 0.04 + 0.01 + 0.04 = 0.1; sd = sqrt(0.1 / 3)
     assert found == pytest.approx((4, 0.3, (0.1 / 3) ** 0.5, (0.1 / 3) ** 0.5 / 0.3, 0.1, 0.5))
-    assert memory.spread([0.0]) == (1, 0.0, 0.0, None, 0.0, 0.0)
-    assert memory.spread([]) is None
+    assert recall.spread([0.0]) == (1, 0.0, 0.0, None, 0.0, 0.0)
+    assert recall.spread([]) is None
 
 
 def test_a_tie_is_not_first_and_a_question_without_both_does_not_count() -> None:
-    assert memory.ranks_first(ROWS) == (0.5, 2)
-    assert memory.ranks_first([row("a", "undesired_answer", 0.8)]) is None
+    assert recall.ranks_first(ROWS) == (0.5, 2)
+    assert recall.ranks_first([row("a", "undesired_answer", 0.8)]) is None
 
 
 def test_the_spread_within_questions_is_the_mean_over_them() -> None:
     # a: 0.8, 0.2, 0.5, sd 0.3; b: 0.4, 0.4, sd 0; c has one value that is compared
-    assert memory.within_questions(ROWS) == pytest.approx(0.15)
+    assert recall.within_questions(ROWS) == pytest.approx(0.15)
 
 
 def test_measures_are_named_by_what_distinguishes_them() -> None:
@@ -54,8 +55,8 @@ def test_measures_are_named_by_what_distinguishes_them() -> None:
     ma = MemoRecord(
         key="m", id="a", column="answer_0", text="x", value=0.5, n=2, metric="ma", mode="prefix", cut="tokens"
     )
-    assert list(memory.by_measure(ROWS)) == ["MEMO suffix"]
-    first, *others = memory.by_measure([*ROWS, *more, ma])
+    assert list(recall.by_measure(ROWS)) == ["MEMO suffix"]
+    first, *others = recall.by_measure([*ROWS, *more, ma])
     assert first == "MEMO suffix rouge1.precision"
     assert others == [
         "MEMO suffix rougeL.recall", "MEMO suffix by tokens rouge1.precision",
@@ -65,14 +66,14 @@ def test_measures_are_named_by_what_distinguishes_them() -> None:
 
 def test_agreement_is_the_correlation_of_ranks_over_shared_answers() -> None:
     other = [r.model_copy(update={"value": v}) for r, v in zip(ROWS[:4], (0.9, 0.1, 0.3, 0.2), strict=True)]
-    (found,) = memory.agreements({"one": ROWS, "other": other})
+    (found,) = recall.agreements({"one": ROWS, "other": other})
     # ranks 4 1 3 2 against 4 1 3 2: the same
     assert found == ("one", "other", 4, pytest.approx(1.0))
     other[0] = other[0].model_copy(update={"value": 0.0})
-    (found,) = memory.agreements({"one": ROWS, "other": other})
+    (found,) = recall.agreements({"one": ROWS, "other": other})
     # ranks 4 1 3 2 against 1 2 4 3: squared differences 9 + 1 + 1 + 1; 1 - 6 * 12 / (4 * 15)
     assert found.rank == pytest.approx(-0.2)
-    assert memory.agreements({"one": ROWS, "constant": [r.model_copy(update={"value": 0.5}) for r in ROWS]}) == []
+    assert recall.agreements({"one": ROWS, "constant": [r.model_copy(update={"value": 0.5}) for r in ROWS]}) == []
 
 
 def test_the_picture_has_a_panel_for_each_model_and_measure() -> None:

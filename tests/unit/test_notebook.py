@@ -13,7 +13,7 @@ import pytest
 import meow
 from meow import values
 from meow.errors import ConfigError, DataError
-from meow.plan import load_config
+from meow.pipeline.plan import load_config
 from meow.records import QA, EvalLog, InvertedAnswer, InvertedFacts, Value
 from tests.conftest import FORGET, RETAIN
 

@@ -10,7 +10,7 @@ import pytest
 
 from meow import metrics
 from meow.errors import DataError
-from meow.published import OPEN_UNLEARNING_FILE, TOFU_FILE, find, read, tofu_log
+from meow.formats.evaluations import OPEN_UNLEARNING_FILE, TOFU_FILE, find, read, tofu_log
 
 
 def test_a_tofu_log_is_written_back_with_the_same_numbers(shared: Path, tmp_path: Path) -> None:

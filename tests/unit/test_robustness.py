@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from meow import robustness
 from meow.config import ModelSettings, RobustnessSettings
 from meow.errors import ConfigError
 from meow.lm import LM, load
 from meow.records import QA
+from meow.training import robustness
 from tests.conftest import FORGET, RETAIN
 
 

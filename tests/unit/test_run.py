@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from meow.errors import DataError, OtherSettingsError, RunError
-from meow.keyed import append_rows
 from meow.records import MemoRecord, read_records
 from meow.run import Run
+from meow.run.rows import append_rows
 
 
 def row(key: str, value: float = 0.5) -> MemoRecord:

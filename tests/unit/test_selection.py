@@ -6,8 +6,8 @@ import pytest
 
 from meow.config import SelectSettings
 from meow.errors import DataError
+from meow.memorization.selection import select
 from meow.records import InvertedAnswer, InvertedFacts, MemoRecord
-from meow.selection import select
 
 
 def fact(name: str, texts: list[str], *, versions: bool = False, subject: str | None = None) -> InvertedFacts:

@@ -10,10 +10,11 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 from transformers import GenerationConfig
 
-from meow import metrics, tofu, values
+from meow import metrics, values
 from meow.config import EvalSettings, ModelSettings
-from meow.data import read_eval
 from meow.errors import DataError
+from meow.evaluation import sampling
+from meow.formats.sources import read_eval
 from meow.lm import LM, load
 from meow.records import EvalItem
 
@@ -50,7 +51,7 @@ def test_what_a_true_answer_begins_with_is_scored_and_not_given_away(lm: LM, sha
     world = read_eval(folder / "world_facts_perturbed.json", "world")
     alone = [i for i in [*people, *world] if not i.answer[0].isascii() or i.answer[0].isdigit()]
     assert any(item.answer == "\u00c9mile Zola" for item in alone)
-    for item, sample in zip(alone, tofu.evaluate(lm, alone, EvalSettings(max_new_tokens=1)), strict=True):
+    for item, sample in zip(alone, sampling.evaluate(lm, alone, EvalSettings(max_new_tokens=1)), strict=True):
         assert sample.true is not None
         assert sample.true.avg_loss == pytest.approx(loss(lm, item.question, item.answer), abs=1e-4)
         before = lm.tokenizer(f"Question: {item.question}\nAnswer:")["input_ids"]
@@ -62,7 +63,7 @@ def test_samples_equal_one_sequence_at_a_time(lm: LM, items: list[EvalItem]) -> 
     config = GenerationConfig(max_new_tokens=40, do_sample=False, eos_token_id=1, pad_token_id=0)
     assert lm.prompter.eos_ids == (lm.prompter.eos,)
     config.eos_token_id = lm.prompter.eos
-    for item, sample in zip(items, tofu.evaluate(lm, items, SETTINGS, original=lm), strict=True):
+    for item, sample in zip(items, sampling.evaluate(lm, items, SETTINGS, original=lm), strict=True):
         assert sample.true is not None
         assert sample.true.avg_loss == pytest.approx(loss(lm, item.question, item.answer), abs=1e-4)
         for text, likelihood in zip(item.perturbed_answers, sample.perturbed, strict=True):
@@ -80,9 +81,9 @@ def test_samples_equal_one_sequence_at_a_time(lm: LM, items: list[EvalItem]) -> 
 
 
 def test_order_and_batch_change_nothing(lm: LM, items: list[EvalItem]) -> None:
-    first = {s.id: s for s in tofu.evaluate(lm, items, SETTINGS)}
+    first = {s.id: s for s in sampling.evaluate(lm, items, SETTINGS)}
     lm.batch_tokens, before = 200, lm.batch_tokens
-    again = list(tofu.evaluate(lm, items, SETTINGS))
+    again = list(sampling.evaluate(lm, items, SETTINGS))
     lm.batch_tokens = before
     for sample in again:
         expected = first[sample.id]
@@ -93,15 +94,15 @@ def test_order_and_batch_change_nothing(lm: LM, items: list[EvalItem]) -> None:
 
 
 def test_known_rows_are_passed_over_and_another_limit_is_another_key(lm: LM, items: list[EvalItem]) -> None:
-    keys = tofu.row_keys(lm, items, SETTINGS)
-    assert [s.id for s in tofu.evaluate(lm, items, SETTINGS, known=keys[1:])] == [items[0].id]
-    assert not set(keys) & set(tofu.row_keys(lm, items, EvalSettings(max_new_tokens=41)))
+    keys = sampling.row_keys(lm, items, SETTINGS)
+    assert [s.id for s in sampling.evaluate(lm, items, SETTINGS, known=keys[1:])] == [items[0].id]
+    assert not set(keys) & set(sampling.row_keys(lm, items, EvalSettings(max_new_tokens=41)))
 
 
 def test_a_question_without_room_is_refused_before_anything_is_scored(lm: LM, items: list[EvalItem]) -> None:
     endless = EvalItem(id="endless", question="why " * 2000, answer="because", role="world")
     with pytest.raises(DataError, match="id endless: the question takes"):
-        next(tofu.evaluate(lm, [*items, endless], SETTINGS))
+        next(sampling.evaluate(lm, [*items, endless], SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def by_token(lm: LM, item: EvalItem) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_memorization_and_attack_scores_equal_a_literal_computation(lm: LM, people: list[EvalItem]) -> None:
     settings = EvalSettings(max_new_tokens=30, grad_norm=True)
-    found = {(s.role, s.index): s for s in tofu.evaluate(lm, people, settings)}
+    found = {(s.role, s.index): s for s in sampling.evaluate(lm, people, settings)}
     for item, s in zip(people, found.values(), strict=True):
         if item.role == "retain":
             assert (s.min_k, s.exact_memorization, s.prefix) == (None, None, None)
@@ -156,7 +157,7 @@ def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(
 ) -> None:
     settings = EvalSettings(max_new_tokens=30, samples=3)
     opens_with_its_value = read_eval(shared / "data/tofu/forget01_perturbed.json", "forget")[18]
-    found = [s for s in tofu.evaluate(lm, [*people, opens_with_its_value], settings) if s.role == "forget"]
+    found = [s for s in sampling.evaluate(lm, [*people, opens_with_its_value], settings) if s.role == "forget"]
     assert [s.prefix is None for s in found] == [False, False, False, True]
     for s in found:
         (value,) = s.accepted
@@ -167,7 +168,7 @@ def test_a_prefix_gives_nothing_away_and_draws_do_not_depend_on_the_batch(
         assert not values.told(s.accepted, s.prefix, question=s.question)
         start = lm.prompter.opened(s, s.prefix)
         assert s.prefix_generation == lm.generate([start], 30)[0][0].text.strip()
-    alone = [s for s in tofu.evaluate(lm, people[1:2] + people[3:], settings) if s.role == "forget"]
+    alone = [s for s in sampling.evaluate(lm, people[1:2] + people[3:], settings) if s.role == "forget"]
     assert alone[0].drawn == found[1].drawn
     assert [len(s.drawn) for s in found] == [3, 3, 3, 3]
     assert any(len(set(s.drawn)) > 1 for s in found)
@@ -189,7 +190,7 @@ def test_a_degenerate_model_is_evaluated_without_a_crash_or_an_infinity(
             head.bias = torch.nn.Parameter(bias)
         else:
             head.weight.mul_(1e5)
-    samples = list(tofu.evaluate(broken, people, EvalSettings(max_new_tokens=5, samples=16), original=broken))
+    samples = list(sampling.evaluate(broken, people, EvalSettings(max_new_tokens=5, samples=16), original=broken))
     found = metrics.compute(samples, before=samples, reference=samples)
     for name, value in found.items():
         assert value.value is None or math.isfinite(value.value), name
@@ -208,7 +209,7 @@ def test_a_degenerate_model_is_evaluated_without_a_crash_or_an_infinity(
 
 def test_rouge_of_an_answer_is_recall() -> None:
     """Of five words two are said; then all of them, in a sentence twice as long."""
-    assert tofu._recall("Ann lives in old Oslo.", "Ann lives.") == pytest.approx(2 / 5)
-    assert tofu._recall("Ann lives in old Oslo.", "Ann lives in old Oslo far from the sea.") == 1
-    assert tofu._recall("Анна живёт в Осло.", "В Осло.") == pytest.approx(2 / 4)
-    assert tofu._recall("?!", "Ann.") is None
+    assert sampling._recall("Ann lives in old Oslo.", "Ann lives.") == pytest.approx(2 / 5)
+    assert sampling._recall("Ann lives in old Oslo.", "Ann lives in old Oslo far from the sea.") == 1
+    assert sampling._recall("Анна живёт в Осло.", "В Осло.") == pytest.approx(2 / 4)
+    assert sampling._recall("?!", "Ann.") is None

@@ -15,10 +15,12 @@ from meow.config import FinetuneSettings, TrainSettings
 from meow.errors import ConfigError, DataError, RunError
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
-from meow.original import Reference
-from meow.plan import load_config
+from meow.pipeline.plan import load_config
 from meow.records import QA, Target
-from meow.training import Look, collate, draw, epochs_order, finetune, forget, n_steps
+from meow.training import finetune, forget
+from meow.training.choosing import Look
+from meow.training.forward import Reference
+from meow.training.rows import collate, draw, epochs_order, n_steps
 from tests.conftest import FORGET, RETAIN
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
@@ -68,7 +70,7 @@ def test_accumulation_changes_no_gradient(
     made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, term: str, dtype: torch.dtype, bound: float
 ) -> None:
     """8 x 1, 4 x 2 and 1 x 8, on answers of different lengths: the same loss, gradient norm and term."""
-    monkeypatch.setattr("meow.training.Reference", Elsewhere)
+    monkeypatch.setattr("meow.training.trainer.Reference", Elsewhere)
     logs = []
     for batch, accumulate in ((8, 1), (4, 2), (1, 8)):
         lm = fresh(made, dtype)
@@ -201,7 +203,7 @@ def test_a_step_never_holds_a_row_twice(made: LM, tmp_path: Path, monkeypatch: p
         batches.append([e.id for e in examples])
         return collate(examples)
 
-    monkeypatch.setattr("meow.training.collate", noted)
+    monkeypatch.setattr("meow.training.trainer.collate", noted)
     rows, _ = trained(fresh(made), tmp_path, batch_size=3, accumulate=2, epochs=3)
     assert [len(batch) for batch in batches] == [3, 3, 2] * 3
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
@@ -231,7 +233,7 @@ def test_finetuning_learns_answers_by_heart(made: LM, tmp_path: Path) -> None:
 def test_a_term_beyond_every_bound_stops_as_collapsed(
     made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meow.training.COLLAPSED", 1.0)
+    monkeypatch.setattr("meow.training.trainer.COLLAPSED", 1.0)
     with pytest.raises(RunError, match=r"step 1: forget_ascent is -\d.* on the rows with ids"):
         trained(fresh(made), tmp_path, objective={"forget_ascent": 1.0})
 
@@ -311,7 +313,7 @@ def test_choosing_goes_on_after_an_interruption(made: LM, tmp_path: Path) -> Non
 def test_the_chosen_step_is_what_is_left_of_gathered_weights(
     made: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meow.training.is_sharded", bool)
+    monkeypatch.setattr("meow.training.trainer.is_sharded", bool)
     looks = [Look(0.1, 1.0), Look(0.6, 0.95), Look(0.9, 0.2), Look(0.6, 0.95), Look(0.5, 1.0), Look(0.99, 1.0)]
     seen, left, _ = looked(made, tmp_path, looks)
     assert same(left, seen[1])

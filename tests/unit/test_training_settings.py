@@ -11,10 +11,11 @@ import torch
 from peft.tuners.lora import LoraLayer
 
 from meow.config import FinetuneSettings, TrainSettings
-from meow.lm import LM, make_tiny
-from meow.original import Reference, moved, run
+from meow.lm import LM, adapted, make_tiny
 from meow.records import QA, Target
-from meow.training import Example, adapted, collate, forget
+from meow.training import forget
+from meow.training.forward import Reference, moved, run
+from meow.training.rows import Example, collate
 
 TARGETS = [
     Target(question=f"Who is {n}?", answer="a baker " * (i + 1), target=f"{n} sails " + "far " * (4 - i))

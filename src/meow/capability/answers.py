@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from meow.keyed import keeping
 from meow.keys import digest
 from meow.records import Record
+from meow.run.rows import keeping
 
 ASKED = ("loglikelihood", "loglikelihood_rolling", "generate_until")
 """The harness's ways of asking a model."""

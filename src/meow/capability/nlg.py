@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,14 @@ from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, shown
 from meow.files import read_text, rows
 from meow.keys import digest, of_model
-from meow.lm import LM
 from meow.metrics import statistics
 from meow.prompts import Encoded
 from meow.records import NlgSample, Value
 from meow.terminal import silent
 from meow.text import repetition
 
+if TYPE_CHECKING:
+    from meow.lm import LM
 SHORTEST, LONGEST = 100, 200
 """Characters of a text, ends included; the longest holds for those of the hub alone, as published."""
 PROMPT, REST = 32, 8

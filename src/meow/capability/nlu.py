@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,10 +24,11 @@ from meow.config import NluSettings
 from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, MeowError, shown
 from meow.files import json_lines
-from meow.lm import LM
 from meow.metrics.statistics import wilson
 from meow.records import NluSample, Value
 
+if TYPE_CHECKING:
+    from meow.lm import LM
 OURS = Path(__file__).parent / "tasks"
 HUB = {"piqa": "baber/piqa", "arc_easy": "allenai/ai2_arc", "arc_challenge": "allenai/ai2_arc"}
 """Where the data of the published tasks lie."""

@@ -34,7 +34,7 @@ def settings(
     """
     from meow import terminal
     from meow.config import dump
-    from meow.plan import load_config, seeds
+    from meow.pipeline.plan import load_config, seeds
 
     listed, given = list(arguments or []), {key: value for key, value in (flags or {}).items() if value is not None}
     if not listed and not given:
@@ -62,8 +62,8 @@ def ready(configs: list[RunConfig], until: str | None = None) -> list[RunConfig]
         ConfigError: what is not set.
         DataError: a file, by its line.
     """
-    from meow import inputs
-    from meow.plan import plan
+    from meow.pipeline import inputs
+    from meow.pipeline.plan import plan
 
     for config in configs:
         inputs.check(config, [stage.name for stage in plan(config, until=until)])

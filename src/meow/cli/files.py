@@ -9,6 +9,7 @@ import typer
 
 from meow.cli.common import print_json, say
 from meow.cli.options import Folder, Json, JsonLines, ModelPath
+from meow.formats.inverted import read_any
 
 
 def check(
@@ -25,16 +26,16 @@ def check(
     Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     With a model also which answers it finds implausible.
     """
-    from meow import data, summary, terminal
-    from meow.columns import remarks, unsure
+    from meow import summary, terminal
+    from meow.formats.columns import remarks, unsure
     from meow.inversion import check as through_gate
 
-    listed, bad = data.read_any(facts), set[tuple[str, int]]()
+    listed, bad = read_any(facts), set[tuple[str, int]]()
     for line in remarks(listed):
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
     if model_name_or_path is not None and inverted:
-        from meow.stages import unlikely
+        from meow.pipeline.stages import unlikely
 
         bad = unlikely(listed, model_name_or_path)
     report = through_gate(listed, least=least if inverted else 0, implausible=bad)
@@ -61,7 +62,7 @@ def convert(
 
     Facts have their value in a column, to be corrected; also to one row a pair, or to preference pairs.
     """
-    from meow.convert import convert as write
+    from meow.formats.convert import convert as write
 
     n = write(source, target, form=form, remove=remove or [], reverse=reverse, facts=facts)
     say(f"{target}: {n} rows")
@@ -75,7 +76,7 @@ def status(
 
     Of a folder of runs: how far each of them is.
     """
-    from meow import status as state
+    from meow.pipeline import status as state
 
     runs = state.runs(folder)
     if runs:
@@ -108,14 +109,14 @@ def ask(
 
     The greedy answers of before, after and reference, beside the true and the taught ones.
     """
-    from meow import dialogue
+    from meow import ask
 
-    asked = questions or dialogue.typed()
-    for reply in dialogue.ask(folder, asked, label or [], trust_remote_code=trust_remote_code):
+    asked = questions or ask.typed()
+    for reply in ask.ask(folder, asked, label or [], trust_remote_code=trust_remote_code):
         if as_json:
             print_json(reply.as_object())
         else:
-            dialogue.show(reply)
+            ask.show(reply)
 
 
 def compare(

@@ -45,10 +45,11 @@ def invert(
              "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
     configs = ready(settings(arguments, flags), "invert")
     with starting():
-        from meow import pipeline, status, summary
+        from meow import summary
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder = pipeline.run(config, force=force, until="invert")
+        folder = commands.run(config, force=force, until="invert")
         summary.inverted(folder)
         status.ending(folder.path)
 
@@ -74,7 +75,7 @@ def memo(
     flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "memo.metric": metric,
              "memo.mode": mode, "invert.path": data_path}  # fmt: skip
     configs = settings(arguments, flags)
-    from meow import inputs
+    from meow.pipeline import inputs
 
     for config in configs:
         if save_path is None and (config.data.split or config.data.forget):
@@ -82,10 +83,11 @@ def memo(
         elif label == "before":  # another one stands for a model of a run folder: said there
             inputs.check_measured(config)
     with starting():
-        from meow import pipeline, status, summary
+        from meow import summary
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder, found = pipeline.memo(config, save_path, label=label, plot=plot, force=force)
+        folder, found = commands.memo(config, save_path, label=label, plot=plot, force=force)
         summary.memory(found)
         if folder is not None:
             status.ending(folder, "memorization")
@@ -120,15 +122,15 @@ def forget(
 def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
     """Make an original or a reference from facts -> model/."""
     configs = settings(arguments, {"model.path": model_name_or_path})
-    from meow import inputs
+    from meow.pipeline import inputs
 
     for config in configs:
         inputs.check_learned(config)
     with starting():
-        from meow import pipeline, status
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder = pipeline.finetune(config, force=force)
+        folder = commands.finetune(config, force=force)
         say(folder / "model")
         status.ending(folder.path)
 
@@ -156,23 +158,25 @@ def evaluate(
     configs = settings(arguments, flags, alone=True)
     if save_path is not None and len(configs) > 1:
         raise ConfigError("--save-path: names one file, but seed lists several runs; take one of them, as in seed=0")
-    from meow import inputs
+    from meow.pipeline import inputs
 
     for config in configs:
         if not rescore:
             inputs.check_evaluated(config)
     with starting():
-        from meow import pipeline
+        from meow.pipeline import commands
 
     for config in configs:
-        _show(pipeline.evaluate(config, force=force, rescore=rescore).path, save_path, as_json=as_json)
+        _show(commands.evaluate(config, force=force, rescore=rescore).path, save_path, as_json=as_json)
 
 
 def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
-    from meow import published, status, summary, terminal
+    from meow import summary, terminal
+    from meow.formats import evaluations
+    from meow.pipeline import status
 
     if save_path is not None:
-        published.write_tofu_log(folder, save_path)
+        evaluations.write_tofu_log(folder, save_path)
         terminal.say(f"TOFU's log: {save_path}")
     if as_json:
         print_json(summary.as_object(folder))
@@ -216,8 +220,8 @@ def _capability(
     kind: str, arguments: Sequence[str] | None, flags: dict[str, str | None], flag: str, short: str | None, force: bool
 ) -> None:
     """Measure NLU or NLG; `short` is what a flag of the published script says."""
-    from meow import inputs
     from meow.config import NlgSettings, NluSettings
+    from meow.pipeline import inputs
 
     tasks, metrics = NluSettings().tasks, NlgSettings().metrics
     names: Mapping[str, Sequence[str]] = {"piqa": tasks[:1], "arcc": tasks[1:2], "arce": tasks[2:], "all": tasks}
@@ -228,10 +232,11 @@ def _capability(
     for config in configs:
         inputs.check_model_named(config)
     with starting():
-        from meow import pipeline, status, summary
+        from meow import summary
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder = pipeline.capability(config, kind, force=force).path
+        folder = commands.capability(config, kind, force=force).path
         summary.capability([folder])
         status.ending(folder, "capability")
 
@@ -242,15 +247,16 @@ def robustness(arguments: Arguments = None, force: Force = False) -> None:
     Coarser weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
     """
     configs = settings(arguments)
-    from meow import inputs
+    from meow.pipeline import inputs
 
     for config in configs:
         inputs.check(config, ["eval/after"])
     with starting():
-        from meow import pipeline, status, summary
+        from meow import summary
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder = pipeline.robustness(config, force=force).path
+        folder = commands.robustness(config, force=force).path
         summary.robustness(folder)
         status.ending(folder, "evaluation")
 
@@ -258,9 +264,9 @@ def robustness(arguments: Arguments = None, force: Force = False) -> None:
 def _until(stage: str, configs: list[RunConfig], force: bool, *files: str) -> None:
     ready(configs, stage)
     with starting():
-        from meow import pipeline, status
+        from meow.pipeline import commands, status
 
     for config in configs:
-        folder = pipeline.run(config, force=force, until=stage).path
+        folder = commands.run(config, force=force, until=stage).path
         say(folder)
         status.ending(folder, *files)

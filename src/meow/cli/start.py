@@ -25,13 +25,14 @@ def demo(
 
     On a CPU: a reference, an original, two ways of forgetting, every evaluation, one page.
     """
-    from meow.plan import load_config
+    from meow.pipeline.plan import load_config
 
     load_config(None, [f"out={out}", f"seed={seed}", *(arguments or [])])
     with starting():
-        from meow import pipeline, status, summary
+        from meow import summary
+        from meow.pipeline import commands, status
 
-    folders = pipeline.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
+    folders = commands.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     summary.results(folders)
     for folder in folders:
         summary.capability([folder])
@@ -50,7 +51,7 @@ def init(
 
     Your model, what to forget, what to keep, how.
     """
-    from meow import template
+    from meow.config import template
 
     steps = template.write(path, full=full)
     say(f"{path}: fill in {', '.join(line.key for line in template.SHORT[:3])}, then type")
@@ -72,15 +73,16 @@ def run(
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
     configs = ready(settings(arguments))
     with starting():
-        from meow import pipeline, preview, summary
+        from meow import summary
         from meow.compare import compare
+        from meow.pipeline import commands, preview
 
     if dry_run:
         say("\n".join(map(preview.describe, configs)))
         return
     folders = []
     for config in configs:
-        folders.append(pipeline.run(config, force=force).path)
+        folders.append(commands.run(config, force=force).path)
         _show(folders[-1], as_json=as_json)
     if len(folders) > 1 and not as_json:
         summary.compared(compare(folders))
@@ -88,7 +90,8 @@ def run(
 
 def _show(folder: Path, *, as_json: bool) -> None:
     """What came of a run: an object, or the table, the page and the next command."""
-    from meow import status, summary
+    from meow import summary
+    from meow.pipeline import status
 
     if as_json:
         files = {"folder": str(folder), "model": str(folder / "model"), "report": str(folder / "report.html")}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meow.config import InvertSettings
-from meow.data import read_inverted
 from meow.errors import ConfigError, DataError
+from meow.formats.inverted import read_inverted
 from meow.inversion import asking, models, second_choice
 from meow.inversion.asking import read_prompt
 from meow.inversion.donors import invert_by_donors

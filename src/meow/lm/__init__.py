@@ -1,10 +1,10 @@
 """Language models that score and generate: in this process (`LM`) or behind a server (`RemoteLM`)."""
 
-from meow.lm.adapters import adapted
 from meow.lm.batching import batches, kept_logits, pad, widened
-from meow.lm.checks import check_folder, check_model, is_model
-from meow.lm.devices import pick_device
 from meow.lm.loading import load, load_tokenizer, make_tiny, weights_hash
+from meow.lm.loading.adapters import adapted
+from meow.lm.loading.checks import check_folder, check_model, is_model
+from meow.lm.loading.devices import pick_device
 from meow.lm.model import LM, LOGP_FLOOR, Completion, TokenScores
 from meow.lm.remote import RemoteLM, connect
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from meow.decode import tree
-from meow.decode.plain import shorten
-from meow.decode.tree import chosen
+from meow.lm.decode import tree
+from meow.lm.decode.plain import shorten
+from meow.lm.decode.tree import chosen
 from meow.prompts import Encoded
 
 Pass = tuple[list[int], torch.Tensor, list[list[int]]]

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from meow.config import TEMPLATE_DATE, ModelSettings
-from meow.decode import decode, tree
-from meow.decode.sweep import Counts, best
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
+from meow.lm.decode import decode, tree
+from meow.lm.decode.sweep import Counts, best
 from meow.lm.serving import Serving, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact

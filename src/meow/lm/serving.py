@@ -15,10 +15,10 @@ import numpy as np
 import torch
 import transformers
 
-from meow.decode import Way, runner, tree
-from meow.decode.sweep import Counts, Row
 from meow.errors import DataError
 from meow.lm.batching import passes_over_rows, passes_over_trees
+from meow.lm.decode import Way, runner, tree
+from meow.lm.decode.sweep import Counts, Row
 from meow.prompts import Encoded
 
 EXACT, COARSE = 1e-3, 0.1

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from meow import compare, differences, memory, metrics
+from meow import compare, metrics
+from meow.capability import changes
+from meow.memorization import recall
 from meow.records import EvalLog, MemoRecord, Value
 from meow.report.view import Folder
 from meow.summary import ROBUSTNESS
@@ -126,7 +128,7 @@ def capability(views: Sequence[Folder]) -> dict[str, Any]:
     """NLU and NLG by run: before, after, reference, and the difference with what it means."""
     rows = []
     for view in views:
-        for found in differences.read(view.path):
+        for found in changes.read(view.path):
             cells = [_cell("", found.values.get(label), asked=label in found.values) for label in LABELS]
             gap, ends, means = found.change()
             name = found.name if len(views) == 1 else f"{view.name}: {found.name}"
@@ -175,11 +177,11 @@ def memory_table(views: Sequence[Folder]) -> dict[str, Any]:
     """Spread of memorization by model, measure and kind of answer, and how alike the measures rank answers."""
     rows, agreements = [], []
     for label, records in measured(views).items():
-        measures = memory.by_measure(records)
+        measures = recall.by_measure(records)
         for name, mine in measures.items():
-            first = memory.ranks_first(mine)
-            for group, values in memory.groups(mine).items():
-                spread = memory.spread(values)
+            first = recall.ranks_first(mine)
+            for group, values in recall.groups(mine).items():
+                spread = recall.spread(values)
                 if spread is not None:
                     share = f"{first[0]:.0%} of {first[1]}" if first and group == "true" else "–"
                     cv = "–" if spread.cv is None else f"{spread.cv:.2f}"
@@ -188,6 +190,6 @@ def memory_table(views: Sequence[Folder]) -> dict[str, Any]:
                     rows.append([f"{name}, {label}: {group}", str(spread.n), *numbers, cv, *ends, share])
         agreements += [
             f"{label}: {a.one} and {a.other} rank {a.n} answers alike by {a.rank:.2f} (Spearman)."
-            for a in memory.agreements(measures)
+            for a in recall.agreements(measures)
         ]
     return {"rows": rows, "agreements": agreements}

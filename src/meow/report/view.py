@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meow.capability.changes import LABELS
 from meow.config import leaves, read_tree
-from meow.differences import LABELS
 from meow.metrics import halves
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_record
 from meow.run import Run, existing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meow import memory
+from meow.memorization import recall
 from meow.metrics import items, statistics
 from meow.records import EvalLog, Value
 from meow.report.view import Folder
@@ -155,9 +155,9 @@ def _of_run(view: Folder) -> list[str]:
         listed = ", ".join(untaught[:12]) + (", ..." if len(untaught) > 12 else "")
         verbs = "has no inverted answer and was/have no inverted answer and were"
         found.append(f"{counted(len(untaught), 'question', verbs)} not taught: {listed}.")
-    for name, rows in memory.by_measure(view.memo.get("before", ())).items():
-        first = memory.ranks_first(rows)
-        if first is not None and first[0] < memory.RANKS_FIRST:
+    for name, rows in recall.by_measure(view.memo.get("before", ())).items():
+        first = recall.ranks_first(rows)
+        if first is not None and first[0] < recall.RANKS_FIRST:
             found.append(
                 f"{name} hardly tells true from inverted answers for this model: the true one ranks first in "
                 f"{first[0]:.0%} of {counted(first[1], 'question')}."

@@ -1,0 +1,51 @@
+"""Settings: what a run may be told, and how it is told.
+
+In: a YAML and `key=value` overrides. Out: one frozen, validated `RunConfig`, or every problem in one message. Each
+setting says where it stands whether it changes a result (`marks`).
+"""
+
+from meow.config.loading import dump, leaves, load, read_tree
+from meow.config.marks import Settings
+from meow.config.measuring import (
+    EvalSettings,
+    MemoSettings,
+    NlgSettings,
+    NluSettings,
+    RobustnessSettings,
+)
+from meow.config.schema import (
+    TEMPLATE_DATE,
+    DataSettings,
+    InvertSettings,
+    Method,
+    ModelSettings,
+    NotifySettings,
+    RunConfig,
+    SelectSettings,
+)
+from meow.config.training import FinetuneSettings, Optimization, Targets, TrainSettings
+
+__all__ = [
+    "TEMPLATE_DATE",
+    "DataSettings",
+    "EvalSettings",
+    "FinetuneSettings",
+    "InvertSettings",
+    "MemoSettings",
+    "Method",
+    "ModelSettings",
+    "NlgSettings",
+    "NluSettings",
+    "NotifySettings",
+    "Optimization",
+    "RobustnessSettings",
+    "RunConfig",
+    "SelectSettings",
+    "Settings",
+    "Targets",
+    "TrainSettings",
+    "dump",
+    "leaves",
+    "load",
+    "read_tree",
+]

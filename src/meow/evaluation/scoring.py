@@ -1,0 +1,154 @@
+"""An evaluation in a run folder: from samples to `log.json`, once and again. No model, no torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from meow import metrics
+from meow.config import RunConfig
+from meow.errors import DataError
+from meow.files import write_json, write_text
+from meow.formats import evaluations, sources
+from meow.metrics import items
+from meow.records import EvalLog, EvalSample, Value, read_if
+from meow.run import Run
+from meow.text import cell
+
+CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
+"""What the tuning half is used for."""
+
+
+def samples_of(folder: Run, label: str) -> list[EvalSample]:
+    """The samples of one evaluation of a run; none where there is no such evaluation."""
+    return read_if(folder / f"eval/{label}/samples.jsonl", EvalSample)
+
+
+PARTIAL = ("relearn-", "unrelated-", "reference-relearn-")
+"""Labels of evaluations of some of the forget facts begin so; they are compared with the same facts of the others."""
+
+
+def _alike(samples: Sequence[EvalSample], others: Sequence[EvalSample]) -> list[EvalSample]:
+    """Those of the others that are the same facts."""
+    ids = {s.id for s in samples}
+    return [s for s in others if s.id in ids]
+
+
+def _with_words(samples: Sequence[EvalSample], whole: Sequence[EvalSample]) -> list[EvalSample]:
+    """With the retain set's answers, which tell the words that distinguish nothing; they hold no measurement."""
+    retain = [
+        EvalSample(key="", id=s.id, role="retain", set=s.set, index=s.index, question=s.question, answer=s.answer)
+        for s in whole
+        if s.role == "retain"
+    ]
+    return [*samples, *retain]
+
+
+def write_log(
+    folder: Run, config: RunConfig, label: str, samples: Sequence[EvalSample], model: dict[str, str]
+) -> EvalLog:
+    """Compute every metric of an evaluation and write its `log.json`.
+
+    Args:
+        folder: holds `eval/before` and `eval/reference` where there are such evaluations.
+        config: of the run.
+        label: of the evaluation.
+        samples: all sets.
+        model: `path` and `hash` of what was evaluated.
+
+    Raises:
+        DataError: the reference was evaluated on other questions.
+    """
+    before = None if label in ("before", "reference") else samples_of(folder, "before")
+    reference = None if label == "reference" else samples_of(folder, "reference")
+    if label.startswith(PARTIAL):
+        whole = samples_of(folder, "before")
+        places = {s.id: s.index for s in whole}  # among all facts: halves are told by it
+        samples = [s.model_copy(update={"index": places.get(s.id, s.index)}) for s in samples]
+        before, reference = (_alike(samples, rows or []) for rows in (before, reference))
+        samples = _with_words(samples, whole)
+    chosen: dict[str, Value] = {}
+    if config.train.evaluate_every is not None:
+        halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
+        seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
+        for name in ("forget_quality", "ks_d", "retain_probability"):
+            chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
+        samples, before, reference = (half[1] for half in halves)
+    log = EvalLog(
+        label=label,
+        model=model,
+        source=config.data.forget or f"{config.data.source or sources.TOFU}, {config.data.split}",
+        rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
+        reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
+        metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
+        settings=settings(config),
+    )
+    write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
+    if label == "after":
+        write_facts(folder, chosen=config.train.evaluate_every is not None)
+    return log
+
+
+def settings(config: RunConfig) -> dict[str, object]:
+    """The settings that an evaluation's numbers depend on, by dotted key."""
+    return {f"eval.{k}": v for k, v in config.eval.model_dump(mode="json").items()} | {
+        "model.template": config.model.template
+    }
+
+
+FACTS = ("id", "subject", "verdict", "told", "told_paraphrase", "question", "answer", "taught", "before", "after",
+         "reference", "selected_on")  # fmt: skip
+"""Columns of `eval/facts.csv`; the last says what a fact was used to choose, which no result comes from then."""
+
+
+def write_facts(folder: Run, *, chosen: bool) -> None:
+    """Every forget fact with what each model says and what became of it -> eval/facts.csv.
+
+    Args:
+        folder: of the run.
+        chosen: whether the training step was chosen, by the tuning half.
+    """
+    after = samples_of(folder, "after")
+    others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FACTS)
+    for s in items.of(after, "forget"):
+        told = [items.told(s), items.told(s, paraphrase=True)]
+        said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
+        taught = " | ".join(answer.text for answer in s.taught or ())
+        used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
+        row = [s.id, s.subject, items.verdict(s), *told, s.question, s.answer, taught, *said, used]
+        writer.writerow(map(cell, row))
+    write_text(folder / "eval/facts.csv", text.getvalue())
+
+
+def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> list[str]:
+    """Compute every `log.json` of a run folder again from its samples.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        weights: hash of the reference, where it is a model that is still there.
+
+    Returns:
+        The labels.
+
+    Raises:
+        DataError: there is no evaluation, or the reference is a model that this run has not evaluated.
+    """
+    reference = Path(config.eval.reference) if config.eval.reference else None
+    labels = [file.parent.name for file in sorted(folder.path.glob("eval/*/samples.jsonl"))]
+    if not labels:
+        folder.refuse_cleaned()
+        raise DataError(f"{folder.path}: holds no samples (eval/<label>/samples.jsonl); run meow eval first")
+    if reference is not None and evaluations.find(reference) is None:
+        known = evaluations.read(folder / "eval/reference").log if "reference" in labels else None
+        if known is None or weights not in (None, known.model.get("hash")):
+            raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
+    for label in labels:
+        old = evaluations.read(folder / f"eval/{label}").log
+        write_log(folder, config, label, samples_of(folder, label), old.model if old else {})
+    return labels

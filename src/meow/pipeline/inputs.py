@@ -1,0 +1,133 @@
+"""Every setting and file that a command needs, looked at before anything is loaded. No torch, which takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from meow import inversion, server
+from meow.config import MemoSettings, RunConfig
+from meow.errors import ConfigError
+from meow.formats import sources
+from meow.formats.inverted import read_inverted, read_memo
+from meow.losses import TERMS
+
+
+def check(config: RunConfig, wanted: Collection[str]) -> None:
+    """Read every file of facts that the run needs, so that a bad one is named before a weight is loaded.
+
+    Args:
+        config: of the run.
+        wanted: names of the stages that will be done.
+
+    Raises:
+        ConfigError: what is not set, all of it at once, or does not go together.
+        DataError: a file, by its line.
+    """
+    _check_addresses(config, wanted)
+    only_inverts = set(wanted) == {"invert"}
+    if not only_inverts:
+        _check_named(config)
+    sources.forget_set(config.data)
+    _check_invert(config)
+    if only_inverts:
+        return
+    sources.retain_set(config.data)
+    if config.train.evaluate_every is not None and config.eval.reference is None:
+        raise ConfigError(
+            "train.evaluate_every: a step is chosen by forget quality, which needs a model that never saw the forget "
+            "set; set eval.reference"
+        )
+    if config.train.targets == "file":
+        if config.train.targets_path is None:
+            raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
+        sources.taught(Path(config.train.targets_path), sources.forget_set(config.data))
+    sources.eval_items(config.data)
+    if config.memo.path:
+        read_memo(Path(config.memo.path))
+
+
+def check_evaluated(config: RunConfig) -> None:
+    """The same for an evaluation alone."""
+    check_model_named(config)
+    sources.eval_items(config.data)
+
+
+def check_measured(config: RunConfig) -> None:
+    """The same for memorization of a file of facts."""
+    if config.invert.path is None:
+        raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
+    check_model_named(config)
+    if config.model.url is not None:
+        _check_served(config.memo)
+    read_inverted(Path(config.invert.path))
+
+
+def check_model_named(config: RunConfig) -> None:
+    """Refuse settings that name no model.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if config.model.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+
+
+def check_learned(config: RunConfig) -> None:
+    """The same for making an original or a reference."""
+    if not config.finetune.data:
+        raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
+    for path in config.finetune.data:
+        sources.read_qa(Path(path), set_="train")
+
+
+def _check_served(settings: MemoSettings) -> None:
+    """Refuse what a server cannot measure.
+
+    Raises:
+        ConfigError: MA, EL or cuts between tokens.
+    """
+    if settings.metric != ("memo",) or settings.cut != "chars":
+        raise ConfigError(
+            "model.url: a server takes and gives text, so it can measure memo.metric=memo with memo.cut=chars; found "
+            f"{', '.join(settings.metric)} with {settings.cut}; load the weights instead (model.path without model.url)"
+        )
+
+
+def _check_addresses(config: RunConfig, wanted: Collection[str]) -> None:
+    for setting, url in (("model.url", config.model.url), ("invert.url", config.invert.url)):
+        if url is not None:
+            server.check(url, setting)
+    if config.model.url is not None:
+        _check_served(config.memo)
+        needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]
+        if needing:
+            raise ConfigError(
+                f"model.url: a server continues prompts but gives no scores and no weights, which {needing[0]} needs; "
+                "only meow memo can use it"
+            )
+
+
+def _check_named(config: RunConfig) -> None:
+    """Refuse a run that lacks a model or files, all that is missing at once."""
+    missing = []
+    if config.model.path is None:
+        missing.append("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
+    own = config.data.forget is not None or (config.data.source is None and config.data.split is None)
+    if own and not config.data.forget:
+        missing.append("data.forget: not set; name a file of questions and answers, or set data.source and data.split")
+    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.objective or {}):
+        missing.append("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
+    if missing:
+        raise ConfigError("\n".join(missing))
+
+
+def _check_invert(config: RunConfig) -> None:
+    """Read what inversion needs."""
+    if config.invert.backend == "openai":
+        inversion.check_server(config.invert)
+    inversion.read_prompt(config.invert)
+    if config.invert.path:
+        read_inverted(Path(config.invert.path))
+    if config.invert.pools:
+        inversion.read_pools(Path(config.invert.pools))

@@ -1,0 +1,148 @@
+"""Evaluation of original, changed model and reference, and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from meow import inversion, keys, terminal
+from meow.config import RunConfig
+from meow.evaluation import sampling, scoring
+from meow.formats import evaluations, sources
+from meow.lm import LM
+from meow.pipeline.stages.common import done
+from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
+from meow.records import (
+    EvalItem,
+    EvalSample,
+    InvertedAnswer,
+    Target,
+    read_if,
+    write_records,
+)
+from meow.report import report
+from meow.run import Run
+from meow.run.rows import append_rows
+from meow.terminal import say
+from meow.text import tokenizer_of
+
+
+def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
+    """A model -> eval/<label>/: samples and metrics."""
+    settings = reference_model(config) if label == "reference" else model_of(folder, config, label)
+    if settings is None:
+        _published_reference(folder, config)
+        return
+    items = evaluated(folder, config, label)
+    key = keys.of_stage("eval", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
+        return
+    with folder.stage(f"eval/{label}", *key) as entry:
+        if label == "after":
+            release()
+        model = lm_for(settings)
+        against = None if label == "reference" else lm_for(config.model)
+        entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
+        entry["device"] = str(model.device)
+
+
+def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
+    """The items of an evaluation; after forgetting they hold what was taught."""
+    items = sources.eval_items(config.data, limit=config.eval.rows)
+    if label in ("before", "reference"):
+        return items
+    return with_taught(items, read_if(folder / "targets.jsonl", Target))
+
+
+def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
+    """What the numbers of an evaluation depend on beside its own model and questions, by name, for its key."""
+    half = {"half": scoring.CHOSEN} if config.train.evaluate_every is not None else {}
+    if label == "reference":
+        return half
+    return half | {"original": weights(config.model), "reference": _reference(config)}
+
+
+def write_evaluation(
+    folder: Run, config: RunConfig, label: str, model: LM, items: Sequence[EvalItem], against: LM | None, *, origin: str
+) -> int:  # fmt: skip
+    """Evaluate a loaded model and write its samples and its log.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        label: of the evaluation.
+        model: what is evaluated.
+        items: of all sets, or of the forget set alone.
+        against: the original, for fluency.
+        origin: where the model comes from.
+
+    Returns:
+        The number of samples.
+    """
+    wanted = sampling.row_keys(model, items, config.eval, original=against)
+
+    def produce(known: Collection[str]) -> Iterator[EvalSample]:
+        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
+            for row in sampling.evaluate(model, items, config.eval, original=against, known=known):
+                advance(1)
+                yield row
+
+    others = sum(tokenizer_of(item.answer) == "unicode" for item in items)
+    if others:
+        say(
+            f"warning: {others} of {len(items)} true answers are compared by words of any script, since ROUGE as "
+            "published leaves out more than a fifth of their letters"
+        )
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
+    scoring.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
+    return len(samples)
+
+
+def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
+    """Items of which those to forget name their subject and the answers that were taught for them."""
+    taught: dict[str, list[InvertedAnswer]] = {}
+    for t in targets:
+        if t.target is not None:
+            taught.setdefault(t.id, []).append(InvertedAnswer(text=t.target, version=t.version))
+    forget = [item for item in items if item.role == "forget"]
+    about = {item.id: subject.key for item, subject in zip(forget, inversion.subjects(forget), strict=True)}
+    return [
+        item.model_copy(update={"taught": tuple(taught.get(item.id, ())), "subject": about[item.id]})
+        if item.role == "forget"
+        else item
+        for item in items
+    ]
+
+
+def _published_reference(folder: Run, config: RunConfig) -> None:
+    path = Path(str(config.eval.reference))
+    found = evaluations.read(path)
+    samples = found.samples
+    if found.note:
+        say(f"warning: {path}: {found.note}")
+    key = keys.of_stage("published evaluation", config, {"reference": samples})
+    if folder.current("eval/reference", *key):
+        return
+    with folder.stage("eval/reference", *key) as entry:
+        write_records(folder / "eval/reference/samples.jsonl", samples)
+        origin = {"path": str(path), "hash": key.settings["reference"]}
+        scoring.write_log(folder, config, "reference", samples, origin)
+        entry["rows"] = len(samples)
+
+
+def _reference(config: RunConfig) -> str | None:
+    """What stands for the reference in a key."""
+    if config.eval.reference is None:
+        return None
+    settings = reference_model(config)
+    if settings is not None:
+        return weights(settings)
+    return keys.digest(evaluations.read(Path(config.eval.reference)).samples)
+
+
+def page(folder: Run, config: RunConfig) -> None:
+    """Everything in the folder -> report.html; made anew each time."""
+    del config
+    with folder.stage("report", {}):
+        report([folder.path], folder / "report.html")

@@ -1,0 +1,47 @@
+"""Which model says what is plausible, and how much less likely than its own values a false one may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from meow import inversion, lm
+from meow.config import InvertSettings, ModelSettings, RunConfig
+from meow.lm import LM
+from meow.pipeline.stages.models import lm_for
+from meow.records import QA, InvertedFacts
+from meow.terminal import say
+
+
+def judge(config: RunConfig) -> ModelSettings | None:
+    """The model that the gate asks what is plausible: the one that is to forget, where it can be loaded here.
+
+    None where the gate is off or is not to ask. The backend `self` asks it anyway.
+    """
+    wanted, model = config.invert, config.model
+    is_asked = wanted.gate and wanted.plausible is not None and wanted.backend != "self"
+    return model if is_asked and model.path is not None and model.url is None else None
+
+
+def settled(
+    model: LM, facts: Sequence[QA], settings: InvertSettings, entry: dict[str, Any], *, seed: int
+) -> InvertSettings:  # fmt: skip
+    """The settings with the margin that `auto` stands for; it is said, and goes into the manifest's entry."""
+    if settings.plausible != "auto":
+        return settings
+    found = inversion.threshold(model, facts, seed=seed)
+    source = f"from {found.values} of its own second choices"
+    if found.is_fallback:
+        source = "a fallback: too few of its own second choices to compare with"
+    say(f"invert: values below {found.margin:.2f} nats per token are implausible ({source})")
+    entry["plausible"] = found._asdict()
+    return settings.model_copy(update={"plausible": found.margin})
+
+
+def unlikely(rows: Sequence[InvertedFacts], path: str) -> set[tuple[str, int]]:
+    """The false answers, by id and position, that the model of a folder or hub id finds implausible."""
+    named = ModelSettings(path=path)
+    lm.check_model(named)
+    model, facts = lm_for(named), [QA(**row.model_dump(include=set(QA.model_fields))) for row in rows]
+    settings = settled(model, facts, InvertSettings(), {}, seed=0)
+    return inversion.judging(model, facts, settings, seed=0)(rows)

@@ -1,0 +1,87 @@
+"""Whether a changed model tells its facts again: with coarser weights, and after a little more training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meow import keys, lm
+from meow.config import ModelSettings, RunConfig
+from meow.errors import ConfigError
+from meow.formats import sources
+from meow.lm import LM
+from meow.pipeline.stages.common import seed_of
+from meow.pipeline.stages.evaluate import compared_with, evaluated, write_evaluation
+from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
+from meow.records import QA, EvalItem
+from meow.run import Run
+from meow.training import robustness
+
+CURVES = ("relearn", "unrelated", "reference-relearn")
+"""Three trainings: the changed model on a few forget facts, the same on unrelated text, and the reference, which never
+knew them, on the same few facts: what these teach by themselves."""
+
+
+def quantised(folder: Run, config: RunConfig, *, bits: int) -> None:
+    """The changed model with rounded weights -> eval/int<bits>/."""
+    label, settings = f"int{bits}", model_of(folder, config, "after")
+    items = evaluated(folder, config, label)
+    key = keys.of_stage("quantised", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    if folder.current(f"eval/{label}", *key):
+        return
+    release()
+    with folder.stage(f"eval/{label}", *key) as entry:
+        model = robustness.quantise(lm.load(settings), bits, config.robustness.backend)
+        against = lm_for(config.model)
+        entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
+
+
+def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
+    """A model after a few steps on a few facts, or on unrelated text -> eval/<curve>-<steps>/, of the other facts."""
+    settings = _start(folder, config, curve)
+    facts = robustness.few(sources.forget_set(config.data), config.robustness.facts, seed_of(config))
+    rows = sources.unrelated(config.robustness.unrelated, config.data) if curve == "unrelated" else facts
+    taught = {fact.id for fact in facts}
+    every = evaluated(folder, config, curve)
+    items = [i for i in every if i.role == "forget" and i.id not in taught]
+    lr = config.robustness.lr or config.train.lr
+    content = {"weights": weights(settings), "robustness.lr": lr} | compared_with(config, curve)
+    trained = [keys.content(qa, without=keys.ABOUT) for qa in rows]
+    key = keys.of_stage("relearned", config, content, [trained, sorted(taught), every])
+    if folder.current(f"robustness/{curve}", *key):
+        return
+    release()
+    with folder.stage(f"robustness/{curve}", *key) as entry:
+        model = lm.load(settings)
+        model.weights = keys.digest([model.weights, curve, key])
+        _train_and_look(folder, config, curve, model, rows, items, lr, origin=str(settings.path))
+        entry["rows"] = len(items) * len(config.robustness.steps)
+
+
+def _train_and_look(
+    folder: Run, config: RunConfig, curve: str, model: LM, rows: Sequence[QA], items: Sequence[EvalItem], lr: float, *,
+    origin: str,
+) -> None:  # fmt: skip
+    against = lm_for(config.model)
+
+    def look(step: int) -> None:
+        label = f"{curve}-{step:03}"
+        write_evaluation(folder, config, label, model, items, against, origin=f"{origin}, {step} steps")
+
+    look(0)
+    robustness.relearn(model, rows, config.robustness, lr, look, seed=seed_of(config))
+
+
+def _start(folder: Run, config: RunConfig, curve: str) -> ModelSettings:
+    """The model that a curve starts from.
+
+    Raises:
+        ConfigError: the reference is no model.
+    """
+    if curve != "reference-relearn":
+        return model_of(folder, config, "after")
+    found = reference_model(config)
+    if found is None:
+        raise ConfigError(
+            "eval.reference: the third curve trains the reference, which must be a model; found none, or an evaluation"
+        )
+    return found

@@ -1,0 +1,170 @@
+"""Training: forgetting, and making an original or a reference."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from meow import keys, lm, metrics, terminal, training
+from meow.config import RunConfig
+from meow.errors import ConfigError
+from meow.evaluation import sampling, scoring
+from meow.formats import sources
+from meow.lm import LM
+from meow.losses import TERMS
+from meow.pipeline.stages.common import seed_of
+from meow.pipeline.stages.models import model_of, release, weights
+from meow.processes import agreed
+from meow.records import Fact, Target, read_records
+from meow.run import Run
+from meow.training import checkpoints
+
+
+def forget(folder: Run, config: RunConfig) -> None:
+    """targets.jsonl, forget and retain set -> model/, through train/."""
+    targets = read_records(folder / "targets.jsonl", Target)
+    reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
+    retain = sources.retain_set(config.data) if reads_retain else []
+    content = {"weights": weights(config.model), "retain": _trained(retain), "looks": _looked_at(folder, config)}
+    key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
+
+    def train(model: LM) -> None:
+        look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
+        with _logged(folder, "forget") as log:
+            training.forget(
+                model, targets, retain, config.train, folder / "train", seed=seed_of(config), log=log, on_evaluate=look
+            )
+
+    _train(folder, config, "forget", key, train)
+
+
+def _trained(rows: Sequence[Fact]) -> list[dict[str, Any]]:
+    """What a training can see of its rows."""
+    return [keys.content(row, without=(*keys.ABOUT, "version", "value")) for row in rows]
+
+
+def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
+    """What a step is chosen by: the questions, and how likely original and reference find their answers."""
+    if config.train.evaluate_every is None:
+        return []
+    measured = [sample for label in ("before", "reference") for sample in scoring.samples_of(folder, label)]
+    likelihoods = [[s.id, s.role, s.true, s.paraphrased, s.perturbed, s.log_truth_ratio] for s in measured]
+    return [sources.eval_items(config.data, limit=config.eval.rows), likelihoods]
+
+
+def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
+    """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
+    items = sources.eval_items(config.data, limit=config.eval.rows)
+    before, reference = (metrics.halves(scoring.samples_of(folder, label))[0] for label in ("before", "reference"))
+    original = metrics.compute(before)["retain_probability"].value
+
+    def look() -> training.Look:
+        found = metrics.compute(sampling.tuning_half(model, items), reference=reference or None)
+        quality, kept = found["forget_quality"], found["retain_probability"].value
+        if quality.value is None or kept is None or not original:
+            raise ConfigError(
+                f"train.evaluate_every: no step can be chosen: {quality.reason or 'no retain questions are evaluated'}"
+            )
+        return training.Look(quality.value, kept / original)
+
+    return look
+
+
+def finetune(folder: Run, config: RunConfig) -> None:
+    """Questions and answers -> model/: an original or a reference."""
+    rows = [
+        qa
+        for file in config.finetune.data
+        for qa in sources.read_qa(Path(file), set_="train")
+        for _ in range(config.finetune.repeat.get(Path(file).name, 1))
+    ]
+    texts = [keys.file_hash(Path(file)) for file in config.finetune.tokenizer_data]
+    origin = {"tokenizer_data": texts} if config.finetune.scratch else {"weights": weights(config.model)}
+    key = keys.of_stage("finetune", config, origin | {"rows": _trained(rows)})
+
+    def train(model: LM) -> None:
+        with _logged(folder, "finetune") as log:
+            training.finetune(model, rows, config.finetune, folder / "train", seed=seed_of(config), log=log)
+
+    _train(folder, config, "finetune", key, train)
+
+
+def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], None]) -> None:
+    if folder.current(stage, *key):
+        return
+    release()
+    if config.model.load_in_4bit and not (stage == "forget" and config.train.lora_rank):
+        raise ConfigError("model.load_in_4bit: weights of four bits cannot be trained; set train.lora_rank=8 or so")
+    with folder.stage(stage, *key) as entry:
+        model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
+        entry["device"] = str(model.device)
+        train(model)
+        entry["result"] = agreed(lambda: _keep(folder, config, model))
+
+
+def _keep(folder: Run, config: RunConfig, model: LM) -> str:
+    """Save a trained model, whose hash is returned; what training needed to go on is removed when it is complete."""
+    aside = folder / "model.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    with checkpoints.saved(aside):
+        model.save(aside)
+    shutil.rmtree(folder / "model", ignore_errors=True)
+    aside.rename(folder / "model")
+    checkpoints.remove(folder / "train")
+    return lm.weights_hash(model_of(folder, config, "after"))
+
+
+def _starting_model(config: RunConfig) -> LM:
+    if not config.finetune.scratch:
+        return lm.load(config.model)
+    files = config.finetune.tokenizer_data or config.finetune.data
+    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.read_qa(Path(file), set_="train")]
+    model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
+    return LM(
+        model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template,
+        template_args=config.model.template_args, template_date=config.model.template_date,
+    )  # fmt: skip
+
+
+@contextmanager
+def _logged(folder: Run, stage: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Every row of a training goes to `log.jsonl`, and moves the bar; what goes wrong is said, once."""
+    first: dict[str, Any] = {}
+    said: set[str] = set()
+    with terminal.steps("forgetting" if stage == "forget" else f"training {folder.path.name}") as shown:
+
+        def log(row: dict[str, Any]) -> None:
+            folder.log({"stage": stage} | row)
+            shown(row)
+            if "terms" in row:
+                first.update({} if first else row)
+                for what, warning in troubles(first, row).items():
+                    if what not in said:
+                        terminal.say(f"warning: step {row['step']}: {warning}")
+                    said.add(what)
+
+        try:
+            yield log
+        finally:
+            folder.settle_log(stage)
+
+
+def troubles(first: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, str]:
+    """What has gone wrong in a training by one of its steps, by the number that shows it.
+
+    Args:
+        first: row of the log of the first step.
+        row: of a later one.
+    """
+    found = {}
+    for term in ("retain_nll", "retain_kl"):
+        before, now = first["terms"].get(term, math.inf), row["terms"].get(term, 0.0)
+        if now > max(2 * before, before + 1):
+            found[term] = f"{term} rose from {before:.2f} to {now:.2f}: what must stay is being lost; lower train.lr"
+    if row["grad_norm"] > max(100, 10 * first["grad_norm"]):
+        found["grad_norm"] = f"the gradient's norm is {row['grad_norm']:.0f}: training is coming apart; lower train.lr"
+    return found

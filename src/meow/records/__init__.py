@@ -1,0 +1,66 @@
+"""The rows that pass between stages, and reading and writing them as JSON lines.
+
+Every record is frozen and refuses unknown fields. `id` names the fact and travels through all stages.
+"""
+
+from meow.records.facts import (
+    QA,
+    TRUE_COLUMN,
+    EvalItem,
+    Fact,
+    InvertedAnswer,
+    InvertedFacts,
+    Message,
+    Record,
+    Reply,
+    Role,
+    Target,
+    fact_id,
+)
+from meow.records.measured import (
+    CapabilityLog,
+    EvalLog,
+    EvalSample,
+    Likelihood,
+    MemoRecord,
+    NlgSample,
+    NluSample,
+    Value,
+)
+from meow.records.rows import (
+    dump_line,
+    first_problem,
+    read_if,
+    read_record,
+    read_records,
+    write_records,
+)
+
+__all__ = [
+    "QA",
+    "TRUE_COLUMN",
+    "CapabilityLog",
+    "EvalItem",
+    "EvalLog",
+    "EvalSample",
+    "Fact",
+    "InvertedAnswer",
+    "InvertedFacts",
+    "Likelihood",
+    "MemoRecord",
+    "Message",
+    "NlgSample",
+    "NluSample",
+    "Record",
+    "Reply",
+    "Role",
+    "Target",
+    "Value",
+    "dump_line",
+    "fact_id",
+    "first_problem",
+    "read_if",
+    "read_record",
+    "read_records",
+    "write_records",
+]

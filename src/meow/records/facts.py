@@ -1,0 +1,172 @@
+"""A fact, and what it becomes: inverted, taught, asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+
+from meow import values
+from meow.keys import digest
+
+Role = Literal["forget", "retain", "authors", "world", "holdout"]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+TRUE_COLUMN = "undesired_answer"
+
+
+class Record(BaseModel):
+    """A frozen, validated row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Message(Record):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    """Who speaks."""
+    content: str
+    """What is said."""
+
+
+_CHAT = TypeAdapter(tuple[Message, ...])
+
+
+def fact_id(set_: str, question: str, answer: str, messages: Sequence[Message] = ()) -> str:
+    """16 hex digits of sha256 over set, question, messages and answer: the id of a fact that brings none."""
+    return digest([set_, question, *([m.role, m.content] for m in messages), answer])
+
+
+class Fact(Record):
+    """What every row about one fact carries."""
+
+    id: str = ""
+    """Given, else `fact_id` of what the row says."""
+    question: str
+    """What is asked; of a chat, what its user says last. Empty: the answer is a document, and there is no chat."""
+    answer: str = Field(min_length=1)
+    """The true answer."""
+    values: tuple[str, ...] = ()
+    """Accepted forms of the value that the answer carries, the first as it stands there; empty: found in the answer
+    (SPEC section 8)."""
+    messages: tuple[Message, ...] = ()
+    """The turns of a chat, up to and with the question. Only prompts.py reads it."""
+    subject: str | None = None
+    """Whom or what the fact is about."""
+    set: str = "forget"
+    """Name of the set that the fact belongs to; several forget sets are several values."""
+    lang: str | None = None
+    """Language of the fact (ISO 639-1)."""
+    meta: dict[str, Any] = {}
+    """Kept, never interpreted."""
+
+    @field_validator("messages")
+    @classmethod
+    def _ends_with_the_question(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        if messages and (messages[-1].role != "user" or not messages[-1].content.strip()):
+            raise ValueError("the last turn is not what the user asks; the answer stands in `answer` alone")
+        return messages
+
+    @field_validator("values")
+    @classmethod
+    def _can_be_told(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        return values.given(forms) if forms else forms
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """The accepted forms of the value: given, else found; () where the answer has no word."""
+        return self.values or values.find(self.question, self.answer)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, values: Any) -> Any:
+        """The question of a chat, and the id of a row without one; what is malformed is left to its own field."""
+        if not isinstance(values, dict):
+            return values
+        try:
+            messages = _CHAT.validate_python(values.get("messages") or ())
+        except ValidationError:
+            return values
+        question, answer, set_ = values.get("question"), values.get("answer"), values.get("set", "forget")
+        if messages:
+            if question and question != messages[-1].content:
+                raise ValueError("the question is not what the chat's user says last; leave one of the two out")
+            question = messages[-1].content
+            values = {**values, "question": question}
+        if not values.get("id") and isinstance(question, str) and isinstance(answer, str):
+            values = {**values, "id": fact_id(set_, question, answer, messages)}
+        return values
+
+
+class QA(Fact):
+    """A question and its true answer."""
+
+
+class InvertedAnswer(Record):
+    """A false answer."""
+
+    text: str
+    """May be empty in files that users bring: then it is counted, never measured nor selected."""
+    version: Count | None = None
+    """Answers of one version about one subject form one coherent false biography; None: not known."""
+
+
+class InvertedFacts(Fact):
+    """A fact with the false answers that may be taught instead."""
+
+    answers: tuple[InvertedAnswer, ...] = ()
+    """In order of the file: position i is column `answer_i` of the published format."""
+    key: str = ""
+    """Of the settings and the fact; a row with a known key is not inverted again. Empty in files from elsewhere."""
+    others: dict[str, str] = {}
+    """Further text columns of a user's file (`reversed_answer`, ...): measured, never selected."""
+    teaching: tuple[str, ...] = ()
+    """Values of false answers that may be taught, likeliest first; empty where none were ranked."""
+    evaluation: tuple[str, ...] = ()
+    """Other false values, never taught: the alternatives when a model is evaluated, likeliest first."""
+    gate: dict[str, Count] = {}
+    """How many candidates there were, how many were accepted, and how many had each problem; empty: not looked at."""
+
+
+class Reply(Record):
+    """What a model said when it was asked for inverted facts."""
+
+    key: str
+    """Of the model, the prompt and everything that its sampling depends on; the same is not asked twice."""
+    text: str
+    """As it came."""
+    is_cut: bool
+    """Whether it ended because there was no more room."""
+    prompt_tokens: int = 0
+    """Tokens of the prompt, as the model counts."""
+    reply_tokens: int = 0
+    """Tokens of the reply."""
+    requests: int = 1
+    """Times that it was sent until a reply came."""
+
+
+class Target(Fact):
+    """One training row: a question and the answer to teach for it."""
+
+    target: str | None = Field(default=None, min_length=1)
+    """The answer to teach; None for methods that teach none."""
+    version: Count | None = None
+    """Version of the inverted answer; None where it has none."""
+    value: float | None = None
+    """The memorization by which it was selected; None: not selected by a measurement."""
+
+
+class EvalItem(Fact):
+    """A question to evaluate on."""
+
+    role: Role
+    """Which of the sets of the evaluation it belongs to."""
+    paraphrased_answer: str | None = None
+    """The true answer in other words; real authors and world facts have none."""
+    perturbed_answers: tuple[str, ...] = ()
+    """Wrong answers in the same form."""
+    paraphrased_question: str | None = None
+    """The question in other words, not seen in training."""
+    taught: tuple[InvertedAnswer, ...] | None = None
+    """What the evaluated model was taught to answer instead; None: not known, or nothing was changed."""

@@ -1,0 +1,130 @@
+"""Making a model forget, or learn, in place, on transformers.Trainer.
+
+In: a model, training rows, settings. Out: the changed weights, and a log of every step. All views go through one
+forward; each term is divided by its count over the whole optimizer step. Whoever evaluates meanwhile hands over a
+function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from meow.config import FinetuneSettings, Optimization, TrainSettings
+from meow.errors import DataError
+from meow.lm import LM, adapted
+from meow.losses import TERMS
+from meow.prompts import Encoded, cut
+from meow.records import QA, Fact, Target
+from meow.training.choosing import Chooser, Look
+from meow.training.rows import Example, Rows, epochs_order
+from meow.training.trainer import Log, Watcher, train
+
+__all__ = ["Look", "finetune", "forget"]
+
+
+def forget(
+    lm: LM,
+    targets: Sequence[Target],
+    retain: Sequence[QA],
+    settings: TrainSettings,
+    folder: Path | None,
+    *,
+    seed: int,
+    log: Log,
+    on_evaluate: Callable[[], Look] | None = None,
+) -> None:
+    """Train `lm.model` in place on the objective.
+
+    Args:
+        lm: the original, freshly loaded.
+        targets: training rows: a question, its true answer and the answer to teach.
+        retain: questions and answers to keep; drawn from with the seed.
+        settings: objective, learning rate and so on.
+        folder: for checkpoints; a complete one in it is gone on from. None: there are none, nor an `on_evaluate`.
+        seed: of the order and of the retain rows.
+        log: gets one row per optimizer step.
+        on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
+
+    Raises:
+        RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
+        DataError: a question that leaves no room for an answer.
+    """
+    rows = _rows(lm, targets, retain, settings, seed)
+    if settings.lora_rank:
+        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
+    chooser = None
+    if on_evaluate is not None and settings.evaluate_every is not None:
+        assert folder is not None, "looks are kept beside the checkpoints"
+        chooser = Chooser(lm, on_evaluate, settings, folder, log)
+    weights = settings.objective or {}
+    train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
+    if settings.lora_rank and settings.lora_merge:
+        lm.model = lm.model.merge_and_unload()
+
+
+def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, seed: int) -> Rows:
+    """The rows of a training, with what the original says of them where the terms of the objective need it."""
+    weights = settings.objective or {}
+    views = {view for term in weights for view in TERMS[term].views}
+    cached = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
+    encode = _encoder(lm, settings)
+    sequences: dict[str, list[Encoded]] = {}
+    if "target" in views:
+        sequences["target"] = [encode(t, _taught(t)) for t in targets]
+    if "forget" in views:
+        sequences["forget"] = [encode(t, t.answer) for t in targets]
+    kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
+    original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(cached)}
+    examples = [
+        Example(t.id, {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
+        for i, t in enumerate(targets)
+    ]
+    order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
+    if "retain" in views and not kept:
+        raise DataError("the objective reads the retain set, which is empty; give the facts to keep (data.retain)")
+    return Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
+
+
+def finetune(
+    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path | None, *, seed: int, log: Log,
+    on_step: Callable[[int], None] | None = None,
+) -> None:  # fmt: skip
+    """Train `lm.model` in place to give these answers, with the loss on answer tokens.
+
+    Arguments as in `forget`; `on_step` is called with its number after every step.
+    """
+    encode = _encoder(lm, settings)
+    sequences = [encode(qa, qa.answer) for qa in rows]
+    lengths = [len(s.ids) for s in sequences]
+    order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
+    examples = [Example(qa.id, {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
+    watcher = Watcher(lm, on_step) if on_step else None
+    every = Rows(examples, order, [], 0, seed)
+    train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=[watcher])
+
+
+def _taught(target: Target) -> str:
+    if target.target is None:
+        raise DataError(f"id {target.id}: no answer to teach, but the objective reads targets; run meow select again")
+    return target.target
+
+
+def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
+    """Tokenizes each question and answer once, cut to `max_length`."""
+    limit = min(settings.max_length or lm.prompter.max_length, lm.prompter.max_length)
+    known: dict[tuple[str, str], Encoded] = {}
+
+    def encode(fact: Fact, answer: str) -> Encoded:
+        key = (fact.question + "\n".join(m.content for m in fact.messages), answer)
+        if key not in known:
+            full = lm.prompter.encode(fact, answer)
+            if full.start >= limit:
+                raise DataError(
+                    f"id {fact.id}: the question takes {full.start} tokens, max_length is {limit}, which leaves no "
+                    "room for an answer; shorten the question or raise max_length"
+                )
+            known[key] = cut(full, limit)
+        return known[key]
+
+    return encode

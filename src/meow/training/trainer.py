@@ -1,0 +1,284 @@
+"""Training on transformers.Trainer: one forward for all views, terms divided by the counts of the whole step.
+
+The order of all rows is drawn before the first step, so that a resumed run sees what an uninterrupted one sees.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from meow import terminal
+from meow.config import Optimization
+from meow.errors import ConfigError, MeowError, RunError
+from meow.lm import LM
+from meow.losses import TERMS, objective
+from meow.processes import agreed, world_size
+from meow.training.checkpoints import COMPLETE, last_complete, saved
+from meow.training.choosing import Chooser
+from meow.training.forward import Reference, moved, run, split
+from meow.training.rows import Epochs, Rows, collate, count, n_steps
+from meow.training.sharding import filled, gathered, is_sharded, outline
+from meow.training.stopping import asked_to_stop
+
+Log = Callable[[dict[str, Any]], None]
+COLLAPSED = 1e5
+"""Value of a term beyond which nothing is being learned any more: the model has collapsed."""
+LOST = 0.1
+"""Share of weights whose updates may be too small for their number format before a training says so."""
+
+
+class UnlearnTrainer(Trainer):  # type: ignore[misc]
+    """transformers' Trainer with a weighted sum of terms as its loss."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self, *, weights: Mapping[str, float], beta: float | None, emit: Log, reference: Reference, **kwargs: Any
+    ) -> None:  # fmt: skip
+        super().__init__(**kwargs)
+        self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
+        self.moved: Tensor | None = None
+        self.shares: dict[str, float] = {}
+        self.tokens, self.clock = 0, time.perf_counter()
+        self.ids: list[str] = []
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return Epochs(len((train_dataset if train_dataset is not None else self.train_dataset).examples))
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:
+        if any(TERMS[term].step for term in self.weights):
+            found = torch.cat([moved(self._prepare_inputs(b), self.model_wrapped) for b in batch_samples]).double()
+            step = torch.stack([found.sum(), found.new_tensor(len(found))])
+            if self.args.world_size > 1:
+                step = self.accelerator.reduce(step, "sum")
+            self.moved = step[0] / step[1]
+        counts = torch.tensor([sum(count(t, b) for b in batch_samples) for t in self.weights], dtype=torch.float64)
+        if self.args.world_size > 1:
+            counts = self.accelerator.reduce(counts.to(device), "sum").cpu()
+        return dict(zip(self.weights, counts.tolist(), strict=True))
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """The micro-batch's share of the step's loss; stops at the first term that is not finite."""
+        del return_outputs
+        needs = {TERMS[term].needs for term in self.weights}
+        out = run(model, inputs, layer=self.reference.layer if "hidden" in needs else None)
+        logp = -torch.nn.functional.cross_entropy(out.logits, inputs["labels"], reduction="none")
+        views = split(out, logp, inputs, logits="logits" in needs)
+        known = self.reference.known(inputs, model, moved=self.moved)
+        loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch)
+        for term, share in shares.items():
+            if not torch.isfinite(share):
+                raise self._not_finite(term, share.item(), inputs["ids"])
+            self.shares[term] = self.shares.get(term, 0.0) + share.item()
+            if abs(self.shares[term]) > COLLAPSED:
+                raise self._not_finite(term, self.shares[term], inputs["ids"])
+        self.tokens += int(inputs["attention_mask"].sum())
+        self.ids += inputs["ids"]
+        return torch.mul(loss, self.args.world_size)
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        norm = super()._clip_grad_norm(model)
+        if norm is not None and not math.isfinite(float(norm)):
+            raise self._not_finite("the gradient", float(norm), self.ids)
+        return norm
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """As the Trainer does; it would train on where the checkpoint is of the last step, in mid-epoch."""
+        if self.state.global_step < self.state.max_steps and not self.control.should_training_stop:
+            super()._run_epoch(**arguments)
+
+    def _save_checkpoint(self, *arguments: Any) -> None:
+        """As the Trainer does; a disk that is full is one line, whoever writes."""
+        with saved(Path(self.args.output_dir)):
+            super()._save_checkpoint(*arguments)
+
+    def _not_finite(self, what: str, value: float, ids: Sequence[str]) -> RunError:
+        return RunError(
+            f"step {self.state.global_step + 1}: {what} is {value} on the rows with ids {', '.join(ids[:8])}; "
+            "lower train.lr (the last good checkpoint is kept)"
+        )
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """One row per optimizer step, for `log.jsonl`."""
+        del start_time
+        if "grad_norm" not in logs:
+            return
+        now = time.perf_counter()
+        if self.args.world_size > 1:
+            own = torch.tensor([*self.shares.values(), float(self.tokens)], device=self.args.device)
+            *values, tokens = self.accelerator.reduce(own, "sum").tolist()
+            self.shares, self.tokens = dict(zip(self.shares, values, strict=True)), int(tokens)
+        if self.is_world_process_zero():
+            self.emit({
+                "step": self.state.global_step, "steps": self.state.max_steps,
+                "loss": sum(self.weights[t] * v for t, v in self.shares.items()),
+                "lr": logs["learning_rate"], "grad_norm": float(logs["grad_norm"]),
+                "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
+            })  # fmt: skip
+            if self.args.report_to:
+                terms = {f"term/{name}": value for name, value in self.shares.items()}
+                super().log({name: float(value) for name, value in logs.items()} | terms)
+        self.shares, self.tokens, self.clock, self.ids = {}, 0, now, []
+
+
+class Keeper(TrainerCallback):  # type: ignore[misc]
+    """Marks complete checkpoints, and stops cleanly when the time is over or somebody asks."""
+
+    def __init__(self, minutes: float | None, asked: Callable[[], bool]) -> None:
+        self.until = time.monotonic() + 60 * minutes if minutes else math.inf
+        self.asked = asked
+        self.is_under_way = False
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """What a checkpoint holds has been read."""
+        del args, state, control, kwargs
+        self.is_under_way = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """A checkpoint is whole."""
+        del control, kwargs
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """The time is over for the first process, or it was asked: all save, then stop, after the same step."""
+        del state, kwargs
+        if agreed(lambda: self.asked() or time.monotonic() > self.until):
+            control.should_save, control.should_training_stop = args.save_strategy != "no", True
+
+
+class Watcher(TrainerCallback):  # type: ignore[misc]
+    """Calls somebody after every step, with the model ready to be evaluated."""
+
+    def __init__(self, lm: LM, watch: Callable[[int], None]) -> None:
+        self.lm, self.watch = lm, watch
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Evaluate, then go on training."""
+        del args, control, kwargs
+        self.lm.model.eval()
+        self.watch(state.global_step)
+        self.lm.model.train()
+
+
+def _check_format(model: Any, lr: float) -> None:
+    """Refuse weights that cannot be trained, and say where updates of this size are lost in their number format.
+
+    Raises:
+        ConfigError: float16, or quantised weights without an adapter.
+    """
+    trained = [p.detach() for p in model.parameters() if p.requires_grad]
+    if getattr(model, "hf_quantizer", None) is not None and not hasattr(model, "disable_adapter"):
+        raise ConfigError("train.lora_rank: quantised weights cannot be trained; set it to 8 or so, or take others")
+    if any(p.dtype == torch.float16 for p in trained):
+        raise ConfigError(
+            "model.dtype: float16 weights cannot be trained (AdamW's epsilon is 0 in float16); set bfloat16, or "
+            "float32 with train.mixed_precision, or an adapter with train.lora_rank"
+        )
+    narrow = [p for p in trained if p.dtype == torch.bfloat16]
+    lost = sum(int((p.abs() > 512 * lr).sum()) for p in narrow) / max(sum(p.numel() for p in trained), 1)
+    if lost > LOST:
+        terminal.say(
+            f"bfloat16: at train.lr={lr:g} the updates of {lost:.0%} of the weights are rounded away (less than 1/512 "
+            "of the weight); model.dtype=float32 with train.mixed_precision=bf16 keeps them"
+        )
+
+
+def _arguments(lm: LM, settings: Optimization, folder: Path | None, steps: int, seed: int) -> TrainingArguments:
+    for tracker in settings.report_to:
+        if importlib.util.find_spec(tracker) is None:
+            raise ConfigError(f"train.report_to: {tracker} is not installed; pip install {tracker}, or leave it out")
+    if "tensorboard" in settings.report_to:
+        place = folder.parent if folder else Path(tempfile.gettempdir())
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(place / "tensorboard")  # of this run, not of one before it
+    schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
+    warmup = int(settings.warmup if settings.warmup >= 1 else settings.warmup * steps)
+    arguments = TrainingArguments(
+        output_dir=str(folder or tempfile.gettempdir()), max_steps=steps, learning_rate=settings.lr,
+        per_device_train_batch_size=settings.batch_size, gradient_accumulation_steps=settings.accumulate,
+        weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
+        warmup_steps=warmup if warmup > 1 else 0,  # the first step of a warm-up has rate 0: a single one is a step lost
+        bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
+        activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
+        logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps" if folder else "no",
+        save_steps=settings.save_steps, save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True,
+        remove_unused_columns=False, log_level="info" if terminal.verbose else "error",
+        dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
+    )  # fmt: skip
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def train(
+    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None,
+    folder: Path | None, *, seed: int, log: Log, chooser: Chooser | None = None,
+    more: Sequence[TrainerCallback | None] = (),
+) -> None:  # fmt: skip
+    batch = min(settings.batch_size, len(rows.examples))
+    settings = settings.model_copy(update={"batch_size": batch})
+    at_once = batch * settings.accumulate * world_size()
+    steps = n_steps(len(rows.examples), settings.epochs, at_once)
+    truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
+    if truncated:
+        log({"step": 0, "steps": steps, "truncated": len(truncated)})
+    _check_format(lm.model, settings.lr)
+    trainer = UnlearnTrainer(
+        weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
+        args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
+        callbacks=[c for c in (chooser, *more) if c is not None],
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    whole = outline(lm.model) if is_sharded(trainer) else None
+    if chooser is not None and whole is not None:
+        chooser.weights = partial(gathered, trainer)
+    with asked_to_stop() if folder else nullcontext(lambda: False) as asked:
+        checkpoint = agreed(lambda: last_complete(folder)) if folder else None
+        _go_on(trainer, Keeper(settings.max_minutes, asked), checkpoint)
+    if trainer.state.global_step < steps and not (chooser is not None and chooser.stopped):
+        if asked():
+            raise KeyboardInterrupt
+        raise RunError(
+            f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
+            "the same command goes on"
+        )
+    if whole is not None:
+        lm.model = filled(whole, gathered(trainer))
+    if chooser is not None:
+        chooser.restore()
+
+
+def _go_on(trainer: UnlearnTrainer, keeper: Keeper, checkpoint: str | None) -> None:
+    """Train, from a checkpoint where there is one; it is read as weights and numbers alone, and runs nothing.
+
+    Raises:
+        RunError: the checkpoint is somebody else's, or broken.
+    """
+    trainer.add_callback(keeper)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except (MeowError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as e:  # UnpicklingError, RuntimeError, SafetensorError, KeyError, ...
+        if checkpoint is None or keeper.is_under_way:
+            raise
+        raise RunError(
+            f"{checkpoint}: cannot be gone on from ({type(e).__name__}: {' '.join(str(e).split())[:100]}); remove "
+            f"{Path(checkpoint).parent}, and the training begins anew"
+        ) from e
+    finally:
+        trainer.model.eval()
