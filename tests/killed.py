@@ -21,7 +21,7 @@ from meow.run import VOLATILE
 
 FORKING = multiprocessing.get_context("forkserver")
 FORKING.set_forkserver_preload([
-    "meow.cli", "meow.pipeline.commands", "meow.pipeline.preview", "meow.pipeline.status", "meow.summary", "langcodes",
+    "meow.cli", "meow.pipeline.commands", "meow.pipeline.preview", "meow.pipeline.status", "meow.cli.show", "langcodes",
     "lm_eval",
     "lm_eval.models.huggingface", "lm_eval.tasks", "matplotlib.backends.backend_svg", "matplotlib.figure", "mauve",
     "nltk.stem.porter", "sacrebleu.metrics", "scipy.stats", "wordfreq",

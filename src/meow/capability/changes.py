@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from meow.capability import paired
+from meow.labels import MODELS
 from meow.records import CapabilityLog, NlgSample, NluSample, Value, read_record, read_records
 from meow.text import repetition
-
-LABELS = ("before", "after", "reference")
 
 
 class Changed(NamedTuple):
@@ -45,7 +44,7 @@ class Changed(NamedTuple):
 
 def read(folder: Path) -> list[Changed]:
     """What was measured in a run folder, by metric, and what forgetting changed."""
-    return _changed({label: folder / "capability" / label for label in LABELS}, "before", "after")
+    return _changed({label: folder / "capability" / label for label in MODELS}, "before", "after")
 
 
 def between(one: Path, other: Path) -> list[Changed]:

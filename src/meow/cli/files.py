@@ -26,7 +26,8 @@ def check(
     Marks where the value is unsure; the gate of invert on any file; which questions have too few good answers.
     With a model also which answers it finds implausible.
     """
-    from meow import summary, terminal
+    from meow import terminal
+    from meow.cli import show
     from meow.formats.columns import remarks, unsure
     from meow.inversion import check as through_gate
 
@@ -45,9 +46,9 @@ def check(
         ]  # fmt: skip
         print_json(report.as_object() | {"facts": rows})
         return
-    summary.values(listed)
+    show.values(listed)
     if inverted:
-        summary.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+        show.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
 
 
 def convert(
@@ -138,7 +139,8 @@ def compare(
     One table, quality against utility, in any of five forms.
     """
     from meow import compare as side_by_side
-    from meow import summary, terminal
+    from meow import terminal
+    from meow.cli import show
 
     rows = side_by_side.ordered(side_by_side.compare(evaluations, reference), sort)
     for line in side_by_side.remarks(rows):
@@ -150,8 +152,8 @@ def compare(
         for row in rows:
             print_json(row.as_object())
         return
-    summary.compared(rows)
-    summary.capability([path for path in evaluations if path.is_dir()])
+    show.compared(rows)
+    show.capability([path for path in evaluations if path.is_dir()])
 
 
 def report(

@@ -45,12 +45,12 @@ def invert(
              "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
     configs = ready(settings(arguments, flags), "invert")
     with starting():
-        from meow import summary
+        from meow.cli import show
         from meow.pipeline import commands, status
 
     for config in configs:
         folder = commands.run(config, force=force, until="invert")
-        summary.inverted(folder)
+        show.inverted(folder)
         status.ending(folder.path)
 
 
@@ -83,12 +83,12 @@ def memo(
         elif label == "before":  # another one stands for a model of a run folder: said there
             inputs.check_measured(config)
     with starting():
-        from meow import summary
+        from meow import tables
         from meow.pipeline import commands, status
 
     for config in configs:
         folder, found = commands.memo(config, save_path, label=label, plot=plot, force=force)
-        summary.memory(found)
+        tables.show(tables.of_memory(found))
         if folder is not None:
             status.ending(folder, "memorization")
 
@@ -171,7 +171,8 @@ def evaluate(
 
 
 def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
-    from meow import summary, terminal
+    from meow import terminal
+    from meow.cli import show
     from meow.formats import evaluations
     from meow.pipeline import status
 
@@ -179,10 +180,10 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
         evaluations.write_tofu_log(folder, save_path)
         terminal.say(f"TOFU's log: {save_path}")
     if as_json:
-        print_json(summary.as_object(folder))
+        print_json(show.last(folder))
         return
-    summary.details(folder)
-    summary.results([folder])
+    show.every_metric(folder)
+    show.headlines([folder])
     status.ending(folder, "evaluation", "every fact")
 
 
@@ -232,12 +233,12 @@ def _capability(
     for config in configs:
         inputs.check_model_named(config)
     with starting():
-        from meow import summary
+        from meow.cli import show
         from meow.pipeline import commands, status
 
     for config in configs:
         folder = commands.capability(config, kind, force=force).path
-        summary.capability([folder])
+        show.capability([folder])
         status.ending(folder, "capability")
 
 
@@ -252,12 +253,12 @@ def robustness(arguments: Arguments = None, force: Force = False) -> None:
     for config in configs:
         inputs.check(config, ["eval/after"])
     with starting():
-        from meow import summary
+        from meow.cli import show
         from meow.pipeline import commands, status
 
     for config in configs:
         folder = commands.robustness(config, force=force).path
-        summary.robustness(folder)
+        show.robustness(folder)
         status.ending(folder, "evaluation")
 
 

@@ -29,14 +29,14 @@ def demo(
 
     load_config(None, [f"out={out}", f"seed={seed}", *(arguments or [])])
     with starting():
-        from meow import summary
+        from meow.cli import show
         from meow.pipeline import commands, status
 
     folders = commands.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
-    summary.results(folders)
+    show.headlines(folders)
     for folder in folders:
-        summary.capability([folder])
-    summary.facts(folders)
+        show.capability([folder])
+    show.facts(folders)
     say(f"\n{out / 'report.html'}")
     status.ending(folders[-1], "model", "every fact")
 
@@ -73,7 +73,7 @@ def run(
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
     configs = ready(settings(arguments))
     with starting():
-        from meow import summary
+        from meow.cli import show
         from meow.compare import compare
         from meow.pipeline import commands, preview
 
@@ -85,18 +85,18 @@ def run(
         folders.append(commands.run(config, force=force).path)
         _show(folders[-1], as_json=as_json)
     if len(folders) > 1 and not as_json:
-        summary.compared(compare(folders))
+        show.compared(compare(folders))
 
 
 def _show(folder: Path, *, as_json: bool) -> None:
     """What came of a run: an object, or the table, the page and the next command."""
-    from meow import summary
+    from meow.cli import show
     from meow.pipeline import status
 
     if as_json:
         files = {"folder": str(folder), "model": str(folder / "model"), "report": str(folder / "report.html")}
-        print_json(files | summary.as_object(folder))
+        print_json(files | show.last(folder))
         return
-    summary.results([folder])
+    show.headlines([folder])
     say(f"\n{folder / 'report.html'}")
     status.ending(folder, "inverted facts", "what is taught", "model", "every fact")

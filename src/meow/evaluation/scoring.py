@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from meow import metrics
+from meow import labels, metrics, results
 from meow.config import RunConfig
 from meow.errors import DataError
-from meow.files import write_json, write_text
+from meow.files import write_json, write_rows
 from meow.formats import evaluations, sources
 from meow.metrics import items
-from meow.records import EvalLog, EvalSample, Value, read_if
+from meow.records import EvalLog, EvalSample, Value
 from meow.run import Run
 from meow.text import cell
 
 CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
 """What the tuning half is used for."""
-
-
-def samples_of(folder: Run, label: str) -> list[EvalSample]:
-    """The samples of one evaluation of a run; none where there is no such evaluation."""
-    return read_if(folder / f"eval/{label}/samples.jsonl", EvalSample)
-
-
-PARTIAL = ("relearn-", "unrelated-", "reference-relearn-")
-"""Labels of evaluations of some of the forget facts begin so; they are compared with the same facts of the others."""
 
 
 def _alike(samples: Sequence[EvalSample], others: Sequence[EvalSample]) -> list[EvalSample]:
@@ -61,10 +50,10 @@ def write_log(
     Raises:
         DataError: the reference was evaluated on other questions.
     """
-    before = None if label in ("before", "reference") else samples_of(folder, "before")
-    reference = None if label == "reference" else samples_of(folder, "reference")
-    if label.startswith(PARTIAL):
-        whole = samples_of(folder, "before")
+    before = None if label in ("before", "reference") else results.samples(folder.path, "before")
+    reference = None if label == "reference" else results.samples(folder.path, "reference")
+    if labels.curve_of(label):
+        whole = results.samples(folder.path, "before")
         places = {s.id: s.index for s in whole}  # among all facts: halves are told by it
         samples = [s.model_copy(update={"index": places.get(s.id, s.index)}) for s in samples]
         before, reference = (_alike(samples, rows or []) for rows in (before, reference))
@@ -110,19 +99,17 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         folder: of the run.
         chosen: whether the training step was chosen, by the tuning half.
     """
-    after = samples_of(folder, "after")
-    others = {label: {s.id: s.generation for s in samples_of(folder, label)} for label in ("before", "reference")}
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FACTS)
+    after = results.samples(folder.path, "after")
+    texts = {k: {s.id: s.generation for s in results.samples(folder.path, k)} for k in ("before", "reference")}
+    rows = []
     for s in items.of(after, "forget"):
         told = [items.told(s), items.told(s, paraphrase=True)]
-        said = [others["before"].get(s.id), s.generation, others["reference"].get(s.id)]
+        said = [texts["before"].get(s.id), s.generation, texts["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
         row = [s.id, s.subject, items.verdict(s), *told, s.question, s.answer, taught, *said, used]
-        writer.writerow(map(cell, row))
-    write_text(folder / "eval/facts.csv", text.getvalue())
+        rows.append(dict(zip(FACTS, map(cell, row), strict=True)))
+    write_rows(folder / "eval/facts.csv", rows)
 
 
 def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> list[str]:
@@ -150,5 +137,5 @@ def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> li
             raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
     for label in labels:
         old = evaluations.read(folder / f"eval/{label}").log
-        write_log(folder, config, label, samples_of(folder, label), old.model if old else {})
+        write_log(folder, config, label, results.samples(folder.path, label), old.model if old else {})
     return labels

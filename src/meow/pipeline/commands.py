@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from meow import card, lm, notify, plots
+from meow import card, labels, lm, notify, plots, results
 from meow.config import RunConfig
 from meow.errors import ConfigError, OtherSettingsError
 from meow.evaluation import scoring
@@ -24,9 +24,8 @@ from meow.pipeline import demo as embedded
 from meow.pipeline import inputs, stages
 from meow.pipeline.plan import FINETUNE, Stage, gone, load_config, memo_stage, plan, run_of, stage_named
 from meow.processes import agreed
-from meow.records import MemoRecord, read_records
+from meow.records import MemoRecord
 from meow.report import report
-from meow.report.view import measured
 from meow.run import Run, peak_memory_mb
 from meow.terminal import detail, say
 
@@ -107,9 +106,9 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
             model = stages.reference_model(config) if reference and reference.exists() else None
             if reference and evaluations.find(reference) and model is None:
                 perform(folder, config, stage_named("eval/reference"), FUNCTIONS["eval/reference"], force=True)
-            labels = scoring.rescore(folder, config, weights=stages.weights(model) if model else None)
+            scored = scoring.rescore(folder, config, weights=stages.weights(model) if model else None)
             card.write(folder)
-        say(f"{folder.path}: scored again: {', '.join(labels)}")
+        say(f"{folder.path}: scored again: {', '.join(scored)}")
         return folder
     _check_model(config)
     files = stages.evaluated_files(config.data)
@@ -133,12 +132,12 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
         for bits in wanted.bits
     ]
     without = _without(config)
-    for curve in stages.CURVES:
+    for curve in labels.CURVES:
         if curve in without:
             say(f"robustness: no curve {without[curve]}")
             continue
-        labels = [f"eval/{curve}-{step:03}" for step in (0, *wanted.steps)]
-        writes = (*labels, f"eval/{curve}-[0-9]*")  # of other steps, too
+        steps = [f"eval/{curve}-{step:03}" for step in (0, *wanted.steps)]
+        writes = (*steps, f"eval/{curve}-[0-9]*")  # of other steps, too
         done.append((Stage(f"robustness/{curve}", ("model/",), writes), partial(stages.relearned, curve=curve)))
     with folder.locked(config):
         for stage, do in done:
@@ -152,7 +151,7 @@ def _without(config: RunConfig) -> dict[str, str]:
     found = {}
     if len(sources.forget_set(config.data)) < 2:
         reason = "it teaches half of the forget facts and asks the others; there is one"
-        found = {curve: f"{curve}: {reason}" for curve in stages.CURVES if curve != "unrelated"}
+        found = {curve: f"{curve}: {reason}" for curve in labels.CURVES if curve != "unrelated"}
     if stages.reference_model(config) is None:
         found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
     if not sources.unrelated(config.robustness.unrelated, config.data):
@@ -207,7 +206,7 @@ def memo(
         if label != "before":
             with folder.locked():
                 perform(folder, config, memo_stage(label), partial(stages.memo, label=label), force=force)
-        found = {name: read_records(folder / f"memo/{name}.jsonl", MemoRecord) for name in measured(folder.path)}
+        found = results.memo(folder.path)
         if plot:
             _draw(found, folder / "memo/memo.svg")
         return folder.path, found
@@ -239,8 +238,8 @@ def _check_model(config: RunConfig) -> None:
         lm.check_model(config.model)
 
 
-def _draw(labels: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:
-    panels = plots.remembered(labels)
+def _draw(models: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:
+    panels = plots.remembered(models)
     if panels:
         write_text(target, plots.standalone(plots.memorization(panels)))
         say(f"picture: {target}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from meow import labels
 from meow.config import RunConfig, load
 from meow.errors import ConfigError
 from meow.losses import ALIASES, METHODS, TERMS
@@ -36,8 +37,6 @@ STAGES = (
 """The pipeline, in order."""
 FINETUNE = Stage("finetune", ("finetune.data", "model"), ("train", "model"))
 """Makes an original or a reference; stands alone."""
-MEMO_STAGES = {"before": "memo", "after": "memo/after", "reference": "memo/reference"}
-"""Stage that measures each model's memorization; only the first belongs to every run."""
 
 
 def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
@@ -94,10 +93,10 @@ def memo_stage(label: str) -> Stage:
     Raises:
         ConfigError: no such label.
     """
-    if label not in MEMO_STAGES:
-        raise ConfigError(f"--label: found {label!r}, expected one of {', '.join(MEMO_STAGES)}")
+    if label not in labels.MODELS:
+        raise ConfigError(f"--label: found {label!r}, expected one of {', '.join(labels.MODELS)}")
     reads = ("inverted.jsonl", "model/" if label == "after" else "eval.reference")
-    return Stage(MEMO_STAGES[label], reads, (f"memo/{label}.jsonl",))
+    return Stage(labels.memo_stage(label), reads, (f"memo/{label}.jsonl",))
 
 
 def gone(run: Run, stage: Stage) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from meow.capability.changes import LABELS
 from meow.cleaning import STAGE as CLEANED
 from meow.config import load
 from meow.errors import ConfigError
+from meow.labels import command_of
 from meow.pipeline.plan import FINETUNE, Stage, gone, plan
 from meow.run import Run, Worker, existing
 from meow.terminal import out, say
@@ -205,10 +205,7 @@ def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
 
 def _command(stage: str, planned: Collection[str]) -> str:
     """The command that does a stage."""
-    command, _, label = stage.partition("/")
-    if stage in planned:
-        return "run"
-    return "robustness" if command == "eval" and label not in LABELS else command
+    return "run" if stage in planned else command_of(stage)
 
 
 def _option(line: Line) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from meow import tables
 from meow.files import write_text
+from meow.metrics import HEADLINES
 from meow.report import facts, numbers, pictures, words
 from meow.report.provenance import provenance
-from meow.report.view import Folder, read_folder, siblings
+from meow.results import Results, read, siblings
 from meow.terminal import say
 
 __all__ = ["report"]
@@ -35,7 +37,7 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     """
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    views = _named([read_folder(folder) for folder in dict.fromkeys(folders)])
+    views = _named([read(folder) for folder in dict.fromkeys(folders)])
     if any("clean" in view.stages and out.is_file() and out.samefile(view.path / out.name) for view in views):
         say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
         return out
@@ -48,14 +50,15 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     return out
 
 
-def _named(views: Sequence[Folder]) -> list[Folder]:
+def _named(views: Sequence[Results]) -> list[Results]:
     """Runs of one name in several folders are called by both."""
     names = Counter(view.name for view in views)
     return [v if names[v.name] == 1 else replace(v, name=f"{v.path.resolve().parent.name}/{v.name}") for v in views]
 
 
-def _content(views: Sequence[Folder], redact: bool, origin: Sequence[str]) -> dict[str, object]:
+def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> dict[str, object]:
     columns = numbers.columns(views)
+    headlines = tables.of_metrics(columns, HEADLINES)
     others = siblings(views[0]) if len(views) == 1 else {}
     return {
         "title": ", ".join(view.name for view in views),
@@ -64,12 +67,13 @@ def _content(views: Sequence[Folder], redact: bool, origin: Sequence[str]) -> di
         "unknown": words.unknown(views),
         "warnings": [*words.warnings(views), *origin],
         "columns": {name: log.label for name, log in columns.items()},
-        "headlines": numbers.table(columns, headline=True),
-        "others": numbers.table(columns, headline=False),
-        "tests": [*numbers.tests(columns), *numbers.seeds(views)],
+        "headlines": headlines,
+        "strips": numbers.strips(columns),
+        "others": numbers.others(columns),
+        "tests": [*headlines.notes, *numbers.seeds(views)],
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),
-        "memory": numbers.memory_table(views),
+        "memory": tables.of_memory(numbers.measured(views)),
         "pictures": pictures.pictures(views, columns, others),
         "facts": facts.facts(views, redact=redact),
         "runs": [provenance(view) for view in views],

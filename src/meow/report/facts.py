@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meow.labels import MODELS
 from meow.metrics import items, used_to_choose
 from meow.records import EvalSample
-from meow.report.view import Folder
+from meow.results import Results
 from meow.text import NO_SPACES
 
 _TOKEN = re.compile(rf"(?:{NO_SPACES.pattern}|\w(?:(?!{NO_SPACES.pattern})[^\s.,;:!?()\"])*|\S)\s*")
@@ -19,11 +20,10 @@ SCORES = {"ROUGE-L": items.rouge, "p(true answer)": items.probability, "R": item
 """Scores of a fact; R is shown as a ratio."""
 
 
-def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
+def facts(views: Sequence[Results], *, redact: bool) -> dict[str, Any]:
     """Every forget fact with what each model says, and counts of the verdicts over those that results come from."""
     counts: dict[str, Counter[str]] = {view.name: Counter() for view in views}
-    sides = {label: next((v.samples[label] for v in views if v.samples.get(label)), {}) for label in
-             ("before", "after", "reference")}  # fmt: skip
+    sides = {label: next((v.samples[label] for v in views if v.samples.get(label)), {}) for label in MODELS}
     judged = {view.name: view.judged("after").keys() for view in views}
     rows = []
     for id_, fact in (sides["before"] or sides["after"]).items():
@@ -45,7 +45,7 @@ def facts(views: Sequence[Folder], *, redact: bool) -> dict[str, Any]:
 
 
 def _row(
-    fact: EvalSample, after: Sequence[tuple[Folder, EvalSample, str]], others: Mapping[str, EvalSample | None],
+    fact: EvalSample, after: Sequence[tuple[Results, EvalSample, str]], others: Mapping[str, EvalSample | None],
     redact: bool,
 ) -> dict[str, Any]:  # fmt: skip
     chose = any(view.selected_on for view, _, _ in after) and used_to_choose("forget", fact.index)

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from meow import plots
+from meow.labels import CURVES, curve_of
 from meow.records import EvalLog
-from meow.report.numbers import CURVES, measured
-from meow.report.view import Folder
+from meow.report.numbers import measured
+from meow.results import Results
 
 Picture = dict[str, Any]
 Points = tuple[list[float], list[float]]
 
 
 def pictures(
-    views: Sequence[Folder], columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog]
+    views: Sequence[Results], columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog]
 ) -> dict[str, list[Picture]]:
     """Pictures by the section of the page that they stand in.
 
@@ -53,13 +54,13 @@ def _quality_utility(columns: Mapping[str, EvalLog], others: Mapping[str, EvalLo
     return [_picture("Quality against utility", plots.quality_utility(points, kept=kept), text)]
 
 
-def _memorization(views: Sequence[Folder]) -> list[Picture]:
+def _memorization(views: Sequence[Results]) -> list[Picture]:
     panels = plots.remembered(measured(views))
     text = "Left: how values are distributed. Right: every question, its true answer and its inverted ones."
     return [_picture("True and inverted answers", plots.memorization(panels), text, broad=True)] if panels else []
 
 
-def _training(views: Sequence[Folder]) -> list[Picture]:
+def _training(views: Sequence[Results]) -> list[Picture]:
     """A picture for each term with a line for each run, then the looks by which a step was chosen."""
     found = []
     for term in dict.fromkeys(term for view in views for row in view.steps for term in row["terms"]):
@@ -87,12 +88,12 @@ def _points(rows: Sequence[dict[str, Any]], of: Callable[[dict[str, Any]], float
     return [step for step, _ in found], [value for _, value in found]
 
 
-def _robustness(view: Folder) -> list[Picture]:
+def _robustness(view: Results) -> list[Picture]:
     """Facts told along each curve of further training."""
     drawn: dict[str, Points] = {}
     for curve, name in CURVES.items():
         logs = [(int(label.rpartition("-")[2]), view.logs[label]) for label in sorted(view.logs)
-                if label.rpartition("-")[0] == curve]  # fmt: skip
+                if curve_of(label) == curve]  # fmt: skip
         told = [(step, value) for step, log in logs if (value := log.metrics["facts_told"].value) is not None]
         if told:
             drawn[name] = [step for step, _ in told], [value for _, value in told]

@@ -8,16 +8,11 @@ from typing import Any
 
 import yaml
 
-from meow.report.view import Folder
-
-MEASURES = {
-    "memo/after": "memo", "memo/reference": "memo", "nlu/": "nlu", "nlg/": "nlg", "robustness/": "robustness",
-    "eval/int": "robustness",
-}  # fmt: skip
-"""The command of what is measured on demand, by the beginning of its stage's name."""
+from meow.labels import command_of, is_on_demand
+from meow.results import Results
 
 
-def provenance(view: Folder) -> dict[str, Any]:
+def provenance(view: Results) -> dict[str, Any]:
     """Models, stages, versions, settings and the commands that repeat a run."""
     stages = {name: entry for name, entry in view.stages.items() if name != "report"}
     last: dict[str, Any] = next((e for e in reversed(list(stages.values())) if "versions" in e), {})
@@ -36,7 +31,7 @@ def provenance(view: Folder) -> dict[str, Any]:
     }
 
 
-def _near(view: Folder, found: Any) -> Any:
+def _near(view: Results, found: Any) -> Any:
     """Settings without what the paths in them say of this machine."""
     if isinstance(found, Mapping):
         return {key: _near(view, value) for key, value in found.items()}
@@ -62,7 +57,7 @@ def _tokens(entry: dict[str, Any]) -> str:
     return f"{entry['prompt_tokens']:,} + {entry['reply_tokens']:,} in {entry['requests']:,} requests{cost}"
 
 
-def _commands(view: Folder) -> list[str]:
+def _commands(view: Results) -> list[str]:
     """Everything again under another name, then what was measured on demand."""
     folder = view.from_here
     if "forget" in view.stages:
@@ -71,9 +66,8 @@ def _commands(view: Folder) -> list[str]:
     else:
         found = [["meow", "eval", folder]]
     for stage in view.stages:
-        command = next((["meow", what, folder] for start, what in MEASURES.items() if stage.startswith(start)), None)
-        if command and command[1] == "memo":
-            command += ["--label", stage.partition("/")[2]]
-        if command and command not in found:
+        command = ["meow", command_of(stage), folder]
+        command += ["--label", stage.partition("/")[2]] if command[1] == "memo" else []
+        if is_on_demand(stage) and command not in found:
             found.append(command)
     return [shlex.join(command) for command in found]

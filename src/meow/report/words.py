@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meow.labels import curve_of, is_rounded
 from meow.memorization import recall
 from meow.metrics import items, statistics
 from meow.records import EvalLog, Value
-from meow.report.view import Folder
+from meow.results import Results
 from meow.text import counted
 
 BROKEN = -2.0
@@ -18,14 +19,14 @@ OVER = 1.1
 NOTHING = Value(value=None, reason="not measured")
 
 
-def about(views: Sequence[Folder]) -> tuple[str, list[str]]:
+def about(views: Sequence[Results]) -> tuple[str, list[str]]:
     """Method, model, questions, reference and day: what all runs share, then what is each one's own."""
     parts = [_about(view) for view in views]
     shared = [part for part in parts[0] if all(part in others for others in parts)]
     return " · ".join(shared), [" · ".join(part for part in mine if part not in shared) for mine in parts]
 
 
-def _about(view: Folder) -> list[str]:
+def _about(view: Results) -> list[str]:
     log = view.logs.get("after") or view.logs.get("before")
     settings = view.settings
     method, model = settings.get("train", {}).get("method"), settings.get("model", {}).get("path")
@@ -37,7 +38,7 @@ def _about(view: Folder) -> list[str]:
     return [str(part) for part in [*parts, day] if part]
 
 
-def told(views: Sequence[Folder]) -> list[dict[str, Any]]:
+def told(views: Sequence[Results]) -> list[dict[str, Any]]:
     """What happened: one entry per run."""
     found = []
     for view, own in zip(views, about(views)[1], strict=True):
@@ -95,13 +96,13 @@ def _kept(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
     return f"What was kept is not known: {new.reason or 'no retain set'}."
 
 
-def unknown(views: Sequence[Folder]) -> list[str]:
+def unknown(views: Sequence[Results]) -> list[str]:
     """What nobody has measured yet, and what these questions cannot show."""
     logs = [label for view in views for label in view.logs]
     measured = {
         "a model that never saw the facts (eval.reference)": "reference" in logs,
         "coarser weights and further training, which may bring facts back (meow robustness)": any(
-            label.startswith(("int", "relearn")) for label in logs
+            is_rounded(label) or curve_of(label) == "relearn" for label in logs
         ),
         "other abilities (meow nlu, meow nlg)": any((view.path / "capability/after").is_dir() for view in views),
         "other seeds (seed=[0,1,2])": any(view.settings.get("group") for view in views),
@@ -115,7 +116,7 @@ def unknown(views: Sequence[Folder]) -> list[str]:
     return found or ["Nothing that meow measures is left out."]
 
 
-def warnings(views: Sequence[Folder]) -> list[str]:
+def warnings(views: Sequence[Results]) -> list[str]:
     """What a reader must know before quoting a number."""
     per_run = {view.name: _of_run(view) for view in views}
     shared = [text for text in next(iter(per_run.values()), []) if all(text in texts for texts in per_run.values())]
@@ -129,7 +130,7 @@ def warnings(views: Sequence[Folder]) -> list[str]:
     return found
 
 
-def _of_several(views: Sequence[Folder]) -> list[str]:
+def _of_several(views: Sequence[Results]) -> list[str]:
     """What makes runs that stand side by side differ in more than their method."""
     found = []
     for label, what in (("before", "original"), ("reference", "reference")):
@@ -143,7 +144,7 @@ def _of_several(views: Sequence[Folder]) -> list[str]:
     return found
 
 
-def _of_run(view: Folder) -> list[str]:
+def _of_run(view: Results) -> list[str]:
     found = []
     still = sum(items.verdict(s) == "still there" for s in view.judged("after").values())
     if still:

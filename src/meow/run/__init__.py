@@ -27,15 +27,13 @@ from meow.config.marks import placed
 from meow.errors import DataError, OtherSettingsError, RunError
 from meow.files import remove_left, write_json, write_text
 from meow.keys import digest
+from meow.labels import measures_changed
 from meow.processes import agreed, barrier, rank, world_size
 from meow.run import manifest
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
-OF_MODEL = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
-            "nlg/after")  # fmt: skip
-"""How the names of stages begin that measure what `forget` has trained."""
 
 
 class Worker(NamedTuple):
@@ -121,7 +119,7 @@ class Run:
     def outdated(self, stage: str) -> bool:
         """Whether a stage is complete and has measured a changed model that was trained anew since, or is being."""
         entry, forget = self.stages.get(stage, {}), self.stages.get("forget")
-        if "finished" not in entry or forget is None or not stage.startswith(OF_MODEL):
+        if "finished" not in entry or forget is None or not measures_changed(stage):
             return False
         return "finished" not in forget or entry.get("trained") != forget.get("result")
 
@@ -179,7 +177,7 @@ class Run:
             "world_size": world_size(), "started": _now(),
         }  # fmt: skip
         trained = self.stages.get("forget", {}).get("result")
-        entry |= {"trained": trained} if trained and name.startswith(OF_MODEL) else {}
+        entry |= {"trained": trained} if trained and measures_changed(name) else {}
         self._write(self.stages | {name: entry})
         clock = time.perf_counter()
         yield entry

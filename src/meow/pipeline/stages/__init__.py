@@ -9,12 +9,12 @@ from meow.pipeline.stages.evaluate import evaluate, page, with_taught
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, reference_model, release, weights
 from meow.pipeline.stages.plausible import unlikely
-from meow.pipeline.stages.robust import CURVES, quantised, relearned
+from meow.pipeline.stages.robust import quantised, relearned
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.train import finetune, forget
 
 __all__ = [
-    "CURVES", "check_inputs", "check_rows", "choose", "evaluate", "evaluated_files", "finetune",
+    "check_inputs", "check_rows", "choose", "evaluate", "evaluated_files", "finetune",
     "forget", "instead", "invert", "inverted_files", "measure", "measurer", "memo", "model_of", "nlg", "nlu",
     "page", "quantised", "reference_model", "relearned", "release", "say_remarks", "unlikely", "weights", "with_taught",
 ]  # fmt: skip

@@ -9,9 +9,9 @@ from meow import keys, terminal
 from meow.config import MemoSettings, RunConfig
 from meow.errors import DataError
 from meow.formats.inverted import read_memo
+from meow.labels import memo_stage
 from meow.lm import LM, RemoteLM
 from meow.memorization import measures
-from meow.pipeline.plan import MEMO_STAGES
 from meow.pipeline.stages.common import done, inverted
 from meow.pipeline.stages.models import measurer, model_of, weights
 from meow.processes import rank
@@ -26,7 +26,7 @@ def memo(folder: Run, config: RunConfig, *, label: str = "before") -> None:
     """inverted.jsonl -> memo/<label>.jsonl, by the original, the changed model or the reference."""
     facts = inverted(folder)
     settings = model_of(folder, config, label)
-    stage, name = MEMO_STAGES[label], f"memo/{label}.jsonl"
+    stage, name = memo_stage(label), f"memo/{label}.jsonl"
     file = Path(config.memo.path) if config.memo.path and label == "before" else None
     known = _published_memo(facts, file) if file else None
     read = [keys.content(fact, without=(*keys.ABOUT, "gate")) for fact in facts]

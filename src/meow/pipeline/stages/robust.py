@@ -16,10 +16,6 @@ from meow.records import QA, EvalItem
 from meow.run import Run
 from meow.training import robustness
 
-CURVES = ("relearn", "unrelated", "reference-relearn")
-"""Three trainings: the changed model on a few forget facts, the same on unrelated text, and the reference, which never
-knew them, on the same few facts: what these teach by themselves."""
-
 
 def quantised(folder: Run, config: RunConfig, *, bits: int) -> None:
     """The changed model with rounded weights -> eval/int<bits>/."""

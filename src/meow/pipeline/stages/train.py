@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meow import keys, lm, metrics, terminal, training
+from meow import keys, lm, metrics, results, terminal, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
-from meow.evaluation import sampling, scoring
+from meow.evaluation import sampling
 from meow.formats import sources
 from meow.lm import LM
 from meow.losses import TERMS
@@ -51,7 +51,7 @@ def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
     """What a step is chosen by: the questions, and how likely original and reference find their answers."""
     if config.train.evaluate_every is None:
         return []
-    measured = [sample for label in ("before", "reference") for sample in scoring.samples_of(folder, label)]
+    measured = [sample for label in ("before", "reference") for sample in results.samples(folder.path, label)]
     likelihoods = [[s.id, s.role, s.true, s.paraphrased, s.perturbed, s.log_truth_ratio] for s in measured]
     return [sources.eval_items(config.data, limit=config.eval.rows), likelihoods]
 
@@ -59,7 +59,7 @@ def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
 def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
     """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
     items = sources.eval_items(config.data, limit=config.eval.rows)
-    before, reference = (metrics.halves(scoring.samples_of(folder, label))[0] for label in ("before", "reference"))
+    before, reference = (metrics.halves(results.samples(folder.path, label))[0] for label in ("before", "reference"))
     original = metrics.compute(before)["retain_probability"].value
 
     def look() -> training.Look:

@@ -1,4 +1,7 @@
-"""What the page reads of a run folder; whatever is not there yet is empty."""
+"""What is in a run folder: evaluations, samples, memorization, training. Its only reader.
+
+In: the folder. Out: `Results`, or a part of them; what is not there yet is empty.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meow.capability.changes import LABELS
+from meow import labels
 from meow.config import leaves, read_tree
 from meow.metrics import halves
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_if, read_record
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, read_if, read_record
 from meow.run import Run, existing
-from meow.summary import logs
 
 
 @dataclass(frozen=True)
-class Folder:
+class Results:
     """A run folder, read."""
 
     name: str
@@ -67,7 +69,7 @@ class Folder:
         return {s.id: s for s in halves(found.values())[1]} if self.selected_on else dict(found)
 
 
-def read_folder(path: Path) -> Folder:
+def read(path: Path) -> Results:
     """Read a run folder.
 
     Raises:
@@ -75,30 +77,65 @@ def read_folder(path: Path) -> Folder:
     """
     run = existing(path)
     found, logged = logs(path), run.logged("forget")
-    samples = {label: read_if(path / "eval" / label / "samples.jsonl", EvalSample) for label in found}
-    return Folder(
+    rows = {label: samples(path, label) for label in found}
+    return Results(
         name=path.resolve().name,
         path=path,
-        settings=_settings(path / "config.yaml"),
+        settings=settings(path),
         stages=run.stages,
         logs=found,
-        samples={label: {s.id: s for s in rows if s.role == "forget"} for label, rows in samples.items()},
-        retain={label: [s for s in rows if s.role == "retain"] for label, rows in samples.items()},
+        samples={label: {s.id: s for s in listed if s.role == "forget"} for label, listed in rows.items()},
+        retain={label: [s for s in listed if s.role == "retain"] for label, listed in rows.items()},
         inverted=read_if(path / "inverted.jsonl", InvertedFacts),
-        memo={label: read_if(path / f"memo/{label}.jsonl", MemoRecord) for label in measured(path)},
+        memo=memo(path),
         steps=[row for row in logged if "terms" in row],
         looks=[row for row in logged if "look" in row],
     )
 
 
-def _settings(file: Path) -> dict[str, Any]:
-    """The settings of a run, which may be anybody's or of another version: groups as groups, names as texts."""
+def logs(path: Path) -> dict[str, EvalLog]:
+    """The evaluations of a run folder, by label; without those of a model that was trained anew since."""
+    run = Run(path)
+    found = {file.parent.name: file for file in sorted(path.glob("eval/*/log.json"))}
+    return {
+        label: read_record(file, EvalLog) for label, file in found.items() if not run.outdated(labels.stage_of(label))
+    }
+
+
+def samples(path: Path, label: str) -> list[EvalSample]:
+    """The samples of one evaluation of a run; none where there is no such evaluation."""
+    return read_if(path / f"eval/{label}/samples.jsonl", EvalSample)
+
+
+def memo(path: Path) -> dict[str, list[MemoRecord]]:
+    """Measured memorization by label: `before`, `after`, `reference`."""
+    files = {label: path / f"memo/{label}.jsonl" for label in labels.MODELS}
+    return {label: read_if(file, MemoRecord) for label, file in files.items() if file.is_file()}
+
+
+def taught(path: Path) -> dict[str, list[str]]:
+    """The answers that were taught, by the fact's id; none after `meow clean`."""
+    found: dict[str, list[str]] = {}
+    for target in read_if(path / "targets.jsonl", Target):
+        if target.target is not None:
+            found.setdefault(target.id, []).append(target.target)
+    return found
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """The settings of a run, which may be anybody's or of another version: groups as groups, names as texts.
+
+    None where there is no `config.yaml`.
+    """
+    file = path / "config.yaml"
+    if not file.is_file():
+        return {}
     groups = {key.partition(".")[0] for key in leaves() if "." in key}
     kinds = {"seed": int | list, "threads": int} | dict.fromkeys(groups, dict)
     return {key: value for key, value in read_tree(file).items() if isinstance(value, kinds.get(key, str))}
 
 
-def siblings(view: Folder) -> dict[str, EvalLog]:
+def siblings(view: Results) -> dict[str, EvalLog]:
     """What other runs beside this one left, by name: of the same original, questions, reference and settings."""
     mine = view.stages.get("eval/before")
     found = {}
@@ -109,9 +146,3 @@ def siblings(view: Folder) -> dict[str, EvalLog]:
         if same and folder != view.path.resolve():
             found[folder.name] = read_record(file, EvalLog)
     return found
-
-
-def measured(path: Path) -> list[str]:
-    """The labels whose memorization was measured in a run folder: `before`, `after`, `reference`."""
-    found = {file.stem for file in path.glob("memo/*.jsonl")}
-    return [label for label in LABELS if label in found]

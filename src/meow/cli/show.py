@@ -1,0 +1,161 @@
+"""What a command prints when it is done, beside tables of numbers: facts, what the gate found, values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from meow import results, tables
+from meow.compare import Compared, points, remarks, table
+from meow.errors import DataError
+from meow.formats.columns import unsure
+from meow.labels import MODELS
+from meow.metrics import HEADLINES
+from meow.plots import quality_utility_text
+from meow.records import EvalLog, EvalSample, InvertedFacts, read_records
+from meow.run import Run
+from meow.tables import Row
+from meow.terminal import out
+from meow.text import counted
+
+
+def headlines(folders: Sequence[Path]) -> None:
+    """One table: before, after each run, and the reference, by headline metric."""
+    columns: dict[str, EvalLog] = {}
+    for label in MODELS:
+        for folder in folders:
+            log = results.logs(folder).get(label)
+            if log is not None:
+                columns[label if label != "after" or len(folders) == 1 else f"after {folder.name}"] = log
+    if columns:
+        tables.show(tables.of_metrics(columns, HEADLINES))
+        for text in tables.too_few(columns):
+            out.print(text, soft_wrap=True)
+
+
+def facts(folders: Sequence[Path], n: int = 5) -> None:
+    """A few forget facts: asked before and after."""
+    before = _answers(folders[0], "before")
+    after = {folder.name: _answers(folder, "after") for folder in folders}
+    taught = {folder.name: results.taught(folder) for folder in folders}
+    shown = list(before.values())[:: max(1, len(before) // n)][:n]
+    for sample in shown:
+        out.print(f"\n{sample.question}", style="bold", soft_wrap=True)
+        out.print(f"  {'true':24} {sample.answer}", soft_wrap=True)
+        out.print(f"  {'before':24} {sample.generation or ''}", soft_wrap=True)
+        for name, answers in after.items():
+            if sample.id in taught[name]:
+                out.print(f"  {'taught by ' + name:24} {taught[name][sample.id][0]}", soft_wrap=True)
+            if sample.id in answers:
+                out.print(f"  {'after ' + name:24} {answers[sample.id].generation or ''}", soft_wrap=True)
+
+
+def _answers(folder: Path, label: str) -> dict[str, EvalSample]:
+    return {s.id: s for s in results.samples(folder, label) if s.role == "forget"}
+
+
+def last(folder: Path) -> dict[str, Any]:
+    """The last evaluation of a folder as what `--json` prints.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = results.logs(folder)
+    log = found.get("after") or found.get("before")
+    if log is None:
+        raise DataError(f"{folder}: no evaluation yet; run meow eval first")
+    return {"label": log.label} | Compared(folder.name, log.rows.get("forget", 0), log.metrics).as_object()
+
+
+def every_metric(folder: Path) -> None:
+    """Every metric of the last evaluation of a folder."""
+    found = results.logs(folder)
+    label = next((name for name in ("after", "before", "reference") if name in found), None)
+    if label is not None:
+        tables.show(tables.of_one(label, found[label]))
+        out.print()
+
+
+def robustness(folder: Path) -> None:
+    """What is told with coarser weights, and along each curve of further training."""
+    tables.show(tables.of_robustness(results.logs(folder)))
+
+
+def capability(folders: Sequence[Path]) -> None:
+    """NLU and NLG of every run, and how the runs differ from the first of them."""
+    for found in tables.capability(folders):
+        tables.show(found, ends=True)
+
+
+def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
+    """What the gate found, and a few of the candidates that it does not accept."""
+    counts = {name: count for name, count in found["problems"].items() if count}
+    tables.show(tables.Table(("problem", "candidates"), [Row(k, [tables.Cell(str(v))]) for k, v in counts.items()]))
+    out.print(
+        f"{found['accepted']} of {found['candidates']} candidates of {counted(found['questions'], 'question')} are "
+        "accepted", highlight=False,
+    )  # fmt: skip
+    for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
+        out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
+    if found["too_few"]:
+        listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
+        out.print(f"too few accepted answers: {counted(len(found['too_few']), 'question')}: {listed}", soft_wrap=True)
+
+
+def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:
+    """The value of every fact: given, or found; where it is unsure, marked."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("question", "value", ""):
+        shown.add_column(title)
+    for fact in facts:
+        mark = "given" if fact.values else "unsure" if unsure(fact) else ""
+        shown.add_row(*(_short(t, width) for t in (fact.question or fact.answer, " | ".join(fact.accepted))), mark)
+    out.print(shown)
+    doubtful = sum(map(unsure, facts))
+    cure = "; correct them in a column value" if doubtful else ""
+    out.print(f"{doubtful} of {len(facts)} values are unsure{cure}", highlight=False)
+
+
+def _short(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def inverted(folder: Run, n: int = 3) -> None:
+    """What the gate found while facts were inverted, and some of the facts, evenly from the file."""
+    gate(folder.stages["invert"]["gate"] | {"too_few": []})  # named while they were inverted
+    rows = read_records(folder / "inverted.jsonl", InvertedFacts)
+    for row in rows[:: max(1, len(rows) // n)][:n]:
+        out.print(f"\n{row.question}", soft_wrap=True)
+        out.print(f"  true      {row.answer}", soft_wrap=True)
+        for answer in row.answers:
+            name = "inverted" if answer.version is None else f"version {answer.version}"
+            out.print(f"  {name:10}{answer.text}", soft_wrap=True)
+    out.print(f"\n{folder / 'inverted.jsonl'}", soft_wrap=True)
+
+
+def compared(rows: Sequence[Compared]) -> None:
+    """The table of several evaluations, and, where they can be compared, quality against utility."""
+    drawn = [] if remarks(rows) else points(rows)[:26]
+    letters = {p.name: chr(ord("a") + i) for i, p in enumerate(drawn)}
+    found = table(rows)
+    lettered = [row._replace(name=f"{letters.get(row.name, ' ')}  {row.name}") for row in found.rows]
+    tables.show(found._replace(rows=lettered), " (--save-path FILE.md has them)")
+    why: dict[str, list[str]] = {}
+    for row in (r for r in rows if not r.name.endswith(" reference")):
+        for reason in {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm")} - {None}:
+            why.setdefault(str(reason), []).append(row.name)
+    for reason, names in sorted(why.items()):
+        out.print(f"{_listed(names) if len(names) < len(rows) or len(rows) == 1 else 'all'}: {reason}", soft_wrap=True)
+    if drawn:
+        out.print()
+        for line in quality_utility_text(drawn):
+            out.print(line, no_wrap=True)
+
+
+def _listed(names: Sequence[str], n: int = 5) -> str:
+    """Names, cut where they are many."""
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

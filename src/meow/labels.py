@@ -1,0 +1,65 @@
+"""Labels: which model an evaluation, a memorization or a capability is of, which stage makes it, what it is called.
+
+`before` is the original, `after` the changed model, `reference` one that never saw the facts. `int8`, `int4` are after
+with coarser weights; `relearn-020` and the like are a model after so many steps of a curve of further training.
+"""
+
+from __future__ import annotations
+
+MODELS = ("before", "after", "reference")
+"""The models of every run, in order of tables."""
+CURVES = {
+    "relearn": "after, taught a few forget facts",
+    "unrelated": "after, taught unrelated text",
+    "reference-relearn": "the reference, taught the same facts",
+}
+"""Whom further training teaches what: the label of a step is the curve's name, `-` and three digits."""
+_OF_CHANGED = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
+               "nlg/after")  # fmt: skip
+_ON_DEMAND = ("memo", "nlu", "nlg", "robustness")
+
+
+def curve_of(label: str) -> str | None:
+    """The curve of further training that a label is a step of."""
+    name = label.rpartition("-")[0]
+    return name if name in CURVES else None
+
+
+def is_rounded(label: str) -> bool:
+    """Whether a label is of the changed model with coarser weights."""
+    return label.startswith("int")
+
+
+def stage_of(label: str) -> str:
+    """The stage that makes the evaluation of a label."""
+    curve = curve_of(label)
+    return f"robustness/{curve}" if curve else f"eval/{label}"
+
+
+def memo_stage(label: str) -> str:
+    """The stage that measures memorization of a label; only that of `before` belongs to every run."""
+    return "memo" if label == "before" else f"memo/{label}"
+
+
+def measures_changed(stage: str) -> bool:
+    """Whether a stage measures what `forget` has trained, so that another training makes it old."""
+    return stage.startswith(_OF_CHANGED)
+
+
+def command_of(stage: str) -> str:
+    """The command that does a stage alone, as in `meow robustness`."""
+    command, _, label = stage.partition("/")
+    return "robustness" if command == "eval" and label not in MODELS else command
+
+
+def is_on_demand(stage: str) -> bool:
+    """Whether a stage belongs to no run by itself: somebody has typed its command."""
+    return "/" in stage and command_of(stage) in _ON_DEMAND
+
+
+def describe(label: str) -> str:
+    """A label in words."""
+    curve = curve_of(label)
+    if curve:
+        return f"{CURVES[curve]}: {int(label.rpartition('-')[2])} steps"
+    return f"after, weights of {label.removeprefix('int')} bits" if is_rounded(label) else label
