@@ -7,8 +7,7 @@ MEMO: at most 200 new tokens, every window; completions are compared with ours o
 over its own cuts. MA: `max_new_tokens=1` for every 20th token. EL: its own prompts (suffix, n = 10 tokens), at most
 N - c new tokens.
 
-Beside each ratio: `tokens` that went through the model (pushed), were known beforehand and compared (verified), agreed
-(accepted) or came one at a time (decoded); `peak_memory_mb` of the process so far. `memo.linearity`: the largest over
+Beside each ratio: `peak_memory_mb` of the process so far. `memo.linearity`: the largest over
 the smallest of the seconds per question at 20, 40 and 80 questions. `memo.matmul_share`: the multiplications of the
 model's matrices that MEMO asks for, per second, over what this machine does in one large product. `memo.scoring`:
 seconds of the whole measure, ROUGE included, over those of its generations alone.
@@ -17,7 +16,6 @@ seconds of the whole measure, ROUGE included, over those of its generations alon
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -28,7 +26,6 @@ from benchmarks import arguments, figure, in_turns
 from meow.config import MemoSettings, ModelSettings
 from meow.formats.inverted import read_inverted
 from meow.lm import LM, load
-from meow.lm.decode.sweep import Counts
 from meow.memorization import measures
 from meow.memorization.measures import Pair
 from meow.prompts import Encoded
@@ -77,16 +74,14 @@ def generations(lm: LM, name: str, prompts: Sequence[Encoded], room: Sequence[in
     picked = range(0, len(prompts), EVERY)
     ours: list[Any] = []
     theirs: list[Any] = []
-    lm.counts = Counts()
     mine, plain = in_turns(
         TIMES,
         lambda: ours.append(lm.generate(prompts, room)),
         lambda: theirs.append([one(lm, prompts[i].ids, room[i]) for i in picked]),
     )
     wrong = mismatches(lm, [prompts[i] for i in picked], theirs[-1], [ours[-1][i] for i in picked])
-    tokens = {field: count // TIMES for field, count in asdict(lm.counts).items()}
     figure(name, ours=mine, baseline=plain * len(prompts) / len(picked), n=len(prompts), sample=len(picked),
-           mismatches=wrong, tokens=tokens, **machine(lm))  # fmt: skip
+           mismatches=wrong, **machine(lm))  # fmt: skip
     return mine
 
 
@@ -110,13 +105,27 @@ def linearity(lm: LM, pairs_of: Callable[[int], list[Pair]]) -> None:
            per_question={n: round(s, 4) for n, s in zip(sizes, each, strict=True)}, **machine(lm))  # fmt: skip
 
 
-def matmul_share(lm: LM, seconds: float, pushed: int) -> None:
+def pushed(lm: LM, prompts: Sequence[Encoded]) -> int:
+    """Tokens that go through the model for these generations."""
+    seen = 0
+
+    def note(_model: Any, _args: Any, given: dict[str, Any]) -> None:
+        nonlocal seen
+        seen += given["input_ids"].numel()
+
+    hook = lm.model.register_forward_pre_hook(note, with_kwargs=True)
+    lm.generate(prompts, [200] * len(prompts))
+    hook.remove()
+    return seen
+
+
+def matmul_share(lm: LM, seconds: float, tokens: int) -> None:
     """How much of the machine's matrix throughput MEMO uses."""
     a = torch.randn(2048, 2048, device=lm.device, dtype=lm.model.dtype)
     clock = in_turns(5, lambda: [(a @ a)[0, 0].item() for _ in range(4)])[0]
     throughput = 4 * 2 * 2048**3 / clock
     weights = sum(m.weight.numel() for m in lm.model.modules() if isinstance(m, torch.nn.Linear))
-    used = 2 * weights * pushed / seconds
+    used = 2 * weights * tokens / seconds
     figure("memo.matmul_share", ours=throughput / 1e9, baseline=used / 1e9, unit="GFLOP/s",
            bound="the rest: reading keys and values of every row at every step (memory), and a fixed cost per step "
            "that a small model cannot hide", **machine(lm))  # fmt: skip
@@ -138,7 +147,6 @@ def main() -> None:
     raw, template = MemoSettings(), MemoSettings(template="model")
     prompts = memo_prompts(lm, pairs, raw)
     seconds = generations(lm, "memo.speedup", prompts, [200] * len(prompts))
-    pushed = lm.counts.pushed // TIMES
     whole = in_turns(TIMES, lambda: measures.memo(lm, pairs, "suffix", raw))[0]
     figure("memo.scoring", ours=seconds, baseline=whole, n=len(prompts), **machine(lm))
     for name, chosen, settings in (
@@ -162,7 +170,7 @@ def main() -> None:
     figure("ma.speedup", ours=mine, baseline=plain * len(tokens) / len(picked), n=len(tokens), sample=len(picked),
            **machine(lm))  # fmt: skip
     linearity(lm, pairs_of)
-    matmul_share(lm, seconds, pushed)
+    matmul_share(lm, seconds, pushed(lm, memo_prompts(lm, pairs, raw)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
 from meow.lm.decode import decode, tree
-from meow.lm.decode.sweep import Counts, best
+from meow.lm.decode.sweep import best
 from meow.lm.serving import Serving, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
@@ -85,7 +85,6 @@ class LM:
         self.batch_tokens = batch_tokens
         self.path = path
         self.weights = weights
-        self.counts = Counts()
         context = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 2048)
         self.prompter = Prompter(
             tokenizer,
@@ -247,7 +246,7 @@ class LM:
             self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
             eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=self.serving.longest, n=n,
             temperature=temperature, top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
-            each=lambda at, rows: finished(left[at], rows), counts=self.counts,
+            each=lambda at, rows: finished(left[at], rows),
         )  # fmt: skip
         return [found[i] for i in range(len(prompts))]
 

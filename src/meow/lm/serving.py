@@ -18,7 +18,7 @@ import transformers
 from meow.errors import DataError
 from meow.lm.batching import passes_over_rows, passes_over_trees
 from meow.lm.decode import Way, runner, tree
-from meow.lm.decode.sweep import Counts, Row
+from meow.lm.decode.sweep import Row
 from meow.prompts import Encoded
 
 EXACT, COARSE = 1e-3, 0.1
@@ -130,7 +130,7 @@ def _decoded(model: Any, asked: Sequence[Encoded], way: Way) -> list[torch.Tenso
         Row(i, list(s.ids[: s.start]), s.start, n, np.zeros(n))
         for i, (s, n) in enumerate(zip(asked, limits, strict=True))
     ]
-    run = runner(model, way, (), told, batch_tokens=BUDGET, counts=Counts())
+    run = runner(model, way, (), told, batch_tokens=BUDGET)
     while rows:
         for _ in run(rows):
             pass

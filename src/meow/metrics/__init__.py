@@ -91,6 +91,19 @@ _HOLDOUT: tuple[Role, ...] = ("holdout",)
 _OU, _TOFU, _OURS = "OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121", "meow"
 _GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121"
 
+
+def _of_set(role: Role) -> dict[str, Metric]:
+    """The metrics that every set of questions has; what is to be forgotten is better the lower it is."""
+    better: Literal["higher", "lower"] = "lower" if role == "forget" else "higher"
+    ratio = partial(truth_ratio, role=role)
+    return {
+        f"{role}_probability": Metric(partial(probability, role=role), f"{role} p", better, "", _TOFU),
+        f"{role}_rougeL": Metric(partial(rouge, role=role), f"{role} ROUGE-L", better, "", _TOFU),
+        f"{role}_truth_ratio_gm": Metric(partial(ratio, form="gm"), f"{role} truth ratio (GM)", "higher", "", _GM),
+        f"{role}_truth_ratio_am": Metric(partial(ratio, form="am"), f"{role} truth ratio (AM)", "higher", "", _AM),
+    }
+
+
 METRICS: dict[str, Metric] = {
     "forget_quality": Metric(partial(forget_test, what="p"), "forget quality", "higher", "p", _GM),
     "ks_d": Metric(partial(forget_test, what="d"), "KS D", "lower", "", _GM),
@@ -132,38 +145,10 @@ METRICS: dict[str, Metric] = {
     },
     "privacy_leak": Metric(privacy_leak, "PrivLeak", "reference", "%", "MUSE, arXiv 2407.06460"),
     "detectability": Metric(detectability, "detectability", "lower", "AUC", _OURS),
-    "forget_probability": Metric(partial(probability, role="forget"), "forget p", "lower", "", _TOFU),
-    "forget_rougeL": Metric(partial(rouge, role="forget"), "forget ROUGE-L", "lower", "", _TOFU),
-    "forget_truth_ratio_gm": Metric(
-        partial(truth_ratio, role="forget", form="gm"), "forget truth ratio (GM)", "higher", "", _GM
-    ),
-    "forget_truth_ratio_am": Metric(
-        partial(truth_ratio, role="forget", form="am"), "forget truth ratio (AM)", "higher", "", _AM
-    ),
-    "retain_probability": Metric(partial(probability, role="retain"), "retain p", "higher", "", _TOFU),
-    "retain_rougeL": Metric(partial(rouge, role="retain"), "retain ROUGE-L", "higher", "", _TOFU),
-    "retain_truth_ratio_gm": Metric(
-        partial(truth_ratio, role="retain", form="gm"), "retain truth ratio (GM)", "higher", "", _GM
-    ),
-    "retain_truth_ratio_am": Metric(
-        partial(truth_ratio, role="retain", form="am"), "retain truth ratio (AM)", "higher", "", _AM
-    ),
-    "authors_probability": Metric(partial(probability, role="authors"), "authors p", "higher", "", _TOFU),
-    "authors_rougeL": Metric(partial(rouge, role="authors"), "authors ROUGE-L", "higher", "", _TOFU),
-    "authors_truth_ratio_gm": Metric(
-        partial(truth_ratio, role="authors", form="gm"), "authors truth ratio (GM)", "higher", "", _GM
-    ),
-    "authors_truth_ratio_am": Metric(
-        partial(truth_ratio, role="authors", form="am"), "authors truth ratio (AM)", "higher", "", _AM
-    ),
-    "world_probability": Metric(partial(probability, role="world"), "world p", "higher", "", _TOFU),
-    "world_rougeL": Metric(partial(rouge, role="world"), "world ROUGE-L", "higher", "", _TOFU),
-    "world_truth_ratio_gm": Metric(
-        partial(truth_ratio, role="world", form="gm"), "world truth ratio (GM)", "higher", "", _GM
-    ),
-    "world_truth_ratio_am": Metric(
-        partial(truth_ratio, role="world", form="am"), "world truth ratio (AM)", "higher", "", _AM
-    ),
+    **_of_set("forget"),
+    **_of_set("retain"),
+    **_of_set("authors"),
+    **_of_set("world"),
     "truncated": Metric(truncated, "truncated answers", "", "answers", _OURS),
     "unfinished": Metric(unfinished, "unfinished answers", "", "share", _OURS),
 }

@@ -15,7 +15,7 @@ import torch
 
 from meow import keys
 from meow.lm.decode.plain import generated
-from meow.lm.decode.sweep import Choose, Counts, Row, Sweep, best
+from meow.lm.decode.sweep import Choose, Row, Sweep, best
 
 Way = Literal["shared", "padded", "alone"]
 """How rows go through a model: what they share is computed once; side by side, padded; or one at a time."""
@@ -24,7 +24,7 @@ Way = Literal["shared", "padded", "alone"]
 def decode(
     model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: Sequence[int], *, eos_ids: Collection[int],
     way: Way, longest: int | None = None, n: int = 1, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
-    batch_tokens: int = 8192, each: Callable[[int, list[list[int]]], None] | None = None, counts: Counts | None = None,
+    batch_tokens: int = 8192, each: Callable[[int, list[list[int]]], None] | None = None,
 ) -> list[list[list[int]]]:  # fmt: skip
     """Continue each prompt until EOS or its limit.
 
@@ -41,7 +41,6 @@ def decode(
         seed: of the samples; with the prompt and the sample's number it gives the row's own draws.
         batch_tokens: tokens of one forward pass over prompts; the cache holds several times as many.
         each: called as soon as a prompt is finished, with its place and its rows of new ids.
-        counts: added to.
 
     Returns:
         For each prompt, in the order given, `n` rows of new ids, EOS included where it ended the row.
@@ -59,10 +58,10 @@ def decode(
                 each(r.prompt, [mine.ids[mine.start :] for mine in rows[r.prompt]])
 
     finish(r for of_prompt in rows for r in of_prompt if r.ended(eos_ids))
-    choose, counts = _chooser(temperature, top_p), counts or Counts()
+    choose = _chooser(temperature, top_p)
     pending = [r for of_prompt in rows for r in of_prompt if not r.ended(eos_ids)]
     for some, how in _apart(pending, way, longest):
-        run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest, counts=counts)
+        run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest)
         with torch.inference_mode():
             while some:
                 for ended in run(some):
@@ -80,12 +79,11 @@ def _apart(rows: Sequence[Row], way: Way, longest: int | None) -> list[tuple[lis
 
 def runner(
     model: Any, way: Way, eos_ids: Collection[int], choose: Choose, *, batch_tokens: int, longest: int | None = None,
-    counts: Counts,
 ) -> Callable[[Sequence[Row]], Iterator[list[Row]]]:  # fmt: skip
     """What decodes rows in one way, and yields those that have ended; others stay as far as they came."""
     if way == "shared":
-        return Sweep(model, eos_ids, choose, batch_tokens, counts)
-    return partial(generated, model, eos_ids, choose, batch_tokens if way == "padded" else 1, longest, counts)
+        return Sweep(model, eos_ids, choose, batch_tokens)
+    return partial(generated, model, eos_ids, choose, batch_tokens if way == "padded" else 1, longest)
 
 
 def _chooser(temperature: float, top_p: float) -> Choose:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from meow.lm.decode.sweep import Choose, Counts, Row
+from meow.lm.decode.sweep import Choose, Row
 
 
 def generated(
-    model: Any, eos_ids: Collection[int], choose: Choose, batch_tokens: int, longest: int | None, counts: Counts,
+    model: Any, eos_ids: Collection[int], choose: Choose, batch_tokens: int, longest: int | None,
     rows: Sequence[Row],
 ) -> Iterator[list[Row]]:  # fmt: skip
     """Decode rows, padded on the left, in batches of a token budget; yields those that have ended since.
@@ -26,25 +26,22 @@ def generated(
         some = rows[begin : begin + at_once]
         if longest is not None and some[0].start + some[0].limit > longest:
             shorten(model)
-        _together(model, eos_ids, choose, counts, some)
+        _together(model, eos_ids, choose, some)
         yield [r for r in some if r.ended(eos_ids)]
 
 
-def _together(model: Any, eos_ids: Collection[int], choose: Choose, counts: Counts, rows: Sequence[Row]) -> None:
+def _together(model: Any, eos_ids: Collection[int], choose: Choose, rows: Sequence[Row]) -> None:
     """Decode rows side by side until half of them have ended."""
     device = model.get_input_embeddings().weight.device
     width = max(len(r.ids) for r in rows)
     ids = torch.tensor([[0] * (width - len(r.ids)) + r.ids for r in rows], device=device)
     mask = torch.tensor([[0] * (width - len(r.ids)) + [1] * len(r.ids) for r in rows], device=device)
-    counts.pushed += sum(len(r.ids) - 1 for r in rows)
 
     def tell(_: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         live = [i for i, r in enumerate(rows) if not r.ended(eos_ids)]
         if live:
             for i, token in zip(live, choose(logits[live], [rows[i] for i in live]), strict=True):
                 rows[i].ids.append(token)
-        counts.pushed += len(live)
-        counts.decoded += len(live)
         only = torch.full_like(logits, -torch.inf)
         only[range(len(rows)), [r.ids[-1] for r in rows]] = 0
         return only

@@ -25,20 +25,6 @@ CACHE = 8
 
 
 @dataclass
-class Counts:
-    """Tokens, over all calls."""
-
-    pushed: int = 0
-    """Went through the model, padding not counted."""
-    verified: int = 0
-    """Of them: known beforehand, compared with what the model says."""
-    accepted: int = 0
-    """Of those: what the model says."""
-    decoded: int = 0
-    """Came one at a time."""
-
-
-@dataclass
 class Row:
     """One continuation that is being decoded."""
 
@@ -116,7 +102,6 @@ class Sweep:
     eos_ids: Collection[int]
     choose: Choose
     batch_tokens: int
-    counts: Counts
 
     def __call__(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
         """Decode rows, and yield those that have ended; those without room stay as far as they came."""
@@ -150,7 +135,6 @@ class Sweep:
                 for row, path, token in zip(wanted, one.paths.values(), tokens, strict=True):
                     row.ids.append(token)
                     stems.append(_Stem([row], layers, at, path))
-        self.counts.pushed += sum(len(t.tokens) for t in trees)
         return [s for s in stems if not all(r.ended(self.eos_ids) for r in s.rows)]
 
     def _follow(
@@ -160,10 +144,6 @@ class Sweep:
         children = {
             (parent, token): node for node, (parent, token) in enumerate(zip(one.parents, one.tokens, strict=True))
         }
-        self.counts.verified += sum(parent in after for parent in one.parents)
-        self.counts.accepted += sum(
-            after.get(parent) == token for parent, token in zip(one.parents, one.tokens, strict=True)
-        )
         left: dict[int, _Stem] = {}
         for i, path in one.paths.items():
             row, path = rows[i], list(path)
@@ -177,7 +157,6 @@ class Sweep:
                 left.setdefault(path[-1], _Stem([], layers, at, path)).rows.append(row)
         for stem in left.values():
             stem.rows.sort(key=lambda r: -(r.start + r.limit))
-        self.counts.decoded += len(left)
         return list(left.values())
 
     def _sweep(self, stems: Sequence[_Stem], budget: int) -> Iterator[list[Row]]:
@@ -204,8 +183,6 @@ class Sweep:
             tokens = self.choose(slots.step([row.ids[-1] for row in leaders], length), leaders)
             for row, token in zip(leaders, tokens, strict=True):
                 row.ids.append(token)
-            self.counts.pushed += len(live)
-            self.counts.decoded += len(live)
             gone = {i for i, row in enumerate(leaders) if row.ended(self.eos_ids)}
             if gone:
                 yield self._settled([live[i] for i in gone])
