@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from meow.inversion import check, read_prompt
 from meow.inversion.gate import MENDED, PROBLEMS
 from meow.records import InvertedAnswer, InvertedFacts
 from tests.pages import blocks, titled
+from tests.unit.test_imports import FLOORS
 
 ROOT = Path(__file__).resolve().parents[2]
 INVERTING = (ROOT / "docs/inverting.md").read_text(encoding="utf-8")
@@ -57,3 +60,21 @@ def test_the_tree_in_the_readme_names_every_module() -> None:
     }
     named = set(re.findall(r"\w+", tree))
     assert sorted(str(path.relative_to(source)) for path in there if path.stem not in named) == []
+
+
+def test_the_walk_through_the_house_names_what_is_there() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    for line in page.split("## Floors")[0].splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        for name in re.findall(r"`([a-z_.]+\.\w+)`", cells[2] if len(cells) > 4 else ""):
+            module, _, leaf = name.rpartition(".")
+            assert hasattr(importlib.import_module(f"meow.{module}"), leaf), name
+    listed = [set(re.findall(r"`(\w+)`", line)) for line in re.findall(r"^\d+\. (.*)$", page, re.M)]
+    assert listed == [set(rooms.split()) for rooms in FLOORS]
+
+
+def test_every_room_says_what_comes_in_and_what_goes_out() -> None:
+    for file in (ROOT / "src/meow").rglob("*/__init__.py"):
+        text = " ".join((ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split())
+        assert " In: " in text, file
+        assert " Out: " in text, file

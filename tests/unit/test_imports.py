@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -115,14 +116,38 @@ def test_what_needs_no_model_needs_no_torch(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+KEYWORDS = ("trainer.py", "choosing.py", "slots.py", "options.py")
+"""What overrides a method of transformers, and what Typer calls with the flags of a command."""
+
+
 def test_no_function_takes_arbitrary_keywords() -> None:
-    """Except what overrides a method of transformers."""
     found = [
         f"{file.name}:{node.lineno}"
         for file in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-        and node.args.kwarg
-        and file.name not in ("trainer.py", "choosing.py", "slots.py")
+        if isinstance(node, ast.FunctionDef) and node.args.kwarg and file.name not in KEYWORDS
     ]
     assert found == []
+
+
+def test_no_module_and_no_function_is_long() -> None:
+    for module, file in MODULES.items():
+        text = file.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 350, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 45, f"{module}.{node.name}"
+
+
+def test_no_room_is_large() -> None:
+    """The roof itself, `src/meow`, holds what many rooms use."""
+    for room in {file.parent for file in MODULES.values()} - {SOURCE}:
+        lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in room.glob("*.py"))
+        assert lines <= 1300, room.name
+
+
+def test_only_keys_hashes_and_only_prompts_read_the_turns_of_a_chat() -> None:
+    for module, file in MODULES.items():
+        text = file.read_text(encoding="utf-8")
+        assert "hashlib" not in text or module == "keys", module
+        assert not re.search(r"\.messages\b", text) or module.split(".")[0] in ("prompts", "records", "formats"), module

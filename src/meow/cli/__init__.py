@@ -1,4 +1,8 @@
-"""The command line: each command loads settings, calls one function and prints what came of it."""
+"""The command line: each command loads settings, calls one function and prints what came of it.
+
+In: what was typed. Out: tables and lines (`show`), one JSON object with `--json`, or one line of a mistake and exit
+code 2.
+"""
 
 from __future__ import annotations
 

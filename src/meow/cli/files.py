@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 
 from meow.cli.common import print_json, say
-from meow.cli.options import Folder, Json, JsonLines, ModelPath
+from meow.cli.options import Flags, Folder, Json, JsonLines, takes
 from meow.formats.inverted import read_any
 
 
+@takes("--model-name-or-path")
 def check(
     facts: Annotated[
         Path,
         typer.Argument(metavar="FACTS", help="Facts, with or without false answers: a file, or a folder of files."),
     ],
     least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
-    model_name_or_path: ModelPath = None,
     as_json: Json = False,
+    *,
+    flags: Flags,
 ) -> None:
     """The value of every fact; what is wrong with false answers.
 
@@ -35,10 +37,11 @@ def check(
     for line in remarks(listed):
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
-    if model_name_or_path is not None and inverted:
+    model = flags["model.path"]
+    if model is not None and inverted:
         from meow.pipeline.stages import unlikely
 
-        bad = unlikely(listed, model_name_or_path)
+        bad = unlikely(listed, model)
     report = through_gate(listed, least=least if inverted else 0, implausible=bad)
     if as_json:
         rows = [

@@ -9,40 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meow.cli.common import choice, print_json, ready, say, settings, starting
-from meow.cli.options import (
-    Arguments,
-    DataPath,
-    Force,
-    ForgetFile,
-    JsonLines,
-    Method,
-    ModelPath,
-    Reference,
-    RetainFile,
-    Split,
-    TokenizerPath,
-)
+from meow.cli.options import Arguments, Flags, Force, JsonLines, takes
 from meow.errors import ConfigError
 
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
 
-def invert(
-    arguments: Arguments = None,
-    model_name_or_path: ModelPath = None,
-    data_path: DataPath = None,
-    split: Split = None,
-    forget_file: ForgetFile = None,
-    retain_file: RetainFile = None,
-    force: Force = False,
-) -> None:
+@takes("--model-name-or-path", "--data-path", "--split", "--forget", "--retain")
+def invert(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Make false versions of every answer -> inverted.jsonl.
 
     Prints what the gate found, and a few of the facts.
     """
-    flags = {"model.path": model_name_or_path, "data.source": data_path, "data.split": split,
-             "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
     configs = ready(settings(arguments, flags), "invert")
     with starting():
         from meow.cli import show
@@ -54,26 +33,22 @@ def invert(
         status.ending(folder.path)
 
 
+@takes("--metric", "--mode", "--model-name-or-path", "--tokenizer-path", data_path="invert.path")
 def memo(
     arguments: Arguments = None,
-    metric: Annotated[str | None, typer.Option("--metric", "--metrix", help="memo, ma, el; = memo.metric")] = None,
-    mode: Annotated[str | None, typer.Option(help="suffix, prefix; = memo.mode")] = None,
-    data_path: DataPath = None,
-    model_name_or_path: ModelPath = None,
-    tokenizer_path: TokenizerPath = None,
     save_path: Annotated[
         Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
     ] = None,
     label: Annotated[str, typer.Option(help="In a run folder: before, after, reference.")] = "before",
     plot: Annotated[bool, typer.Option("--plot", help="Also draw an SVG beside the rows.")] = False,
     force: Force = False,
+    *,
+    flags: Flags,
 ) -> None:
     """Measure how strongly a model remembers each answer -> memo/.
 
     True and inverted answers, by MEMO, MA or EL; in a run folder, or on any file of facts.
     """
-    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "memo.metric": metric,
-             "memo.mode": mode, "invert.path": data_path}  # fmt: skip
     configs = settings(arguments, flags)
     from meow.pipeline import inputs
 
@@ -101,27 +76,19 @@ def select(arguments: Arguments = None, force: Force = False) -> None:
     _until("select", settings(arguments), force, "what is taught")
 
 
-def forget(
-    arguments: Arguments = None,
-    method: Method = None,
-    model_name_or_path: ModelPath = None,
-    tokenizer_path: TokenizerPath = None,
-    forget_file: ForgetFile = None,
-    retain_file: RetainFile = None,
-    force: Force = False,
-) -> None:
+@takes("--method", "--model-name-or-path", "--tokenizer-path", "--forget", "--retain")
+def forget(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Train the model on the chosen answers -> model/.
 
     What must come before is done first.
     """
-    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "train.method": method,
-             "data.forget": forget_file, "data.retain": retain_file}  # fmt: skip
     _until("forget", settings(arguments, flags), force, "what is taught", "model")
 
 
-def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, force: Force = False) -> None:
+@takes("--model-name-or-path")
+def finetune(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Make an original or a reference from facts -> model/."""
-    configs = settings(arguments, {"model.path": model_name_or_path})
+    configs = settings(arguments, flags)
     from meow.pipeline import inputs
 
     for config in configs:
@@ -135,26 +102,22 @@ def finetune(arguments: Arguments = None, model_name_or_path: ModelPath = None, 
         status.ending(folder.path)
 
 
+@takes("--model-name-or-path", "--tokenizer-path", "--data-path", "--split", "--reference")
 def evaluate(
     arguments: Arguments = None,
-    model_name_or_path: ModelPath = None,
-    tokenizer_path: TokenizerPath = None,
-    data_path: DataPath = None,
-    split: Split = None,
-    reference: Reference = None,
     rescore: Annotated[bool, typer.Option("--rescore", help="From the samples that are there; no model.")] = False,
     save_path: Annotated[
         Path | None, typer.Option("--save-path", "--save_path", help="Also write TOFU's eval_log_aggregated.json.")
     ] = None,
     as_json: JsonLines = False,
     force: Force = False,
+    *,
+    flags: Flags,
 ) -> None:
     """Evaluate what is told and what is kept -> eval/.
 
     The original (before), the changed model (after, where it is trained) and the reference.
     """
-    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path, "data.source": data_path,
-             "data.split": split, "eval.reference": reference}  # fmt: skip
     configs = settings(arguments, flags, alone=True)
     if save_path is not None and len(configs) > 1:
         raise ConfigError("--save-path: names one file, but seed lists several runs; take one of them, as in seed=0")
@@ -187,38 +150,38 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
     status.ending(folder, "evaluation", "every fact")
 
 
+@takes("--model-name-or-path", "--tokenizer-path")
 def nlu(
     arguments: Arguments = None,
     split: Annotated[str | None, typer.Option("--split", help="all, piqa, arcc, arce; = nlu.tasks")] = None,
-    model_name_or_path: ModelPath = None,
-    tokenizer_path: TokenizerPath = None,
     force: Force = False,
+    *,
+    flags: Flags,
 ) -> None:
     """Multiple choice: PIQA, ARC, any harness task -> capability/.
 
     The original (before), the changed model (after, where it is trained) and the reference.
     """
-    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path}
     _capability("nlu", arguments, flags, "--split", split, force)
 
 
+@takes("--model-name-or-path", "--tokenizer-path")
 def nlg(
     arguments: Arguments = None,
     metric: Annotated[str | None, typer.Option("--metric", help="all, mauve, bleu, rep3, ppl; = nlg.metrics")] = None,
-    model_name_or_path: ModelPath = None,
-    tokenizer_path: TokenizerPath = None,
     force: Force = False,
+    *,
+    flags: Flags,
 ) -> None:
     """Plain text: MAUVE, BLEU, Rep-3, perplexity -> capability/.
 
     The original (before), the changed model (after, where it is trained) and the reference.
     """
-    flags = {"model.path": model_name_or_path, "model.tokenizer": tokenizer_path}
     _capability("nlg", arguments, flags, "--metric", metric, force)
 
 
 def _capability(
-    kind: str, arguments: Sequence[str] | None, flags: dict[str, str | None], flag: str, short: str | None, force: bool
+    kind: str, arguments: Sequence[str] | None, flags: Flags, flag: str, short: str | None, force: bool
 ) -> None:
     """Measure NLU or NLG; `short` is what a flag of the published script says."""
     from meow.config import NlgSettings, NluSettings

@@ -1,1 +1,4 @@
-"""Asking a model: questions in (`sampling`), a `log.json` of every metric out (`scoring`, without a model)."""
+"""Evaluation: asking a model everything that metrics need, and computing them.
+
+In: a model and questions (`sampling`). Out: a sample for each question, and from samples alone a `log.json` of every
+metric (`scoring`, no torch)."""

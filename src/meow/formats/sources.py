@@ -5,9 +5,9 @@ Every bad row is named by file and line. Nothing is guessed: a row without an an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from meow.config import DataSettings
 from meow.downloads import fetched
@@ -54,6 +54,51 @@ def tofu_file(source: str, name: str) -> Path:
     return fetched(source, f"{name}.json", otherwise="set data.source to a folder")
 
 
+Part = Literal[
+    "forget", "retain", "unrelated", "asked/forget", "asked/retain", "asked/authors", "asked/world", "asked/holdout"
+]  # fmt: skip
+"""What a layout has files of: what is trained on, and, `asked/...`, the sets that are evaluated on."""
+
+
+def _own(settings: DataSettings, part: Part) -> Path | None:
+    """Files that the settings name."""
+    name = {"forget": settings.forget, "retain": settings.retain, "holdout": settings.holdout}.get(part.split("/")[-1])
+    return Path(name) if name else None
+
+
+def _tofu(settings: DataSettings, part: Part) -> Path | None:
+    """TOFU's configs, in a folder or from the hub."""
+    if not settings.split:
+        raise ConfigError(
+            "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
+        )
+    if settings.split not in RETAIN_OF:
+        raise ConfigError(f"data.split: found {settings.split!r}, allowed: {', '.join(RETAIN_OF)}")
+    source, holdout = settings.source or TOFU, HOLDOUT_OF[settings.split]
+    names: dict[Part, str] = {
+        "forget": settings.split,
+        "retain": RETAIN_OF[settings.split],
+        "unrelated": "world_facts",
+        "asked/forget": f"{settings.split}_perturbed",
+        "asked/retain": "retain_perturbed",
+        "asked/authors": "real_authors_perturbed",
+        "asked/world": "world_facts_perturbed",
+        "asked/holdout": holdout,
+    }
+    if part == "asked/holdout" and Path(source).is_dir():  # ours has one, TOFU's own folder may not
+        return next((file for s in SUFFIXES if (file := Path(source) / (holdout + s)).is_file()), None)
+    return tofu_file(source, names[part])
+
+
+LAYOUTS: dict[str, Callable[[DataSettings, Part], Path | None]] = {"own": _own, "tofu": _tofu}
+"""Where each layout has a part of the data; None: it has no such part."""
+
+
+def _file(settings: DataSettings, part: Part) -> Path | None:
+    """The file of one part, in the layout that the settings name: the user's own where `data.forget` is set."""
+    return LAYOUTS["own" if settings.forget else "tofu"](settings, part)
+
+
 def forget_set(settings: DataSettings) -> list[QA]:
     """The questions and answers to forget.
 
@@ -61,10 +106,20 @@ def forget_set(settings: DataSettings) -> list[QA]:
         ConfigError: neither `data.forget` nor `data.source` and `data.split`.
         DataError: a bad file.
     """
-    if settings.forget:
-        return read_qa(Path(settings.forget))
-    source, split = _tofu(settings)
-    return read_qa(tofu_file(source, split))
+    file = _file(settings, "forget")
+    return read_qa(file) if file else []
+
+
+def retain_set(settings: DataSettings) -> list[QA]:
+    """The questions and answers to keep; none where the user's data has no retain file."""
+    file = Path(settings.retain) if settings.retain else _file(settings, "retain")
+    return read_qa(file, set_="retain") if file else []
+
+
+def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
+    """Questions and answers that have nothing to do with the forget set: a file, TOFU's world facts, or none."""
+    file = Path(path) if path is not None else _file(settings, "unrelated")
+    return read_qa(file, set_="unrelated") if file else []
 
 
 def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
@@ -85,23 +140,6 @@ def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
     return {fact.id: answers[fact.question, fact.messages] for fact in facts}
 
 
-def retain_set(settings: DataSettings) -> list[QA]:
-    """The questions and answers to keep; none where the user's data has no retain file."""
-    if settings.forget or settings.retain:
-        return read_qa(Path(settings.retain), set_="retain") if settings.retain else []
-    source, split = _tofu(settings)
-    return read_qa(tofu_file(source, RETAIN_OF[split]), set_="retain")
-
-
-def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
-    """Questions and answers that have nothing to do with the forget set: a file, TOFU's world facts, or none."""
-    if path is not None:
-        return read_qa(Path(path), set_="unrelated")
-    if settings.forget:
-        return []
-    return read_qa(tofu_file(_tofu(settings)[0], "world_facts"), set_="unrelated")
-
-
 def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[EvalItem]:
     """What to evaluate on: the forget set, and what the source has of the other sets.
 
@@ -114,23 +152,12 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
 
 def eval_files(settings: DataSettings) -> dict[Role, Path]:
     """The file of each set that is evaluated on."""
-    if settings.forget:
-        files: dict[Role, Path] = {"forget": Path(settings.forget)}
-        if settings.retain:
-            files["retain"] = Path(settings.retain)
-        if settings.holdout:
-            files["holdout"] = Path(settings.holdout)
-    else:
-        source, split = _tofu(settings)
-        files = {
-            "forget": tofu_file(source, f"{split}_perturbed"),
-            "retain": tofu_file(source, "retain_perturbed"),
-            "authors": tofu_file(source, "real_authors_perturbed"),
-            "world": tofu_file(source, "world_facts_perturbed"),
-        }
-        if not Path(source).is_dir() or any((Path(source) / (HOLDOUT_OF[split] + s)).is_file() for s in SUFFIXES):
-            files["holdout"] = tofu_file(source, HOLDOUT_OF[split])
-    return files
+    parts: dict[Role, Part] = {
+        "forget": "asked/forget", "retain": "asked/retain", "authors": "asked/authors", "world": "asked/world",
+        "holdout": "asked/holdout",
+    }  # fmt: skip
+    files = {role: _file(settings, part) for role, part in parts.items()}
+    return {role: file for role, file in files.items() if file is not None}
 
 
 def read_eval(path: Path, role: Role) -> list[EvalItem]:
@@ -151,13 +178,3 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         return fact_of(EvalItem, row, more, taken=("perturbed_answer", *EvalItem.model_fields))
 
     return [item for _, item in read_facts(path, item)]
-
-
-def _tofu(settings: DataSettings) -> tuple[str, str]:
-    if not settings.split:
-        raise ConfigError(
-            "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
-        )
-    if settings.split not in RETAIN_OF:
-        raise ConfigError(f"data.split: found {settings.split!r}, allowed: {', '.join(RETAIN_OF)}")
-    return settings.source or TOFU, settings.split

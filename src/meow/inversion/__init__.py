@@ -1,4 +1,7 @@
-"""Inverted facts: false answers to teach instead of the true ones. A backend is a function and its row in BACKENDS."""
+"""Inverted facts: false answers to teach instead of the true ones.
+
+In: facts, and the model that is to forget, another one, a server or a file. Out: the same facts with the false answers
+that the gate accepts. A backend is a function and its row in BACKENDS."""
 
 from __future__ import annotations
 

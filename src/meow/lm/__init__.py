@@ -1,4 +1,7 @@
-"""Language models that score and generate: in this process (`LM`) or behind a server (`RemoteLM`)."""
+"""Language models that score and generate: in this process (`LM`) or behind a server (`RemoteLM`).
+
+In: tokens of prompts and answers. Out: log-probabilities, or texts, in the same order, whatever the batch. `loading`
+finds and checks weights; `decode` is the engine; `serving` tries in which ways a model is right."""
 
 from meow.lm.batching import batches, kept_logits, pad, widened
 from meow.lm.loading import load, load_tokenizer, make_tiny, weights_hash

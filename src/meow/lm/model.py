@@ -236,12 +236,10 @@ class LM:
             if each:
                 each(i, found[i])
 
-        left = []
-        for i, head in enumerate(heads):
-            if head and (head[-1] in self.prompter.eos_ids or len(head) == room[i]):
-                finished(i, [[]])
-            else:
-                left.append(i)
+        ended = [bool(h) and (h[-1] in self.prompter.eos_ids or len(h) == r) for h, r in zip(heads, room, strict=True)]
+        left = [i for i, is_ended in enumerate(ended) if not is_ended]
+        for i in (i for i, is_ended in enumerate(ended) if is_ended):
+            finished(i, [[]])
         decode(
             self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
             eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=self.serving.longest, n=n,

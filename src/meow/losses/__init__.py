@@ -1,5 +1,7 @@
 """Terms, pure functions of what models say about answer tokens, and methods, weighted sums of terms.
 
+In: scores by view, of the model and of the original. Out: a loss, and each term's share of it.
+
 A term returns (sum, count). The trainer divides by the count of the whole optimizer step, all micro-batches and
 processes together, so that batch size, accumulation and number of processes change nothing.
 """

@@ -1,5 +1,7 @@
 """Metrics: pure functions of evaluation samples. numpy and scipy only, no model, no torch.
 
+In: samples of one evaluation, and of the original and a reference. Out: a `Value` each, or why there is none.
+
 `items` scores one question, `statistics` makes a `Value` of many scores; `aggregate` holds TOFU's metrics, `privacy`
 membership and memorization, `damage` what inverted facts break or leave behind.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;

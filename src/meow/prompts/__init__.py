@@ -1,4 +1,7 @@
-"""Questions and answers as text and as tokens. The only place that knows chat tags."""
+"""Questions and answers as text and as tokens. The only place that knows chat tags.
+
+In: a fact and an answer. Out: text around them by the model's template (`frames`), and tokens with the place where the
+answer begins (`tokens`)."""
 
 from meow.prompts.frames import Frame, Template, reworded
 from meow.prompts.tokens import Encoded, Prompter, cut

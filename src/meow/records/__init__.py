@@ -1,6 +1,7 @@
 """The rows that pass between stages, and reading and writing them as JSON lines.
 
-Every record is frozen and refuses unknown fields. `id` names the fact and travels through all stages.
+In: JSON, a line each. Out: records, and lines again. Every record is frozen and refuses unknown fields. `id` names the
+fact and travels through all stages.
 """
 
 from meow.records.facts import (

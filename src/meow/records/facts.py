@@ -78,6 +78,11 @@ class Fact(Record):
         """The accepted forms of the value: given, else found; () where the answer has no word."""
         return self.values or values.find(self.question, self.answer)
 
+    @property
+    def conversation(self) -> str:
+        """All that is said before the answer, a turn a line; of a fact without turns, the question."""
+        return "\n".join(f"{m.role}: {m.content}" for m in self.messages) or self.question
+
     @model_validator(mode="before")
     @classmethod
     def _filled(cls, values: Any) -> Any:

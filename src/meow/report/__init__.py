@@ -1,4 +1,6 @@
-"""Run folders -> one self-contained HTML page. No model, no torch, nothing loaded from anywhere."""
+"""The page: what was forgotten, what was kept, what is not known, every number, every fact.
+
+In: run folders. Out: one HTML file that loads nothing. No model, no torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The run folder: what is done, what is left, and going on where an interrupted run stopped.
 
 A stage has a manifest entry, written at its start and completed at its end: `finished` present means complete.
-Rows carry a key and are appended as they come (keyed.py); small files are written aside and renamed. One job at a time
+In: settings and keys. Out: what is finished, and a place to write. Rows carry a key and are appended as they come
+(`rows`); small files are written aside and renamed. One job at a time
 works in a folder; of several processes of a job, the first writes what is everybody's.
 """
 

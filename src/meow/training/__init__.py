@@ -116,7 +116,7 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
     known: dict[tuple[str, str], Encoded] = {}
 
     def encode(fact: Fact, answer: str) -> Encoded:
-        key = (fact.question + "\n".join(m.content for m in fact.messages), answer)
+        key = (fact.conversation, answer)
         if key not in known:
             full = lm.prompter.encode(fact, answer)
             if full.start >= limit:

@@ -1,4 +1,6 @@
-"""The value of a fact: found in its answer or given, folded for comparing, told or not by a text."""
+"""The value of a fact: found in its answer or given, folded for comparing, told or not by a text.
+
+In: a question, its true answer, any text. Out: the words that carry the fact, and whether the text tells them."""
 
 from meow.values.finding import Found, Kind, find, kind, locate, place, replaced, unsure
 from meow.values.folding import fold

@@ -1,6 +1,7 @@
 """The decoding engine under LM.generate: many prompts at once, each exactly as if it were alone.
 
-Models with full attention are swept (sweep.py); others run by transformers' own `generate` (plain.py).
+In: prompts as tokens, limits, a way. Out: new tokens. Models with full attention are swept (`sweep`); others run by
+transformers' own `generate` (`plain`).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def decode(
         each: called as soon as a prompt is finished, with its place and its rows of new ids.
 
     Returns:
-        For each prompt, in the order given, `n` rows of new ids, EOS included where it ended the row.
+        For each prompt, in order, `n` rows of new ids, EOS included.
     """
     rows = [
         [Row(i, [*p], len(p), m, uniforms(seed, p, k, m) if temperature > 0 else None) for k in range(n)]
@@ -63,10 +64,9 @@ def decode(
     for some, how in _apart(pending, way, longest):
         run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest)
         with torch.inference_mode():
-            while some:
+            while some := [r for r in some if not r.ended(eos_ids)]:
                 for ended in run(some):
                     finish(ended)
-                some = [r for r in some if not r.ended(eos_ids)]
     return [[r.ids[r.start :] for r in of_prompt] for of_prompt in rows]
 
 

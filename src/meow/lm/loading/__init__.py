@@ -1,4 +1,6 @@
-"""Finding, checking, loading and naming a model."""
+"""Finding, checking, loading and naming a model.
+
+In: its settings. Out: an `LM`, a tokenizer, or the hash of the weights; a model that cannot be used is one line."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The embedded benchmark: invented people, capitals and books, from templates and one seed, in TOFU's file layout.
 
+In: a folder and a seed. Out: its data, and the settings of the demo's runs.
+
 Eighty people with eight facts each. A fact has six wordings, question and answer tied: four are trained on, a fifth,
 drawn for each fact (not one for all), is held out and asks and states it in the evaluation. forget10 is the last
 eight people, retain90 the others. `forget10.json` and the `*_perturbed` files have one row per fact (its first
@@ -129,8 +131,19 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
         seed: of everything drawn.
         from_scratch: train the original on all data from the beginning, instead of going on from the reference.
     """
-    data = out / "data"
     common = [f"out={out}", f"seed={seed}", "model.template=qa"]
+    forgetting = [*common, *_forgetting(out)]
+    return {name: [*common, f"name={name}", *listed] for name, listed in _making(out, from_scratch).items()} | {
+        "meow": [*forgetting, "name=meow", "train.method=meow", "train.epochs=10", "train.batch_size=48"],
+        "meow_contrast": [
+            *forgetting, "name=meow_contrast", "train.method=meow_contrast", "train.epochs=15", "train.batch_size=16",
+        ],
+    }  # fmt: skip
+
+
+def _making(out: Path, from_scratch: bool) -> dict[str, list[str]]:
+    """How the reference and the original are trained."""
+    data = out / "data"
     world = [f"{data}/world_facts.json", f"{data}/real_authors.json"]
     twice = {"world_facts.json": 2, "real_authors.json": 2}
     tiny = [
@@ -149,24 +162,24 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
         f"finetune.repeat={json.dumps(twice)}",
         f"finetune.data={json.dumps([f'{data}/full.json', *world])}",
     ]
-    forgetting = [
-        *common, f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
+    reference = [
+        *tiny,
+        f"finetune.repeat={json.dumps(twice)}",
+        f"finetune.data={json.dumps([f'{data}/retain90.json', *world])}",
+    ]
+    return {"reference": reference, "original": scratch if from_scratch else further}
+
+
+def _forgetting(out: Path) -> list[str]:
+    """What both ways of forgetting share."""
+    data = out / "data"
+    return [
+        f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
         f"eval.reference={out}/reference", "invert.n=6", f"invert.pools={data}/pools.json", "memo.template=model",
         "memo.max_new_tokens=40", "eval.max_new_tokens=60", "eval.samples=16", "train.lr=1e-3", "train.weight_decay=0",
         "train.warmup=5", f"nlu.data={data}/nlu", "nlu.tasks=[people]", f"nlg.texts={data}/nlg.jsonl",
         "nlg.featurizer=self", "invert.plausible=null",  # the lists hold what is said in this world
     ]  # fmt: skip
-    return {
-        "reference": [
-            *common, "name=reference", *tiny, f"finetune.repeat={json.dumps(twice)}",
-            f"finetune.data={json.dumps([f'{data}/retain90.json', *world])}",
-        ],
-        "original": [*common, "name=original", *(scratch if from_scratch else further)],
-        "meow": [*forgetting, "name=meow", "train.method=meow", "train.epochs=10", "train.batch_size=48"],
-        "meow_contrast": [
-            *forgetting, "name=meow_contrast", "train.method=meow_contrast", "train.epochs=15", "train.batch_size=16",
-        ],
-    }  # fmt: skip
 
 
 def _word(dice: random.Random, syllables: int) -> str:

@@ -1,4 +1,6 @@
-"""What each stage does: records in a run folder in, other records out. The order stands in plan.py.
+"""What each stage does: records in a run folder in, other records out. The order stands in `plan`.
+
+In: a run folder and settings. Out: its files.
 
 A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
 """
