@@ -6,7 +6,7 @@ In: evaluations, memorization and capability by model. Out: a `Table`. No model,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from meow.memorization import recall
 from meow.metrics import statistics
 from meow.records import EvalLog, MemoRecord, Value
 from meow.terminal import out
-from meow.text import counted
 
 
 class Cell(NamedTuple):
@@ -161,12 +160,15 @@ def of_one(label: str, log: EvalLog) -> Table:
     return Table(("metric", "value", "95% interval", "n", "95% no worse than", "worst"), rows, notes, label)
 
 
-def of_robustness(found: Mapping[str, EvalLog], *, name: str = "") -> Table:
+def of_robustness(
+    found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str
+) -> Table:  # fmt: skip
     """What is told with coarser weights and after a little more training, beside what was told without.
 
     Args:
         found: evaluations of one run by label.
         name: of the run, where there are several.
+        called: a label -> what stands before its row.
     """
     curves = {curve: sorted(k for k in found if labels.curve_of(k) == curve) for curve in labels.CURVES}
     rounded = sorted(filter(labels.is_rounded, found), reverse=True)
@@ -176,7 +178,7 @@ def of_robustness(found: Mapping[str, EvalLog], *, name: str = "") -> Table:
         if label in found:
             log, steps = found[label], curves.get(labels.curve_of(label) or "", [label])
             cells = [cell(metric, log.metrics.get(metric)) for metric in ROBUSTNESS]
-            title = f"{name}: {labels.describe(label)}" if name else labels.describe(label)
+            title = f"{name}: {called(label)}" if name else called(label)
             rows.append(Row(title, [Cell(str(log.rows.get("forget", 0))), *cells], main=label == steps[-1]))
     return Table(["model", "n", *(metrics.METRICS[metric].label for metric in ROBUSTNESS)], rows)
 
@@ -205,22 +207,13 @@ def of_memory(models: Mapping[str, Sequence[MemoRecord]]) -> Table:
 
 def _remembered(name: str, rows: Sequence[MemoRecord]) -> list[str]:
     """What is to be known of one measure of one model."""
-    found = []
-    first, within = recall.ranks_first(rows), recall.within_questions(rows)
-    if first is not None:
-        found.append(f"the true answer ranks first in {first[0]:.0%} of {counted(first[1], 'question')}")
-    if within is not None:
-        found.append(f"sd within a question {within:.3f}")
+    within = recall.within_questions(rows)
+    found = [f"sd within a question {within:.3f}"] if within is not None else []
     missing = Counter(row.reason or "no reason given" for row in rows if row.value is None)
     if missing:
         why = ", ".join(f"{n} {reason}" for reason, n in missing.items())
         found.append(f"{missing.total()} of {len(rows)} values are not computable ({why})")
-    notes = [f"{name}: {'; '.join(found)}."] if found else []
-    if first is not None and first[0] < recall.RANKS_FIRST:
-        notes.append(
-            f"warning: {name} hardly tells true from inverted answers (memo.template=model may, or memo.on=value)."
-        )
-    return notes
+    return [f"{name}: {'; '.join(found)}."] if found else []
 
 
 def of_capability(rows: Sequence[Changed], names: Sequence[str], *, title: str = "", prefix: str = "") -> Table:

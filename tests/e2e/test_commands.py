@@ -123,7 +123,7 @@ def test_memo_takes_the_published_flags_and_writes_the_published_form(
                         "--model_name_or_path", "runs/original/model",
                         "--tokenizer_path", "runs/original/model")  # fmt: skip
     assert code == 0
-    assert "the true answer ranks first in" in out
+    assert "MEMO suffix, model: true" in out
     if name.endswith(".json"):
         written = json.loads((own / name).read_text())
     else:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from meow import compare, metrics, plots, summary
+from meow import compare, metrics, plots
+from meow.cli import show
 from meow.errors import ConfigError, DataError
 from meow.files import write_json
 from meow.records import EvalLog, EvalSample, Value, write_records
@@ -139,11 +140,11 @@ def test_what_cannot_be_compared_is_said_and_one_reason_stands_once(
         "these numbers cannot be compared: they are of different forget questions",
         "these numbers cannot be compared: their forget quality and KS D are against different references",
     ]
-    summary.compared(rows)
+    show.compared(rows)
     assert "against model utility" not in capsys.readouterr().out
     for name in "ab":
         write(tmp_path / name, "after", evaluation(3))
-    summary.compared(compare.compare([runs[0], *(tmp_path / name for name in "ab")]))
+    show.compared(compare.compare([runs[0], *(tmp_path / name for name in "ab")]))
     assert capsys.readouterr().out.count("a, b: no reference; set eval.reference") == 1
 
 

@@ -13,9 +13,10 @@ from meow.compare import Compared, points, remarks, table
 from meow.errors import DataError
 from meow.formats.columns import unsure
 from meow.labels import MODELS
+from meow.memorization import recall
 from meow.metrics import HEADLINES
 from meow.plots import quality_utility_text
-from meow.records import EvalLog, EvalSample, InvertedFacts, read_records
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
 from meow.run import Run
 from meow.tables import Row
 from meow.terminal import out
@@ -88,6 +89,13 @@ def capability(folders: Sequence[Path]) -> None:
     """NLU and NLG of every run, and how the runs differ from the first of them."""
     for found in tables.capability(folders):
         tables.show(found, ends=True)
+
+
+def memory(models: Mapping[str, Sequence[MemoRecord]]) -> None:
+    """How strongly each model remembers true and inverted answers, and how alike the measures rank them."""
+    tables.show(tables.of_memory(models))
+    for text in dict.fromkeys(text for rows in models.values() for text in recall.blind(rows)):
+        out.print(f"warning: {text} (memo.template=model may)", soft_wrap=True, highlight=False)
 
 
 def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:

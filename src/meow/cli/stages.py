@@ -58,12 +58,12 @@ def memo(
         elif label == "before":  # another one stands for a model of a run folder: said there
             inputs.check_measured(config)
     with starting():
-        from meow import tables
+        from meow.cli import show
         from meow.pipeline import commands, status
 
     for config in configs:
         folder, found = commands.memo(config, save_path, label=label, plot=plot, force=force)
-        tables.show(tables.of_memory(found))
+        show.memory(found)
         if folder is not None:
             status.ending(folder, "memorization")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from meow import compare, metrics, tables
 from meow.capability import changes
-from meow.labels import MODELS
+from meow.labels import MODELS, describe
 from meow.records import EvalLog, MemoRecord, Value
 from meow.results import Results
 from meow.tables import Table
@@ -89,5 +89,5 @@ def capability(views: Sequence[Results]) -> Table:
 
 def robustness(views: Sequence[Results]) -> Table:
     """What is told with coarser weights and after a little more training, beside what was told without."""
-    found = [tables.of_robustness(v.logs, name=v.name * (len(views) > 1)) for v in views]
+    found = [tables.of_robustness(v.logs, name=v.name * (len(views) > 1), called=describe) for v in views]
     return found[0]._replace(rows=[row for table in found for row in table.rows])
