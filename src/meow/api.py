@@ -1,7 +1,8 @@
 """The method in a few lines of Python: `from meow import LM, invert, memorize, select, forget, evaluate`.
 
 Each function takes facts as a file, as pairs of question and answer, or as records, and a few settings by name; `more`
-holds further settings of the same section (docs/config.md), as in `{"stride": 3}`. The work is done elsewhere.
+holds further settings of the same section (docs/config.md), as in `{"stride": 3}`. What is not given is that section's
+default. The work is done elsewhere.
 """
 
 from __future__ import annotations
@@ -81,7 +82,13 @@ def _fact(where: str, row: Any, set_: str) -> QA:
 
 
 def invert(
-    forget: Facts, *, n: int = 4, retain: Facts = (), lm: LM | None = None, seed: int = 0, more: Settings = NONE
+    forget: Facts,
+    *,
+    n: int | None = None,
+    retain: Facts = (),
+    lm: LM | None = None,
+    seed: int = 0,
+    more: Settings = NONE,
 ) -> list[InvertedFacts]:
     """False answers for every fact, in order, as the gate accepts them: a model's own second choices, values of other
     facts, or those of a chat model (`more={"backend": "local"}`), a server (`more={"backend": "openai", "url": ...,
@@ -96,7 +103,7 @@ def invert(
         more: of section `invert`.
     """
     own = lm is not None and not any(more.get(name) for name in ("backend", "path", "pools"))
-    config = _config("invert", {"n": n} | ({"backend": "self"} if own else {}), more)
+    config = _config("invert", {"n": n, "backend": "self" if own else None}, more)
     rows, corpus = facts(forget), facts(retain, set_="retain")
     judge = None if config.invert.backend == "local" else lm
     made = inversion.invert(rows, config.invert, seed=seed, corpus=corpus, lm=lm, original=judge)
@@ -139,7 +146,7 @@ def select(
     Raises:
         ConfigError: an unknown method, or one that teaches no inverted answer.
     """
-    given = {"rule": "highest" if measured else "random"} | ({} if k is None else {"k": k})
+    given = {"rule": "highest" if measured else "random", "k": k}
     config = _config("select", given, more, method=method)
     if config.train.targets not in ("selected", "all"):
         raise ConfigError(f"select: {config.train.method} teaches no inverted answer; give forget the facts themselves")
@@ -148,8 +155,8 @@ def select(
 
 
 def forget(
-    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = METHOD, lr: float = 1e-5,
-    epochs: float = 10, batch_size: int = 16, seed: int = 0, more: Settings = NONE,
+    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = METHOD, lr: float | None = None,
+    epochs: float | None = None, batch_size: int | None = None, seed: int = 0, more: Settings = NONE,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train a model in place, so that it says something else.
 
@@ -184,8 +191,8 @@ def forget(
 
 
 def finetune(
-    lm: LM, source: Facts, *, lr: float = 1e-5, epochs: float = 5, batch_size: int = 32, seed: int = 0,
-    more: Settings = NONE,
+    lm: LM, source: Facts, *, lr: float | None = None, epochs: float | None = None, batch_size: int | None = None,
+    seed: int = 0, more: Settings = NONE,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Train a model in place to give these answers; arguments as in `forget`, `more` of section `finetune`."""
     config = _config("finetune", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
@@ -234,8 +241,9 @@ def evaluate(
 
 def _config(section: str, given: Settings, more: Settings, *, method: str | None = None) -> RunConfig:
     """Settings as the command line has them: a method brings its own where none are given."""
+    known = {key: value for key, value in given.items() if value is not None}
     named = [] if method is None else [f"train.method={json.dumps(method)}"]
-    settings = [f"{section}.{key}={json.dumps(value)}" for key, value in {**given, **more}.items()]
+    settings = [f"{section}.{key}={json.dumps(value)}" for key, value in (known | {**more}).items()]
     return load_config(None, named + settings)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticUndefined
 
-from meow.config import RunConfig, Settings
+from meow.config import RunConfig, Settings, leaves
 from meow.errors import ConfigError
 from meow.files import write_text
 
@@ -20,8 +20,8 @@ class Line(NamedTuple):
 
     key: str
     """Dotted."""
-    value: str
-    """What stands there at first, as YAML; empty: to be filled in."""
+    value: str | None
+    """What stands there at first, as YAML; empty: to be filled in; None: the setting's default."""
     meaning: str
     """Its comment."""
 
@@ -30,11 +30,11 @@ SHORT = (
     Line("model.path", "", "The model that must forget: a folder, or an id on the Hugging Face hub."),
     Line("data.forget", "", "Questions and answers to forget: JSON lines, JSON or CSV with question and answer."),
     Line("data.retain", "", "Questions and answers of the same kind to keep."),
-    Line("invert.path", "", "False answers made elsewhere; empty: meow swaps names, places, dates, ... by itself."),
-    Line("invert.n", "4", "False versions of every answer."),
+    Line("invert.path", "", "False answers made elsewhere; empty: the model's own second choices."),
+    Line("invert.n", None, "False versions of every answer."),
     Line("train.method", "meow_contrast", "How to forget; docs/metrics.md lists all methods."),
-    Line("train.lr", "1e-5", "Peak learning rate: higher forgets more, lower keeps more."),
-    Line("train.epochs", "10", "Passes over what is taught."),
+    Line("train.lr", None, "Peak learning rate: higher forgets more, lower keeps more."),
+    Line("train.epochs", None, "Passes over what is taught."),
     Line("eval.reference", "", "A model that never saw what must be forgotten; forget quality needs one."),
 )
 """What a user must fill in or will likely change."""
@@ -65,6 +65,15 @@ def write(path: Path, *, full: bool = False) -> list[str]:
     return [f"{command} --dry-run", command, f"meow ask runs/{path.stem}"]
 
 
+def _filled() -> list[Line]:
+    """SHORT with the defaults in their places."""
+    known = leaves()
+    return [
+        line if line.value is not None else line._replace(value=f"{known[line.key].default:g}".replace("e-0", "e-"))
+        for line in SHORT
+    ]
+
+
 def short(command: str) -> str:
     """The settings of SHORT, each with its comment.
 
@@ -73,7 +82,7 @@ def short(command: str) -> str:
     """
     lines = [f"# {command}", "# What to fill in and what one changes first; meow init --full lists every setting."]
     section = ""
-    for key, value, meaning in SHORT:
+    for key, value, meaning in _filled():
         group, _, name = key.partition(".")
         if group != section:
             lines += ["", f"{group}:"]
@@ -90,7 +99,9 @@ def every(command: str) -> str:
         command: that runs the file; its first line.
     """
     note = "Every setting at its default; take the # before a name away to change it."
-    return commented(command, note, list(RunConfig.model_fields), given={line.key: line.value for line in SHORT})
+    return commented(
+        command, note, list(RunConfig.model_fields), given={line.key: line.value or "" for line in _filled()}
+    )
 
 
 def commented(
