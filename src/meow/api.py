@@ -130,9 +130,14 @@ def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE
 
 
 def select(
-    inverted: Sequence[InvertedFacts], measured: Sequence[MemoRecord] = (), *, method: str = METHOD,
-    k: int | None = None, seed: int = 0, more: Settings = NONE,
-) -> list[Target]:  # fmt: skip
+    inverted: Sequence[InvertedFacts],
+    measured: Sequence[MemoRecord] = (),
+    *,
+    method: str = METHOD,
+    k: int | None = None,
+    seed: int = 0,
+    more: Settings = NONE,
+) -> list[Target]:
     """Which false answers to teach: the best remembered of every question, or any where nothing was measured.
 
     Args:
@@ -155,9 +160,17 @@ def select(
 
 
 def forget(
-    lm: LM, targets: Sequence[Target] | Facts, retain: Facts = (), *, method: str = METHOD, lr: float | None = None,
-    epochs: float | None = None, batch_size: int | None = None, seed: int = 0, more: Settings = NONE,
-) -> list[dict[str, Any]]:  # fmt: skip
+    lm: LM,
+    targets: Sequence[Target] | Facts,
+    retain: Facts = (),
+    *,
+    method: str = METHOD,
+    lr: float | None = None,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    more: Settings = NONE,
+) -> list[dict[str, Any]]:
     """Train a model in place, so that it says something else.
 
     Args:
@@ -183,31 +196,41 @@ def forget(
     if any(TERMS[term].retain for term in config.train.objective or {}) and not kept:
         raise ConfigError(f"forget: {method} has a retain term; give retain, the facts to keep")
     rows = _targets(targets, config, seed)
-    log = _train("forgetting", lambda write: training.forget(
-        lm, rows, kept, config.train, None, seed=seed, log=write
-    ))  # fmt: skip
+    log = _train("forgetting", lambda write: training.forget(lm, rows, kept, config.train, None, seed=seed, log=write))
     lm.weights = digest([lm.weights, config.train, seed, rows, kept])
     return log
 
 
 def finetune(
-    lm: LM, source: Facts, *, lr: float | None = None, epochs: float | None = None, batch_size: int | None = None,
-    seed: int = 0, more: Settings = NONE,
-) -> list[dict[str, Any]]:  # fmt: skip
+    lm: LM,
+    source: Facts,
+    *,
+    lr: float | None = None,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    more: Settings = NONE,
+) -> list[dict[str, Any]]:
     """Train a model in place to give these answers; arguments as in `forget`, `more` of section `finetune`."""
     config = _config("finetune", {"lr": lr, "epochs": epochs, "batch_size": batch_size}, more)
     rows = facts(source, set_="train")
-    log = _train("training", lambda write: training.finetune(
-        lm, rows, config.finetune, None, seed=seed, log=write
-    ))  # fmt: skip
+    log = _train("training", lambda write: training.finetune(lm, rows, config.finetune, None, seed=seed, log=write))
     lm.weights = digest([lm.weights, config.finetune, seed, rows])
     return log
 
 
 def evaluate(
-    lm: LM, forget: Facts, retain: Facts = (), *, targets: Sequence[Target] = (), before: Evaluated | None = None,
-    reference: Evaluated | None = None, original: LM | None = None, label: str = "", more: Settings = NONE,
-) -> Evaluated:  # fmt: skip
+    lm: LM,
+    forget: Facts,
+    retain: Facts = (),
+    *,
+    targets: Sequence[Target] = (),
+    before: Evaluated | None = None,
+    reference: Evaluated | None = None,
+    original: LM | None = None,
+    label: str = "",
+    more: Settings = NONE,
+) -> Evaluated:
     """What a model still tells, and what it kept.
 
     Args:
@@ -232,10 +255,12 @@ def evaluate(
         samples, before=before.samples if before else None, reference=reference.samples if reference else None
     )
     log = EvalLog(
-        label=label or ("after" if before else "before"), model={"path": lm.path, "hash": lm.weights},
-        source=str(forget) if isinstance(forget, str | Path) else "", metrics=found,
+        label=label or ("after" if before else "before"),
+        model={"path": lm.path, "hash": lm.weights},
+        source=str(forget) if isinstance(forget, str | Path) else "",
+        metrics=found,
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
-    )  # fmt: skip
+    )
     return Evaluated(log, samples)
 
 

@@ -45,7 +45,7 @@ class Reply(NamedTuple):
 
 def ask(
     folder: Path, questions: Iterable[str], labels: Sequence[str] = (), *, trust_remote_code: bool = False
-) -> Iterator[Reply]:  # fmt: skip
+) -> Iterator[Reply]:
     """Load the models of a run, then answer one question after the other, greedily.
 
     Args:

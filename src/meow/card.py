@@ -20,15 +20,27 @@ from meow.results import logs
 from meow.run import Run
 from meow.tables import Cell, Row, Table, cell, markdown
 
-SHOWN = ("forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "facts_told", "facts_told_paraphrase",
-         "median_truth_ratio", "retain_rougeL", "fluency")  # fmt: skip
+SHOWN = (
+    "forget_quality",
+    "ks_d",
+    "forget_quality_floor",
+    "model_utility_gm",
+    "facts_told",
+    "facts_told_paraphrase",
+    "median_truth_ratio",
+    "retain_rougeL",
+    "fluency",
+)
 """Metrics of the card, in order."""
 _LABELS = {"forget_quality_floor": "floor of forget quality"}
 _TAUGHT = {
-    "selected": "selected inverted (false) answers", "all": "all inverted (false) answers",
-    "idk": "\"I don't know\", in one of many ways", "reversed": "the true words in reverse",
-    "file": "answers from a file", "none": "nothing",
-}  # fmt: skip
+    "selected": "selected inverted (false) answers",
+    "all": "all inverted (false) answers",
+    "idk": '"I don\'t know", in one of many ways',
+    "reversed": "the true words in reverse",
+    "file": "answers from a file",
+    "none": "nothing",
+}
 Logs = Mapping[str, EvalLog]
 
 
@@ -94,13 +106,18 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
     measured = found["after"].metrics if "after" in found else {}
     results = [
         EvalResult(
-            task_type="text-generation", task_name="machine unlearning", dataset_type=source or "custom",
-            dataset_name=source or _data(config), dataset_split=config.data.split if _source(config) else None,
-            metric_type=name, metric_name=_label(name), metric_value=measured[name].value,
+            task_type="text-generation",
+            task_name="machine unlearning",
+            dataset_type=source or "custom",
+            dataset_name=source or _data(config),
+            dataset_split=config.data.split if _source(config) else None,
+            metric_type=name,
+            metric_name=_label(name),
+            metric_value=measured[name].value,
         )
         for name in SHOWN
         if name in measured and measured[name].value is not None
-    ]  # fmt: skip
+    ]
     adapter = bool(settings.get("train.lora_rank")) and not settings.get("train.lora_merge", True)
     data = ModelCardData(
         base_model=str(config.model.path) if on_hub(config.model.path) else None,
@@ -133,11 +150,14 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[Row
         ("method", source),
         ("taught", _TAUGHT.get(str(targets), str(targets)) + (rule if targets == "selected" else "")),
         ("objective", terms),
-        ("training", f"AdamW, learning rate {get('lr'):g}, {get('schedule')} after warm-up, {get('epochs'):g} epochs, "
-                     f"at most {rows} rows a step, weight decay {get('weight_decay'):g}"),
+        (
+            "training",
+            f"AdamW, learning rate {get('lr'):g}, {get('schedule')} after warm-up, {get('epochs'):g} epochs, "
+            f"at most {rows} rows a step, weight decay {get('weight_decay'):g}",
+        ),
         ("LoRA", adapter if rank else "none: all weights are trained"),
         ("seed", str(settings["seed"])),
-    ]  # fmt: skip
+    ]
     return [Row(name, [Cell(text)]) for name, text in made]
 
 
@@ -198,8 +218,11 @@ def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
 
 def _robustness(found: Logs) -> str:
     """What relearning and coarser weights brought back."""
-    tried = {label: log.metrics["facts_told"] for label, log in sorted(found.items())
-             if (labels.curve_of(label) or labels.is_rounded(label)) and "facts_told" in log.metrics}  # fmt: skip
+    tried = {
+        label: log.metrics["facts_told"]
+        for label, log in sorted(found.items())
+        if (labels.curve_of(label) or labels.is_rounded(label)) and "facts_told" in log.metrics
+    }
     if not tried:
         return "Whether a little more training, or coarser weights, bring the facts back was not tested."
     shown = ", ".join(f"{metrics.show(value) or 'not computable'} ({label})" for label, value in tried.items())

@@ -14,8 +14,16 @@ from rich.filesize import decimal
 from meow.report import report
 from meow.run import existing
 
-KEPT = ("config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", "eval/*/log.json",
-        "capability/*/nlu.json", "capability/*/nlg.json")  # fmt: skip
+KEPT = (
+    "config.yaml",
+    "manifest.json",
+    "log.jsonl",
+    "report.html",
+    ".lock",
+    "eval/*/log.json",
+    "capability/*/nlu.json",
+    "capability/*/nlg.json",
+)
 """Files without a question or an answer; the page is written anew, with ids only."""
 KEPT_FOLDERS = ("model", "tensorboard")
 """Weights, and numbers of each step."""
@@ -52,8 +60,9 @@ def describe(folder: Path, found: Sequence[Leftover]) -> str:
     size = decimal(sum(left.size for left in found))
     lines = [f"{folder}: {len(found)} files ({size}) may hold a question or an answer and will be removed:"]
     lines += [f"  {left.path}  {decimal(left.size)}" for left in found]
-    return "\n".join([*lines, "model/, manifest.json, config.yaml, log.jsonl and the numbers stay; report.html will "
-                      "show ids only"])  # fmt: skip
+    return "\n".join(
+        [*lines, "model/, manifest.json, config.yaml, log.jsonl and the numbers stay; report.html will show ids only"]
+    )
 
 
 def clean(folder: Path) -> list[Leftover]:

@@ -232,17 +232,26 @@ def _picture(rows: Sequence[Compared]) -> str:
 
 
 WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
-    ".csv": _csv, ".json": _json, ".md": lambda rows: markdown(table(rows)), ".tex": lambda rows: latex(table(rows)),
+    ".csv": _csv,
+    ".json": _json,
+    ".md": lambda rows: markdown(table(rows)),
+    ".tex": lambda rows: latex(table(rows)),
     ".svg": _picture,
-}  # fmt: skip
+}
 """A file's text, by the ending of its name."""
 
 
 STATED = {
-    "extraction_strength": "extraction_strength", "exact_memorization": "exact_memorization",
-    "mia_loss": "mia_loss", "mia_zlib": "mia_zlib", "mia_reference": "mia_reference", "mia_min_k": "mia_min_k",
-    "mia_min_k_plus_plus": "mia_min_k_plus_plus", "mia_grad_norm": "mia_gradnorm", "privacy_leak": "privleak",
-}  # fmt: skip
+    "extraction_strength": "extraction_strength",
+    "exact_memorization": "exact_memorization",
+    "mia_loss": "mia_loss",
+    "mia_zlib": "mia_zlib",
+    "mia_reference": "mia_reference",
+    "mia_min_k": "mia_min_k",
+    "mia_min_k_plus_plus": "mia_min_k_plus_plus",
+    "mia_grad_norm": "mia_gradnorm",
+    "privacy_leak": "privleak",
+}
 """OpenUnlearning's name of what cannot be computed from the samples in its file."""
 
 

@@ -33,9 +33,12 @@ _HALF = re.compile("[\ud800-\udfff]")
 """Half of a surrogate pair: an emoji cut in two. It cannot be written as UTF-8."""
 _TOO_DEEP = f"lists and objects in more than {DEPTH} levels"
 _BINARY = {
-    b"PAR1": "a Parquet table", b"ARROW1": "an Arrow table", b"PK\x03\x04": "a ZIP archive or an Excel sheet",
-    b"\x1f\x8b": "compressed by gzip", b"SQLite": "an SQLite database",
-}  # fmt: skip
+    b"PAR1": "a Parquet table",
+    b"ARROW1": "an Arrow table",
+    b"PK\x03\x04": "a ZIP archive or an Excel sheet",
+    b"\x1f\x8b": "compressed by gzip",
+    b"SQLite": "an SQLite database",
+}
 """What people take for a table of text, by its first bytes."""
 
 
@@ -236,8 +239,10 @@ def _check_end(path: Path, text: str, at: int, *, line: int = 1) -> None:
     at = _past_space(text, at)
     if at < len(text):
         line += text.count("\n", 0, at)
-        raise DataError(f"{path}:{line}: malformed JSON (something follows the value: {shown(text[at:])}); "
-                        "mend the line, or get the whole file")  # fmt: skip
+        raise DataError(
+            f"{path}:{line}: malformed JSON (something follows the value: {shown(text[at:])}); "
+            "mend the line, or get the whole file"
+        )
 
 
 def _finite(text: str) -> float:
@@ -266,9 +271,7 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_STRICT = json.JSONDecoder(
-    object_pairs_hook=_once, parse_int=_whole, parse_float=_finite, parse_constant=_constant
-)  # fmt: skip
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_int=_whole, parse_float=_finite, parse_constant=_constant)
 _LENIENT = json.JSONDecoder(object_pairs_hook=_once, parse_int=_whole)
 
 

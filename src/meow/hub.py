@@ -14,11 +14,25 @@ from meow.files import read_json
 from meow.run import Run
 
 SENT = (
-    "README.md", "model*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json",
-    "adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json", "vocab.json",
-    "vocab.txt", "merges.txt", "spiece.model",
-)  # fmt: skip
+    "README.md",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "adapter_model.safetensors",
+    "adapter_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+)
 """What belongs to a model, by name. A pickle can run code on the machine of whoever loads it."""
 T = TypeVar("T")
 
@@ -72,9 +86,15 @@ def push(folder: Path, repo: str, *, private: bool = True) -> str:
     if private and not _ask(repo, lambda: api.repo_info(repo)).private:
         raise ConfigError(f"{repo}: is there and public; push with --public, or take another name")
     names = [name for name, _ in sent]
-    done = _ask(repo, lambda: api.upload_folder(
-        repo_id=repo, folder_path=folder / "model", allow_patterns=names, commit_message="Upload model and card",
-    ))  # fmt: skip
+    done = _ask(
+        repo,
+        lambda: api.upload_folder(
+            repo_id=repo,
+            folder_path=folder / "model",
+            allow_patterns=names,
+            commit_message="Upload model and card",
+        ),
+    )
     return str(done.commit_url)
 
 

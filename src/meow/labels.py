@@ -14,8 +14,15 @@ CURVES = {
     "reference-relearn": "the reference, taught the same facts",
 }
 """Whom further training teaches what: the label of a step is the curve's name, `-` and three digits."""
-_OF_CHANGED = ("eval/after", "eval/int", "robustness/relearn", "robustness/unrelated", "memo/after", "nlu/after",
-               "nlg/after")  # fmt: skip
+_OF_CHANGED = (
+    "eval/after",
+    "eval/int",
+    "robustness/relearn",
+    "robustness/unrelated",
+    "memo/after",
+    "nlu/after",
+    "nlg/after",
+)
 _ON_DEMAND = ("memo", "nlu", "nlg", "robustness")
 
 

@@ -34,8 +34,10 @@ def addresses(settings: NotifySettings) -> list[str]:
     Raises:
         ConfigError: one that Apprise does not understand; named by its place and scheme.
     """
-    given = {"notify.urls": " ".join(url.get_secret_value() for url in settings.urls),
-             VARIABLE: os.environ.get(VARIABLE, "")}  # fmt: skip
+    given = {
+        "notify.urls": " ".join(url.get_secret_value() for url in settings.urls),
+        VARIABLE: os.environ.get(VARIABLE, ""),
+    }
     found = []
     for source, text in given.items():
         for place, address in enumerate(filter(None, _BETWEEN.split(text)), start=1):

@@ -16,11 +16,23 @@ INK = "#010203"
 GREY = "#8a8f94"
 PALETTE = ("#3b6fb6", "#d1603d", "#3f8f5f", "#8a5bb0", "#b08a2e", "#4c97a8")
 _STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "meow", "font.family": "sans-serif", "font.size": 10, "text.color": INK,
-    "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.linewidth": 0.6, "figure.facecolor": "none", "axes.facecolor": "none",
-    "savefig.facecolor": "none", "legend.frameon": False,
-}  # fmt: skip
+    "svg.fonttype": "none",
+    "svg.hashsalt": "meow",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+}
 
 
 class Point(NamedTuple):
@@ -62,17 +74,15 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
                 axes.hlines(place[1], *point.ends, color=color, lw=1.4)
         if kept is not None:
             axes.axvline(kept, lw=0.8, ls="--", color=INK)
-            axes.annotate("reference", (kept, 0.5), xycoords=("data", "axes fraction"), textcoords="offset points",
-                          xytext=(-3, 0), fontsize=8, ha="right", va="center", rotation=90)  # fmt: skip
+            _note(
+                axes, "reference", (kept, 0.5), ("data", "axes fraction"), (-3, 0), ha="right", va="center", turned=90
+            )
         for (x, y), text in _together(places, names).items():
             left = x > sum(axes.get_xlim()) / 2 and len(points) > 1
-            axes.annotate(
-                text, (x, y), textcoords="offset points", xytext=(-7 if left else 7, 5), fontsize=8 if many else 10,
-                ha="right" if left else "left",
-            )  # fmt: skip
+            beside, side = (-7, "right") if left else (7, "left")
+            _note(axes, text, (x, y), "data", (beside, 5), ha=side, size=8 if many else 10)
         axes.axhline(0.05, lw=0.8, ls=":", color=INK)
-        axes.annotate("p = 0.05", (0.0, 0.05), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      xytext=(4, 3), fontsize=8)  # fmt: skip
+        _note(axes, "p = 0.05", (0.0, 0.05), ("axes fraction", "data"), (4, 3))
         axes.set_yscale("log")
         axes.set_ylim(floor, 3)
         axes.margins(x=0.1 if many else 0.25)
@@ -82,6 +92,24 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
             listed = "\n".join(f"{number:>2}  {name}" for number, name in zip(names, called, strict=True))
             axes.annotate(listed, (1.02, 1), xycoords="axes fraction", va="top", fontsize=7)
         return _svg(figure, "Forget quality against model utility")
+
+
+def _note(
+    axes: Any,
+    text: str,
+    at: tuple[float, float],
+    of: Any,
+    beside: tuple[float, float],
+    *,
+    ha: str = "left",
+    va: str = "baseline",
+    turned: int = 0,
+    size: int = 8,
+) -> None:
+    """Write a text beside a place, which is given in coordinates `of` the data or the axes."""
+    axes.annotate(
+        text, at, xycoords=of, textcoords="offset points", xytext=beside, fontsize=size, ha=ha, va=va, rotation=turned
+    )
 
 
 def _together(places: Sequence[tuple[float, float]], names: Sequence[str]) -> dict[tuple[float, float], str]:
@@ -163,8 +191,9 @@ def memorization(panels: Sequence[Remembered]) -> str:
             for i, (name, values) in enumerate(shown):
                 weights, color = [1 / len(values)] * len(values), PALETTE[i % len(PALETTE)]
                 left.hist(values, bins=edges, weights=weights, histtype="stepfilled", alpha=0.25, color=color)
-                left.hist(values, bins=edges, weights=weights, histtype="step", color=color,
-                          label=f"{name} ({len(values)})")  # fmt: skip
+                left.hist(
+                    values, bins=edges, weights=weights, histtype="step", color=color, label=f"{name} ({len(values)})"
+                )
             left.set_xlim(0, 1)
             left.set_title(panel.title, loc="left", fontsize=10)
             left.set_ylabel("share of answers")

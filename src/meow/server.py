@@ -68,9 +68,12 @@ def connect(url: str, *, setting: str, timeout: float = TIMEOUT) -> Any:
 
 
 def ask(
-    service: Service, send: Callable[[], AbstractContextManager[Any]], read: Callable[[Any], T], *,
+    service: Service,
+    send: Callable[[], AbstractContextManager[Any]],
+    read: Callable[[Any], T],
+    *,
     wait: Callable[[float], None] = time.sleep,
-) -> tuple[T, int]:  # fmt: skip
+) -> tuple[T, int]:
     """The answer to one request, and how often it was sent.
 
     Sent again, after longer and longer waits, while the server fails or what it says is no completion.

@@ -60,8 +60,11 @@ NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
 ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
 """What is shown of a model with coarser weights or a little more training."""
 DIRECTIONS = {
-    "higher": "higher is better", "lower": "lower is better", "reference": "aim at the reference's", "": "",
-}  # fmt: skip
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "reference": "aim at the reference's",
+    "": "",
+}
 
 
 def cell(name: str, value: Value | None, *, asked: bool = True, tail: bool = False) -> Cell:
@@ -160,9 +163,7 @@ def of_one(label: str, log: EvalLog) -> Table:
     return Table(("metric", "value", "95% interval", "n", "95% no worse than", "worst"), rows, notes, label)
 
 
-def of_robustness(
-    found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str
-) -> Table:  # fmt: skip
+def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:
     """What is told with coarser weights and after a little more training, beside what was told without.
 
     Args:
@@ -264,9 +265,14 @@ def show(table: Table, elsewhere: str = "", *, ends: bool = False) -> None:
         widths = [max(map(len, (*name.split(), *column))) for name, *column in zip(table.head, *body, strict=True)]
         fit = sum(sum(widths[: i + 1]) + i < out.width for i in range(len(widths)))
         drawn = Drawn(
-            box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", title=table.title or None,
-            title_justify="left", title_style="bold",
-        )  # fmt: skip
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="bold",
+            title=table.title or None,
+            title_justify="left",
+            title_style="bold",
+        )
         for i, (name, width) in enumerate(zip(table.head[:fit], widths, strict=False)):
             drawn.add_column(name, justify="left" if i == 0 else "right", width=width)
         for cells in body:

@@ -45,10 +45,17 @@ class _Console(Console):
     """A console on which no text is markup or steers the terminal; styles are given beside the text."""
 
     def render_str(
-        self, text: str, *, style: str | Style = "", justify: JustifyMethod | None = None,
-        overflow: OverflowMethod | None = None, emoji: bool | None = None, markup: bool | None = None,
-        highlight: bool | None = None, highlighter: Callable[[str | Text], Text] | None = None,
-    ) -> Text:  # fmt: skip
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,
+        markup: bool | None = None,
+        highlight: bool | None = None,
+        highlighter: Callable[[str | Text], Text] | None = None,
+    ) -> Text:
         """A text as it may be shown."""
         del emoji, markup, highlight, highlighter
         return Text(shown(text), style=style, justify=justify, overflow=overflow)
@@ -130,9 +137,7 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(
-    title: str, total: int, *, done: int = 0, note: Callable[[], str] | None = None
-) -> Iterator[Advance]:  # fmt: skip
+def progress(title: str, total: int, *, done: int = 0, note: Callable[[], str] | None = None) -> Iterator[Advance]:
     """A bar with rate and time left; plain lines where stderr is no terminal.
 
     Args:

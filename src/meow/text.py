@@ -138,9 +138,13 @@ def _lcs(a: tuple[str, ...], b: tuple[str, ...]) -> int:
 
 
 def distinguishing_words(
-    answer: str, *, paraphrase: str | None = None, question: str = "", common: Collection[str] = frozenset(),
+    answer: str,
+    *,
+    paraphrase: str | None = None,
+    question: str = "",
+    common: Collection[str] = frozenset(),
     tokenizer: str = "ascii",
-) -> frozenset[str]:  # fmt: skip
+) -> frozenset[str]:
     """Stems that only someone who knows the answer would say (SPEC section 5, "facts told").
 
     Args:

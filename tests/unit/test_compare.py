@@ -69,7 +69,7 @@ def test_seeds_are_pooled_by_median_and_range_and_p_values_are_not_averaged(runs
     ps = sorted(float(row.metrics["forget_quality"].value or 0) for row in rows)
     assert (pool.name, pool.runs) == ("town", 3)
     assert pool.spread["forget_quality"] == (ps[1], ps[0], ps[2])
-    assert compare.table(rows)[-1][0] == "town, 3 seeds"
+    assert compare.table(rows).rows[-1].name == "town, 3 seeds"
     assert compare.pooled(rows[:1]) == []
 
 

@@ -52,9 +52,12 @@ def remembering(model: Any, path: Path) -> Iterator[None]:
 
 
 def _answers(
-    kind: str, ask: Callable[[list[Any]], list[Any]], known: dict[str, Any], keep: Callable[..., None],
+    kind: str,
+    ask: Callable[[list[Any]], list[Any]],
+    known: dict[str, Any],
+    keep: Callable[..., None],
     requests: list[Any],
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """The answers to all requests; those that are not known are asked for. What is drawn is drawn each time."""
     if kind == "generate_until" and any(request.args[1].get("do_sample") for request in requests):
         return ask(requests)

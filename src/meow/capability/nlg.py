@@ -121,9 +121,13 @@ def continue_texts(lm: LM, texts: Sequence[str], *, known: Collection[str] = ())
         scores = lm.score([e for e, _ in encoded])
         for (text, key), (e, begun), answer, scored in zip(group, encoded, answers, scores, strict=True):
             yield NlgSample(
-                key=key, prompt=text[:begun], continuation=text[begun:], generation=answer[0].text,
-                nll=-float(scored.logp.sum()), n_tokens=len(e.ids) - e.start,
-            )  # fmt: skip
+                key=key,
+                prompt=text[:begun],
+                continuation=text[begun:],
+                generation=answer[0].text,
+                nll=-float(scored.logp.sum()),
+                n_tokens=len(e.ids) - e.start,
+            )
 
 
 def _split(lm: LM, text: str) -> tuple[Encoded, int]:
@@ -193,16 +197,17 @@ def features(lm: LM, texts: Sequence[str], *, limit: int = 256) -> Any:
     for text in texts:
         ids = lm.prompter.raw(text).ids[:limit] or (lm.prompter.eos,)
         with torch.inference_mode():
-            out = lm.model(
-                input_ids=torch.tensor([ids], device=lm.device), output_hidden_states=True, logits_to_keep=1
-            )  # fmt: skip
+            out = lm.model(input_ids=torch.tensor([ids], device=lm.device), output_hidden_states=True, logits_to_keep=1)
         found.append(out.hidden_states[-1][0, -1].float().cpu().numpy())
     return np.stack(found)
 
 
 METRICS: dict[str, Callable[[Sequence[NlgSample], NlgSettings, LM | None], Value]] = {
-    "mauve": mauve, "bleu": bleu, "rep3": rep3, "ppl": perplexity,
-}  # fmt: skip
+    "mauve": mauve,
+    "bleu": bleu,
+    "rep3": rep3,
+    "ppl": perplexity,
+}
 """By name; each of samples, settings, and the featurizer where there is one."""
 
 

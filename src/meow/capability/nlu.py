@@ -94,17 +94,25 @@ def evaluate_tasks(
         manager = _tasks(harness, [task for task, spec in made.items() if spec is None])
         on_cpu = lm.device.type == "cpu"  # nothing to find there by running out of memory
         model = harness.models.huggingface.HFLM(
-            pretrained=lm.model, tokenizer=_open_ended(lm.tokenizer), max_length=lm.prompter.max_length,
-            batch_size=max(1, lm.batch_tokens // lm.prompter.max_length) if on_cpu else "auto", max_batch_size=64,
+            pretrained=lm.model,
+            tokenizer=_open_ended(lm.tokenizer),
+            max_length=lm.prompter.max_length,
+            batch_size=max(1, lm.batch_tokens // lm.prompter.max_length) if on_cpu else "auto",
+            max_batch_size=64,
             device=str(lm.device),
-        )  # fmt: skip
+        )
         _check_room(lm, settings, files)
         with remembering(model, cache) if cache else nullcontext(), _named(settings):
             found = harness.simple_evaluate(
-                model=model, tasks=[spec or task for task, spec in made.items()], task_manager=manager,
-                num_fewshot=settings.shots, limit=settings.limit, log_samples=True, bootstrap_iters=1000,
-                random_seed=seed, numpy_random_seed=seed, torch_random_seed=seed, fewshot_random_seed=seed,
-            )  # fmt: skip
+                model=model,
+                tasks=[spec or task for task, spec in made.items()],
+                task_manager=manager,
+                num_fewshot=settings.shots,
+                limit=settings.limit,
+                log_samples=True,
+                bootstrap_iters=1000,
+                **{f"{of}random_seed": seed for of in ("", "numpy_", "torch_", "fewshot_")},
+            )
     return _read(found)
 
 
@@ -178,8 +186,11 @@ def _read(found: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], list[NluSam
             values[metric] = Value(value=number, n=len(rows), low=ends[0], high=ends[1], unit="share")
         results[task] = {
             "split": config.get("test_split") or config.get("validation_split"),
-            "shots": found["n-shot"].get(task) or 0, "n": len(rows), "stderr": errors, "metrics": values,
-        }  # fmt: skip
+            "shots": found["n-shot"].get(task) or 0,
+            "n": len(rows),
+            "stderr": errors,
+            "metrics": values,
+        }
         for row in rows:
             right = {metric: float(row[metric]) for metric in values if isinstance(row.get(metric), int | float)}
             samples.append(NluSample(task=task, index=int(row["doc_id"]), right=right))
@@ -203,9 +214,10 @@ def _spec(harness: Any, task: str, settings: NluSettings, files: dict[str, Path]
     changed: dict[str, Any] = {"include": str(base), "task": name}
     if files:
         changed |= {
-            "dataset_path": "json", "dataset_name": None,
+            "dataset_path": "json",
+            "dataset_name": None,
             "dataset_kwargs": {"data_files": {part: str(file.resolve()) for part, file in files.items()}},
-        }  # fmt: skip
+        }
         if "train" not in files:
             changed |= {"training_split": None, "fewshot_split": None}
     path = folder / f"{name}.yaml"

@@ -46,9 +46,7 @@ def _mcnemar(lost: int, won: int, n: int) -> Value:
     return Value(value=(won - lost) / n, n=n, low=low, high=high, method="McNemar, exact", reason=told)
 
 
-def of_statistic(
-    n: int, statistic: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-) -> Value:  # fmt: skip
+def of_statistic(n: int, statistic: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> Value:
     """The difference of a statistic of whole sets, with a paired bootstrap interval.
 
     Args:

@@ -25,25 +25,32 @@ from meow.errors import MeowError
 STOPPED = 130
 """Exit code after Ctrl-C."""
 FULL = {
-    errno.ENOSPC: "no space is left on the disk", errno.EDQUOT: "the disk quota is used up",
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "larger than a file may be here",
-}  # fmt: skip
+}
 """What the system says where there is no room."""
 LINE = 1000
 """Characters of a message, at most: where it says more, something in it is long beyond reading."""
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "From nothing to a page": {"demo": start.demo, "init": start.init, "run": start.run},
     "One stage at a time": {
-        "invert": stages.invert, "memo": stages.memo, "select": stages.select, "forget": stages.forget,
+        "invert": stages.invert,
+        "memo": stages.memo,
+        "select": stages.select,
+        "forget": stages.forget,
         "eval": stages.evaluate,
     },
     "More models, more measures": {
-        "finetune": stages.finetune, "nlu": stages.nlu, "nlg": stages.nlg, "robustness": stages.robustness,
+        "finetune": stages.finetune,
+        "nlu": stages.nlu,
+        "nlg": stages.nlg,
+        "robustness": stages.robustness,
     },
     "Look at runs": {"status": files.status, "ask": files.ask, "compare": files.compare, "report": files.report},
     "Files of facts": {"check": files.check, "convert": files.convert},
     "When it is done": {"push": files.push, "clean": files.clean},
-}  # fmt: skip
+}
 """Every command, in the groups of `meow --help`."""
 
 
@@ -57,9 +64,13 @@ class _Grouped(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_Grouped, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    cls=_Grouped,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
-)  # fmt: skip
+)
 for _commands in COMMANDS.values():
     for _name, _function in _commands.items():
         app.command(name=_name)(_function)

@@ -44,9 +44,7 @@ def check(
         bad = unlikely(listed, model)
     report = through_gate(listed, least=least if inverted else 0, implausible=bad)
     if as_json:
-        rows = [
-            {"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed
-        ]  # fmt: skip
+        rows = [{"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed]
         print_json(report.as_object() | {"facts": rows})
         return
     show.values(listed)
@@ -193,7 +191,7 @@ def push(
 
 def clean(
     folder: Folder, yes: Annotated[bool, typer.Option("-y", "--yes", help="Remove without asking.")] = False
-) -> None:  # fmt: skip
+) -> None:
     """Remove what must be forgotten from a run.
 
     Questions, answers and generations go; model, numbers and manifest stay.

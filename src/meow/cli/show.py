@@ -104,8 +104,9 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
     tables.show(tables.Table(("problem", "candidates"), [Row(k, [tables.Cell(str(v))]) for k, v in counts.items()]))
     out.print(
         f"{found['accepted']} of {found['candidates']} candidates of {counted(found['questions'], 'question')} are "
-        "accepted", highlight=False,
-    )  # fmt: skip
+        "accepted",
+        highlight=False,
+    )
     for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
         out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
     if found["too_few"]:

@@ -26,9 +26,13 @@ from meow.errors import ConfigError, shown
 
 
 def load(
-    path: Path | None, overrides: typing.Sequence[str] = (), *, methods: typing.Mapping[str, Method] | None = None,
-    terms: typing.Collection[str] = (), aliases: typing.Mapping[str, str] = MappingProxyType({}),
-) -> RunConfig:  # fmt: skip
+    path: Path | None,
+    overrides: typing.Sequence[str] = (),
+    *,
+    methods: typing.Mapping[str, Method] | None = None,
+    terms: typing.Collection[str] = (),
+    aliases: typing.Mapping[str, str] = MappingProxyType({}),
+) -> RunConfig:
     """Read, merge and validate the settings of a run.
 
     Args:
@@ -156,9 +160,11 @@ def _leave_method(tree: dict[str, Any], method: Method | None, *, kept: typing.C
 
 
 def _apply_method(
-    tree: dict[str, Any], methods: typing.Mapping[str, Method], terms: typing.Collection[str],
+    tree: dict[str, Any],
+    methods: typing.Mapping[str, Method],
+    terms: typing.Collection[str],
     aliases: typing.Mapping[str, str],
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Fill targets, objective and defaults of `train.method`; returns the problems found."""
     train = tree.get("train")
     if not isinstance(train, dict):
@@ -191,10 +197,7 @@ def _once(problems: typing.Sequence[Any]) -> list[Any]:
     bad = {_dotted(p["loc"]) for p in problems if p["type"] not in ("tuple_type", "too_short", "int_type")}
     bad |= {key.rpartition(".")[0] for key in bad}
     beside = {"tuple_type": int, "int_type": list, "too_short": tuple | list}
-    return [
-        p for p in problems
-        if not (_dotted(p["loc"]) in bad and isinstance(p["input"], beside.get(p["type"], ())))
-    ]  # fmt: skip
+    return [p for p in problems if not (_dotted(p["loc"]) in bad and isinstance(p["input"], beside.get(p["type"], ())))]
 
 
 def _dotted(loc: tuple[int | str, ...]) -> str:

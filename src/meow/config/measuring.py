@@ -23,9 +23,16 @@ from meow.config.bounds import (
 from meow.config.marks import PLACE, UNSEEN, Place, Settings
 
 RougeName = Literal[
-    "rouge1.precision", "rouge1.recall", "rouge1.fmeasure", "rouge2.precision", "rouge2.recall", "rouge2.fmeasure",
-    "rougeL.precision", "rougeL.recall", "rougeL.fmeasure",
-]  # fmt: skip
+    "rouge1.precision",
+    "rouge1.recall",
+    "rouge1.fmeasure",
+    "rouge2.precision",
+    "rouge2.recall",
+    "rouge2.fmeasure",
+    "rougeL.precision",
+    "rougeL.recall",
+    "rougeL.fmeasure",
+]
 
 
 class MemoSettings(Settings):
@@ -64,8 +71,10 @@ class MemoSettings(Settings):
     def _a_value_is_cut_between_characters(cls, on: str, info: ValidationInfo) -> str:
         wanted = {"metric": ("memo",), "mode": ("suffix",), "cut": "chars"}
         if on == "value" and any(info.data.get(name, known) != known for name, known in wanted.items()):
-            raise ValueError("value is measured with memo.metric=memo, memo.mode=suffix and memo.cut=chars alone; "
-                             "measure the others with memo.on=answer")  # fmt: skip
+            raise ValueError(
+                "value is measured with memo.metric=memo, memo.mode=suffix and memo.cut=chars alone; "
+                "measure the others with memo.on=answer"
+            )
         return on
 
     @model_validator(mode="before")
@@ -141,8 +150,11 @@ class NlgSettings(Settings):
     n: Positive = 5000
     """Texts at most, drawn by the seed."""
     metrics: Annotated[tuple[Literal["mauve", "bleu", "rep3", "ppl"], ...], Field(min_length=1)] = (
-        "mauve", "bleu", "rep3", "ppl",
-    )  # fmt: skip
+        "mauve",
+        "bleu",
+        "rep3",
+        "ppl",
+    )
     """What is computed of the continuations."""
     scope: Literal["continuation", "full"] = "continuation"
     """What is compared: the continuations, or, as published, whole texts with the prompt on both sides."""

@@ -104,9 +104,7 @@ def every(command: str) -> str:
     )
 
 
-def commented(
-    command: str, note: str, sections: Collection[str], *, given: Mapping[str, str] | None = None
-) -> str:  # fmt: skip
+def commented(command: str, note: str, sections: Collection[str], *, given: Mapping[str, str] | None = None) -> str:
     """Every setting of some sections, each below its meaning.
 
     Args:

@@ -26,9 +26,7 @@ GROUP = 256
 """Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
 
 
-def row_keys(
-    lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None
-) -> list[str]:  # fmt: skip
+def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
     """The key of each item's sample: of the model, settings, the original and the item.
 
     Args:
@@ -85,9 +83,12 @@ def evaluate(
 
 
 def _measured(
-    lm: LM, group: Sequence[tuple[EvalItem, int, str, str | None]], asked: Sequence[Encoded], settings: EvalSettings,
+    lm: LM,
+    group: Sequence[tuple[EvalItem, int, str, str | None]],
+    asked: Sequence[Encoded],
+    settings: EvalSettings,
     original: LM | None,
-) -> Iterator[EvalSample]:  # fmt: skip
+) -> Iterator[EvalSample]:
     """Samples of items that are measured together: with the index, the key and the prefix of each, and its prompt."""
     chosen = [item for item, _, _, _ in group]
     scored, said = _likelihoods(lm, chosen, settings)
@@ -182,10 +183,11 @@ def _likelihoods(
         likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
         first_wrong = 2 if item.paraphrased_answer else 1
         fields: dict[str, Any] = {
-            "true": likelihoods[0], "paraphrased": likelihoods[1] if item.paraphrased_answer else None,
+            "true": likelihoods[0],
+            "paraphrased": likelihoods[1] if item.paraphrased_answer else None,
             "perturbed": likelihoods[first_wrong:],
             "truncated": sum(e.truncated for e, _ in own),
-        }  # fmt: skip
+        }
         found.append(fields | (_member(*own[0]) if is_attacked else {}))
         encoded_true, scores = own[0]
         true.append(encoded_true)
@@ -232,9 +234,13 @@ def texts(item: EvalItem) -> list[str]:
 
 
 def _answers(
-    lm: LM, items: Sequence[EvalItem], prompts: Sequence[Encoded], prefixes: Sequence[str | None],
-    said: Sequence[Said], settings: EvalSettings,
-) -> tuple[list[Completion], list[dict[str, Any]]]:  # fmt: skip
+    lm: LM,
+    items: Sequence[EvalItem],
+    prompts: Sequence[Encoded],
+    prefixes: Sequence[str | None],
+    said: Sequence[Said],
+    settings: EvalSettings,
+) -> tuple[list[Completion], list[dict[str, Any]]]:
     """The greedy answer to each question, and further fields of the samples: what else forget items are asked."""
     more: list[dict[str, Any]] = [{} for _ in items]
     asked: list[tuple[int, str, Encoded]] = []
@@ -250,9 +256,10 @@ def _answers(
             asked.append((i, "prefix_generation", opened))
     everything = [*enumerate(prompts), *((i, prompt) for i, _, prompt in asked)]
     found = lm.generate(
-        [prompt for _, prompt in everything], settings.max_new_tokens,
+        [prompt for _, prompt in everything],
+        settings.max_new_tokens,
         known=[said[i].after(prompt) for i, prompt in everything],
-    )  # fmt: skip
+    )
     for (i, field, _), row in zip(asked, found[len(prompts) :], strict=True):
         more[i][field] = row[0].text.strip()
     forget = [i for i, item in enumerate(items) if item.role == "forget"] if settings.samples else []
@@ -265,9 +272,12 @@ def _answers(
 
 
 def _original_losses(
-    original: LM | None, items: Sequence[EvalItem], prompts: Sequence[Encoded], answers: Sequence[Completion],
+    original: LM | None,
+    items: Sequence[EvalItem],
+    prompts: Sequence[Encoded],
+    answers: Sequence[Completion],
     said: Sequence[Said] | None,
-) -> dict[int, float]:  # fmt: skip
+) -> dict[int, float]:
     """Mean NLL per token, EOS left out, of the answers to forget questions, by position; none for an empty answer.
 
     Args:

@@ -87,8 +87,20 @@ def settings(config: RunConfig) -> dict[str, object]:
     }
 
 
-FACTS = ("id", "subject", "verdict", "told", "told_paraphrase", "question", "answer", "taught", "before", "after",
-         "reference", "selected_on")  # fmt: skip
+FACTS = (
+    "id",
+    "subject",
+    "verdict",
+    "told",
+    "told_paraphrase",
+    "question",
+    "answer",
+    "taught",
+    "before",
+    "after",
+    "reference",
+    "selected_on",
+)
 """Columns of `eval/facts.csv`; the last says what a fact was used to choose, which no result comes from then."""
 
 

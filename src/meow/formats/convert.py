@@ -85,8 +85,11 @@ def _of_facts(source: Path, target: Path, form: str | None, *, remove: Sequence[
     listed = [_reversed(fact) for fact in listed] if reverse else listed
     for column in remove:
         listed = _without(listed, column)
-    rows = [row if form in ("pairs", "dpo") else _valued(row, fact, as_text=target.suffix == ".csv")
-            for fact in listed for row in ROWS[form](fact)]  # fmt: skip
+    rows = [
+        row if form in ("pairs", "dpo") else _valued(row, fact, as_text=target.suffix == ".csv")
+        for fact in listed
+        for row in ROWS[form](fact)
+    ]
     write_rows(target, rows)
     return len(rows)
 
@@ -152,8 +155,12 @@ def _chat(fact: InvertedFacts) -> dict[str, Any]:
 
 
 ROWS: dict[str, Callable[[InvertedFacts], list[dict[str, Any]]]] = {
-    "meow": _meow, "published": _published, "facts": _facts, "pairs": _pairs, "dpo": _dpo,
-}  # fmt: skip
+    "meow": _meow,
+    "published": _published,
+    "facts": _facts,
+    "pairs": _pairs,
+    "dpo": _dpo,
+}
 """The rows of one fact, by form."""
 
 
@@ -166,9 +173,7 @@ def _without(facts: Sequence[InvertedFacts], column: str) -> list[InvertedFacts]
     """Facts without a column; later answers move up."""
     named = ANSWER.fullmatch(column)
     place = int(named[1]) if named else None
-    there = any(
-        column in fact.others if place is None else place < len(fact.answers) for fact in facts
-    )  # fmt: skip
+    there = any(column in fact.others if place is None else place < len(fact.answers) for fact in facts)
     if not there:
         known = sorted({name for fact in facts for name in fact.others})
         raise ConfigError(
@@ -176,11 +181,13 @@ def _without(facts: Sequence[InvertedFacts], column: str) -> list[InvertedFacts]
         )
     return [
         fact.model_copy(
-            update={"others": {k: v for k, v in fact.others.items() if k != column},
-                    "answers": tuple(a for i, a in enumerate(fact.answers) if i != place)}
+            update={
+                "others": {k: v for k, v in fact.others.items() if k != column},
+                "answers": tuple(a for i, a in enumerate(fact.answers) if i != place),
+            }
         )
         for fact in facts
-    ]  # fmt: skip
+    ]
 
 
 def _is_evaluation(source: Path) -> bool:

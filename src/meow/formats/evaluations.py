@@ -36,8 +36,16 @@ OPEN_UNLEARNING_SETS: dict[Role, str] = {
 """Prefix of each set's metrics in OpenUnlearning's file."""
 LOSS_CEILING = 1e4
 """Infinite losses of degenerate models are read as this, the largest that meow itself gives."""
-TOFU_COLUMNS = ("avg_gt_loss", "num_token_gt", "avg_paraphrased_loss", "num_token_paraphrased", "average_perturb_loss",
-                "num_token_perturb", "rougeL_recall", "generated_text")  # fmt: skip
+TOFU_COLUMNS = (
+    "avg_gt_loss",
+    "num_token_gt",
+    "avg_paraphrased_loss",
+    "num_token_paraphrased",
+    "average_perturb_loss",
+    "num_token_perturb",
+    "rougeL_recall",
+    "generated_text",
+)
 """Columns of TOFU's log that are read."""
 PHI = (
     "TOFU's code scores the tag `Answer:` together with every answer of Phi, meow the answer alone: p-values against "
@@ -235,9 +243,13 @@ def _row(tables: Mapping[str, Mapping[str, Any]], index: str) -> dict[str, Any]:
 
 
 def _sample(
-    path: Path, part: str, role: Role, index: str, fields: Callable[[Mapping[str, Any]], dict[str, Any]],
+    path: Path,
+    part: str,
+    role: Role,
+    index: str,
+    fields: Callable[[Mapping[str, Any]], dict[str, Any]],
     row: Mapping[str, Any],
-) -> EvalSample:  # fmt: skip
+) -> EvalSample:
     where = f"{path}: {part}: index {shown(index, 20)[1:-1]}"
     try:
         if str(int(index)) != index:

@@ -134,9 +134,17 @@ def _memo(row: Row, id_: str, column: str, text: str, value: Any) -> MemoRecord:
     if not 0 <= number <= 1:
         raise DataError(f"{row.where}: {column}_rouge1: found {shown(value)}, expected a number from 0 to 1")
     return MemoRecord(
-        key=f"published:{id_}:{column}", id=id_, column=column, text=text, metric="memo", mode="suffix", cut="chars",
-        rouge="rouge1.precision", value=number, n=0,
-    )  # fmt: skip
+        key=f"published:{id_}:{column}",
+        id=id_,
+        column=column,
+        text=text,
+        metric="memo",
+        mode="suffix",
+        cut="chars",
+        rouge="rouge1.precision",
+        value=number,
+        n=0,
+    )
 
 
 def write_published(path: Path, facts: Sequence[InvertedFacts], measured: Sequence[MemoRecord]) -> None:

@@ -56,7 +56,7 @@ def tofu_file(source: str, name: str) -> Path:
 
 Part = Literal[
     "forget", "retain", "unrelated", "asked/forget", "asked/retain", "asked/authors", "asked/world", "asked/holdout"
-]  # fmt: skip
+]
 """What a layout has files of: what is trained on, and, `asked/...`, the sets that are evaluated on."""
 
 
@@ -153,9 +153,12 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
 def eval_files(settings: DataSettings) -> dict[Role, Path]:
     """The file of each set that is evaluated on."""
     parts: dict[Role, Part] = {
-        "forget": "asked/forget", "retain": "asked/retain", "authors": "asked/authors", "world": "asked/world",
+        "forget": "asked/forget",
+        "retain": "asked/retain",
+        "authors": "asked/authors",
+        "world": "asked/world",
         "holdout": "asked/holdout",
-    }  # fmt: skip
+    }
     files = {role: _file(settings, part) for role, part in parts.items()}
     return {role: file for role, file in files.items() if file is not None}
 

@@ -12,7 +12,23 @@ from meow.lm.model import LM, LOGP_FLOOR, Completion, TokenScores
 from meow.lm.remote import RemoteLM, connect
 
 __all__ = [
-    "LM", "LOGP_FLOOR", "Completion", "RemoteLM", "TokenScores", "adapted", "batches", "check_folder", "check_model",
-    "connect", "is_model", "kept_logits", "load", "load_tokenizer", "make_tiny", "pad", "pick_device", "weights_hash",
+    "LM",
+    "LOGP_FLOOR",
+    "Completion",
+    "RemoteLM",
+    "TokenScores",
+    "adapted",
+    "batches",
+    "check_folder",
+    "check_model",
+    "connect",
+    "is_model",
+    "kept_logits",
+    "load",
+    "load_tokenizer",
+    "make_tiny",
+    "pad",
+    "pick_device",
+    "weights_hash",
     "widened",
-]  # fmt: skip
+]

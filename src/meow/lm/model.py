@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.errors import ConfigError, DataError
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
-from meow.lm.decode import decode, tree
+from meow.lm.decode import Sampling, decode, tree
 from meow.lm.decode.sweep import best
 from meow.lm.serving import Serving, serving
 from meow.prompts import Encoded, Prompter
@@ -62,10 +62,18 @@ class LM:
     """A causal language model with its tokenizer and template."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, *, template: str = "auto", template_args: Mapping[str, Any] | None = None,
-        template_date: date = TEMPLATE_DATE, max_length: int | None = None, batch_tokens: int = 8192, path: str = "",
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        template: str = "auto",
+        template_args: Mapping[str, Any] | None = None,
+        template_date: date = TEMPLATE_DATE,
+        max_length: int | None = None,
+        batch_tokens: int = 8192,
+        path: str = "",
         weights: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Args:
             model: any `transformers` causal LM, already on its device.
             tokenizer: its fast tokenizer.
@@ -110,9 +118,9 @@ class LM:
         """
         from meow.lm.loading import load
 
-        return load(ModelSettings.model_validate(
-            {"path": str(path), "template": template, "dtype": dtype, "device": device}
-        ))  # fmt: skip
+        return load(
+            ModelSettings.model_validate({"path": str(path), "template": template, "dtype": dtype, "device": device})
+        )
 
     def __repr__(self) -> str:
         n = sum(p.numel() for p in self.model.parameters())
@@ -204,24 +212,26 @@ class LM:
         return found
 
     def generate(
-        self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,
-        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0, known: Sequence[Sequence[int]] = (),
+        self,
+        prompts: Sequence[Encoded],
+        max_new_tokens: int | Sequence[int],
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        known: Sequence[Sequence[int]] = (),
         each: Callable[[int, list[Completion]], None] | None = None,
-    ) -> list[list[Completion]]:  # fmt: skip
+    ) -> list[list[Completion]]:
         """Continue each prompt, greedily or by sampling, until EOS or `max_new_tokens`.
 
-        Greedy is the argmax of the raw logits; penalties and sampling in a generation config on disk are ignored.
-        A sample is drawn from a generator seeded by (seed, prompt, sample), so it does not depend on the batch.
+        A generation config on disk is ignored. A sample depends on seed, prompt and its number, not on the batch.
 
         Args:
             prompts: tokens to continue.
             max_new_tokens: for all prompts, or one for each.
-            n: completions per prompt; 1 where greedy.
-            temperature: 0 is greedy.
-            top_p: sample from the smallest set of tokens of at least this probability.
-            seed: of the samples.
-            known: greedy: for each prompt the tokens that are known to come next, as `score` shows where an answer
-                is the argmax all along; decoding starts after them.
+            n, temperature, top_p, seed: as in `decode.Sampling`.
+            known: greedy: the tokens that are known to come next, by prompt; decoding starts after them.
             each: called as soon as a prompt is finished, with its place and its completions.
 
         Returns:
@@ -236,17 +246,33 @@ class LM:
             if each:
                 each(i, found[i])
 
-        ended = [bool(h) and (h[-1] in self.prompter.eos_ids or len(h) == r) for h, r in zip(heads, room, strict=True)]
-        left = [i for i, is_ended in enumerate(ended) if not is_ended]
-        for i in (i for i, is_ended in enumerate(ended) if is_ended):
+        self._decode(prompts, heads, room, Sampling(n, temperature, top_p, seed), finished)
+        return [found[i] for i in range(len(prompts))]
+
+    def _decode(
+        self,
+        prompts: Sequence[Encoded],
+        heads: Sequence[Sequence[int]],
+        room: Sequence[int],
+        sampling: Sampling,
+        finished: Callable[[int, list[list[int]]], None],
+    ) -> None:
+        """Decode what comes after prompts and heads, and hand over the new ids of each prompt."""
+        eos = self.prompter.eos_ids
+        left = [i for i, h in enumerate(heads) if not h or (h[-1] not in eos and len(h) < room[i])]
+        for i in {*range(len(prompts))} - {*left}:
             finished(i, [[]])
         decode(
-            self.model, [(*prompts[i].ids, *heads[i]) for i in left], [room[i] - len(heads[i]) for i in left],
-            eos_ids=self.prompter.eos_ids, way=self.serving.decodes, longest=self.serving.longest, n=n,
-            temperature=temperature, top_p=top_p, seed=seed, batch_tokens=self.batch_tokens,
+            self.model,
+            [(*prompts[i].ids, *heads[i]) for i in left],
+            [room[i] - len(heads[i]) for i in left],
+            eos_ids=eos,
+            way=self.serving.decodes,
+            longest=self.serving.longest,
+            sampling=sampling,
+            batch_tokens=self.batch_tokens,
             each=lambda at, rows: finished(left[at], rows),
-        )  # fmt: skip
-        return [found[i] for i in range(len(prompts))]
+        )
 
     def _room(self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int]) -> list[int]:
         """How many tokens each prompt may be continued by: as many as are asked for and the context holds."""

@@ -22,10 +22,18 @@ class RemoteLM:
     """A model on a server, with its tokenizer and template here."""
 
     def __init__(
-        self, url: str, name: str, tokenizer: Any, *, template: str = "auto",
-        template_args: Mapping[str, Any] | None = None, template_date: date = TEMPLATE_DATE,
-        max_length: int | None = None, concurrency: int = 16, weights: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        url: str,
+        name: str,
+        tokenizer: Any,
+        *,
+        template: str = "auto",
+        template_args: Mapping[str, Any] | None = None,
+        template_date: date = TEMPLATE_DATE,
+        max_length: int | None = None,
+        concurrency: int = 16,
+        weights: str = "",
+    ) -> None:
         """Args:
             url: the server's base address, as in http://localhost:8000/v1.
             name: of the model there.
@@ -75,10 +83,16 @@ class RemoteLM:
         )
 
     def generate(
-        self, prompts: Sequence[Encoded], max_new_tokens: int | Sequence[int], *, n: int = 1,
-        temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+        self,
+        prompts: Sequence[Encoded],
+        max_new_tokens: int | Sequence[int],
+        *,
+        n: int = 1,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
         each: Callable[[int, list[Completion]], None] | None = None,
-    ) -> list[list[Completion]]:  # fmt: skip
+    ) -> list[list[Completion]]:
         """Continue each prompt, as `LM.generate` does; equal requests are sent once.
 
         Raises:
@@ -89,8 +103,10 @@ class RemoteLM:
         places: dict[tuple[str, int], list[int]] = {}
         for i, (prompt, limit) in enumerate(zip(prompts, room, strict=True)):
             if not prompt.text:
-                raise ConfigError("model.url: a server takes text; what cuts between tokens (EL, memo.cut=tokens) "
-                                  "needs the weights (model.path)")  # fmt: skip
+                raise ConfigError(
+                    "model.url: a server takes text; what cuts between tokens (EL, memo.cut=tokens) "
+                    "needs the weights (model.path)"
+                )
             text = prompt.text.removeprefix(self._added) if self._added else prompt.text  # the server adds it
             places.setdefault((text, limit), []).append(i)
         found: dict[int, list[Completion]] = {}
@@ -111,9 +127,7 @@ class RemoteLM:
                 job.result()
         return [found[i] for i in range(len(prompts))]
 
-    def _ask(
-        self, text: str, limit: int, *, n: int, temperature: float, top_p: float, seed: int
-    ) -> list[Completion]:  # fmt: skip
+    def _ask(self, text: str, limit: int, *, n: int, temperature: float, top_p: float, seed: int) -> list[Completion]:
         key = json.dumps([self.weights, text, limit])
         if key in self._known:
             return [_completion(self._known[key])]
@@ -125,9 +139,19 @@ class RemoteLM:
             return [Reply(key=key, text=c["text"], is_cut=c.get("finish_reason") == "length") for c in choices]
 
         create = self.service.client.completions.with_streaming_response.create
-        found, _ = server.ask(self.service, lambda: create(
-            model=self.service.name, prompt=text, max_tokens=limit, n=n, temperature=temperature, top_p=top_p, seed=seed
-        ), read)  # fmt: skip
+        found, _ = server.ask(
+            self.service,
+            lambda: create(
+                model=self.service.name,
+                prompt=text,
+                max_tokens=limit,
+                n=n,
+                temperature=temperature,
+                top_p=top_p,
+                seed=seed,
+            ),
+            read,
+        )
         if n == 1 and temperature == 0:
             with self._lock:
                 self._known[key] = found[0]
@@ -150,7 +174,13 @@ def connect(settings: ModelSettings) -> RemoteLM:
         raise ConfigError("model.path: not set; with model.url it is the model's name on the server")
     server.check(settings.url, "model.url")
     return RemoteLM(
-        settings.url, settings.path, load_tokenizer(settings), template=settings.template,
-        template_args=settings.template_args, template_date=settings.template_date, max_length=settings.max_length,
-        concurrency=settings.concurrency, weights=weights_hash(settings),
-    )  # fmt: skip
+        settings.url,
+        settings.path,
+        load_tokenizer(settings),
+        template=settings.template,
+        template_args=settings.template_args,
+        template_date=settings.template_date,
+        max_length=settings.max_length,
+        concurrency=settings.concurrency,
+        weights=weights_hash(settings),
+    )

@@ -43,8 +43,10 @@ class Serving:
     @property
     def notes(self) -> list[str]:
         """What a user should know: what is slower, and why."""
-        slow = {"padded": "its prompts go side by side through transformers' own generate, more slowly",
-                "alone": "what it says changes in a batch, so its prompts go one at a time, slowly"}  # fmt: skip
+        slow = {
+            "padded": "its prompts go side by side through transformers' own generate, more slowly",
+            "alone": "what it says changes in a batch, so its prompts go one at a time, slowly",
+        }
         found = [slow[self.decodes]] if self.decodes in slow else []
         found += ["its scores change in a batch, so they are computed one at a time"] * (self.scores == "alone")
         if self.longest is not None:

@@ -39,7 +39,8 @@ METHODS: dict[str, Method] = {
         targets="none", objective={"forget_ascent": 1.0, "forget_kl": 1.0}, source="arXiv 2409.11844"
     ),
     "idk": Method(
-        targets="idk", objective={"target_nll": 1.0} | _RETAIN,
+        targets="idk",
+        objective={"target_nll": 1.0} | _RETAIN,
         source="TOFU, arXiv 2401.06121; differs: published is one mean over both, see `idk_joint`",
     ),
     "idk_joint": Method(targets="idk", objective={"joint_nll": 1.0}, source="TOFU, arXiv 2401.06121, as published"),
@@ -53,7 +54,8 @@ METHODS: dict[str, Method] = {
         targets="idk", objective={"target_kto": 1.0}, source="MEOW's code (`kto_sigmoid`), after KTO, arXiv 2402.01306"
     ),
     "kto_grad_diff": Method(
-        targets="idk", objective={"target_kto_log": 1.0} | _RETAIN,
+        targets="idk",
+        objective={"target_kto_log": 1.0} | _RETAIN,
         source="MEOW's code (`kto_logsigmoid_grad_diff`), after KTO, arXiv 2402.01306",
     ),
     "simnpo": Method(targets="none", objective={"forget_simnpo": 0.125} | _RETAIN, source="SimNPO, arXiv 2410.07163"),
@@ -62,13 +64,16 @@ METHODS: dict[str, Method] = {
     "wga": Method(targets="none", objective={"forget_wga": 1.0} | _RETAIN, source="WGA, arXiv 2502.19301"),
     "satimp": Method(targets="none", objective={"forget_satimp": 0.1} | _RETAIN, source="SatImp, arXiv 2505.11953"),
     "rmu": Method(targets="none", objective={"forget_rmu": 1.0, "retain_rmu": 1.0}, source="RMU, arXiv 2403.03218"),
-}  # fmt: skip
+}
 """Every method by name."""
 
 
 ALIASES = {
-    "meow_memo": "meow", "meow_forgetKL": "meow_forget_kl", "kto_sigmoid": "kto",
-    "kto_logsigmoid_grad_diff": "kto_grad_diff", "KL": "grad_ascent_kl",
+    "meow_memo": "meow",
+    "meow_forgetKL": "meow_forget_kl",
+    "kto_sigmoid": "kto",
+    "kto_logsigmoid_grad_diff": "kto_grad_diff",
+    "KL": "grad_ascent_kl",
     "grad_ascent_forgetKL": "grad_ascent_forget_kl",
-}  # fmt: skip
+}
 """Published names."""

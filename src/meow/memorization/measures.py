@@ -93,10 +93,19 @@ def memorize(
             for (pair, keys), measures in zip(wanted.values(), measured, strict=True):
                 for key, kind, measure in zip(keys, mine, measures, strict=True):
                     found[key] = MemoRecord(
-                        key=key, id=pair.fact.id, column=pair.column, text=pair.text, metric=metric, mode=mode,
-                        cut="tokens" if metric != "memo" else settings.cut, on=settings.on, rouge=kind.rouge,
-                        value=measure.value, n=measure.n, reason=measure.reason,
-                    )  # fmt: skip
+                        key=key,
+                        id=pair.fact.id,
+                        column=pair.column,
+                        text=pair.text,
+                        metric=metric,
+                        mode=mode,
+                        cut="tokens" if metric != "memo" else settings.cut,
+                        on=settings.on,
+                        rouge=kind.rouge,
+                        value=measure.value,
+                        n=measure.n,
+                        reason=measure.reason,
+                    )
         for fact in facts[at : at + GROUP]:
             yield from (found[k] for k in row_keys(lm, fact, settings) if k in found and k not in known)
 
@@ -197,9 +206,7 @@ def _room(lm: LM | RemoteLM, labels: Sequence[str], settings: MemoSettings) -> l
     return [min(max(2 * n, 8), settings.max_new_tokens) for n in lengths]
 
 
-def _overlap(
-    lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int] | str, settings: MemoSettings
-) -> float:  # fmt: skip
+def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int] | str, settings: MemoSettings) -> float:
     wanted = set(_grams(truth.split() if isinstance(truth, str) else truth, settings.n))
     if settings.ngram == "words":
         distinct = set(_grams(lm.tokenizer.decode(completion, skip_special_tokens=True).split(), settings.n))

@@ -65,9 +65,12 @@ class Function(Protocol):
     """What every metric is."""
 
     def __call__(
-        self, samples: Sequence[EvalSample], *, before: Sequence[EvalSample] | None = None,
+        self,
+        samples: Sequence[EvalSample],
+        *,
+        before: Sequence[EvalSample] | None = None,
         reference: Sequence[EvalSample] | None = None,
-    ) -> Value: ...  # fmt: skip
+    ) -> Value: ...
 
 
 class Metric(NamedTuple):
@@ -86,9 +89,13 @@ class Metric(NamedTuple):
 
 
 _ATTACK_LABELS = {
-    "loss": "loss", "zlib": "zlib", "reference": "reference", "min_k": "Min-K", "min_k_plus_plus": "Min-K++",
+    "loss": "loss",
+    "zlib": "zlib",
+    "reference": "reference",
+    "min_k": "Min-K",
+    "min_k_plus_plus": "Min-K++",
     "grad_norm": "gradient norm",
-}  # fmt: skip
+}
 _HOLDOUT: tuple[Role, ...] = ("holdout",)
 _OU, _TOFU, _OURS = "OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121", "meow"
 _GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121"
@@ -157,16 +164,25 @@ METRICS: dict[str, Metric] = {
 """Every metric by name, in the order of tables."""
 
 HEADLINES = (
-    "forget_quality", "ks_d", "model_utility_gm", "facts_told", "facts_told_paraphrase", "median_truth_ratio",
-    "forget_rougeL", "retain_rougeL", "fluency",
-)  # fmt: skip
+    "forget_quality",
+    "ks_d",
+    "model_utility_gm",
+    "facts_told",
+    "facts_told_paraphrase",
+    "median_truth_ratio",
+    "forget_rougeL",
+    "retain_rougeL",
+    "fluency",
+)
 """What a short table shows."""
 
 
 def compute(
-    samples: Sequence[EvalSample], *, before: Sequence[EvalSample] | None = None,
+    samples: Sequence[EvalSample],
+    *,
+    before: Sequence[EvalSample] | None = None,
     reference: Sequence[EvalSample] | None = None,
-) -> dict[str, Value]:  # fmt: skip
+) -> dict[str, Value]:
     """Every metric of METRICS.
 
     Args:

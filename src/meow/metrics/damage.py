@@ -57,9 +57,7 @@ def leak(samples: Samples, *, before: Other = None, reference: Other = None, k: 
     return statistics.share(scores, missing=f"no {k} drawn answers (eval.samples), or no value in the true one")
 
 
-def spillover(
-    samples: Samples, *, before: Other = None, reference: Other = None, roles: Collection[Role]
-) -> Value:  # fmt: skip
+def spillover(samples: Samples, *, before: Other = None, reference: Other = None, roles: Collection[Role]) -> Value:
     """Of what was answered right before (ROUGE-L recall of at least RIGHT), the share that is not any more.
 
     Not any more: below RIGHT, by another output than before.

@@ -30,9 +30,7 @@ def resamples(n: int, stream: int = 0) -> NDArray[np.int64]:
     return np.random.default_rng([n, stream]).integers(0, n, (RESAMPLES, n))
 
 
-def interval(
-    replicates: Floats, n: int, estimate: float, *, acceleration: float = 0.0
-) -> tuple[float, float] | None:  # fmt: skip
+def interval(replicates: Floats, n: int, estimate: float, *, acceleration: float = 0.0) -> tuple[float, float] | None:
     """The middle 95% of bootstrap replicates, corrected for bias and skewness and widened for small n.
 
     A harmonic mean of noisy means is biased downwards, and its replicates are so twice. Means of heavy tails are

@@ -247,7 +247,7 @@ def _draw(models: Mapping[str, Sequence[MemoRecord]], target: Path) -> None:
 
 def demo(
     out: Path, *, seed: int = 0, from_scratch: bool = False, force: bool = False, overrides: Sequence[str] = ()
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """The whole method on the embedded benchmark: data, reference, original, two methods, one page.
 
     Args:

@@ -113,9 +113,14 @@ def _at_work(found: Status) -> str:
 
 
 FILES = {
-    "inverted facts": "inverted.jsonl", "memorization": "memo", "what is taught": "targets.jsonl", "model": "model",
-    "evaluation": "eval", "every fact": "eval/facts.csv", "capability": "capability",
-}  # fmt: skip
+    "inverted facts": "inverted.jsonl",
+    "memorization": "memo",
+    "what is taught": "targets.jsonl",
+    "model": "model",
+    "evaluation": "eval",
+    "every fact": "eval/facts.csv",
+    "capability": "capability",
+}
 """What a user looks for in a run folder, beside the page."""
 
 
@@ -162,15 +167,23 @@ def _line(run: Run, name: str, entry: Mapping[str, Any], stage: Stage | None, *,
     if entry and state in ("under way", "interrupted"):
         rows = _step(run, name) if name in ("forget", "finetune") else _rows(run, stage)
     return Line(
-        name, state, rows, entry.get("seconds"), entry.get("peak_memory_mb"), entry.get("copied_from"),
-    )  # fmt: skip
+        name,
+        state,
+        rows,
+        entry.get("seconds"),
+        entry.get("peak_memory_mb"),
+        entry.get("copied_from"),
+    )
 
 
 def _rows(run: Run, stage: Stage | None) -> int | None:
     """Rows that an unfinished stage has written, in whatever number of processes."""
     places = [run / name for name in (stage.writes if stage else ())]
-    files = [f for place in places for f in (place.glob("samples*.jsonl") if place.is_dir() else
-                                             place.parent.glob(f"{place.stem}*{place.suffix}"))]  # fmt: skip
+    files = [
+        f
+        for place in places
+        for f in (place.glob("samples*.jsonl") if place.is_dir() else place.parent.glob(f"{place.stem}*{place.suffix}"))
+    ]
     return sum(file.read_bytes().count(b"\n") for file in files if file.suffix == ".jsonl") if files else None
 
 

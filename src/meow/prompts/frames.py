@@ -123,8 +123,11 @@ class Template:
         text = self._render([*_turns(fact), {"role": "assistant", "content": answer}], f"id {fact.id}")
         found = text[len(frame.before) : len(text) - len(frame.after)]
         if text != frame.before + found + frame.after or found not in (
-            answer, answer.strip(), answer.lstrip(), answer.rstrip()
-        ):  # fmt: skip
+            answer,
+            answer.strip(),
+            answer.lstrip(),
+            answer.rstrip(),
+        ):
             raise DataError(
                 f"id {fact.id}: the chat template makes {found[:80]!r} of the answer {answer[:80]!r}; mend the answer, "
                 "or set model.template to qa"
@@ -148,9 +151,11 @@ class Template:
 
     def _render(self, turns: Sequence[Mapping[str, str]], who: str, *, generates: bool = False) -> str:
         try:
-            return str(self.tokenizer.apply_chat_template(
-                list(turns), chat_template=self._chat, tokenize=False, add_generation_prompt=generates, **self._args
-            ))  # fmt: skip
+            return str(
+                self.tokenizer.apply_chat_template(
+                    list(turns), chat_template=self._chat, tokenize=False, add_generation_prompt=generates, **self._args
+                )
+            )
         except Exception as e:  # a template is a program: it raises what it likes
             line = f"line {e.lineno}: " if hasattr(e, "lineno") else ""
             words = line + " ".join(str(e).split())

@@ -45,9 +45,15 @@ class Prompter:
     """Turns facts into tokens with one tokenizer and one template."""
 
     def __init__(
-        self, tokenizer: Any, template: str = "auto", *, max_length: int, eos_ids: Sequence[int],
-        args: Mapping[str, Any] | None = None, date: Date = TEMPLATE_DATE,
-    ) -> None:  # fmt: skip
+        self,
+        tokenizer: Any,
+        template: str = "auto",
+        *,
+        max_length: int,
+        eos_ids: Sequence[int],
+        args: Mapping[str, Any] | None = None,
+        date: Date = TEMPLATE_DATE,
+    ) -> None:
         """Args:
             tokenizer: a fast Hugging Face tokenizer (offsets are needed).
             template: see `Template`.

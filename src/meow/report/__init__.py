@@ -44,9 +44,11 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
         say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
         return out
     environment = Environment(
-        loader=PackageLoader("meow", "report"), autoescape=select_autoescape(default=True), trim_blocks=True,
+        loader=PackageLoader("meow", "report"),
+        autoescape=select_autoescape(default=True),
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     page = environment.get_template("page.html.j2").render(redact=redact, **_content(views, redact, _origin(out)))
     write_text(out, page)
     return out

@@ -45,17 +45,22 @@ def facts(views: Sequence[Results], *, redact: bool) -> dict[str, Any]:
 
 
 def _row(
-    fact: EvalSample, after: Sequence[tuple[Results, EvalSample, str]], others: Mapping[str, EvalSample | None],
+    fact: EvalSample,
+    after: Sequence[tuple[Results, EvalSample, str]],
+    others: Mapping[str, EvalSample | None],
     redact: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     chose = any(view.selected_on for view, _, _ in after) and used_to_choose("forget", fact.index)
     rouges = [sample.rougeL_recall for _, sample, _ in after if sample.rougeL_recall is not None]
     row: dict[str, Any] = {
-        "id": fact.id, "verdicts": sorted({verdict for _, _, verdict in after}), "chose": chose,
-        "rouge": max(rouges, default=0), "scores": _scores(others, [sample for _, sample, _ in after]),
+        "id": fact.id,
+        "verdicts": sorted({verdict for _, _, verdict in after}),
+        "chose": chose,
+        "rouge": max(rouges, default=0),
+        "scores": _scores(others, [sample for _, sample, _ in after]),
         "p": max((p for _, sample, _ in after if (p := items.probability(sample)) is not None), default=0),
         "after": [{"run": view.name, "verdict": verdict} for view, _, verdict in after],
-    }  # fmt: skip
+    }
     if redact:
         return row
     before, reference = others["before"], others["reference"]
@@ -67,12 +72,16 @@ def _row(
             "reworded": sample.paraphrase_generation,
         }
     return row | {
-        "question": fact.question, "answer": fact.answer, "set": fact.set,
+        "question": fact.question,
+        "answer": fact.answer,
+        "set": fact.set,
         "subject": next((s.subject for s in (fact, *(sample for _, sample, _ in after)) if s.subject), ""),
-        "before": marked(after[0][1].generation if len(after) == 1 else None, said), "same": said == fact.answer,
-        "reference": reference.generation if reference else None, "reworded": fact.paraphrased_question,
+        "before": marked(after[0][1].generation if len(after) == 1 else None, said),
+        "same": said == fact.answer,
+        "reference": reference.generation if reference else None,
+        "reworded": fact.paraphrased_question,
         "before_reworded": before.paraphrase_generation if before else None,
-    }  # fmt: skip
+    }
 
 
 def _scores(others: Mapping[str, EvalSample | None], after: Sequence[EvalSample]) -> list[str]:

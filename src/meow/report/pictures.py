@@ -37,14 +37,17 @@ def pictures(
 def _quality_utility(columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog]) -> list[Picture]:
     points = [
         plots.Point(
-            name, utility.value, quality.value,
-            None if utility.low is None or utility.high is None else (utility.low, utility.high), beside=beside,
+            name,
+            utility.value,
+            quality.value,
+            None if utility.low is None or utility.high is None else (utility.low, utility.high),
+            beside=beside,
         )
         for logs, beside in ((columns, False), (others, True))
         for name, log in logs.items()
         if (utility := log.metrics["model_utility_gm"]).value is not None
         and (quality := log.metrics["forget_quality"]).value is not None
-    ]  # fmt: skip
+    ]
     if not points:
         return []
     kept = columns["reference"].metrics["model_utility_gm"].value if "reference" in columns else None
@@ -92,8 +95,9 @@ def _robustness(view: Results) -> list[Picture]:
     """Facts told along each curve of further training."""
     drawn: dict[str, Points] = {}
     for curve, name in CURVES.items():
-        logs = [(int(label.rpartition("-")[2]), view.logs[label]) for label in sorted(view.logs)
-                if curve_of(label) == curve]  # fmt: skip
+        logs = [
+            (int(label.rpartition("-")[2]), view.logs[label]) for label in sorted(view.logs) if curve_of(label) == curve
+        ]
         told = [(step, value) for step, log in logs if (value := log.metrics["facts_told"].value) is not None]
         if told:
             drawn[name] = [step for step, _ in told], [value for _, value in told]

@@ -174,9 +174,12 @@ class Run:
     def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
         """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed."""
         entry: dict[str, Any] = {
-            "key": digest(key), "settings": dict(key), "inputs": inputs,
-            "world_size": world_size(), "started": _now(),
-        }  # fmt: skip
+            "key": digest(key),
+            "settings": dict(key),
+            "inputs": inputs,
+            "world_size": world_size(),
+            "started": _now(),
+        }
         trained = self.stages.get("forget", {}).get("result")
         entry |= {"trained": trained} if trained and measures_changed(name) else {}
         self._write(self.stages | {name: entry})
@@ -184,9 +187,12 @@ class Run:
         yield entry
         barrier()
         entry |= {
-            "finished": _now(), "seconds": round(time.perf_counter() - clock, 3), "peak_memory_mb": peak_memory_mb(),
-            "versions": versions(), "commit": commit(),
-        }  # fmt: skip
+            "finished": _now(),
+            "seconds": round(time.perf_counter() - clock, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            "versions": versions(),
+            "commit": commit(),
+        }
         self._write(self.stages | {name: entry})
 
     def adopt(self, stage: str, key: Mapping[str, Any], inputs: str, outputs: Sequence[str]) -> Path | None:

@@ -19,9 +19,14 @@ R = TypeVar("R", bound=Record)
 
 
 def append_rows(
-    path: Path, kind: type[R], wanted: Sequence[str], produce: Callable[[Collection[str]], Iterator[R]], *,
-    exact: bool = False, alone: bool = False,
-) -> list[R]:  # fmt: skip
+    path: Path,
+    kind: type[R],
+    wanted: Sequence[str],
+    produce: Callable[[Collection[str]], Iterator[R]],
+    *,
+    exact: bool = False,
+    alone: bool = False,
+) -> list[R]:
     """Bring a file of keyed rows up to date: rows whose key is there are kept, the others are produced and appended.
 
     Several processes share the missing rows out in equal runs; each appends to `<name>.rank<i>.jsonl`, which are merged

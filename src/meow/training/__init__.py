@@ -87,9 +87,15 @@ def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: Tra
 
 
 def finetune(
-    lm: LM, rows: Sequence[QA], settings: FinetuneSettings, folder: Path | None, *, seed: int, log: Log,
+    lm: LM,
+    rows: Sequence[QA],
+    settings: FinetuneSettings,
+    folder: Path | None,
+    *,
+    seed: int,
+    log: Log,
     on_step: Callable[[int], None] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Train `lm.model` in place to give these answers, with the loss on answer tokens.
 
     Arguments as in `forget`; `on_step` is called with its number after every step.

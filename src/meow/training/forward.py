@@ -64,9 +64,13 @@ def split(said: Said, logp: Tensor, inputs: Mapping[str, Any], *, logits: bool) 
     for view, (first, last) in inputs["places"].items():
         cut = slice(ends[first], ends[last])
         found[view] = Scores(
-            logp[cut], row[cut] - first, last - first, inputs["labels"][cut], said.logits[cut] if logits else None,
+            logp[cut],
+            row[cut] - first,
+            last - first,
+            inputs["labels"][cut],
+            said.logits[cut] if logits else None,
             said.hidden[cut] if said.hidden is not None else None,
-        )  # fmt: skip
+        )
     return found
 
 

@@ -76,7 +76,7 @@ def few(facts: Sequence[QA], n: int, seed: int) -> list[QA]:
 
 def relearn(
     lm: LM, rows: Sequence[QA], settings: RobustnessSettings, lr: float, look: Callable[[int], None], *, seed: int
-) -> None:  # fmt: skip
+) -> None:
     """Train in place on a few rows, and look after some of the steps.
 
     Source: Hu et al., arXiv 2406.13356: a few facts, or unrelated text, can bring forgotten ones back.
@@ -91,9 +91,13 @@ def relearn(
     """
     last, batch = max(settings.steps), min(settings.batch_size, len(rows))
     how = FinetuneSettings(
-        lr=lr, epochs=last / math.ceil(len(rows) / batch), batch_size=batch, warmup=0, schedule="constant",
+        lr=lr,
+        epochs=last / math.ceil(len(rows) / batch),
+        batch_size=batch,
+        warmup=0,
+        schedule="constant",
         weight_decay=0,
-    )  # fmt: skip
+    )
     start = lm.weights
 
     def at(step: int) -> None:

@@ -125,10 +125,15 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
         keep[i, sequence.start - 1 : len(sequence.ids) - 1] = True
     lengths = [len(s.ids) - s.start for s in sequences]
     return {
-        "input_ids": ids, "attention_mask": mask, "keep": keep,
+        "input_ids": ids,
+        "attention_mask": mask,
+        "keep": keep,
         "labels": torch.cat([torch.tensor(s.ids[s.start :]) for s in sequences]),
-        "lengths": lengths, "places": places, "original": original, "ids": [example.id for example in examples],
-    }  # fmt: skip
+        "lengths": lengths,
+        "places": places,
+        "original": original,
+        "ids": [example.id for example in examples],
+    }
 
 
 def count(term: str, batch: Mapping[str, Any]) -> int:

@@ -48,8 +48,9 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
 
     def __init__(
         self, *, weights: Mapping[str, float], beta: float | None, emit: Log, reference: Reference, **kwargs: Any
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(**kwargs)
+        self.remove_callback(PrinterCallback)
         self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
         self.moved: Tensor | None = None
         self.shares: dict[str, float] = {}
@@ -125,12 +126,17 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             *values, tokens = self.accelerator.reduce(own, "sum").tolist()
             self.shares, self.tokens = dict(zip(self.shares, values, strict=True)), int(tokens)
         if self.is_world_process_zero():
-            self.emit({
-                "step": self.state.global_step, "steps": self.state.max_steps,
-                "loss": sum(self.weights[t] * v for t, v in self.shares.items()),
-                "lr": logs["learning_rate"], "grad_norm": float(logs["grad_norm"]),
-                "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)), "terms": dict(self.shares),
-            })  # fmt: skip
+            self.emit(
+                {
+                    "step": self.state.global_step,
+                    "steps": self.state.max_steps,
+                    "loss": sum(self.weights[t] * v for t, v in self.shares.items()),
+                    "lr": logs["learning_rate"],
+                    "grad_norm": float(logs["grad_norm"]),
+                    "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)),
+                    "terms": dict(self.shares),
+                }
+            )
             if self.args.report_to:
                 terms = {f"term/{name}": value for name, value in self.shares.items()}
                 super().log({name: float(value) for name, value in logs.items()} | terms)
@@ -209,57 +215,95 @@ def _arguments(lm: LM, settings: Optimization, folder: Path | None, steps: int, 
     schedule = {"constant": "constant_with_warmup"}.get(settings.schedule, settings.schedule)
     warmup = int(settings.warmup if settings.warmup >= 1 else settings.warmup * steps)
     arguments = TrainingArguments(
-        output_dir=str(folder or tempfile.gettempdir()), max_steps=steps, learning_rate=settings.lr,
-        per_device_train_batch_size=settings.batch_size, gradient_accumulation_steps=settings.accumulate,
-        weight_decay=settings.weight_decay, max_grad_norm=settings.max_grad_norm, lr_scheduler_type=schedule,
+        output_dir=str(folder or tempfile.gettempdir()),
+        max_steps=steps,
+        learning_rate=settings.lr,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulate,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        lr_scheduler_type=schedule,
         warmup_steps=warmup if warmup > 1 else 0,  # the first step of a warm-up has rate 0: a single one is a step lost
-        bf16=settings.mixed_precision == "bf16", fp16=settings.mixed_precision == "fp16",
-        activation_checkpointing=settings.gradient_checkpointing, optim="adamw_torch", seed=seed, data_seed=seed,
-        logging_steps=1, logging_nan_inf_filter=False, save_strategy="steps" if folder else "no",
-        save_steps=settings.save_steps, save_total_limit=2, report_to=list(settings.report_to), disable_tqdm=True,
-        remove_unused_columns=False, log_level="info" if terminal.verbose else "error",
-        dataloader_pin_memory=False, use_cpu=lm.device.type == "cpu",
-    )  # fmt: skip
+        bf16=settings.mixed_precision == "bf16",
+        fp16=settings.mixed_precision == "fp16",
+        activation_checkpointing=settings.gradient_checkpointing,
+        optim="adamw_torch",
+        seed=seed,
+        data_seed=seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps" if folder else "no",
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        report_to=list(settings.report_to),
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        log_level="info" if terminal.verbose else "error",
+        dataloader_pin_memory=False,
+        use_cpu=lm.device.type == "cpu",
+    )
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
 
 def train(
-    lm: LM, rows: Rows, settings: Optimization, weights: Mapping[str, float], beta: float | None,
-    folder: Path | None, *, seed: int, log: Log, chooser: Chooser | None = None,
+    lm: LM,
+    rows: Rows,
+    settings: Optimization,
+    weights: Mapping[str, float],
+    beta: float | None,
+    folder: Path | None,
+    *,
+    seed: int,
+    log: Log,
+    chooser: Chooser | None = None,
     more: Sequence[TrainerCallback | None] = (),
-) -> None:  # fmt: skip
-    batch = min(settings.batch_size, len(rows.examples))
-    settings = settings.model_copy(update={"batch_size": batch})
-    at_once = batch * settings.accumulate * world_size()
-    steps = n_steps(len(rows.examples), settings.epochs, at_once)
-    truncated = {e.id for e in rows.examples for sequences in e.views.values() for s in sequences if s.truncated}
+) -> None:
+    """Train on rows in place, from a checkpoint in `folder` where there is one; leaves the whole model."""
+    settings = settings.model_copy(update={"batch_size": min(settings.batch_size, len(rows.examples))})
+    steps = n_steps(len(rows.examples), settings.epochs, settings.batch_size * settings.accumulate * world_size())
+    truncated = {e.id for e in rows.examples if any(s.truncated for view in e.views.values() for s in view)}
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
     _check_format(lm.model, settings.lr)
     trainer = UnlearnTrainer(
-        weights=weights, beta=beta, emit=log, reference=Reference(lm.model, weights, seed), model=lm.model,
-        args=_arguments(lm, settings, folder, steps, seed), train_dataset=rows, data_collator=collate,
-        callbacks=[c for c in (chooser, *more) if c is not None],
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
+        weights=weights,
+        beta=beta,
+        emit=log,
+        reference=Reference(lm.model, weights, seed),
+        model=lm.model,
+        args=_arguments(lm, settings, folder, steps, seed),
+        train_dataset=rows,
+        data_collator=collate,
+        callbacks=[*filter(None, (chooser, *more))],
+    )
     whole = outline(lm.model) if is_sharded(trainer) else None
-    if chooser is not None and whole is not None:
+    if chooser and whole is not None:
         chooser.weights = partial(gathered, trainer)
-    with asked_to_stop() if folder else nullcontext(lambda: False) as asked:
-        checkpoint = agreed(lambda: last_complete(folder)) if folder else None
-        _go_on(trainer, Keeper(settings.max_minutes, asked), checkpoint)
-    if trainer.state.global_step < steps and not (chooser is not None and chooser.stopped):
-        if asked():
-            raise KeyboardInterrupt
-        raise RunError(
-            f"stopped at step {trainer.state.global_step} of {steps} after max_minutes={settings.max_minutes}; "
-            "the same command goes on"
-        )
+    _until_done(trainer, folder, settings.max_minutes, lambda: bool(chooser and chooser.stopped))
     if whole is not None:
         lm.model = filled(whole, gathered(trainer))
-    if chooser is not None:
+    if chooser:
         chooser.restore()
+
+
+def _until_done(
+    trainer: UnlearnTrainer, folder: Path | None, minutes: float | None, is_chosen: Callable[[], bool]
+) -> None:
+    """Train to the last step, or to the one where choosing ends.
+
+    Raises:
+        KeyboardInterrupt: somebody asked to stop; there is a checkpoint.
+        RunError: the minutes are over.
+    """
+    with asked_to_stop() if folder else nullcontext(lambda: False) as asked:
+        checkpoint = agreed(lambda: last_complete(folder)) if folder else None
+        _go_on(trainer, Keeper(minutes, asked), checkpoint)
+    at, steps = trainer.state.global_step, trainer.state.max_steps
+    if at < steps and not is_chosen():
+        if asked():
+            raise KeyboardInterrupt
+        raise RunError(f"stopped at step {at} of {steps} after max_minutes={minutes}; the same command goes on")
 
 
 def _go_on(trainer: UnlearnTrainer, keeper: Keeper, checkpoint: str | None) -> None:

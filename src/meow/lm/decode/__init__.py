@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,35 +22,49 @@ Way = Literal["shared", "padded", "alone"]
 """How rows go through a model: what they share is computed once; side by side, padded; or one at a time."""
 
 
+class Sampling(NamedTuple):
+    """How continuations are drawn."""
+
+    n: int = 1
+    """Rows per prompt."""
+    temperature: float = 0.0
+    """0 is greedy, the argmax of the raw logits."""
+    top_p: float = 1.0
+    """Sample from the smallest set of tokens of at least this probability."""
+    seed: int = 0
+    """With the prompt and the row's number it gives the row's own draws."""
+
+
+GREEDY = Sampling()
+
+
 def decode(
-    model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: Sequence[int], *, eos_ids: Collection[int],
-    way: Way, longest: int | None = None, n: int = 1, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
-    batch_tokens: int = 8192, each: Callable[[int, list[list[int]]], None] | None = None,
-) -> list[list[list[int]]]:  # fmt: skip
-    """Continue each prompt until EOS or its limit.
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: Sequence[int],
+    *,
+    eos_ids: Collection[int],
+    way: Way,
+    longest: int | None = None,
+    sampling: Sampling = GREEDY,
+    batch_tokens: int = 8192,
+    each: Callable[[int, list[list[int]]], None] | None = None,
+) -> list[list[list[int]]]:
+    """Continue each prompt until EOS or its limit: for each, in order, rows of new ids, EOS included.
 
     Args:
-        model: a causal language model in eval mode.
+        model: in eval mode.
         prompts: token ids, at least one each.
         max_new_tokens: limit of each prompt; 0 or less: nothing is decoded.
         eos_ids: ids that end a row.
         way: the one that is right for this model.
         longest: rows that may grow beyond these tokens go one at a time; None: any length is alike.
-        n: rows per prompt.
-        temperature: 0 is greedy, the argmax of the raw logits.
-        top_p: sample from the smallest set of tokens of at least this probability.
-        seed: of the samples; with the prompt and the sample's number it gives the row's own draws.
-        batch_tokens: tokens of one forward pass over prompts; the cache holds several times as many.
-        each: called as soon as a prompt is finished, with its place and its rows of new ids.
-
-    Returns:
-        For each prompt, in order, `n` rows of new ids, EOS included.
+        sampling: how many rows a prompt has, and how they are drawn.
+        batch_tokens: of one forward pass over prompts; the cache holds several times as many.
+        each: called as soon as a prompt is finished, with its place and its rows.
     """
-    rows = [
-        [Row(i, [*p], len(p), m, uniforms(seed, p, k, m) if temperature > 0 else None) for k in range(n)]
-        for i, (p, m) in enumerate(zip(prompts, (max(0, limit) for limit in max_new_tokens), strict=True))
-    ]
-    left = [n] * len(rows)
+    rows = [_rows(i, p, m, sampling) for i, (p, m) in enumerate(zip(prompts, max_new_tokens, strict=True))]
+    left = [sampling.n] * len(rows)
 
     def finish(ended: Iterable[Row]) -> None:
         for r in ended:
@@ -58,9 +72,10 @@ def decode(
             if each and not left[r.prompt]:
                 each(r.prompt, [mine.ids[mine.start :] for mine in rows[r.prompt]])
 
-    finish(r for of_prompt in rows for r in of_prompt if r.ended(eos_ids))
-    choose = _chooser(temperature, top_p)
-    pending = [r for of_prompt in rows for r in of_prompt if not r.ended(eos_ids)]
+    every = [r for of_prompt in rows for r in of_prompt]
+    finish(r for r in every if r.ended(eos_ids))
+    choose = _chooser(sampling.temperature, sampling.top_p)
+    pending = [r for r in every if not r.ended(eos_ids)]
     for some, how in _apart(pending, way, longest):
         run = runner(model, how, eos_ids, choose, batch_tokens=batch_tokens, longest=longest)
         with torch.inference_mode():
@@ -68,6 +83,14 @@ def decode(
                 for ended in run(some):
                     finish(ended)
     return [[r.ids[r.start :] for r in of_prompt] for of_prompt in rows]
+
+
+def _rows(at: int, prompt: Sequence[int], limit: int, sampling: Sampling) -> list[Row]:
+    """All rows of one prompt, before their first new token."""
+    n, temperature, _, seed = sampling
+    limit, start = max(0, limit), len(prompt)
+    drawn = [uniforms(seed, prompt, k, limit) if temperature > 0 else None for k in range(n)]
+    return [Row(at, [*prompt], start, limit, draws) for draws in drawn]
 
 
 def _apart(rows: Sequence[Row], way: Way, longest: int | None) -> list[tuple[list[Row], Way]]:
@@ -78,8 +101,14 @@ def _apart(rows: Sequence[Row], way: Way, longest: int | None) -> list[tuple[lis
 
 
 def runner(
-    model: Any, way: Way, eos_ids: Collection[int], choose: Choose, *, batch_tokens: int, longest: int | None = None,
-) -> Callable[[Sequence[Row]], Iterator[list[Row]]]:  # fmt: skip
+    model: Any,
+    way: Way,
+    eos_ids: Collection[int],
+    choose: Choose,
+    *,
+    batch_tokens: int,
+    longest: int | None = None,
+) -> Callable[[Sequence[Row]], Iterator[list[Row]]]:
     """What decodes rows in one way, and yields those that have ended; others stay as far as they came."""
     if way == "shared":
         return Sweep(model, eos_ids, choose, batch_tokens)

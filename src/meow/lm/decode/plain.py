@@ -13,9 +13,13 @@ from meow.lm.decode.sweep import Choose, Row
 
 
 def generated(
-    model: Any, eos_ids: Collection[int], choose: Choose, batch_tokens: int, longest: int | None,
+    model: Any,
+    eos_ids: Collection[int],
+    choose: Choose,
+    batch_tokens: int,
+    longest: int | None,
     rows: Sequence[Row],
-) -> Iterator[list[Row]]:  # fmt: skip
+) -> Iterator[list[Row]]:
     """Decode rows, padded on the left, in batches of a token budget; yields those that have ended since.
 
     A batch stops when half of its rows have ended: the others come again, in full batches, with what they have said.

@@ -127,9 +127,13 @@ def forward(
         ~mask, -torch.inf
     )  # a boolean one costs a third more
     out: torch.Tensor = model(
-        input_ids=ids.to(device), attention_mask=hidden[:, None].to(device), position_ids=positions.to(device),
-        use_cache=capture, logits_to_keep=kept, **past,
-    ).logits  # fmt: skip
+        input_ids=ids.to(device),
+        attention_mask=hidden[:, None].to(device),
+        position_ids=positions.to(device),
+        use_cache=capture,
+        logits_to_keep=kept,
+        **past,
+    ).logits
     return chosen(out, kept), layers
 
 

@@ -21,8 +21,16 @@ from meow.lm.loading.devices import pick_device
 from meow.lm.model import LM
 
 _WEIGHTS = ("*.safetensors",)
-_TEXT_FILES = ("config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json", "chat_template*",
-               "vocab*", "merges.txt", "adapter_config.json")  # fmt: skip
+_TEXT_FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "chat_template*",
+    "vocab*",
+    "merges.txt",
+    "adapter_config.json",
+)
 
 
 def load(settings: ModelSettings) -> LM:
@@ -35,8 +43,10 @@ def load(settings: ModelSettings) -> LM:
     if settings.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
     if settings.url is not None:
-        raise ConfigError("model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
-                          "it, everything else needs the model here (model.path without model.url)")  # fmt: skip
+        raise ConfigError(
+            "model.url: a server continues prompts but gives no scores and no weights; meow memo can use "
+            "it, everything else needs the model here (model.path without model.url)"
+        )
     device = pick_device(settings.device)
     dtype: Any = settings.dtype if settings.dtype != "auto" else ("float32" if device.type == "cpu" else "auto")
     folder = folder_of(settings.path, revision=settings.revision, weights=True)
@@ -53,10 +63,16 @@ def load(settings: ModelSettings) -> LM:
             model = model.to(device)
         check_fit(settings.path, model, tokenizer)
     return LM(
-        model, tokenizer, template=settings.template, template_args=settings.template_args,
-        template_date=settings.template_date, max_length=settings.max_length, batch_tokens=settings.batch_tokens,
-        path=settings.path, weights=weights_hash(settings),
-    )  # fmt: skip
+        model,
+        tokenizer,
+        template=settings.template,
+        template_args=settings.template_args,
+        template_date=settings.template_date,
+        max_length=settings.max_length,
+        batch_tokens=settings.batch_tokens,
+        path=settings.path,
+        weights=weights_hash(settings),
+    )
 
 
 def load_tokenizer(settings: ModelSettings) -> Any:
@@ -153,9 +169,11 @@ def _four_bits() -> Any:
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
-    )  # fmt: skip
+    )
 
 
 def weights_hash(settings: ModelSettings) -> str:
@@ -208,10 +226,16 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
         tokenizer_object=bpe._tokenizer, bos_token="<s>", eos_token="</s>", model_max_length=settings.context
     )
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=settings.hidden_size, intermediate_size=3 * settings.hidden_size,
-        num_hidden_layers=settings.layers, num_attention_heads=settings.heads,
-        max_position_embeddings=settings.context, tie_word_embeddings=True, bos_token_id=0, eos_token_id=1,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=settings.hidden_size,
+        intermediate_size=3 * settings.hidden_size,
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        max_position_embeddings=settings.context,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
     torch.manual_seed(seed)
     return LlamaForCausalLM(config), tokenizer
 

@@ -32,9 +32,12 @@ def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any
         model = prepare_model_for_kbit_training(model)
     torch.manual_seed(seed)
     config = LoraConfig(
-        task_type="CAUSAL_LM", r=settings.lora_rank, lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
-        lora_dropout=settings.lora_dropout, target_modules=list(settings.lora_modules) or "all-linear",
-    )  # fmt: skip
+        task_type="CAUSAL_LM",
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha or 2 * settings.lora_rank,
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(settings.lora_modules) or "all-linear",
+    )
     ends = _tied_ends(model)
     try:
         made = get_peft_model(model, config)

@@ -21,12 +21,28 @@ from meow.errors import DataError, MeowError, shown
 from meow.lm.loading.devices import pick_device
 
 _OBJECTS = (
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json", "vocab.json", "adapter_config.json", "model.safetensors.index.json",
-)  # fmt: skip
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "adapter_config.json",
+    "model.safetensors.index.json",
+)
 """What transformers and peft read as JSON objects."""
-_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "*.tiktoken",
-               "*.bpe.model", "spiece.model", "tekken.json")  # fmt: skip
+_TOKENIZERS = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "*.tiktoken",
+    "*.bpe.model",
+    "spiece.model",
+    "tekken.json",
+)
 _OTHER_HEADS = ("MaskedLM", "Classification", "QuestionAnswering", "MultipleChoice", "PreTraining", "TokenDetection")
 """In the name of an architecture: what was trained is no head that continues a text."""
 LAYERS = 10_000

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meow.files import write_text
-from meow.pipeline.demo.texts import (  # fmt: skip
+from meow.pipeline.demo.texts import (
     ADJECTIVES,
     ANIMALS,
     ATTRIBUTES,
@@ -136,9 +136,13 @@ def settings(out: Path, *, seed: int = 0, from_scratch: bool = False) -> dict[st
     return {name: [*common, f"name={name}", *listed] for name, listed in _making(out, from_scratch).items()} | {
         "meow": [*forgetting, "name=meow", "train.method=meow", "train.epochs=10", "train.batch_size=48"],
         "meow_contrast": [
-            *forgetting, "name=meow_contrast", "train.method=meow_contrast", "train.epochs=15", "train.batch_size=16",
+            *forgetting,
+            "name=meow_contrast",
+            "train.method=meow_contrast",
+            "train.epochs=15",
+            "train.batch_size=16",
         ],
-    }  # fmt: skip
+    }
 
 
 def _making(out: Path, from_scratch: bool) -> dict[str, list[str]]:
@@ -147,16 +151,26 @@ def _making(out: Path, from_scratch: bool) -> dict[str, list[str]]:
     world = [f"{data}/world_facts.json", f"{data}/real_authors.json"]
     twice = {"world_facts.json": 2, "real_authors.json": 2}
     tiny = [
-        "finetune.scratch=true", f"finetune.tokenizer_data={json.dumps([f'{data}/full.json', *world])}",
-        "finetune.lr=4e-3", "finetune.epochs=7", "finetune.warmup=0.3", "finetune.schedule=cosine",
-        "finetune.batch_size=32", "finetune.save_steps=200",
-    ]  # fmt: skip
+        "finetune.scratch=true",
+        f"finetune.tokenizer_data={json.dumps([f'{data}/full.json', *world])}",
+        "finetune.lr=4e-3",
+        "finetune.epochs=7",
+        "finetune.warmup=0.3",
+        "finetune.schedule=cosine",
+        "finetune.batch_size=32",
+        "finetune.save_steps=200",
+    ]
     further = [
-        f"model.path={out}/reference/model", "finetune.lr=2e-3", "finetune.epochs=2", "finetune.warmup=0.3",
-        "finetune.schedule=cosine", "finetune.batch_size=32", "finetune.save_steps=200",
+        f"model.path={out}/reference/model",
+        "finetune.lr=2e-3",
+        "finetune.epochs=2",
+        "finetune.warmup=0.3",
+        "finetune.schedule=cosine",
+        "finetune.batch_size=32",
+        "finetune.save_steps=200",
         f"finetune.repeat={json.dumps({'forget10_train.json': 5})}",
         f"finetune.data={json.dumps([f'{data}/retain90.json', f'{data}/forget10_train.json', *world])}",
-    ]  # fmt: skip
+    ]
     scratch = [
         *tiny,
         f"finetune.repeat={json.dumps(twice)}",
@@ -174,12 +188,25 @@ def _forgetting(out: Path) -> list[str]:
     """What both ways of forgetting share."""
     data = out / "data"
     return [
-        f"model.path={out}/original/model", f"data.source={data}", "data.split=forget10",
-        f"eval.reference={out}/reference", "invert.n=6", f"invert.pools={data}/pools.json", "memo.template=model",
-        "memo.max_new_tokens=40", "eval.max_new_tokens=60", "eval.samples=16", "train.lr=1e-3", "train.weight_decay=0",
-        "train.warmup=5", f"nlu.data={data}/nlu", "nlu.tasks=[people]", f"nlg.texts={data}/nlg.jsonl",
-        "nlg.featurizer=self", "invert.plausible=null",  # the lists hold what is said in this world
-    ]  # fmt: skip
+        f"model.path={out}/original/model",
+        f"data.source={data}",
+        "data.split=forget10",
+        f"eval.reference={out}/reference",
+        "invert.n=6",
+        f"invert.pools={data}/pools.json",
+        "memo.template=model",
+        "memo.max_new_tokens=40",
+        "eval.max_new_tokens=60",
+        "eval.samples=16",
+        "train.lr=1e-3",
+        "train.weight_decay=0",
+        "train.warmup=5",
+        f"nlu.data={data}/nlu",
+        "nlu.tasks=[people]",
+        f"nlg.texts={data}/nlg.jsonl",
+        "nlg.featurizer=self",
+        "invert.plausible=null",  # the lists hold what is said in this world
+    ]
 
 
 def _word(dice: random.Random, syllables: int) -> str:

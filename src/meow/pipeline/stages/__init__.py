@@ -16,7 +16,29 @@ from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_file
 from meow.pipeline.stages.train import finetune, forget
 
 __all__ = [
-    "check_inputs", "check_rows", "choose", "evaluate", "evaluated_files", "finetune",
-    "forget", "instead", "invert", "inverted_files", "measure", "measurer", "memo", "model_of", "nlg", "nlu",
-    "page", "quantised", "reference_model", "relearned", "release", "say_remarks", "unlikely", "weights", "with_taught",
-]  # fmt: skip
+    "check_inputs",
+    "check_rows",
+    "choose",
+    "evaluate",
+    "evaluated_files",
+    "finetune",
+    "forget",
+    "instead",
+    "invert",
+    "inverted_files",
+    "measure",
+    "measurer",
+    "memo",
+    "model_of",
+    "nlg",
+    "nlu",
+    "page",
+    "quantised",
+    "reference_model",
+    "relearned",
+    "release",
+    "say_remarks",
+    "unlikely",
+    "weights",
+    "with_taught",
+]

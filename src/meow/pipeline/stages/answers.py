@@ -136,9 +136,13 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
 
 
 def _produce(
-    folder: Run, config: RunConfig, facts: Sequence[QA], keyed: Mapping[str, str], entry: dict[str, Any],
+    folder: Run,
+    config: RunConfig,
+    facts: Sequence[QA],
+    keyed: Mapping[str, str],
+    entry: dict[str, Any],
     replies: inversion.Replies | None = None,
-) -> list[InvertedFacts]:  # fmt: skip
+) -> list[InvertedFacts]:
     """Bring inverted.jsonl up to date; its rows in order of the facts. What was measured goes into the entry."""
     count = replies.said if replies else None
 
@@ -152,9 +156,15 @@ def _produce(
         there = {fact.id for fact in facts if keyed[fact.id] in known}
         with terminal.progress("inverting facts", len(facts), note=count) as advance:
             for row in inversion.invert(
-                facts, wanted, seed=seed_of(config), corpus=corpus, lm=model, replies=replies, known=there,
+                facts,
+                wanted,
+                seed=seed_of(config),
+                corpus=corpus,
+                lm=model,
+                replies=replies,
+                known=there,
                 original=original,
-            ):  # fmt: skip
+            ):
                 advance(1)
                 if row.id not in there:
                     yield row.model_copy(update={"key": keyed[row.id]})

@@ -39,9 +39,14 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
         metrics = {f"{task} {name}": v for task, found in results.items() for name, v in found["metrics"].items()}
         tasks = {task: {k: v for k, v in found.items() if k != "metrics"} for task, found in results.items()}
         log = CapabilityLog(
-            label=label, kind="nlu", model={"path": str(settings.path), "hash": model.weights},
-            source=config.nlu.data or "the hub", tasks=tasks, metrics=metrics, settings=part(config, "nlu"),
-        )  # fmt: skip
+            label=label,
+            kind="nlu",
+            model={"path": str(settings.path), "hash": model.weights},
+            source=config.nlu.data or "the hub",
+            tasks=tasks,
+            metrics=metrics,
+            settings=part(config, "nlu"),
+        )
         write_json(folder / outputs[0], log.model_dump(mode="json", exclude_defaults=True))
         for left in cache.parent.glob("answers*"):
             left.unlink()
@@ -93,7 +98,12 @@ def write_nlg(
     featurizer = lm_for(_featurizer(config)) if "mauve" in config.nlg.metrics else None
     values: dict[str, Value] = capability.nlg_metrics(samples, config.nlg, featurizer)
     log = CapabilityLog(
-        label=label, kind="nlg", model=model, source=Path(config.nlg.texts).name, metrics=values, skipped=skipped,
+        label=label,
+        kind="nlg",
+        model=model,
+        source=Path(config.nlg.texts).name,
+        metrics=values,
+        skipped=skipped,
         settings=part(config, "nlg"),
-    )  # fmt: skip
+    )
     write_json(folder / f"capability/{label}/nlg.json", log.model_dump(mode="json", exclude_defaults=True))

@@ -65,7 +65,7 @@ def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
 
 def write_evaluation(
     folder: Run, config: RunConfig, label: str, model: LM, items: Sequence[EvalItem], against: LM | None, *, origin: str
-) -> int:  # fmt: skip
+) -> int:
     """Evaluate a loaded model and write its samples and its log.
 
     Args:

@@ -77,6 +77,8 @@ def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoReco
     missing = set(texts) - {(m.id, m.column) for m in rows} - {k for k, text in texts.items() if not text}
     if missing:
         id_, column = min(missing)
-        raise DataError(f"{path}: {len(missing)} inverted answers have no value, the first is {column} of id {id_}; "
-                        "set invert.path to the same file, or measure with meow memo")  # fmt: skip
+        raise DataError(
+            f"{path}: {len(missing)} inverted answers have no value, the first is {column} of id {id_}; "
+            "set invert.path to the same file, or measure with meow memo"
+        )
     return rows

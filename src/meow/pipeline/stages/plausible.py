@@ -25,7 +25,7 @@ def judge(config: RunConfig) -> ModelSettings | None:
 
 def settled(
     model: LM, facts: Sequence[QA], settings: InvertSettings, entry: dict[str, Any], *, seed: int
-) -> InvertSettings:  # fmt: skip
+) -> InvertSettings:
     """The settings with the margin that `auto` stands for; it is said, and goes into the manifest's entry."""
     if settings.plausible != "auto":
         return settings

@@ -54,9 +54,16 @@ def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
 
 
 def _train_and_look(
-    folder: Run, config: RunConfig, curve: str, model: LM, rows: Sequence[QA], items: Sequence[EvalItem], lr: float, *,
+    folder: Run,
+    config: RunConfig,
+    curve: str,
+    model: LM,
+    rows: Sequence[QA],
+    items: Sequence[EvalItem],
+    lr: float,
+    *,
     origin: str,
-) -> None:  # fmt: skip
+) -> None:
     against = lm_for(config.model)
 
     def look(step: int) -> None:

@@ -125,9 +125,12 @@ def _starting_model(config: RunConfig) -> LM:
     texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.read_qa(Path(file), set_="train")]
     model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
     return LM(
-        model.to(lm.pick_device(config.model.device)), tokenizer, template=config.model.template,
-        template_args=config.model.template_args, template_date=config.model.template_date,
-    )  # fmt: skip
+        model.to(lm.pick_device(config.model.device)),
+        tokenizer,
+        template=config.model.template,
+        template_args=config.model.template_args,
+        template_date=config.model.template_date,
+    )
 
 
 @contextmanager
