@@ -64,7 +64,7 @@ def test_a_training_that_chose_its_step_at_a_checkpoint_looks_no_further(tiny_mo
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from meow import checkpoints
+from meow.training import checkpoints
 left = int(sys.argv[2])
 def count(event, details):
     global left

@@ -1,4 +1,4 @@
-"""The stages in order, as plain data: names, what each reads and writes. No torch; pipeline.py has their functions."""
+"""The stages in order, as plain data: names, what each reads and writes. No torch; `commands` has their functions."""
 
 from __future__ import annotations
 

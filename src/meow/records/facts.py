@@ -51,7 +51,7 @@ class Fact(Record):
     """Accepted forms of the value that the answer carries, the first as it stands there; empty: found in the answer
     (SPEC section 8)."""
     messages: tuple[Message, ...] = ()
-    """The turns of a chat, up to and with the question. Only prompts.py reads it."""
+    """The turns of a chat, up to and with the question. Only `prompts` reads it."""
     subject: str | None = None
     """Whom or what the fact is about."""
     set: str = "forget"

@@ -1,4 +1,4 @@
-"""Rows by transformers' own `generate`: the way of decode.py for models that cannot be swept."""
+"""Rows by transformers' own `generate`: the way for models that cannot be swept."""
 
 from __future__ import annotations
 

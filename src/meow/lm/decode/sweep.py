@@ -1,4 +1,4 @@
-"""Many rows at once, on trees and slots: the fast way of decode.py, for models with full attention.
+"""Many rows at once, on trees and slots: the fast way, for models with full attention.
 
 1. Prompts are planted in trees: what they share is computed once. As long as the model says what a tree holds anyway
    (the rest of the true answer, a neighbour's prompt), that is read off the same forward pass; prompts that leave a
