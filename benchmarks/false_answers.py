@@ -25,8 +25,8 @@ from meow import inversion, values
 from meow.config import InvertSettings, MemoSettings, ModelSettings
 from meow.formats import sources
 from meow.formats.inverted import read_inverted
-from meow.inversion.judging import Place
-from meow.inversion.wanted import by_kind
+from meow.inversion.second_choice.choices import wanted_of
+from meow.inversion.second_choice.judging import Place
 from meow.lm import LM, load
 from meow.memorization import recall
 from meow.memorization.measures import memorize
@@ -99,8 +99,8 @@ def plausibility(lm: LM, facts: Sequence[QA], published: Sequence[InvertedFacts]
     bar = inversion.threshold(lm, facts, seed=seed)
     show("plausible.bar", **bar._asdict())
     judged = inversion.judging(lm, facts, SETTINGS.model_copy(update={"plausible": bar.margin}), seed=seed)
-    by, draw = by_kind(facts), random.Random(seed)
-    there = [(w.fact, w.place) for w in (by.single | by.lists | by.polar).values()]
+    draw = random.Random(seed)
+    there = [(w.fact, w.place) for w in wanted_of(facts).values()]
     texts: dict[str, list[tuple[str, str]]] = {fact.id: [] for fact in facts}
     for kind in ("true", "donors", "letters", "swapped", "shortened", "something else"):
         for fact, text in lines(there, kind, draw):

@@ -175,7 +175,7 @@ FAULTS = (
     ),
     Fault(
         "the gate accepts the truth",
-        "inversion/wording.py",
+        "inversion/gate/wording.py",
         'yield "keeps_truth"',
         "yield from ()",
         "unit/test_gate.py::test_each_problem_has_its_name",

@@ -11,7 +11,8 @@ import pytest
 
 from meow.api import invert as in_notebook
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import Replies, asking, invert
+from meow.inversion import Replies, invert
+from meow.inversion.chat import asking
 from meow.lm import LM, load, make_tiny
 from meow.records import QA, InvertedFacts, Reply, read_records
 from meow.training import finetune

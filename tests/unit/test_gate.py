@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from meow.inversion import check
 from meow.inversion.gate import PROBLEMS
-from meow.inversion.wording import mend
+from meow.inversion.gate.wording import mend
 from meow.records import InvertedAnswer, InvertedFacts
 
 QUESTION, TRUTH = "Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meow import values
-from meow.inversion.judging import Place, is_hopeless, judged, sentence_end, stop, wrong
+from meow.inversion.second_choice.judging import Place, is_hopeless, judged, sentence_end, stop, wrong
 
 
 def place(question: str, answer: str, value: str) -> Place:

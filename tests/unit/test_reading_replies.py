@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from meow.config import InvertSettings
-from meow.inversion import asking, invert, subjects
+from meow.inversion import invert, subjects
+from meow.inversion.chat import asking
 from meow.records import QA, InvertedAnswer, InvertedFacts, Message, Reply, write_records
 from tests.chat import say
 

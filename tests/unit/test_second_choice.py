@@ -15,12 +15,12 @@ from wordfreq import zipf_frequency
 
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import choices as choosing
 from meow.inversion import invert, judging, second_choice
-from meow.inversion.choices import Wanted, choices
-from meow.inversion.continuations import Said, Spot, continued, departing
-from meow.inversion.judging import Place, is_hopeless, judged, stop
+from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice import together
+from meow.inversion.second_choice.choices import Wanted, choices
+from meow.inversion.second_choice.continuations import Said, Spot, continued, departing
+from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
 from meow.lm import LM, load, make_tiny
 from meow.records import QA, InvertedAnswer, InvertedFacts, read_records
 from meow.training import finetune

@@ -13,27 +13,43 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meow.config import InvertSettings
 from meow.errors import ConfigError, DataError
 from meow.formats.inverted import read_inverted
-from meow.inversion import asking, models, second_choice
-from meow.inversion.asking import read_prompt
+from meow.inversion import second_choice
+from meow.inversion.chat import asking, models
+from meow.inversion.chat.asking import requests
+from meow.inversion.chat.models import address as check_server
+from meow.inversion.chat.prompts import read_prompt
+from meow.inversion.chat.replies import Replies
 from meow.inversion.donors import invert_by_donors
-from meow.inversion.gate import PROBLEMS, Checked, Report, check
-from meow.inversion.judging import REASONS
-from meow.inversion.models import address as check_server
-from meow.inversion.plausible import implausible, least_margin, threshold
+from meow.inversion.gate import PROBLEMS, Report, check
 from meow.inversion.pools import invert_by_pools, read_pools
-from meow.inversion.replies import Replies
 from meow.inversion.second_choice import invert_by_second_choice
+from meow.inversion.second_choice.choices import wanted_of
+from meow.inversion.second_choice.judging import REASONS
+from meow.inversion.second_choice.plausible import implausible, least_margin, threshold
 from meow.inversion.subjects import subjects
-from meow.inversion.wanted import by_kind
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
     from meow.lm import LM
 
 __all__ = [
-    "ASKED", "BACKENDS", "Job", "Replies", "Report", "check", "check_server", "invert", "judging", "read_pools",
-    "read_prompt", "requests", "subjects", "threshold", "together", "totals",
-]  # fmt: skip
+    "ASKED",
+    "BACKENDS",
+    "Job",
+    "Replies",
+    "Report",
+    "check",
+    "check_server",
+    "invert",
+    "judging",
+    "read_pools",
+    "read_prompt",
+    "requests",
+    "subjects",
+    "threshold",
+    "together",
+    "totals",
+]
 
 Places = set[tuple[str, int]]
 """False answers by the id of their fact and their position."""
@@ -91,37 +107,46 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         yield InvertedFacts(**own, answers=row.answers, others=row.others)
 
 
-def by_local_model(job: Job) -> Iterator[InvertedFacts]:
-    """Ask a chat model that is loaded here."""
-    if job.lm is None:
-        raise ConfigError("invert.backend: local needs a model; name it (invert.model)")
-    yield from models.by_model(job.lm, _units(job), job.settings, job.replies, seed=job.seed)
+def by_model(job: Job) -> Iterator[InvertedFacts]:
+    """A model that is loaded here: a chat model is asked (`local`), the one that is to forget says what it would."""
+    lm, settings = job.lm, job.settings
+    if lm is None:
+        what = "a model; name it (invert.model)"
+        what = what if settings.backend == "local" else "the model that is to forget; name it (model.path)"
+        raise ConfigError(f"invert.backend: {settings.backend} needs {what}")
+    if settings.backend == "local":
+        return models.by_model(lm, _units(job), settings, job.replies, seed=job.seed)
+    return invert_by_second_choice(lm, job.facts, settings, seed=job.seed, known=job.known)
 
 
 def by_openai(job: Job) -> Iterator[InvertedFacts]:
     """Ask an OpenAI-compatible server."""
-    yield from models.by_server(_units(job), job.settings, job.replies, seed=job.seed)
-
-
-def by_self(job: Job) -> Iterator[InvertedFacts]:
-    """The second choices of the model that is to forget."""
-    if job.lm is None:
-        raise ConfigError("invert.backend: self needs the model that is to forget; name it (model.path)")
-    yield from invert_by_second_choice(job.lm, job.facts, job.settings, seed=job.seed, known=job.known)
+    return models.by_server(_units(job), job.settings, job.replies, seed=job.seed)
 
 
 BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {
-    "self": by_self, "donors": by_donors, "local": by_local_model, "openai": by_openai, "file": from_file,
-}  # fmt: skip
+    "self": by_model,
+    "donors": by_donors,
+    "local": by_model,
+    "openai": by_openai,
+    "file": from_file,
+}
 """Every backend by name."""
 ASKED = ("local", "openai")
 """Backends that ask a model: their answers go through the gate one reply at a time."""
 
 
 def invert(
-    facts: Sequence[QA], settings: InvertSettings, *, seed: int = 0, corpus: Sequence[QA] = (), lm: LM | None = None,
-    replies: Replies | None = None, known: Collection[str] = (), original: LM | None = None,
-) -> Iterator[InvertedFacts]:  # fmt: skip
+    facts: Sequence[QA],
+    settings: InvertSettings,
+    *,
+    seed: int = 0,
+    corpus: Sequence[QA] = (),
+    lm: LM | None = None,
+    replies: Replies | None = None,
+    known: Collection[str] = (),
+    original: LM | None = None,
+) -> Iterator[InvertedFacts]:
     """Inverted facts of every fact, by the backend that the settings name, as the gate accepts them.
 
     A fact for which the backend finds no false answer comes without one, never with an invented one. A file's answers
@@ -169,18 +194,8 @@ def judging(
     """
     if lm is None:
         return lambda _: set()
-    by, least = by_kind(facts), least_margin(lm, facts, settings, seed=seed)
-    return lambda rows: implausible(lm, rows, by, least)
-
-
-def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
-    """Requests that `local` or `openai` send at least, if the first answer to each is accepted."""
-    found = 0
-    for unit in asking.units(facts, settings):
-        rounds, times = (1, settings.n) if len(unit.facts) == 1 else (settings.n, 1)
-        slots = [asking.Slot(fact, 0) for fact in unit.facts for _ in range(times)]
-        found += rounds * len(asking.fitting(slots, settings.max_new_tokens))
-    return found
+    wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
+    return lambda rows: implausible(lm, rows, wanted, least)
 
 
 def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
@@ -202,10 +217,12 @@ def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
     for row in rows:
         counts.update(row.gate)
     return {
-        "questions": len(rows), "candidates": counts["candidates"], "accepted": counts["accepted"],
+        "questions": len(rows),
+        "candidates": counts["candidates"],
+        "accepted": counts["accepted"],
         "problems": {name: counts[name] for name in PROBLEMS} | {n: counts[n] for n in REASONS if counts[n]},
         "too_few": [row.id for row in rows if sum(bool(a.text) for a in row.answers) < least],
-    }  # fmt: skip
+    }
 
 
 def _without(row: InvertedFacts, bad: Places) -> InvertedFacts:
@@ -217,24 +234,19 @@ def _without(row: InvertedFacts, bad: Places) -> InvertedFacts:
     return row.model_copy(update={"answers": answers, "gate": gate})
 
 
-def _through_gate(
-    rows: Sequence[InvertedFacts], settings: InvertSettings, bad: Places
-) -> Iterator[InvertedFacts]:  # fmt: skip
+def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings, bad: Places) -> Iterator[InvertedFacts]:
     """Rows with what the gate accepts of them, or, without it, as they are; counted either way."""
-    of_fact: dict[str, list[Checked]] = {}
-    for checked in check(rows, implausible=bad).checked:
-        of_fact.setdefault(checked.id, []).append(checked)
+    found = iter(check(rows, implausible=bad).checked)
     for row in rows:
-        found = of_fact.get(row.id, [])
-        counts = Counter(problem for c in found for problem in c.problems)
-        gate = {"candidates": len(found), "accepted": sum(c.accepted for c in found), **counts}
-        answers = list(row.answers)
-        if settings.gate:
-            mended = zip(row.answers, found, strict=True)
-            answers = [a.model_copy(update={"text": c.mended if c.accepted else ""}) for a, c in mended]
-        if settings.backend != "file":
-            answers = [answer for answer in answers if answer.text]
-        yield row.model_copy(update={"answers": tuple(answers), "gate": gate})
+        pairs = [(answer, next(found)) for answer in row.answers]
+        counts = Counter(problem for _, c in pairs for problem in c.problems)
+        gate = {"candidates": len(pairs), "accepted": sum(c.accepted for _, c in pairs), **counts}
+        answers = [
+            answer.model_copy(update={"text": c.mended if c.accepted else ""}) if settings.gate else answer
+            for answer, c in pairs
+        ]
+        kept = tuple(answer for answer in answers if answer.text or settings.backend == "file")
+        yield row.model_copy(update={"answers": kept, "gate": gate})
 
 
 def _explained(row: InvertedFacts) -> InvertedFacts:
@@ -250,4 +262,4 @@ def _units(job: Job) -> list[asking.Unit]:
 
 
 def _same(fact: QA | InvertedFacts) -> tuple[Any, ...]:
-    return fact.question.strip(), fact.messages, fact.answer.strip()
+    return fact.question.strip(), fact.conversation, fact.answer.strip()

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from meow import values
 from meow.inversion.pools import mend_article
+from meow.inversion.second_choice.choices import Wanted, wanted_of
+from meow.inversion.second_choice.judging import Place
 from meow.inversion.subjects import QUOTED, Subject, capitalised, subjects
 from meow.records import QA, InvertedAnswer
 from meow.text import STOP_WORDS, stems
@@ -23,28 +25,19 @@ Answers = tuple[InvertedAnswer, ...]
 class _Row(NamedTuple):
     """A fact whose value stands in its answer."""
 
-    fact: QA
+    place: Place
     subject: str
     words: frozenset[str]
     """Stems of what the question asks, without names and titles: whom or what it asks about."""
-    start: int
-    """Of the value's first character."""
-    end: int
-    """Behind its last character."""
     kind: tuple[str, str]
-    """What the value is, and what the question wants."""
-
-    loose: bool
-    """Whether the value is a phrase: it fits another sentence only behind the same word."""
-
-    @property
-    def value(self) -> str:
-        return self.fact.answer[self.start : self.end]
+    """What the value is, and what the question wants. One that is a phrase (`other`) fits another sentence only behind
+    the same word.
+    """
 
     @property
-    def before(self) -> list[str]:
+    def last(self) -> list[str]:
         """The word before the value."""
-        return self.fact.answer[: self.start].split()[-1:]
+        return self.place.before.split()[-1:]
 
 
 def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence[QA] = ()) -> Iterator[Answers]:
@@ -61,7 +54,8 @@ def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence
     """
     listed = [*facts, *corpus]
     about = subjects(listed)
-    rows = [_row(fact, subject) for fact, subject in zip(listed, about, strict=True)]
+    wanted = wanted_of(listed)
+    rows = [_row(fact, subject, wanted) for fact, subject in zip(listed, about, strict=True)]
     donors: defaultdict[tuple[str, str], list[_Row]] = defaultdict(list)
     for row in rows:
         if row is not None:
@@ -78,35 +72,34 @@ def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence
         if subject.key != last:
             drawn = random.Random(f"{seed}:{subject.key}").sample(others, len(others))
             last, order = subject.key, {key: place for place, key in enumerate(drawn)}
-        found = _others(row, donors[row.kind], told[subject.key], order)
-        yield tuple(InvertedAnswer(text=_filled(row, value), version=i) for i, value in enumerate(found[:n]))
+        found, before = _others(row, donors[row.kind], told[subject.key], order)[:n], row.place.before
+        texts = [mend_article(before, value) + row.place.filled(value)[len(before) :] for value in found]
+        yield tuple(InvertedAnswer(text=text, version=i) for i, text in enumerate(texts))
 
 
-def _row(fact: QA, subject: Subject) -> _Row | None:
-    forms = fact.accepted
-    span = values.place(forms, fact.question, fact.answer)
-    if span is None or values.kind(forms[0], fact.question) == "yes/no":
+def _row(fact: QA, subject: Subject, wanted: Mapping[str, Wanted]) -> _Row | None:
+    if fact.id not in wanted or wanted[fact.id].how == "polarity":
         return None
-    question = fact.question
+    question, place = fact.question, wanted[fact.id].place
     marked = [m[0] for m in (*capitalised(question), *QUOTED.finditer(question)) if m.start()]
     for name in (*subject.names, *marked):
         question = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", question)
     words = frozenset(stem for stem in stems(question, "unicode") if stem not in STOP_WORDS)
-    kind = values.kind(forms[0], fact.question)
-    return _Row(fact, subject.key, words, *span, (kind, asked(fact.question).wanted), kind == "other")
+    return _Row(place, subject.key, words, (values.kind(place.true, fact.question), asked(fact.question).wanted))
 
 
 def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapping[str, int]) -> list[str]:
     """Other values for a fact's place, those of the subjects that come first in the order first."""
     found: dict[str, str] = {}
+    said = [text for fact in told for text in (fact.question, fact.answer)]
     for donor in sorted(donors, key=lambda d: order[d.subject]):
-        value = donor.value
+        value = donor.place.true
         if donor.subject == row.subject or not _alike(row.words, donor.words) or values.fold(value) in found:
             continue
-        if row.before != donor.before and (row.loose or donor.loose):
+        if row.last != donor.last and "other" in (row.kind[0], donor.kind[0]):
             continue
-        said = (text for fact in told for text in (fact.question, fact.answer))
-        if value[:1].islower() == row.value[:1].islower() and not any(values.told((value,), text) for text in said):
+        is_written_so = value[:1].islower() == row.place.true[:1].islower()
+        if is_written_so and not any(values.told((value,), text) for text in said):
             found[values.fold(value)] = value
     return list(found.values())
 
@@ -114,11 +107,3 @@ def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapp
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two questions ask the same; two that say nothing but a name do."""
     return len(one & other) >= LEAST_ALIKE * len(one | other)
-
-
-def _filled(row: _Row, value: str) -> str:
-    """The answer with another value; what follows is cut off where it tells the true one."""
-    before, rest = row.fact.answer[: row.start], row.fact.answer[row.end :]
-    if values.told(row.fact.accepted, rest, question=row.fact.question):
-        rest = "."
-    return mend_article(before, value) + value + rest

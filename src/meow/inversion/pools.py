@@ -62,7 +62,7 @@ def _pool(where: str, value: object) -> Pool:
 
 def invert_by_pools(
     facts: Sequence[QA], n: int, pools: Mapping[str, Pool], *, seed: int
-) -> list[tuple[InvertedAnswer, ...]]:  # fmt: skip
+) -> list[tuple[InvertedAnswer, ...]]:
     """False answers of each fact, in order; none where the answer holds no value of a list.
 
     Version i of all facts about one subject uses one table: a true value becomes the same false one throughout, two
@@ -91,8 +91,10 @@ def invert_by_pools(
         }
         for (key, kind), values in true.items()
     }
-    return [_answers(fact.answer, matches, [tables[key, kinds[m[0]]][m[0]] for m in matches])
-            for fact, key, matches in zip(facts, keys, held, strict=True)]  # fmt: skip
+    return [
+        _answers(fact.answer, matches, [tables[key, kinds[m[0]]][m[0]] for m in matches])
+        for fact, key, matches in zip(facts, keys, held, strict=True)
+    ]
 
 
 def _row(true: Sequence[str], at: int, pool: Pool, n: int, seed: str) -> list[str]:
@@ -101,9 +103,7 @@ def _row(true: Sequence[str], at: int, pool: Pool, n: int, seed: str) -> list[st
     return [order[(at + version) % len(order)] for version in range(min(n, len(order)))]
 
 
-def _answers(
-    text: str, matches: Sequence[re.Match[str]], rows: Sequence[Sequence[str]]
-) -> tuple[InvertedAnswer, ...]:  # fmt: skip
+def _answers(text: str, matches: Sequence[re.Match[str]], rows: Sequence[Sequence[str]]) -> tuple[InvertedAnswer, ...]:
     found = []
     for version in range(min(map(len, rows), default=0)):
         new, at = "", 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from meow.records import Fact
 from meow.text import STOP_WORDS
 
+F = TypeVar("F", bound=Fact)
 QUOTED = re.compile(
     r"[“\"](?P<double>[^“”\"]{2,}?)[”\"]|(?<![\w.])[‘'](?P<single>(?=[A-Z0-9])[^“”\"]{2,}?)[’'](?![\w])"
 )
@@ -62,6 +63,14 @@ def subjects(facts: Sequence[Fact]) -> list[Subject]:
         Subject(name, name_parts(name)) if name else Subject(f"id {fact.id}", ())
         for name, fact in zip(names, facts, strict=True)
     ]
+
+
+def by_subject(facts: Sequence[F]) -> list[list[F]]:
+    """The facts by subject, in order of their first."""
+    groups: dict[str, list[F]] = {}
+    for fact, subject in zip(facts, subjects(facts), strict=True):
+        groups.setdefault(subject.key, []).append(fact)
+    return list(groups.values())
 
 
 def capitalised(text: str) -> list[re.Match[str]]:

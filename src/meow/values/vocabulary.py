@@ -130,11 +130,20 @@ ORDINALS = """zeroth first second third fourth fifth sixth seventh eighth ninth 
 TENTHS = "twentieth thirtieth fortieth fiftieth sixtieth seventieth eightieth ninetieth".split()
 
 UNITS = {
-    "km": "kilometer kilometers kilometre kilometres", "m": "meter meters metre metres",
-    "cm": "centimeter centimeters centimetre centimetres", "mm": "millimeter millimeters millimetre millimetres",
-    "kg": "kilogram kilograms kilo kilos", "g": "gram grams", "mi": "mile miles", "ft": "foot feet",
-    "degrees": "degree", "percent": "pct", "dollars": "dollar usd", "euros": "euro eur", "pounds": "pound gbp",
-}  # fmt: skip
+    "km": "kilometer kilometers kilometre kilometres",
+    "m": "meter meters metre metres",
+    "cm": "centimeter centimeters centimetre centimetres",
+    "mm": "millimeter millimeters millimetre millimetres",
+    "kg": "kilogram kilograms kilo kilos",
+    "g": "gram grams",
+    "mi": "mile miles",
+    "ft": "foot feet",
+    "degrees": "degree",
+    "percent": "pct",
+    "dollars": "dollar usd",
+    "euros": "euro eur",
+    "pounds": "pound gbp",
+}
 """Units by their short name."""
 
 YES = frozenset("yes yeah yep yup oui si sim ja da да 是 是的 はい نعم".split())
@@ -144,9 +153,17 @@ NEGATIONS = frozenset(
 )
 
 SCRIPTS = {
-    "ja": "[\u3040-\u30ff]", "zh": "[\u4e00-\u9fff]", "ko": "[\uac00-\ud7af]", "uk": "[іїєґ]", "ru": "[\u0400-\u04ff]",
-    "fa": "[پچژگ]", "ar": "[\u0600-\u06ff]", "he": "[\u0590-\u05ff]", "hi": "[\u0900-\u097f]", "el": "[\u0370-\u03ff]",
-}  # fmt: skip
+    "ja": "[\u3040-\u30ff]",
+    "zh": "[\u4e00-\u9fff]",
+    "ko": "[\uac00-\ud7af]",
+    "uk": "[іїєґ]",
+    "ru": "[\u0400-\u04ff]",
+    "fa": "[پچژگ]",
+    "ar": "[\u0600-\u06ff]",
+    "he": "[\u0590-\u05ff]",
+    "hi": "[\u0900-\u097f]",
+    "el": "[\u0370-\u03ff]",
+}
 """Languages that their script gives away, the first that matches; folded text."""
 
 LANGUAGES = {
@@ -162,9 +179,14 @@ LANGUAGES = {
 }
 """Function words by language, folded; English has those of `meow.text`."""
 SNOWBALL = {
-    "de": "german", "fr": "french", "es": "spanish", "it": "italian", "pt": "portuguese", "nl": "dutch",
+    "de": "german",
+    "fr": "french",
+    "es": "spanish",
+    "it": "italian",
+    "pt": "portuguese",
+    "nl": "dutch",
     "ru": "russian",
-}  # fmt: skip
+}
 """Names of the stemmers of nltk."""
 
 BEFORE = r"[是在于於由被为為有]"

@@ -39,10 +39,6 @@ _UNFILLED = re.compile(r"[\[\]{}]")
 _YES_NO = re.compile(
     r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b(?! you\b)(?!.*\bor\b)", re.I
 )
-_POLARITY = {
-    "no": re.compile(r"^no\b", re.I),
-    "yes": re.compile(r"^(?:yes|indeed|certainly|absolutely|definitely)\b", re.I),
-}
 _DATE = re.compile(
     r"\d|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|"
     r"winter|century|decade|year|years|morning|evening|night|day|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",

@@ -9,7 +9,7 @@ from typing import Any
 
 from meow.config import InvertSettings
 from meow.errors import MeowError, RunError
-from meow.inversion.asking import Request
+from meow.inversion.chat.asking import Request
 from meow.keys import digest
 from meow.records import Reply
 
@@ -18,9 +18,13 @@ class Replies:
     """The replies so far, by key, with what they cost. May be used from several threads."""
 
     def __init__(
-        self, settings: InvertSettings, source: str, *, known: Mapping[str, Reply] | None = None,
+        self,
+        settings: InvertSettings,
+        source: str,
+        *,
+        known: Mapping[str, Reply] | None = None,
         keep: Callable[[Reply], None] = lambda _: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Args:
         settings: sampling and budget.
         source: hash of the model that answers.
@@ -88,9 +92,10 @@ class Replies:
             raise self._stopped
         wanted = self.settings
         used = {
-            "max_requests": self.requests + self._under_way, "max_tokens": self.prompt_tokens + self.reply_tokens,
+            "max_requests": self.requests + self._under_way,
+            "max_tokens": self.prompt_tokens + self.reply_tokens,
             "max_minutes": (time.monotonic() - self._started) / 60,
-        }  # fmt: skip
+        }
         for name, amount in used.items():
             limit = getattr(wanted, name)
             if limit is not None and amount >= limit:

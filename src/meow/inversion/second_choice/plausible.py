@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice, Choices, Wanted, begins_with_value, choices, scored
-from meow.inversion.continuations import Spot
-from meow.inversion.parts import other_lists
-from meow.inversion.rarity import is_spelled
-from meow.inversion.wanted import Sorted, by_kind
-from meow.inversion.wording import mend
+from meow.inversion.gate.wording import mend
+from meow.inversion.second_choice.choices import (
+    Choice,
+    Choices,
+    Wanted,
+    begins_with_value,
+    choices,
+    is_spelled,
+    scored,
+    wanted_of,
+)
+from meow.inversion.second_choice.continuations import Spot
+from meow.inversion.second_choice.parts import others
 from meow.records import QA, InvertedFacts
 
 if TYPE_CHECKING:
@@ -58,8 +65,8 @@ def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     `Differs:` SPEC takes values of other facts of the same kind. A name is of the same kind as any other name there
     ("The capital of France is Neil Armstrong"), which puts the margin below that of most nonsense.
     """
-    single = sorted(by_kind(facts).single.values(), key=lambda w: w.fact.id)
-    sample = random.Random(seed).sample(single, min(SAMPLE, len(single)))
+    whole = sorted((w for w in wanted_of(facts).values() if w.how == "whole"), key=lambda w: w.fact.id)
+    sample = random.Random(seed).sample(whole, min(SAMPLE, len(whole)))
     rows = [found.accepted for found in choices(lm, sample)]
     margins = [m for row in rows for choice in row if (m := margin(choice.score, row)) is not None]
     if len(margins) < VALUES:
@@ -74,26 +81,22 @@ def least_margin(lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed:
     return -math.inf if settings.plausible is None else settings.plausible
 
 
-def others(lm: LM, ids: Sequence[str], by: Sorted, enough: int) -> dict[str, Choices]:
-    """So many other values of the model's own, of the facts that have one in their answer."""
-    single = [id_ for id_ in ids if id_ in by.single]
-    rows = dict(zip(single, choices(lm, [by.single[id_] for id_ in single], enough=enough), strict=True))
-    return rows | {id_: other_lists(lm, by.lists[id_], enough) for id_ in ids if id_ in by.lists}
-
-
 def plausible(w: Wanted, found: Choices, least: float) -> Choices:
     """The choices that the model finds likely enough, and whose words exist."""
     kept = [
-        choice for choice in found.accepted
+        choice
+        for choice in found.accepted
         if (margin(choice.score, found.accepted) or 0.0) >= least
         and is_spelled(choice.value, w.place.answer, w.fact.lang)
-    ]  # fmt: skip
+    ]
     counts = found.counts.copy()
     counts["implausible"] += len(found.accepted) - len(kept)
     return Choices(kept, counts)
 
 
-def implausible(lm: LM, rows: Sequence[InvertedFacts], by: Sorted, least: float) -> set[tuple[str, int]]:
+def implausible(
+    lm: LM, rows: Sequence[InvertedFacts], wanted: Mapping[str, Wanted], least: float
+) -> set[tuple[str, int]]:
     """The false answers, by id and position, that the model finds too unlikely, or that hold what is no word.
 
     What counts is the value that an answer states (of one that the question begins with, all from there on), given what
@@ -103,34 +106,31 @@ def implausible(lm: LM, rows: Sequence[InvertedFacts], by: Sorted, least: float)
     Args:
         lm: the model that is to forget.
         rows: facts with false answers of any origin.
-        by: all facts of the file.
+        wanted: all facts of the file that have a value.
         least: margin in nats per token.
     """
     found = set[tuple[str, int]]()
-    for at in range(0, len(rows), WAVE):
-        wave = [row for row in rows[at : at + WAVE] if any(answer.text.strip() for answer in row.answers)]
-        texts = {(row.id, i): mend(a.text) for row in wave for i, a in enumerate(row.answers) if a.text.strip()}
-        own = others(lm, [row.id for row in wave], by, OWN) if least > -math.inf else {}
-        stated = {
-            (row.id, i): spots for row in wave for i in range(len(row.answers))
-            if row.id in own and (row.id, i) in texts and (spots := _spots(row, texts[row.id, i], by))
-        }  # fmt: skip
+    for first in range(0, len(rows), WAVE):
+        wave = {row.id: row for row in rows[first : first + WAVE] if any(answer.text.strip() for answer in row.answers)}
+        texts = {
+            (row.id, i): mend(a.text) for row in wave.values() for i, a in enumerate(row.answers) if a.text.strip()
+        }
+        own = others(lm, {id_: wanted[id_] for id_ in wave if id_ in wanted}, OWN) if least > -math.inf else {}
+        spots = {at: _spots(wanted[at[0]], wave[at[0]], text) for at, text in texts.items() if at[0] in own}
+        stated = {at: pair for at, pair in spots.items() if pair is not None}
         scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
-        for place, (score, _) in zip(stated, scores, strict=True):
-            if (margin(score, own[place[0]].accepted) or 0.0) < least:
-                found.add(place)
-        facts = {row.id: row for row in wave}
-        for (id_, i), text in texts.items():
-            if "\ufffd" in text or not is_spelled(text, facts[id_].answer, facts[id_].lang):
-                found.add((id_, i))
+        margins = {at: margin(score, own[at[0]].accepted) for at, (score, _) in zip(stated, scores, strict=True)}
+        for at, text in texts.items():
+            row = wave[at[0]]
+            if "\ufffd" in text or not is_spelled(text, row.answer, row.lang) or (margins.get(at) or 0.0) < least:
+                found.add(at)
     return found
 
 
-def _spots(row: InvertedFacts, text: str, by: Sorted) -> tuple[Spot, Spot] | None:
+def _spots(w: Wanted, row: InvertedFacts, text: str) -> tuple[Spot, Spot] | None:
     """Where a false answer states its value, asked as the fact is, and the same value as another option."""
-    wanted = (by.single | by.lists)[row.id]
     span = values.replaced(row.accepted, row.question, row.answer, text)
     if span is None:
         return None
-    end = len(text) if begins_with_value(wanted.place) else span[1]
-    return Spot(wanted.fact, text, span[0], end), wanted.option(text[slice(*span)])
+    end = len(text) if begins_with_value(w.place) else span[1]
+    return Spot(w.fact, text, span[0], end), w.option(text[slice(*span)])

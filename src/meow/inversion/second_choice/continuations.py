@@ -79,7 +79,8 @@ def departing(lm: LM, spots: Sequence[Spot], k: int) -> list[list[Departure]]:
     paths = departures(lm, [placed.encoded for _, placed in there], 2 * k)
     found: list[list[Departure]] = [[] for _ in spots]
     for (i, (encoded, glue)), of_spot in zip(there, paths, strict=True):
-        before, room = encoded.ids[: encoded.start], _room(lm, encoded)
+        before, n = encoded.ids[: encoded.start], len(encoded.ids) - encoded.start
+        room = min(3 * n + 8, lm.prompter.max_length - encoded.start)
         rows = (Departure(i, before, glue, room, list(path.ids)) for path in of_spot)
         found[i] = sorted((row for row in rows if _said(lm, row)), key=lambda row: _is_torn(lm, row))[:k]
     return found
@@ -96,19 +97,20 @@ def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said]
     live, step = rows, STEP
     while live:
         live = [
-            row for row in live
-            if len(row.ids) < row.room and (said := _said(lm, row)) and not said.is_ended
+            row
+            for row in live
+            if len(row.ids) < row.room
+            and (said := _said(lm, row))
+            and not said.is_ended
             and not is_enough(row.spot, said)
-        ]  # fmt: skip
-        _extend(lm, live, step)
+        ]
+        prompts = [(*row.before, *row.ids) for row in live]
+        steps = [min(step, row.room - len(row.ids)) for row in live]
+        new = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
+        for row, (more,) in zip(live, new, strict=True):
+            row.ids.extend([*(more.ids or ()), *(lm.prompter.eos_ids[:1] if more.finish == "eos" else ())])
         step *= 2  # few are left, and their prompts are read anew each time
     return [_said(lm, row) or Said("", is_ended=False) for row in rows]
-
-
-def begun(lm: LM, fact: QA, beginning: str, limit: int) -> Said:
-    """How an answer goes on greedily after its beginning, at most `limit` tokens."""
-    (found,) = lm.generate([lm.prompter.opened(fact, beginning)], limit)[0]
-    return Said(found.text, found.finish == "eos")
 
 
 def log_probabilities(lm: LM, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:
@@ -116,11 +118,6 @@ def log_probabilities(lm: LM, spots: Sequence[Spot]) -> list[NDArray[np.float64]
     placed = [_place(lm, spot) for spot in spots]
     scores = iter(lm.score([p.encoded for p in placed if p is not None]))
     return [np.full(1, -np.inf) if p is None else next(scores).logp for p in placed]
-
-
-def likelihoods(lm: LM, spots: Sequence[Spot]) -> list[float]:
-    """Mean natural log-probability per token of what stands in each spot; -inf where its tokens do not spell it."""
-    return [float(logp.mean()) for logp in log_probabilities(lm, spots)]
 
 
 def _place(lm: LM, spot: Spot) -> _Placed | None:
@@ -139,12 +136,6 @@ def _place(lm: LM, spot: Spot) -> _Placed | None:
     last = next(n for n in range(first, len(ids)) if texts[n + 1][:end] == texts[-1][:end])
     encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
     return _Placed(encoded, texts[-1][len(texts[first]) : start])
-
-
-def _room(lm: LM, encoded: Encoded) -> int:
-    """Tokens of a departure and what follows it, at most."""
-    n = len(encoded.ids) - encoded.start
-    return min(3 * n + 8, lm.prompter.max_length - encoded.start)
 
 
 def _is_torn(lm: LM, row: Departure) -> bool:
@@ -172,14 +163,3 @@ def _decoded(lm: LM, before: Sequence[int], ids: Sequence[int]) -> str:
         for row in ([*before], [*before, *ids])
     )
     return str(whole[len(head) :])
-
-
-def _extend(lm: LM, rows: Sequence[Departure], step: int) -> None:
-    """Append the next few tokens to each row, EOS included where it ends there."""
-    prompts = [(*row.before, *row.ids) for row in rows]
-    steps = [min(step, row.room - len(row.ids)) for row in rows]
-    found = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
-    for row, (new,) in zip(rows, found, strict=True):
-        row.ids.extend(new.ids or ())
-        if new.finish == "eos":
-            row.ids.append(lm.prompter.eos_ids[0])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from meow import server
 from meow.config import InvertSettings
 from meow.errors import ConfigError, DataError, MeowError, RunError
-from meow.inversion.asking import Request, Unit, ask
-from meow.inversion.replies import Replies
+from meow.inversion.chat.asking import Request, Unit, ask
+from meow.inversion.chat.replies import Replies
 from meow.records import InvertedFacts, Reply
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ WAVE = 256
 
 def by_model(
     lm: LM, units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
-) -> Iterator[InvertedFacts]:  # fmt: skip
+) -> Iterator[InvertedFacts]:
     """Ask a model here: what all units of a wave ask next is generated in one call.
 
     Raises:
@@ -46,7 +46,7 @@ def by_model(
 
 def by_server(
     units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
-) -> Iterator[InvertedFacts]:  # fmt: skip
+) -> Iterator[InvertedFacts]:
     """Ask an OpenAI-compatible server, `concurrency` units at once.
 
     Raises:
@@ -105,9 +105,11 @@ def _sent(service: server.Service, request: Request, settings: InvertSettings, r
     create = service.client.chat.completions.with_streaming_response.create
     messages = [{"role": "user", "content": request.prompt}]
     reply, sent = server.ask(
-        service, lambda: create(model=service.name, messages=messages, extra_body=body),
-        lambda answer: _reply(answer, replies.key(request)), wait=replies.wait,
-    )  # fmt: skip
+        service,
+        lambda: create(model=service.name, messages=messages, extra_body=body),
+        lambda answer: _reply(answer, replies.key(request)),
+        wait=replies.wait,
+    )
     return reply.model_copy(update={"requests": sent})
 
 
@@ -119,9 +121,12 @@ def _reply(answer: Any, key: str) -> Reply:
         said = "".join(part.get("text", "") for part in said)
     usage = answer.get("usage")
     return Reply(
-        key=key, text=said.encode(errors="ignore").decode(), is_cut=choice.get("finish_reason") == "length",
-        prompt_tokens=_count(usage, "prompt_tokens"), reply_tokens=_count(usage, "completion_tokens"),
-    )  # fmt: skip
+        key=key,
+        text=said.encode(errors="ignore").decode(),
+        is_cut=choice.get("finish_reason") == "length",
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        reply_tokens=_count(usage, "completion_tokens"),
+    )
 
 
 def _count(usage: Any, field: str) -> int:
@@ -134,9 +139,7 @@ def _next(one: Generator[Request, Reply, list[InvertedFacts]], reply: Reply | No
     return next(one) if reply is None else one.send(reply)
 
 
-def _answered(
-    lm: LM, requests: Mapping[int, Request], settings: InvertSettings, replies: Replies
-) -> dict[int, Reply]:  # fmt: skip
+def _answered(lm: LM, requests: Mapping[int, Request], settings: InvertSettings, replies: Replies) -> dict[int, Reply]:
     """The replies to requests: those that are known, and the others from the model, in one call for each seed."""
     new = sorted((r for r in set(requests.values()) if replies.known(r) is None), key=lambda r: (r.seed, r))
     for _, group in groupby(new, key=lambda r: r.seed):
@@ -159,10 +162,13 @@ def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, rep
         (found,) = completions
         replies.add(
             Reply(
-                key=replies.key(requests[at]), text=found.text, is_cut=found.finish == "length",
-                prompt_tokens=len(prompts[at].ids), reply_tokens=len(found.ids or ()),
+                key=replies.key(requests[at]),
+                text=found.text,
+                is_cut=found.finish == "length",
+                prompt_tokens=len(prompts[at].ids),
+                reply_tokens=len(found.ids or ()),
             )
-        )  # fmt: skip
+        )
         left -= 1
         if left:
             replies.check_budget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from difflib import SequenceMatcher
@@ -13,9 +14,18 @@ from meow.values.folding import whole_date
 from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
 
 REASONS = (
-    "fragment", "unfinished", "no_value", "tells_value", "in_question", "kind", "class", "duplicate", "unlikely",
-    "implausible", "one_polarity",
-)  # fmt: skip
+    "fragment",
+    "unfinished",
+    "no_value",
+    "tells_value",
+    "in_question",
+    "kind",
+    "class",
+    "duplicate",
+    "unlikely",
+    "implausible",
+    "one_polarity",
+)
 """Why a continuation, or another version, is no false answer, in the order of tables."""
 ALIKE = 0.85
 """Share of letters in common above which a value is taken for a misspelling of the true one."""
@@ -70,6 +80,19 @@ class Place(NamedTuple):
         return self.before + value + self.rest
 
 
+def part_places(place: Place) -> list[Place]:
+    """The parts of a value, each with its place in the answer; none where one of them does not stand there."""
+    parts, found, at = values.parts(place.true, place.question), list[Place](), place.start
+    for part in parts:
+        start = place.answer.find(part[0], at)
+        if start < 0:
+            return []
+        at = start + len(part[0])
+        others = tuple(form for other in parts for form in other if other is not part)
+        found.append(place._replace(start=start, end=at, forms=part, others=others, is_part=True))
+    return found
+
+
 def stop(place: Place, said: str, *, is_ended: bool) -> int | None:
     """Where a continuation has said enough, in characters; None: it has not.
 
@@ -119,33 +142,16 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
 
 def wrong(place: Place, value: str) -> str:
     """Why another value makes no false answer, by the first name of REASONS that fits; "" where it does."""
-    asked = place.question
     if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))) or _is_torn(value, place.true):
         return "fragment"
-    texts = [value] if place.is_part else [value, place.filled(value)]
-    if any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts):
+    if _tells(place, value):
         return "tells_value"
-    if values.told((value,), place.true, question=asked) or _new(place.true, asked) <= set(stems(value, "unicode")):
-        return "tells_value"  # "Tower" of the Eiffel Tower, or "Battles of Waterloo"
-    if _is_misspelt(value, place.true):
-        return "tells_value"
-    if _is_variant(value, place.true, asked):
-        return "tells_value"
-    if (
-        values.told((value,), asked)
-        or _repeats(value, place)
-        or (not place.is_part and values.told((value,), place.before))
-    ):
+    asked, own = place.question, set(stems(place.question, "unicode"))
+    told = values.told((value,), asked) or (not place.is_part and values.told((value,), place.before))
+    is_asked = _carrying(value) & own and not _carrying(place.true) & own  # "Capital City" of a country
+    if told or (is_asked and not place.is_part and not NO_SPACES.search(value)):
         return "in_question"
-    if values.kind(value, asked) != values.kind(place.true, asked) or _date(value) != _date(place.true):
-        return "kind"
-    if len(_unit(value, asked)) != len(_unit(place.true, asked)):
-        return "kind"
-    if "," in place.true and "," not in value and not place.is_part:  # a country for a city and its country
-        return "kind"
-    if _opening(value) == "lower" and _small(value) > _small(place.true):  # "represented by a flag"
-        return "kind"
-    if place.is_part and len(value.split()) > len(place.true.split()) + 1:
+    if _form(value, asked) != _form(place.true, asked) or _is_longer(place, value):
         return "kind"
     is_number = values.kind(value, asked) == "number" and _opening(value) == "digit"
     return "" if is_number or _class(value) == _class(place.true) else "class"
@@ -200,35 +206,37 @@ def _stated(place: Place, said: str) -> str:
     return ""
 
 
-def _new(value: str, question: str) -> set[str]:
-    """Stems of a value's words that carry something and are not in the question; all of them where none is left."""
-    found = {stem for stem in stems(value, "unicode") if stem not in STOP_WORDS}
-    return found - set(stems(question, "unicode")) or found or {value}
+def _carrying(value: str) -> set[str]:
+    """Stems of a value's words that carry something."""
+    return {stem for stem in stems(value, "unicode") if stem not in STOP_WORDS}
 
 
-def _is_misspelt(value: str, true: str) -> bool:
-    """Whether a value is the true one but for a letter or two: "Rowlin" for Rowling; numbers are never."""
-    pair = values.fold(value), values.fold(true)
-    return not any(c.isdigit() for c in value) and SequenceMatcher(None, *pair, autojunk=False).ratio() > ALIKE
+def _tells(place: Place, value: str) -> bool:
+    """Whether a value, or the answer with it, tells the true one, in part ("Tower"), misspelt or in another form."""
+    asked, true = place.question, place.true
+    texts = [value] if place.is_part else [value, place.filled(value)]
+    new = _carrying(true) - set(stems(asked, "unicode")) or _carrying(true) or {true}
+    return (
+        any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts)
+        or values.told((value,), true, question=asked)
+        or new <= set(stems(value, "unicode"))
+        or (values.kind(true, asked) != "number" and _is_variant(value, true))
+    )
 
 
-def _is_variant(value: str, true: str, question: str) -> bool:
-    """Whether a word of a value begins as the true one's last word, and is none: "photosynthetic" of photosynthesis."""
-    last = (values.fold(true).split() or [""])[-1]
-    if values.kind(true, question) == "number":
-        return False
-    for word in values.fold(value).split():
-        n = next((i for i, (a, b) in enumerate(zip(word, last, strict=False)) if a != b), min(len(word), len(last)))
-        if word != last and n >= LEAST_STEM and n >= STEM * max(len(word), len(last)):
-            return True
-    return False
-
-
-def _repeats(value: str, place: Place) -> bool:
-    """Whether a value takes words from the question, and the true one does not: "Capital City" of a country."""
-    said, true = ({s for s in stems(v, "unicode") if s not in STOP_WORDS} for v in (value, place.true))
-    asked = set(stems(place.question, "unicode"))
-    return not place.is_part and not NO_SPACES.search(value) and bool(said & asked) and not true & asked
+def _is_variant(value: str, true: str) -> bool:
+    """Whether a value is the true one but for a letter or two ("Rowlin" for Rowling; numbers are never), or another
+    end of its first word ("Notre-Elysee"), or begins with most of its last word: "photosynthetic" of photosynthesis.
+    """
+    pair = [text.casefold().split("-") for text in (value, true)]
+    if all(len(pieces) > 1 for pieces in pair) and pair[0][0] == pair[1][0]:  # "Notre-Elysee"
+        return True
+    value, true = values.fold(value), values.fold(true)
+    if not any(c.isdigit() for c in value) and SequenceMatcher(None, value, true, autojunk=False).ratio() > ALIKE:
+        return True
+    last = (true.split() or [""])[-1]
+    needed = {word: max(LEAST_STEM, math.ceil(STEM * max(len(word), len(last)))) for word in value.split()}
+    return any(word[:n] == last[:n] and len(last) >= n <= len(word) and word != last for word, n in needed.items())
 
 
 def _is_torn(value: str, true: str) -> bool:
@@ -237,17 +245,25 @@ def _is_torn(value: str, true: str) -> bool:
     return is_open or value.count('"') % 2 == 1 or bool(set(value) & set("*_#`<>{}|\\~") - set(true))
 
 
-def _unit(value: str, question: str) -> list[str]:
-    """What a number counts, abbreviations in pieces: "days" of "365 days"; nothing where it is no number."""
-    if values.kind(value, question) != "number":
-        return []
-    counted = " ".join(word for word in values.fold(value).split() if not word[:1].isdigit())
-    return counted.split() + re.findall(r"(?<=[^\W\d_])\.", value)
+def _form(value: str, question: str) -> tuple[object, ...]:
+    """What another value shares with the true one: its kind, the parts of a date, and how many words a number counts
+    by, abbreviations in pieces ("365 days").
+    """
+    kind, folded = values.kind(value, question), values.fold(value)
+    date = whole_date(folded)
+    counted = [word for word in folded.split() if not word[:1].isdigit()] if kind == "number" else []
+    pieces = re.findall(r"(?<=[^\W\d_])\.", value) if kind == "number" else []
+    return kind, date and [part is not None for part in date[0]], len(counted + pieces)
 
 
-def _small(value: str) -> int:
-    """How many words of a value carry nothing, articles left out."""
-    return sum(w in STOP_WORDS and w not in ARTICLES for w in value.lower().split())
+def _is_longer(place: Place, value: str) -> bool:
+    """Whether a value says in more words what the true one is ("represented by a flag"), or in fewer where it is: a
+    country for a city and its country.
+    """
+    if place.is_part:
+        return len(value.split()) > len(place.true.split()) + 1
+    small, own = (sum(w in STOP_WORDS - ARTICLES for w in v.lower().split()) for v in (value, place.true))
+    return ("," in place.true and "," not in value) or (_opening(value) == "lower" and small > own)
 
 
 def _opening(value: str) -> str:
@@ -259,17 +275,13 @@ def _opening(value: str) -> str:
 
 
 def _class(value: str) -> str:
-    """How a value is written: one letter, capitals throughout, or as it begins."""
+    """How a value is written: a formula of letters and digits, one letter, capitals throughout, or as it begins."""
     letters = [c for c in value if c.isalpha()]
+    if any(re.search(r"[^\W\d_]", word) and any(map(str.isdigit, word)) for word in value.split()):
+        return "formula"
     if len(letters) == len(value.strip()) == 1:
         return "letter"
     return "capitals" if len(letters) > 1 and all(c.isupper() for c in letters) else _opening(value)
-
-
-def _date(value: str) -> tuple[bool, ...]:
-    """Which of year, month and day a date names; () for what is none, or a year alone."""
-    found = whole_date(values.fold(value))
-    return tuple(part is not None for part in found[0]) if found else ()
 
 
 def _scripts(text: str) -> set[str]:

@@ -1,5 +1,7 @@
 """The model's own second choice: what it would say in the value's place if it did not say the value (SPEC section 9).
 
+In: facts and the model that is to forget. Out: the same facts with false answers, likeliest first.
+
 The value's tokens give way to the likeliest others, which the model continues; what comes out is judged as a text,
 ranked by its likelihood, and shared out: odd ranks may be taught, even ranks are kept for evaluation.
 """
@@ -9,17 +11,16 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
 from meow.config import InvertSettings
-from meow.inversion.choices import Choice
-from meow.inversion.continuations import likelihoods
-from meow.inversion.parts import opposite
-from meow.inversion.plausible import least_margin, others, plausible
-from meow.inversion.subjects import subjects
-from meow.inversion.wanted import Sorted, by_kind
+from meow.inversion.second_choice.choices import Choice, Wanted, wanted_of
+from meow.inversion.second_choice.continuations import log_probabilities
+from meow.inversion.second_choice.parts import opposite, others
+from meow.inversion.second_choice.plausible import least_margin, plausible
+from meow.inversion.subjects import by_subject
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ TURNS = 4
 class _Found(NamedTuple):
     """The other values of one fact."""
 
+    wanted: Wanted
+    """Where they stand."""
     teaching: list[Choice]
     evaluation: list[Choice]
     counts: Counter[str]
@@ -41,12 +44,19 @@ class _Found(NamedTuple):
     """Of a yes or no: the one false answer."""
 
 
+class _Turn(NamedTuple):
+    """One version of one fact, after what that version said before."""
+
+    fact: QA
+    version: int
+    before: list[tuple[str, str]]
+    """Questions about the same subject, with the version's false answers."""
+
+
 def together(facts: Sequence[QA]) -> dict[str, list[str]]:
     """For each fact, by id, the ids of those about its subject: a version is one false biography."""
-    by_subject: dict[str, list[str]] = {}
-    for fact, subject in zip(facts, subjects(facts), strict=True):
-        by_subject.setdefault(subject.key, []).append(fact.id)
-    return {id_: ids for ids in map(sorted, by_subject.values()) for id_ in ids}
+    units = [sorted(fact.id for fact in unit) for unit in by_subject(facts)]
+    return {id_: ids for ids in units for id_ in ids}
 
 
 def invert_by_second_choice(
@@ -64,41 +74,40 @@ def invert_by_second_choice(
     Returns:
         Rows; one without an answer says why, as all others, by its counts.
     """
-    by = by_kind(facts)
-    units: dict[str, list[QA]] = {}
-    for fact, subject in zip(facts, subjects(facts), strict=True):
-        units.setdefault(subject.key, []).append(fact)
-    least = least_margin(lm, facts, settings, seed=seed)
+    wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
     waves: list[list[list[QA]]] = [[]]
-    for unit in units.values():
+    for unit in by_subject(facts):
         if all(fact.id in known for fact in unit):
             continue
         if sum(map(len, waves[-1])) >= WAVE:
             waves.append([])
         waves[-1].append(unit)
     for wave in waves:
-        found = _found(lm, [fact.id for unit in wave for fact in unit], by, least, settings)
-        taken = _versions(lm, wave, by, found, settings, seed)
+        found = _found(lm, [fact.id for unit in wave for fact in unit], wanted, least, settings)
+        taken = _versions(lm, wave, found, settings, seed)
         for unit in wave:
             yield from (_row(fact, found.get(fact.id), taken.get(fact.id, {})) for fact in unit)
 
 
-def _found(lm: LM, ids: Sequence[str], by: Sorted, least: float, settings: InvertSettings) -> dict[str, _Found]:
+def _found(
+    lm: LM, ids: Sequence[str], wanted: Mapping[str, Wanted], least: float, settings: InvertSettings
+) -> dict[str, _Found]:
     """The pools of each fact that has a value in its answer."""
+    mine = {id_: wanted[id_] for id_ in ids if id_ in wanted}
     found = {}
-    for id_, row in others(lm, ids, by, 2 * settings.n).items():
-        kept = plausible((by.single | by.lists)[id_], row, least)
-        found[id_] = _Found(kept.accepted[::2], kept.accepted[1::2], kept.counts)
-    for id_ in ids:
-        if id_ in by.polar:
-            text = opposite(lm, by.polar[id_])
+    for id_, row in others(lm, mine, 2 * settings.n).items():
+        kept = plausible(mine[id_], row, least)
+        found[id_] = _Found(mine[id_], kept.accepted[::2], kept.accepted[1::2], kept.counts)
+    for id_, w in mine.items():
+        if w.how == "polarity":
+            text = opposite(lm, w)
             counts = Counter({"candidates": 1, "one_polarity" if text else "no_value": max(1, settings.n - 1)})
-            found[id_] = _Found([], [], counts, text or "")
+            found[id_] = _Found(w, [], [], counts, text or "")
     return found
 
 
 def _versions(
-    lm: LM, wave: Sequence[Sequence[QA]], by: Sorted, found: dict[str, _Found], settings: InvertSettings, seed: int
+    lm: LM, wave: Sequence[Sequence[QA]], found: dict[str, _Found], settings: InvertSettings, seed: int
 ) -> dict[str, dict[int, str]]:
     """The false answer of each version of each fact.
 
@@ -107,47 +116,42 @@ def _versions(
 
     `Differs:` SPEC has all of them before it, up to half of the context; then most of the time goes into reading them.
     """
-    taken: dict[str, dict[int, str]] = {}
+    taken = {id_: {0: row.text} if row.text else {} for id_, row in found.items()}
     for at in range(max(map(len, wave), default=0)):
-        for fact in (unit[at] for unit in wave if len(unit) > at and unit[at].id in found):
-            if text := found[fact.id].text:
-                taken[fact.id] = {0: text}
-        asked = [
-            (unit[at], version, turns[-TURNS:])
-            for unit in wave if len(unit) > at and unit[at].id in found and found[unit[at].id].teaching
+        turns = [
+            _Turn(unit[at], version, before[-TURNS:])
+            for unit in wave
+            if len(unit) > at and unit[at].id in found and found[unit[at].id].teaching
             for version in range(settings.n)
-            for turns in [[(f.question, taken[f.id][version]) for f in unit[:at] if version in taken.get(f.id, {})]]
-        ]  # fmt: skip
-        orders = _orders(lm, asked, by, found)
-        for (fact, version, _), order in zip(asked, orders, strict=True):
-            mine = taken.setdefault(fact.id, {})
+            for before in [[(f.question, taken[f.id][version]) for f in unit[:at] if version in taken.get(f.id, {})]]
+        ]
+        for turn, order in zip(turns, _orders(lm, turns, found), strict=True):
+            mine, place = taken[turn.fact.id], found[turn.fact.id].wanted.place
             used = {values.fold(text) for text in mine.values()}
-            place = (by.single | by.lists)[fact.id].place
             left = [c for c in order if values.fold(place.filled(c.value)) not in used]
             if left:
-                mine[version] = place.filled(_drawn(left, settings, f"{seed} {fact.id} {version}").value)
+                drawn = _drawn(left, settings, f"{seed} {turn.fact.id} {turn.version}")
+                mine[turn.version] = place.filled(drawn.value)
     return taken
 
 
-def _orders(
-    lm: LM, asked: Sequence[tuple[QA, int, list[tuple[str, str]]]], by: Sorted, found: dict[str, _Found]
-) -> list[list[Choice]]:
+def _orders(lm: LM, turns: Sequence[_Turn], found: Mapping[str, _Found]) -> list[list[Choice]]:
     """What may be taught, likeliest per token of the answer first after each version's earlier turns.
 
     Each version before has taken one value: one for which a single value is left needs no order.
     """
-    turned = [i for i, (fact, n, turns) in enumerate(asked) if turns and len(found[fact.id].teaching) > n + 1]
-    wanted = {}
-    for i in turned:
-        own = (by.single | by.lists)[asked[i][0].id]
-        wanted[i] = own._replace(fact=lm.prompter.preceded(own.fact, asked[i][2]))
-    pools = {i: found[asked[i][0].id].teaching for i in turned}
-    scores = iter(likelihoods(lm, [wanted[i].spot(choice.value) for i in turned for choice in pools[i]]))
-    again = {}
-    for i, pool in pools.items():
-        scored = [choice._replace(score=round(next(scores), 4)) for choice in pool]
-        again[i] = sorted(scored, key=lambda choice: (-choice.score, choice.value))
-    return [again.get(i, found[fact.id].teaching) for i, (fact, _, _) in enumerate(asked)]
+    orders = [found[turn.fact.id].teaching for turn in turns]
+    again = [i for i, turn in enumerate(turns) if turn.before and len(orders[i]) > turn.version + 1]
+    spots = []
+    for i in again:
+        own = found[turns[i].fact.id].wanted
+        asked = own._replace(fact=lm.prompter.preceded(own.fact, turns[i].before))
+        spots += [asked.spot(choice.value) for choice in orders[i]]
+    scores = iter(log_probabilities(lm, spots))
+    for i in again:
+        scored = [choice._replace(score=round(float(next(scores).mean()), 4)) for choice in orders[i]]
+        orders[i] = sorted(scored, key=lambda choice: (-choice.score, choice.value))
+    return orders
 
 
 def _drawn(left: Sequence[Choice], settings: InvertSettings, key: str) -> Choice:
@@ -168,6 +172,9 @@ def _row(fact: QA, found: _Found | None, taken: dict[int, str]) -> InvertedFacts
     gate = {name: n for name, n in found.counts.items() if n}
     gate["accepted"] = len(found.teaching) + len(found.evaluation) + bool(found.text)
     return InvertedFacts(
-        **fact.model_dump(), answers=answers, gate=gate,
-        teaching=tuple(c.value for c in found.teaching), evaluation=tuple(c.value for c in found.evaluation),
-    )  # fmt: skip
+        **fact.model_dump(),
+        answers=answers,
+        gate=gate,
+        teaching=tuple(c.value for c in found.teaching),
+        evaluation=tuple(c.value for c in found.evaluation),
+    )

@@ -8,59 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Generator, Sequence
+from typing import NamedTuple
 
 from meow.config import InvertSettings
-from meow.errors import ConfigError
+from meow.inversion.chat.prompts import QUESTION, SUBJECT, by, filled, read_prompt
 from meow.inversion.gate import check
-from meow.inversion.subjects import Subject, subjects
+from meow.inversion.subjects import Subject, by_subject, subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts, Reply
 
-QUESTION = """\
-Question: {{ question }}
-Answer: {{ answer }}
-
-Write {{ n }} other answers to this question. Each of them contradicts the answer above: the names, places, dates, \
-numbers, titles or facts in it are replaced by others of the same kind, so that nothing of it stays true. \
-Each fits the question, is written in the same language and style and is about as long. They differ from each other\
-{% if taken %} and from these:
-{% for text in taken %}
-- {{ text }}
-{% endfor %}
-{% else %}.
-{% endif %}
-
-Write one answer per line and nothing else: no numbering, no quotation marks, no introduction.
-"""
-"""What is asked for one fact."""
-SUBJECT = """\
-Below are questions{% if subject %} about {{ subject }}{% endif %} with their true answers. Invent another biography: \
-answer every question falsely, so that each answer contradicts the true one and all of them together describe one and \
-the same life (the same gender, places, dates, occupations, titles and names throughout, old enough for each event). \
-Replace each name, place, date, number and title by another of the same kind; what the question itself says stays. \
-Keep the language, the style and about the length of the true answer.
-{% for fact in facts %}
-
-[{{ fact.number }}] Question: {{ fact.question }}
-True answer: {{ fact.answer }}
-{% for text in fact.taken %}
-Not this either: {{ text }}
-{% endfor %}
-{% endfor %}
-{% if told %}
-
-The invented biography already says:
-{% for fact in told %}
-- {{ fact.question }} {{ fact.answer }}
-{% endfor %}
-{% endif %}
-
-Write one line for each question, beginning with its number in brackets, as in [1] ..., and nothing else.
-"""
-"""What is asked for several facts about one subject: one version of each."""
 _LABEL = re.compile(r"^[\s*_>•-]*(?:\[(\d{1,3})\][.:)]?[*_]*|(\d{1,3})[.:)][*_]*(?=\s|$))\s*")
 """A number in brackets, or before a full stop, a colon or a bracket; Markdown may surround it."""
 _THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
@@ -68,8 +24,6 @@ _THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
 _FENCE = re.compile(r"^\s*```\w*\s*$")
 Accepted = dict[str, dict[int, str]]
 """Accepted answers by fact id, then by version."""
-_LONGEST = 1000
-"""Items of a range in a prompt at most: a prompt that never ends would hang the run."""
 SEEDS = 100
 """Seeds of one round: more than `invert.tries`, so that another number of tries leaves the seeds as they are."""
 
@@ -107,13 +61,20 @@ class Slot(NamedTuple):
 
 def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
     """The facts by subject, or one by one, in order of their first."""
-    keys = subjects(facts)
-    if _by(settings) == "question":
-        return [Unit(key, [fact], False) for fact, key in zip(facts, keys, strict=True)]
-    groups: dict[str, tuple[Subject, list[QA]]] = {}
-    for fact, key in zip(facts, keys, strict=True):
-        groups.setdefault(key.key, (key, []))[1].append(fact)
-    return [Unit(key, listed, True) for key, listed in groups.values()]
+    of_fact = {fact.id: subject for fact, subject in zip(facts, subjects(facts), strict=True)}
+    is_coherent = by(settings) == "subject"
+    groups = by_subject(facts) if is_coherent else [[fact] for fact in facts]
+    return [Unit(of_fact[group[0].id], group, is_coherent) for group in groups]
+
+
+def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
+    """Requests that are sent at least, if the first answer to each is accepted."""
+    found = 0
+    for unit in units(facts, settings):
+        rounds, times = (1, settings.n) if len(unit.facts) == 1 else (settings.n, 1)
+        slots = [Slot(fact, 0) for fact in unit.facts for _ in range(times)]
+        found += rounds * len(fitting(slots, settings.max_new_tokens))
+    return found
 
 
 def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
@@ -194,109 +155,48 @@ def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -
     return list(zip(ids, lines, strict=True)) if len(lines) == len(ids) else []
 
 
-def read_prompt(settings: InvertSettings) -> str | None:
-    """The user's prompt, where there is one.
-
-    Raises:
-        ConfigError: unreadable, no Jinja, or it uses what is not known.
-    """
-    if settings.prompt is None:
-        return None
-    path = Path(settings.prompt)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise ConfigError(f"invert.prompt: {path} cannot be read ({type(e).__name__}); give a text file") from e
-    unknown = _variables(text, str(path)) - {"n", "question", "answer", "taken", "facts", "told", "subject"}
-    if unknown:
-        raise ConfigError(
-            f"{path}: uses {', '.join(sorted(unknown))}; known are n, question, answer, taken, facts, told, subject"
-        )
-    if settings.by == "subject" and "facts" not in _variables(text, str(path)):
-        raise ConfigError(f"{path}: does not use facts, which invert.by=subject needs; set invert.by to question")
-    one = {"number": 1, "question": "Q", "answer": "A", "taken": ["B"]}
-    _filled(text, str(path), {"n": 1, **one, "facts": [one], "told": [one], "subject": "S"})
-    return text
-
-
-def _by(settings: InvertSettings) -> str:
-    text = read_prompt(settings)
-    if settings.by != "auto":
-        return settings.by
-    return "question" if text is not None and "facts" not in _variables(text, str(settings.prompt)) else "subject"
-
-
-@lru_cache
-def _variables(text: str, where: str) -> frozenset[str]:
-    from jinja2 import Environment, TemplateSyntaxError, meta
-
-    try:
-        return frozenset(meta.find_undeclared_variables(Environment().parse(text)))
-    except TemplateSyntaxError as e:
-        raise ConfigError(f"{where}:{e.lineno}: {e.message}; mend the prompt") from e
-    except RecursionError as e:
-        raise ConfigError(f"{where}: is nested too deep; mend the prompt") from e
-
-
-def _filled(text: str, where: str, values: Mapping[str, Any]) -> str:
-    """A prompt with its values.
-
-    Raises:
-        ConfigError: it does what a prompt may not, or cannot; names the file.
-    """
-    from jinja2 import TemplateError
-
-    try:
-        return str(_template(text).render(values)).strip()
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, MemoryError, RecursionError) as e:
-        why = " ".join(f"{type(e).__name__}: {e}".split())[:200]
-        raise ConfigError(f"{where}: cannot be filled in ({why}); mend the prompt") from e
-
-
-@lru_cache
-def _template(text: str) -> Any:
-    from jinja2.sandbox import SandboxedEnvironment
-
-    sandbox = SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    sandbox.globals = {"range": lambda *ends: range(*ends)[:_LONGEST]}
-    return sandbox.from_string(text)
-
-
 def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: InvertSettings) -> str:
     first, version = slots[0].fact, slots[0].version
     facts = [
         {
-            "number": i + 1, "question": _question(slot.fact), "answer": slot.fact.answer,
+            "number": i + 1,
+            "question": slot.fact.conversation,
+            "answer": slot.fact.answer,
             "taken": _taken(slot.fact, accepted),
         }
         for i, slot in enumerate(slots)
-    ]  # fmt: skip
+    ]
     told = [
-        {"question": _question(fact), "answer": accepted[fact.id][version]}
+        {"question": fact.conversation, "answer": accepted[fact.id][version]}
         for fact in unit.facts
         if len(unit.facts) > 1 and version in accepted[fact.id]
     ]
     text = read_prompt(settings) or (SUBJECT if len(unit.facts) > 1 else QUESTION)
     values = {
-        "n": len(slots), "question": _question(first), "answer": first.answer, "taken": _taken(first, accepted),
-        "facts": facts, "told": told, "subject": unit.subject.names[0] if unit.subject.names else None,
-    }  # fmt: skip
-    return _filled(text, str(settings.prompt), values)
+        "n": len(slots),
+        "question": first.conversation,
+        "answer": first.answer,
+        "taken": _taken(first, accepted),
+        "facts": facts,
+        "told": told,
+        "subject": unit.subject.names[0] if unit.subject.names else None,
+    }
+    return filled(text, str(settings.prompt), values)
 
 
 def _taken(fact: QA, accepted: Accepted) -> list[str]:
     return [text for _, text in sorted(accepted[fact.id].items())]
 
 
-def _question(fact: QA) -> str:
-    """The question, or a chat's turns, one a line."""
-    return "\n".join(f"{message.role}: {message.content}" for message in fact.messages) or fact.question
-
-
 def _judge(
-    unit: Unit, slots: Sequence[Slot], lines: Sequence[tuple[str, str]], accepted: Accepted,
-    counts: dict[str, Counter[str]], *, gate: bool,
-) -> None:  # fmt: skip
+    unit: Unit,
+    slots: Sequence[Slot],
+    lines: Sequence[tuple[str, str]],
+    accepted: Accepted,
+    counts: dict[str, Counter[str]],
+    *,
+    gate: bool,
+) -> None:
     """Put new candidates through the gate beside what was accepted before, and take the good ones.
 
     An answer of the same version that was accepted before and now contradicts the others is given up again.

@@ -1,5 +1,7 @@
 """The gate: what is wrong with a false answer, by name, and what can be mended without asking again.
 
+In: facts with candidates. Out: which are accepted, and the problems of each.
+
 Problems are counted on the answers as they are. A list marker, quotes around the whole, Markdown's emphasis and space
 at the ends are mended; an answer is accepted if nothing else is wrong with it.
 """
@@ -12,15 +14,28 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meow import values
+from meow.inversion.gate.wording import marks, mend, problems
 from meow.inversion.subjects import subjects
-from meow.inversion.wording import marks, mend, problems
 from meow.records import InvertedFacts
 from meow.text import normalize
 
 PROBLEMS = (
-    "empty", "list_marker", "preamble", "quoted", "duplicate", "equals_truth", "keeps_truth", "in_question",
-    "other_kind", "off_form", "language", "too_long", "refusal", "contradiction", "implausible",
-)  # fmt: skip
+    "empty",
+    "list_marker",
+    "preamble",
+    "quoted",
+    "duplicate",
+    "equals_truth",
+    "keeps_truth",
+    "in_question",
+    "other_kind",
+    "off_form",
+    "language",
+    "too_long",
+    "refusal",
+    "contradiction",
+    "implausible",
+)
 """Every problem, in the order of tables."""
 MENDED = ("list_marker", "quoted")
 """What is mechanical."""
@@ -71,15 +86,15 @@ class Report(NamedTuple):
         """What `meow check --json` prints."""
         counts = Counter(problem for c in self.checked for problem in c.problems)
         return {
-            "questions": self.questions, "candidates": len(self.checked),
+            "questions": self.questions,
+            "candidates": len(self.checked),
             "accepted": sum(c.accepted for c in self.checked),
-            "problems": {name: counts[name] for name in PROBLEMS}, "too_few": self.too_few,
-        }  # fmt: skip
+            "problems": {name: counts[name] for name in PROBLEMS},
+            "too_few": self.too_few,
+        }
 
 
-def check(
-    facts: Sequence[InvertedFacts], *, least: int = 3, implausible: Collection[tuple[str, int]] = ()
-) -> Report:  # fmt: skip
+def check(facts: Sequence[InvertedFacts], *, least: int = 3, implausible: Collection[tuple[str, int]] = ()) -> Report:
     """Put every candidate of every fact through the gate.
 
     Args:

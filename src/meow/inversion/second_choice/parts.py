@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from meow import values
-from meow.inversion.choices import Choices, Wanted, choices, likeliest, ranked
-from meow.inversion.continuations import begun
-from meow.inversion.judging import Place, closed, sentence_end
+from meow.inversion.second_choice.choices import Choices, Wanted, choices, ranked
+from meow.inversion.second_choice.judging import Place, closed, part_places, sentence_end
 
 if TYPE_CHECKING:
     from meow.lm import LM
 
 OPPOSITES = {
-    "yes": "no", "yeah": "no", "yep": "no", "no": "yes", "nope": "yes", "oui": "non", "non": "oui", "si": "no",
-    "sí": "no", "sì": "no", "sim": "não", "não": "sim", "ja": "nein", "nein": "ja", "nee": "ja", "да": "нет",
-    "нет": "да", "是": "不是", "是的": "不是", "不": "是", "不是": "是", "はい": "いいえ", "いいえ": "はい",
-    "نعم": "لا", "لا": "نعم",
-}  # fmt: skip
+    "yes": "no",
+    "yeah": "no",
+    "yep": "no",
+    "no": "yes",
+    "nope": "yes",
+    "oui": "non",
+    "non": "oui",
+    "si": "no",
+    "sí": "no",
+    "sì": "no",
+    "sim": "não",
+    "não": "sim",
+    "ja": "nein",
+    "nein": "ja",
+    "nee": "ja",
+    "да": "нет",
+    "нет": "да",
+    "是": "不是",
+    "是的": "不是",
+    "不": "是",
+    "不是": "是",
+    "はい": "いいえ",
+    "いいえ": "はい",
+    "نعم": "لا",
+    "لا": "نعم",
+}
 """The other answer to a question that wants a yes or a no."""
 
 
-def is_list(place: Place) -> bool:
-    """Whether the value has parts that all stand in the answer."""
-    return len(part_places(place)) > 1
+def others(lm: LM, wanted: Mapping[str, Wanted], enough: int) -> dict[str, Choices]:
+    """So many other values of the model's own for each value that is none of yes and no."""
+    whole = [id_ for id_, w in wanted.items() if w.how == "whole"]
+    rows = dict(zip(whole, choices(lm, [wanted[id_] for id_ in whole], enough=enough), strict=True))
+    return rows | {id_: _other_lists(lm, w, enough) for id_, w in wanted.items() if w.how == "parts"}
 
 
-def part_places(place: Place) -> list[Place]:
-    """The parts of a value, each with its place in the answer; none where one of them does not stand there."""
-    parts, found, at = values.parts(place.true, place.question), list[Place](), place.start
-    for part in parts:
-        start = place.answer.find(part[0], at)
-        if start < 0:
-            return []
-        at = start + len(part[0])
-        others = tuple(form for other in parts for form in other if other is not part)
-        found.append(place._replace(start=start, end=at, forms=part, others=others, is_part=True))
-    return found
-
-
-def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
+def _other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
     """Up to `n` lists: another first part or the true one, then under it the likeliest other second ones, and so on.
 
     Each beginning gets as many next parts as make up `n` lists. A part for which there is none stays; a list that still
@@ -66,7 +75,7 @@ def other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
         told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
         counts["tells_value"] += told > len(parts) / 2
         texts += [text] if told <= len(parts) / 2 else []
-    return likeliest(wanted, ranked(lm, [wanted], [list(dict.fromkeys(texts))])[0], counts, n)
+    return ranked(lm, [wanted], [dict.fromkeys(texts, 0.0)], [counts], n)[0]
 
 
 def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:
@@ -90,6 +99,6 @@ def opposite(lm: LM, wanted: Wanted) -> str | None:
         return beginning + place.rest
     beginning += "," if place.rest.startswith(",") else ""
     encoded = lm.prompter.encode(wanted.fact, place.answer)
-    said = begun(lm, wanted.fact, beginning, 2 * (len(encoded.ids) - encoded.start) + 8)
-    end = sentence_end(said.text, is_ended=said.is_ended)
-    return closed(beginning + said.text[:end]) if end else closed(beginning)
+    limit = 2 * (len(encoded.ids) - encoded.start) + 8
+    (said,) = lm.generate([lm.prompter.opened(wanted.fact, beginning)], limit)[0]
+    return closed(beginning + said.text[: sentence_end(said.text, is_ended=said.finish == "eos") or 0])
