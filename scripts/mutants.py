@@ -39,11 +39,11 @@ class Fault(NamedTuple):
     """The tests that should fail, below `tests`; a blank between two."""
 
 
-SETTINGS = "unit/test_training_settings.py::"
+SETTINGS = "unit/training/test_settings.py::"
 METRICS = "oracle/test_metrics_oracle.py::"
 LOSSES = "oracle/test_losses_oracle.py::"
 MEMORY = "oracle/test_memorization_oracle.py::"
-TRAINING = "unit/test_training.py::"
+TRAINING = "unit/training/test_trainer.py::"
 LONGHAND = METRICS + "test_every_metric_equals_its_longhand"
 
 FAULTS = (
@@ -164,21 +164,21 @@ FAULTS = (
         "memorization/selection.py",
         'sign = -1 if rule == "highest" else 1',
         'sign = 1 if rule == "highest" else -1',
-        "unit/test_selection.py",
+        "unit/memorization/test_selection.py",
     ),
     Fault(
         "ties by the last",
         "memorization/selection.py",
         "(c.value or 0.0), c.position))",
         "(c.value or 0.0), -c.position))",
-        "unit/test_selection.py",
+        "unit/memorization/test_selection.py",
     ),
     Fault(
         "the gate accepts the truth",
         "inversion/gate/wording.py",
         'yield "keeps_truth"',
         "yield from ()",
-        "unit/test_gate.py::test_each_problem_has_its_name",
+        "unit/inversion/test_gate.py::test_each_problem_has_its_name",
     ),
     Fault(
         "precision for recall",
@@ -192,14 +192,14 @@ FAULTS = (
         "evaluation/sampling.py",
         "tokenizer=tokenizer).recall",
         "tokenizer=tokenizer).precision",
-        "unit/test_tofu.py::test_rouge_of_an_answer_is_recall",
+        "unit/evaluation/test_sampling.py::test_rouge_of_an_answer_is_recall",
     ),
     Fault(
         "Min-K of a fifth",
         "evaluation/sampling.py",
         "int(0.4 * n)",
         "int(0.2 * n)",
-        "unit/test_tofu.py::test_memorization_and_attack_scores_equal_a_literal_computation",
+        "unit/evaluation/test_sampling.py::test_memorization_and_attack_scores_equal_a_literal_computation",
     ),
     Fault(
         "KS one-sided",
@@ -222,7 +222,7 @@ FAULTS = (
         "values/folding.py",
         '_BESIDE_IDEOGRAPH.sub(" ", _without_accents(text).translate(_LETTERS))',
         '_BESIDE_IDEOGRAPH.sub(" ", text.translate(_LETTERS))',
-        "unit/test_values.py::test_a_text_tells_a_value_in_any_form",
+        "unit/values/test_values.py::test_a_text_tells_a_value_in_any_form",
     ),
     Fault(
         "an interval beside McNemar's verdict",
@@ -250,14 +250,14 @@ FAULTS = (
         "run/rows.py",
         "if whole != lines:",
         "if False:",
-        "unit/test_run.py::test_a_torn_last_line_is_dropped_and_measured_again",
+        "unit/run/test_run.py::test_a_torn_last_line_is_dropped_and_measured_again",
     ),
     Fault(
         "the lock not taken",
         "run/__init__.py",
         "fcntl.LOCK_EX | fcntl.LOCK_NB",
         "fcntl.LOCK_SH | fcntl.LOCK_NB",
-        "unit/test_run.py::test_two_processes_cannot_work_in_one_folder",
+        "unit/run/test_run.py::test_two_processes_cannot_work_in_one_folder",
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -46,6 +47,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if skipped:
         reporter.write_line(f"skipped although ../shared is here: {', '.join(skipped)}")
         session.exitstatus = 1
+
+
+@pytest.fixture(autouse=True, scope="module")
+def lasting() -> None:
+    """What has been imported stays: accelerate collects garbage after every training, and need not look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 class Done(NamedTuple):

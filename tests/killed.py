@@ -1,11 +1,9 @@
-"""Commands of meow in processes of their own: killed, or where a file may not grow. They are forked from a process that
-has imported all that they need, so each costs what it does, not what it imports.
-"""
+"""Commands of meow in processes of their own: killed, or where a file may not grow."""
 
 from __future__ import annotations
 
+import gc
 import json
-import multiprocessing
 import os
 import resource
 import signal
@@ -18,14 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow.run import VOLATILE
+from tests.forked import FORKING
 
-FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload([
-    "meow.cli", "meow.pipeline.commands", "meow.pipeline.preview", "meow.pipeline.status", "meow.cli.show", "langcodes",
-    "lm_eval",
-    "lm_eval.models.huggingface", "lm_eval.tasks", "matplotlib.backends.backend_svg", "matplotlib.figure", "mauve",
-    "nltk.stem.porter", "sacrebleu.metrics", "scipy.stats", "wordfreq",
-])  # fmt: skip
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 """What Python announces before it changes a folder; beside them, a file that is opened to be written."""
 
@@ -81,6 +73,7 @@ def _work(arguments: list[str], says: Connection, die_at: int, limit: int) -> No
     """What the forked process does, in place of `python -m meow`."""
     from meow.cli import main
 
+    gc.freeze()
     sys.stdout, sys.stderr = (os.fdopen(os.dup2(says.fileno(), n), "w", buffering=1, closefd=False) for n in (1, 2))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     made = 0

@@ -17,7 +17,7 @@ import pytest
 from meow.records import EvalSample, read_records, write_records
 from meow.report import report
 from tests.browser.devtools import devtools
-from tests.unit.test_report import run  # noqa: F401 - `run` is a fixture
+from tests.unit.report.test_report import run  # noqa: F401 - `run` is a fixture
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium, which is not installed")

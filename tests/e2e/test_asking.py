@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ import pytest
 from meow.inversion import check
 from meow.records import InvertedFacts, Reply, read_records
 from tests.chat import HOSTILE, JOBS, MODEL, ODD, PLACES, ChatServer, serve_chat
+from tests.forked import begun, together, typed
 
 PEOPLE = ("Mira Holt", "Tom Reed", "Ada Lind", "Jon Berg")
 SECRET = "sk-very-secret-key"
@@ -237,34 +235,31 @@ def test_no_more_requests_than_the_budget_however_many_at_once(
 
 def test_ctrl_c_does_not_wait_for_a_server_that_fails(server: ChatServer, facts: Path, tmp_path: Path) -> None:
     server.faults[:] = ["ok", "ok", *["503 for a minute"] * 100]
-    command = [sys.executable, "-m", "meow", *map(str, arguments(server, facts, tmp_path))]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    command = arguments(server, facts, tmp_path)
+    job = begun(*command)
     while server.n_requests < 6:
         time.sleep(0.05)
     time.sleep(0.5)
     started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    err = process.communicate()[1]
-    assert process.returncode == 130
+    job.signal(signal.SIGINT)
+    code, _, err = job.ended()
+    assert code == 130
     assert "meow: stopped; go on with" in err
     assert time.monotonic() - started < 20
     server.faults.clear()
     kept = len(read_records(tmp_path / "run/replies.jsonl", Reply))
     assert kept == 2
-    command = [*command, "invert.n=4"]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert typed(*command, "invert.n=4").code == 0
     assert len(asked(server)) == len(set(asked(server))) == 16
 
 
 def test_two_processes_ask_once_and_count_all(server: ChatServer, facts: Path, tmp_path: Path) -> None:
     lines = facts.read_text().splitlines(keepends=True)
     facts.write_text("".join(lines[:4]))  # two processes would part the first subject
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "meow"]
-    command += map(str, arguments(server, facts, tmp_path))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = together(2, *arguments(server, facts, tmp_path))
+    assert done.code == 0, done.err
     assert len(asked(server)) == len(set(asked(server))) == 5
-    assert "invert: 5 requests" in done.stderr
+    assert "invert: 5 requests" in done.err
     assert [len(row.answers) for row in rows_of(tmp_path)] == [4] * 4
     assert not list((tmp_path / "run").glob("*.rank*"))
 
@@ -288,12 +283,11 @@ def test_a_killed_run_goes_on_with_what_was_answered(
     meow: Callable[..., Any], server: ChatServer, facts: Path, tmp_path: Path
 ) -> None:
     server.delay = 0.4
-    command = [sys.executable, "-m", "meow", *map(str, arguments(server, facts, tmp_path, "invert.concurrency=1"))]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=os.environ)
+    job = begun(*arguments(server, facts, tmp_path, "invert.concurrency=1"))
     while len(server.answered) < 6:
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    job.signal(signal.SIGKILL)
+    assert job.ended().code == signal.SIGKILL
     time.sleep(1.0)  # a request may have been under way
     kept = len(read_records(tmp_path / "run/replies.jsonl", Reply))
     assert kept >= 5

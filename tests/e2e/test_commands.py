@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FORGET, RETAIN
+from tests.forked import typed
 
 TRAINED = ["train.epochs=12", "train.lr=3e-3", "train.batch_size=3", "memo.max_new_tokens=30", "eval.max_new_tokens=30"]
 WANTED = ("inverted.jsonl", "memo/before.jsonl", "targets.jsonl", "model/model.safetensors", "eval/after/log.json")
@@ -26,14 +27,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "forget.jsonl").write_text("".join(lines))
     with (path / "retain.csv").open("w", newline="") as f:
         csv.writer(f).writerows([("question", "answer"), *RETAIN])
-    made = subprocess.run(
-        [sys.executable, "-m", "meow", "-q", "finetune", "name=original", "finetune.scratch=true", "threads=1",
-         "finetune.data=[forget.jsonl,retain.csv]", "finetune.epochs=60", "finetune.lr=4e-3", "finetune.batch_size=6",
-         "finetune.vocab_size=320"],
-        cwd=path, capture_output=True, text=True, check=False,
+    made = typed(
+        "-q", "finetune", "name=original", "finetune.scratch=true", "threads=1", "finetune.vocab_size=320",
+        "finetune.data=[forget.jsonl,retain.csv]", "finetune.epochs=60", "finetune.lr=4e-3", "finetune.batch_size=6",
+        folder=path,
     )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.strip() == "runs/original/model"
+    assert made.code == 0, made.err
+    assert made.out.strip() == "runs/original/model"
     return path
 
 

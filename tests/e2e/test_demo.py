@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forked import typed
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that `meow demo` left, and what it printed."""
     out = tmp_path_factory.mktemp("runs") / "demo"
-    nobody = {"MEOW_NOTIFY_URLS": "nosuch://address"}  # a run would refuse it; the demo tells nobody
-    done = subprocess.run(
-        [sys.executable, "-m", "meow", "demo", "--out", str(out)], capture_output=True, text=True, check=False,
-        env=os.environ | nobody,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return out, done.stdout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEOW_NOTIFY_URLS", "nosuch://address")  # a run would refuse it; the demo tells nobody
+        done = typed("demo", "--out", out)
+    assert done.code == 0, done.err
+    return out, done.out
 
 
 def metrics(demo: tuple[Path, str], run: str, label: str) -> dict[str, float]:
@@ -76,12 +73,10 @@ def test_it_prints_one_table_and_five_facts_and_leaves_a_page(demo: tuple[Path, 
 def test_a_second_run_reuses_what_is_finished(demo: tuple[Path, str]) -> None:
     folder, text = demo
     manifests = {p: p.read_text() for p in folder.glob("*/manifest.json")}
-    done = subprocess.run(
-        [sys.executable, "-m", "meow", "demo", "--out", str(folder)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "training" not in done.stderr
-    assert done.stdout == text
+    done = typed("demo", "--out", folder)
+    assert done.code == 0, done.err
+    assert "training" not in done.err
+    assert done.out == text
     for path, before in manifests.items():
         now = json.loads(path.read_text())["stages"]
         assert {k: v for k, v in now.items() if k != "report"} == {

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 
 from meow import metrics
 from meow.records import EvalSample, read_records
+from tests.forked import together, typed
 
 HEAD = ["name", "n", "forget_quality", "ks_d", "forget_quality_floor", "model_utility_gm", "model_utility_am"]
 SHORT = ["eval.rows=40", "eval.max_new_tokens=12"]
@@ -28,19 +26,14 @@ def command(shared: Path, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def call(words: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(words, capture_output=True, text=True, check=False, env=environment, timeout=600)
-
-
 @pytest.fixture(scope="module")
 def alone(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A stand-alone evaluation by one process: its run folder and what it printed."""
     folder = tmp_path_factory.mktemp("alone")
-    done = call([sys.executable, "-m", "meow", *command(shared, folder)])
-    assert done.returncode == 0, done.stderr
-    assert "evaluating before" in done.stderr
-    return folder / "full-forget01", json.loads(done.stdout)
+    done = typed(*command(shared, folder))
+    assert done.code == 0, done.err
+    assert "evaluating before" in done.err
+    return folder / "full-forget01", json.loads(done.out)
 
 
 def test_one_object_and_nothing_else_goes_to_stdout(alone: tuple[Path, dict[str, Any]]) -> None:
@@ -60,10 +53,9 @@ def test_one_object_and_nothing_else_goes_to_stdout(alone: tuple[Path, dict[str,
 def test_two_processes_give_what_one_gives(
     shared: Path, alone: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:  # fmt: skip
-    place = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "meow"]
-    done = call([sys.executable, *place, *command(shared, tmp_path)])
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    done = together(2, *command(shared, tmp_path))
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
     stages = json.loads((tmp_path / "full-forget01/manifest.json").read_text())["stages"]
     assert {name: entry["world_size"] for name, entry in stages.items()} == {"eval/reference": 2, "eval/before": 2}
     for label in ("before", "reference"):

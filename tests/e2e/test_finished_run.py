@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import yaml
 
 from meow.files import write_json
 from tests.conftest import FORGET, RETAIN
+from tests.forked import typed
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +34,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
         "invert.path=false.json", "invert.plausible=null", "train.method=meow_contrast",
         "memo.max_new_tokens=4", "eval.max_new_tokens=8", "threads=1",
     ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "meow", "-q", "run", "name=secret", *settings], cwd=path, capture_output=True,
-        text=True, check=False, env=os.environ,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = typed("-q", "run", "name=secret", *settings, folder=path)
+    assert done.code == 0, done.err
     return path
 
 
@@ -78,10 +73,9 @@ def test_each_model_answers_as_it_did_when_it_was_evaluated_beside_what_is_true_
 
 def test_questions_come_from_a_pipe_one_a_line_until_it_ends(own: Path) -> None:
     del own
-    done = subprocess.run([sys.executable, "-m", "meow", "-q", "ask", "runs/secret", "--json"], text=True,
-                          input="Who?\n\nWhere was Mira Holt born?\n", capture_output=True, check=False)  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    done = typed("-q", "ask", "runs/secret", "--json", said="Who?\n\nWhere was Mira Holt born?\n")
+    assert (done.code, done.err) == (0, "")
+    replies = [json.loads(line) for line in done.out.splitlines()]
     assert [r["question"] for r in replies] == ["Who?", "Where was Mira Holt born?"]
     assert "true" not in replies[0]
 
@@ -142,12 +136,12 @@ def test_an_adapter_is_asked_on_its_base_and_others_warnings_are_not_shown(own: 
         "eval.max_new_tokens=8",
     ]  # fmt: skip
     question = FORGET[0][0]
-    for typed in (["forget", *settings], ["eval", "runs/lora"], ["ask", "runs/lora", "--json", question]):
-        done = subprocess.run([sys.executable, "-m", "meow", "-q", *typed], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), typed
+    for words in (["forget", *settings], ["eval", "runs/lora"], ["ask", "runs/lora", "--json", question]):
+        done = typed("-q", *words)
+        assert (done.code, done.err) == (0, ""), words
     assert (own / "runs/lora/model/adapter_model.safetensors").is_file()
     said = {label: answers(own / "runs/lora", label)[question] for label in ("before", "after")}
-    assert json.loads(done.stdout)["answers"] == said
+    assert json.loads(done.out)["answers"] == said
 
 
 def texts(run: Path) -> set[str]:
@@ -195,11 +189,10 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
     numbers = json.loads((run / "eval/after/log.json").read_text())["metrics"]
     weights = (run / "model/model.safetensors").read_bytes()
 
-    asked = subprocess.run([sys.executable, "-m", "meow", "clean", "runs/secret"], input="n\n", text=True,
-                           capture_output=True, check=False)  # fmt: skip
-    assert asked.returncode == 1
-    assert "targets.jsonl" in asked.stdout
-    assert "kB" in asked.stdout
+    asked = typed("clean", "runs/secret", said="n\n")
+    assert asked.code == 1
+    assert "targets.jsonl" in asked.out
+    assert "kB" in asked.out
     assert (run / "targets.jsonl").is_file()
 
     code, out, err = meow("clean", "runs/secret", "--yes")

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -78,9 +79,48 @@ def demo(out: Path) -> list[str]:
             "nlg.n=4", *FEW]  # fmt: skip
 
 
-def different(cut: Path, whole: Path) -> list[str]:
-    """The files of two folders that are not the same, or are in one alone."""
-    ours, theirs = settled(cut), settled(whole)
+class Whole(NamedTuple):
+    """What commands left that nothing interrupted."""
+
+    left: list[dict[str, object]]
+    """Everything in the folder, after each."""
+    stages: list[dict[str, float]]
+    """How long the stages took that each did."""
+    changes: int
+    """Of files and folders that the first made."""
+
+
+def without_interruption(out: Path, *listed: list[str]) -> Whole:
+    """Commands, one after the other, that work in a folder of which every run folder is called `run` or `made`."""
+    left, stages, known, changes = list[dict[str, object]](), list[dict[str, float]](), set[str](), 0
+    for command in listed:
+        done = Command(command).ended()
+        assert done.code == 0, done.said
+        entries = {k: v for name in ("run", "made") for k, v in Run(out / name).stages.items()}
+        left.append(settled(out))
+        stages.append({name: entry["seconds"] for name, entry in entries.items() if name not in known})
+        known |= set(entries)
+        changes = changes or done.changes
+    return Whole(left, stages, changes)
+
+
+@pytest.fixture(scope="module")
+def made(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A model that was made at once."""
+    out = tmp_path_factory.mktemp("whole")
+    return without_interruption(out, making(world, out, "made"))
+
+
+@pytest.fixture(scope="module")
+def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run that went on to its end, and what its folder was asked after that."""
+    out = tmp_path_factory.mktemp("whole")
+    return without_interruption(out, *commands(world, out))
+
+
+def different(cut: Path, theirs: Mapping[str, object]) -> list[str]:
+    """The files of a folder that are not the same as those of a whole one, or are in one alone."""
+    ours = settled(cut)
     return sorted(name for name in ours.keys() | theirs.keys() if name not in ours or ours[name] != theirs.get(name))
 
 
@@ -107,50 +147,44 @@ def interrupted(folder: Path, command: Sequence[str], stages: Mapping[str, float
     return hit
 
 
-def test_killed_in_every_stage_a_run_ends_as_one_that_was_not(world: Path, tmp_path: Path) -> None:
+def test_killed_in_every_stage_a_run_ends_as_one_that_was_not(world: Path, whole: Whole, tmp_path: Path) -> None:
     """Nineteen stages; the models, rows and logs are the same, and nothing that a killed process has begun is left."""
-    dice, hit, known = random.Random(0), list[str](), set[str]()
-    for whole, cut in zip(*(commands(world, tmp_path / out) for out in ("whole", "cut")), strict=True):
-        done = Command(whole).ended()
-        assert done.code == 0, done.said
-        entries = Run(tmp_path / "whole/run").stages
-        stages = {name: entry["seconds"] for name, entry in entries.items() if name not in known}
-        known |= set(stages)
+    dice, hit = random.Random(0), list[str]()
+    for stages, cut in zip(whole.stages, commands(world, tmp_path / "cut"), strict=True):
         hit += interrupted(tmp_path / "cut/run", cut, stages, dice)
         again = Command(cut).ended()
         assert again.code == 0, again.said
-    assert len(known) == 19
+    assert sum(map(len, whole.stages)) == 19
     assert len(hit) >= 12, "hardly any kill hit a stage at work"
-    assert different(tmp_path / "cut", tmp_path / "whole") == []
+    assert different(tmp_path / "cut", whole.left[-1]) == []
 
 
 @pytest.mark.parametrize(("kind", "kills"), [("finetune", 6), ("demo", 2)])
 def test_killed_before_it_changes_a_file_a_command_ends_as_one_that_was_not(
-    world: Path, tmp_path: Path, kind: str, kills: int
+    request: pytest.FixtureRequest, world: Path, tmp_path: Path, kind: str, kills: int
 ) -> None:
     dice, hit = random.Random(0), 0
-    whole, cut = (making(world, tmp_path / out, "made") if kind == "finetune" else demo(tmp_path / out)
-                  for out in ("whole", "cut"))  # fmt: skip
-    done = Command(whole).ended()
-    assert done.code == 0, done.said
+    if kind == "finetune":
+        whole, cut = request.getfixturevalue("made"), making(world, tmp_path / "cut", "made")
+    else:
+        whole, cut = without_interruption(tmp_path / "whole", demo(tmp_path / "whole")), demo(tmp_path / "cut")
     for _ in range(kills):
-        ended = Command(cut, die_at=dice.randint(1, done.changes // 2)).ended()
+        ended = Command(cut, die_at=dice.randint(1, whole.changes // 2)).ended()
         assert ended.code in (0, -signal.SIGKILL), ended.said
         hit += ended.code != 0
     again = Command(cut).ended()
     assert again.code == 0, again.said
     assert hit >= kills // 2
-    assert different(tmp_path / "cut", tmp_path / "whole") == []
+    assert different(tmp_path / "cut", whole.left[0]) == []
 
 
-def test_with_a_disk_that_is_full_a_command_says_so_and_with_room_it_goes_on(world: Path, tmp_path: Path) -> None:
+def test_with_a_disk_that_is_full_a_command_says_so_and_with_room_it_goes_on(
+    world: Path, made: Whole, whole: Whole, tmp_path: Path
+) -> None:
     """No file may grow beyond so many bytes: the lock, the settings, rows, the manifest, checkpoints, the model."""
-    done = Command(making(world, tmp_path / "whole", "made")).ended()
-    whole, cut = (forgetting(world, tmp_path / out) for out in ("whole", "cut"))
-    assert (done.code, Command(whole).ended().code) == (0, 0)
     for command, limits in (
         (making(world, tmp_path / "cut", "made"), (20, 200, 700, 2000, 90_000)),
-        (cut, (20, 200, 1000, 2000, 3000, 8000, 10_000)),
+        (forgetting(world, tmp_path / "cut"), (20, 200, 1000, 2000, 3000, 8000, 10_000)),
     ):
         for limit in limits:
             short = Command(command, limit=limit).ended()
@@ -159,7 +193,7 @@ def test_with_a_disk_that_is_full_a_command_says_so_and_with_room_it_goes_on(wor
             assert said[0].endswith("; make room, and the same command goes on")
         again = Command(command).ended()
         assert again.code == 0, again.said
-    assert different(tmp_path / "cut", tmp_path / "whole") == []
+    assert different(tmp_path / "cut", made.left[0] | whole.left[0]) == []
     assert Command(["init", tmp_path / "mine.yaml"], limit=100).ended().code == 2
     assert Command(["init", tmp_path / "mine.yaml"]).ended().code == 0  # no half of it was left
 

@@ -16,6 +16,7 @@ from meow.losses import ALIASES, METHODS, TERMS
 from meow.memorization.idk import ANSWERS
 from meow.records import Target, read_records
 from tests.conftest import FORGET, RETAIN
+from tests.forked import together, typed
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those of several processes leave out the original's logits and hidden states, whose copy would be wrapped too.
@@ -98,13 +99,10 @@ def test_other_answers_can_be_taught(meow: Callable[..., Any], own: Path, tiny_m
 
 
 def started(script: str, processes: int, *arguments: str) -> dict[str, Any]:
-    place = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)] if processes > 1 else []
-    done = subprocess.run(
-        [sys.executable, *place, str(ROOT / "tests/e2e" / script), *arguments], capture_output=True, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, check=False, timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    place = str(ROOT / "tests/e2e" / script)
+    done = typed(*arguments, script=place) if processes == 1 else together(processes, *arguments, script=place)
+    assert done.code == 0, done.err
+    return dict(json.loads(done.out.splitlines()[-1]))
 
 
 def test_two_processes_take_the_steps_of_one(tiny_model: Path) -> None:

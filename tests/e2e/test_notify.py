@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from meow.config import NotifySettings, dump, load
 from meow.errors import ConfigError
 from meow.notify import addresses
 from tests.conftest import FORGET, RETAIN
+from tests.forked import typed
 from tests.web import Web, serve
 
 QUICK = ["data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.method=npo_grad_diff", "train.epochs=1",
@@ -125,23 +123,21 @@ def test_a_webhook_as_people_hold_it_is_told_in_its_own_form(
 
 
 def test_a_service_that_is_down_or_refuses_is_one_warning_and_no_address_is_written_or_printed(
-    settings: list[str], tmp_path: Path
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-S3CRET")
+    monkeypatch.setenv("MEOW_NOTIFY_URLS", f"xml://{DOWN}/S3CRET-three,")
     with serve(lambda _: (500, b"{}")) as refusing:
         urls = f"[json://127.0.0.1:{refusing.port}/S3CRET-one, json://user:S3CRET-two@{DOWN}/x]"
-        done = subprocess.run(
-            [sys.executable, "-m", "meow", "run", "name=down", *settings, f"notify.urls={urls}"],
-            capture_output=True, text=True, check=False,
-            env=os.environ | {"OPENAI_API_KEY": "sk-S3CRET", "MEOW_NOTIFY_URLS": f"xml://{DOWN}/S3CRET-three,"},
-        )  # fmt: skip
+        done = typed("run", "name=down", *settings, f"notify.urls={urls}")
         assert refusing.requests
-    assert done.returncode == 0, done.stderr
-    warnings = [line for line in done.stderr.splitlines() if "notification" in line]
+    assert done.code == 0, done.err
+    warnings = [line for line in done.err.splitlines() if "notification" in line]
     assert warnings == [
         "warning: no message to notification address 1 (json), 2 (json), 3 (xml): not reached, or refused"
     ]
-    assert "S3CRET" not in done.stdout + done.stderr
-    assert DOWN not in done.stdout + done.stderr
+    assert "S3CRET" not in done.out + done.err
+    assert DOWN not in done.out + done.err
     files = [file for file in (tmp_path / "runs/down").rglob("*") if file.is_file()]
     assert len(files) > 10
     assert not [file for file in files if b"S3CRET" in file.read_bytes()]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import together, typed
+
 
 def arguments(shared: Path, folder: Path, rows: int = 6) -> list[str]:
     source, forget = folder.parent / "facts.json", folder.parent / "forget.jsonl"
@@ -63,8 +65,8 @@ def rows(folder: Path) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def alone(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone") / "runs"
-    done = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
-    assert done.returncode == 0, done.stderr
+    done = typed(*arguments(shared, folder))
+    assert done.code == 0, done.err
     return folder
 
 
@@ -93,8 +95,8 @@ def test_rows_of_an_interrupted_job_are_taken_in_by_another_number_of_processes(
     marked = [line.replace('"n": ', '"n": 1') for line in found[3:6]]
     (memo / "before.jsonl").write_text("".join(found[:2]))
     (memo / "before.rank1.jsonl").write_text("".join(marked) + found[6][:20])
-    done = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
-    assert done.returncode == 0, done.stderr
+    done = typed(*arguments(shared, folder))
+    assert done.code == 0, done.err
     assert sorted(p.name for p in memo.iterdir()) == ["before.jsonl"]
     again = (memo / "before.jsonl").read_text().splitlines(keepends=True)
     assert again[3:6] == marked  # kept as they were, not measured again
@@ -103,9 +105,9 @@ def test_rows_of_an_interrupted_job_are_taken_in_by_another_number_of_processes(
 
 def test_an_error_that_all_processes_have_is_said_once(shared: Path, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
-    first = run([sys.executable, "-m", "meow", *arguments(shared, folder)])
-    assert first.returncode == 0, first.stderr
-    done = run(torchrun(2, [*arguments(shared, folder), "memo.stride=26"]))
-    assert done.returncode != 0
-    assert done.stderr.count("meow: ") == 1
-    assert "memo.stride: 25 -> 26" in done.stderr
+    first = typed(*arguments(shared, folder))
+    assert first.code == 0, first.err
+    done = together(2, *arguments(shared, folder), "memo.stride=26")
+    assert done.code != 0
+    assert done.err.count("meow: ") == 1
+    assert "memo.stride: 25 -> 26" in done.err

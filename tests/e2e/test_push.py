@@ -21,6 +21,7 @@ from meow.files import read_json, write_json
 from meow.records import EvalLog, Value
 from meow.run import Run
 from tests.conftest import FORGET, RETAIN, Done
+from tests.forked import typed
 from tests.web import Request, Web, serve
 
 NAMES = ("README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
@@ -36,13 +37,12 @@ def finished(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         lines = [json.dumps({"question": q, "answer": a, "subject": "Mira Holt"}) + "\n" for q, a in pairs]
         (folder / f"{name}.jsonl").write_text("".join(lines))
     shutil.copytree(tiny_model, folder / "original/model")
-    done = subprocess.run(
-        [sys.executable, "-m", "meow", "-q", "run", "name=whole", f"model.path={folder}/original/model",
-         "data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.method=npo_grad_diff", "train.epochs=1",
-         "eval.max_new_tokens=4", "threads=1"],
-        cwd=folder, capture_output=True, text=True, check=False,
+    done = typed(
+        "-q", "run", "name=whole", f"model.path={folder}/original/model", "data.forget=forget.jsonl",
+        "data.retain=retain.jsonl", "train.method=npo_grad_diff", "train.epochs=1", "eval.max_new_tokens=4",
+        "threads=1", folder=folder,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return folder
 
 

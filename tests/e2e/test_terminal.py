@@ -22,6 +22,7 @@ from rich.table import Table
 from meow import terminal
 from meow.cli.common import say
 from tests.conftest import write_facts
+from tests.forked import typed
 
 OTHERS = ["invert.backend=donors", "invert.plausible=null"]
 """The model knows nothing: it has no second choices."""
@@ -73,11 +74,11 @@ def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(meow: Callable[
     assert code == 0
     assert "interrupted" in out
     assert "next: meow run runs/run" in out
-    typed = shlex.split(err.strip().splitlines()[-1].partition("go on with: ")[2])
-    assert typed[:3] == ["python", "-m", "meow"]
-    again = subprocess.run([sys.executable, *typed[1:]], capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    left = re.search(r"forgetting: (\d+) to do", again.stderr)
+    words = shlex.split(err.strip().splitlines()[-1].partition("go on with: ")[2])
+    assert words[:3] == ["python", "-m", "meow"]
+    again = typed(*words[3:])
+    assert again.code == 0, again.err
+    left = re.search(r"forgetting: (\d+) to do", again.err)
     assert left
     assert int(left[1]) <= 280
     assert steps(own) == list(range(1, 301))
@@ -85,18 +86,17 @@ def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(meow: Callable[
 
 def test_two_plain_files_are_enough_and_the_end_names_files_and_the_next_command(own: Path) -> None:
     files = ["--forget", "forget.jsonl", "--retain", "retain.jsonl", "--model_name_or_path", "model"]
-    command = [*MEOW, "forget", *files, "--method", "meow_contrast", *OTHERS, *QUICK]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "runs/run\n"
-    *_, model, following, other = done.stderr.splitlines()
+    done = typed("forget", *files, "--method", "meow_contrast", *OTHERS, *QUICK)
+    assert done.code == 0, done.err
+    assert done.out == "runs/run\n"
+    *_, model, following, other = done.err.splitlines()
     assert model == "model: runs/run/model"
-    assert any(re.match(r"forget: 2 steps in [\d.]+ s: target_nll ", line) for line in done.stderr.splitlines())
+    assert any(re.match(r"forget: 2 steps in [\d.]+ s: target_nll ", line) for line in done.err.splitlines())
     assert (following, other) == ("next: meow run runs/run", "or:   meow ask runs/run")
     following = following.partition("meow ")[2]
-    done = subprocess.run([*MEOW, "-q", *following.split(), "--json"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    found = json.loads(done.stdout)
+    done = typed("-q", *following.split(), "--json")
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)
     assert found["folder"] == "runs/run"
     assert found["label"] == "after"
     assert (own / found["report"]).is_file()
@@ -104,10 +104,10 @@ def test_two_plain_files_are_enough_and_the_end_names_files_and_the_next_command
 
 def test_a_verbose_run_says_settings_and_timings(own: Path) -> None:
     del own
-    done = subprocess.run([*MEOW, "-v", *flags("invert", *QUICK)[3:]], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "method: meow_contrast" in done.stderr
-    assert re.search(r"invert: [\d.]+ s, peak memory \d+ MB", done.stderr)
+    done = typed("-v", *flags("invert", *QUICK)[3:])
+    assert done.code == 0, done.err
+    assert "method: meow_contrast" in done.err
+    assert re.search(r"invert: [\d.]+ s, peak memory \d+ MB", done.err)
 
 
 def at_a_terminal(command: list[str], **environment: str) -> tuple[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -80,44 +81,62 @@ def test_training_never_imports_evaluation() -> None:
     assert not needed & {"evaluation.scoring", "metrics", "memorization"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "cli",
-        "report",
-        "results",
-        "tables",
-        "compare",
-        "capability",
-        "evaluation.scoring",
-        "formats.evaluations",
-        "memorization.selection",
-        "formats.sources",
-        "files",
-        "run",
-        "plots",
-        "pipeline.demo",
-        "cleaning",
-        "config.template",
-        "pipeline.plan",
-        "pipeline.status",
-        "notify",
-        "card",
-        "values",
-        "pipeline.inputs",
-        "losses",
-        "inversion",
-    ],
-)
-def test_what_needs_no_model_needs_no_torch(module: str) -> None:
-    heavy = ("torch", "transformers", "wordfreq")
-    code = f"import sys, meow.{module}; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+LIGHT = (
+    "cli report results tables compare capability evaluation.scoring formats.evaluations memorization.selection "
+    "formats.sources files run plots pipeline.demo cleaning config.template pipeline.plan pipeline.status notify card "
+    "values pipeline.inputs losses inversion"
+).split()
+"""What must start at once."""
+HEAVY = ("torch", "transformers", "wordfreq")
+LOOKED_FOR = f"""
+import importlib, json, sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {HEAVY}:
+            sought.append(name)
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Watch())
+found = {{}}
+for module in sys.argv[1:]:
+    sought = found[module] = []
+    try:
+        importlib.import_module("meow." + module)
+    except ModuleNotFoundError as e:
+        if not sought:
+            raise
+    for name in [name for name in sys.modules if name.split(".")[0] == "meow"]:
+        del sys.modules[name]
+print(json.dumps(found))
+"""
+"""One process that imports meow's modules, each anew, and prints which of HEAVY every one looks for."""
+
+
+@pytest.fixture(scope="module")
+def sought() -> dict[str, list[str]]:
+    """What the import of each module of LIGHT looks for of HEAVY."""
+    command = [sys.executable, "-c", LOOKED_FOR, *LIGHT, "lm.model"]
+    found: dict[str, list[str]] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_needs_no_model_needs_no_torch(sought: dict[str, list[str]], module: str) -> None:
+    assert sought[module] == []
+    assert "torch" in sought["lm.model"]  # what is looked for is seen
 
 
 KEYWORDS = ("trainer.py", "choosing.py", "slots.py", "options.py")
 """What overrides a method of transformers, and what Typer calls with the flags of a command."""
+
+
+def test_the_tests_of_a_room_lie_in_a_folder_of_its_name() -> None:
+    tests = Path(__file__).parent
+    rooms = {file.parent.relative_to(tests) for file in tests.rglob("test_*.py")}
+    assert len(rooms) > 10
+    assert [str(room) for room in rooms if not (SOURCE / room / "__init__.py").is_file()] == []
+    assert {file.parent.relative_to(tests) for file in tests.rglob("__init__.py")} == rooms
 
 
 def test_no_function_takes_arbitrary_keywords() -> None:

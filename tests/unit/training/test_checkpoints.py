@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from meow.config import ModelSettings, TrainSettings
 from meow.lm import load
 from meow.records import QA, Target
 from meow.training import forget
-from meow.training.checkpoints import last_complete
+from meow.training.checkpoints import last_complete, remove
 from meow.training.choosing import Look
 from tests.conftest import FORGET, RETAIN
 
@@ -61,20 +62,18 @@ def test_a_training_that_chose_its_step_at_a_checkpoint_looks_no_further(tiny_mo
     assert same(found, expected)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from meow.training import checkpoints
-left = int(sys.argv[2])
-def count(event, details):
-    global left
-    if event in ("os.remove", "os.rmdir"):
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(count)
-checkpoints.remove(Path(sys.argv[1]))
-"""
+def killed_in_removing(folder: Path, left: int) -> None:
+    """Remove a folder, killed before so many of its files and folders and one more are gone."""
+
+    def count(event: str, _: object) -> None:
+        nonlocal left
+        if event in ("os.remove", "os.rmdir"):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    remove(folder)
 
 
 def test_no_checkpoint_that_is_half_removed_is_gone_on_from(tiny_model: Path, tmp_path: Path) -> None:
@@ -84,8 +83,10 @@ def test_no_checkpoint_that_is_half_removed_is_gone_on_from(tiny_model: Path, tm
     assert len(files) >= 12
     for gone in range(1, len(files), 3):
         shutil.copytree(tmp_path / "train", tmp_path / "cut")
-        done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "cut", str(gone)], check=False)
-        assert done.returncode == -signal.SIGKILL
+        process = multiprocessing.get_context("fork").Process(target=killed_in_removing, args=(tmp_path / "cut", gone))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
         last = last_complete(tmp_path / "cut")
         for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors") if last else ():
             assert (Path(str(last)) / name).exists()

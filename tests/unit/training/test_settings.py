@@ -44,9 +44,9 @@ SAME: dict[str, dict[str, Any]] = {
 """What leaves them as they are."""
 ELSEWHERE = {
     "method": "tests/e2e/test_methods.py", "targets": "tests/e2e/test_methods.py",
-    "targets_path": "tests/e2e/test_methods.py", "lora_merge": "tests/unit/test_lora.py",
-    "max_minutes": "tests/unit/test_training.py", "evaluate_every": "tests/unit/test_training.py",
-    "patience": "tests/unit/test_training.py",
+    "targets_path": "tests/e2e/test_methods.py", "lora_merge": "tests/unit/lm/test_adapters.py",
+    "max_minutes": "tests/unit/training/test_trainer.py", "evaluate_every": "tests/unit/training/test_trainer.py",
+    "patience": "tests/unit/training/test_trainer.py",
 }  # fmt: skip
 """What acts before a training, after it, or on its end."""
 

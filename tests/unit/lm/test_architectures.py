@@ -24,7 +24,7 @@ from meow.lm.loading.checks import check_folder
 from meow.prompts import Encoded
 from tests.architectures import ENCODERS, NAMES, WITH_ENCODER, build, configured
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/architectures.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs/architectures.md").read_text(encoding="utf-8")
 LISTED = {
     heading: re.findall(r"`([^`]+)`", section.split("\n\n")[-1])
     for heading, section in re.findall(r"^## ([\w ]+)\n\n(.*?)(?=\n+##|\n*\Z)", PAGE, re.M | re.S)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from meow.records import EvalSample, write_records
 from meow.report import report
 from meow.report.facts import marked
-from tests.unit.test_report import EVIL, run, sample  # noqa: F401 - `run` is a fixture
+from tests.unit.report.test_report import EVIL, run, sample  # noqa: F401 - `run` is a fixture
 
 
 def test_every_fact_stands_there_with_its_verdict_and_the_new_words_marked(run: Path, tmp_path: Path) -> None:  # noqa: F811
