@@ -125,8 +125,8 @@ _ORDER: dict[Wanted, tuple[str, ...]] = {
 }
 """Kinds in the order in which they are looked for; where none is found, a phrase.
 
-`Differs:` a yes or no that opens the answer of a question for one is its value, also where the answer goes on with a
-name (SPEC section 8 takes the name): so have it 10 of 12 hand-checked rows of TOFU.
+`Differs:` a yes or no that opens the answer of a question for one is its value, whatever name follows: so have it 10 of
+12 hand-checked rows of TOFU. Where several are asked for and the names are no list, the first is taken, not the last.
 """
 
 
@@ -144,7 +144,8 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
     kinds = {"title": spans.titles(question, answer), "name": names, "date": dates, "number": numbers}
     for name in _ORDER[wanted.wanted]:
         if listed := kinds[name]:
-            return max(listed, key=lambda s: (len(answer[slice(*s)].split()), s)), True
+            longest = max(listed, key=lambda s: (len(answer[slice(*s)].split()), s))
+            return listed[0] if wanted.several and name == "name" else longest, True
     if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
         return denied.span(), False
     phrase = find_phrase(answer, found, subject=wanted.wanted not in ("manner", "yes/no"))
