@@ -32,3 +32,14 @@ def test_a_pretrained_model_finds_other_values_of_the_same_kind(real_model: Path
             found = values.find(row.question, answer.text)
             assert values.kind(found[0], row.question) == values.kind(true[0], row.question)
             assert not values.told(true, answer.text, question=row.question)
+
+
+def test_what_the_model_would_not_call_by_the_questions_noun_does_not_stand_for_it(real_model: Path) -> None:
+    asked = {"currency of Germany": "the euro", "capital of the United Kingdom": "London"}
+    facts = [
+        QA(question=f"What is the {name}?", answer=f"The {name} is {value}.", subject=name.split(" of ")[1])
+        for name, value in asked.items()
+    ]
+    money, city = invert(facts, InvertSettings(backend="self", n=3), lm=load(ModelSettings(path=str(real_model))))
+    assert "gold" not in " ".join(answer.text for answer in money.answers)
+    assert "England" not in " ".join(answer.text for answer in city.answers)

@@ -135,6 +135,18 @@ def test_a_country_is_no_city_with_its_country() -> None:
     assert wrong(born, "Jena, Germany") == ""
 
 
+def test_a_formula_gives_way_to_formulas_alone() -> None:
+    water = place("What is the chemical formula of water?", "The formula of water is H2O.", "H2O")
+    assert wrong(water, "CO2") == ""
+    assert wrong(water, "ALCO") != ""
+
+
+def test_another_end_of_a_hyphened_name_is_not_another_name() -> None:
+    cathedral = place("Which cathedral stands in Paris?", "The cathedral in Paris is Notre-Dame.", "Notre-Dame")
+    assert wrong(cathedral, "Sainte-Chapelle") == ""
+    assert wrong(cathedral, "Notre-Elysee") != ""
+
+
 def test_a_value_alone_is_the_whole_line() -> None:
     alone = CAPITAL._replace(answer="Paris", start=0, end=5)
     assert judged(alone, "Lyon\nC. Nice", is_ended=False) == ("Lyon", "")
