@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
@@ -20,7 +20,6 @@ from meow.config.marks import PLACE, UNSEEN, marked
 
 if TYPE_CHECKING:
     from meow.config import RunConfig
-    from meow.lm import LM, RemoteLM
 
 
 class Reads(NamedTuple):
@@ -91,7 +90,16 @@ def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any 
     return Key(settings | named, digest([rows, read]))
 
 
-def of_model(lm: LM | RemoteLM) -> list[Any]:
+class Named(Protocol):
+    """A model, here or on a server, as far as keys know it."""
+
+    weights: str
+    """Their hash."""
+    prompter: Any
+    """What turns texts into its tokens."""
+
+
+def of_model(lm: Named) -> list[Any]:
     """What stands for a model in the key of a row: weights and tokenizer, and all that turns texts into tokens."""
     asked = {
         name: value
