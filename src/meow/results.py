@@ -1,4 +1,4 @@
-"""What is in a run folder: evaluations, samples, memorization, training. Its only reader.
+"""What is in a run folder: evaluations, samples, memorization, training. Whoever shows any of these asks here.
 
 In: the folder. Out: `Results`, or a part of them; what is not there yet is empty.
 """

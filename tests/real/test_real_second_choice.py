@@ -41,5 +41,6 @@ def test_what_the_model_would_not_call_by_the_questions_noun_does_not_stand_for_
         for name, value in asked.items()
     ]
     money, city = invert(facts, InvertSettings(backend="self", n=3), lm=load(ModelSettings(path=str(real_model))))
+    assert len(money.answers) == len(city.answers) == 3
     assert "gold" not in " ".join(answer.text for answer in money.answers)
     assert "England" not in " ".join(answer.text for answer in city.answers)

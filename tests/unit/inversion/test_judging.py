@@ -138,13 +138,13 @@ def test_a_country_is_no_city_with_its_country() -> None:
 def test_a_formula_gives_way_to_formulas_alone() -> None:
     water = place("What is the chemical formula of water?", "The formula of water is H2O.", "H2O")
     assert wrong(water, "CO2") == ""
-    assert wrong(water, "ALCO") != ""
+    assert wrong(water, "ALCO") == "class"
 
 
 def test_another_end_of_a_hyphened_name_is_not_another_name() -> None:
     cathedral = place("Which cathedral stands in Paris?", "The cathedral in Paris is Notre-Dame.", "Notre-Dame")
     assert wrong(cathedral, "Sainte-Chapelle") == ""
-    assert wrong(cathedral, "Notre-Elysee") != ""
+    assert wrong(cathedral, "Notre-Elysee") == "tells_value"
 
 
 def test_a_value_alone_is_the_whole_line() -> None:
