@@ -217,35 +217,39 @@ def _remembered(name: str, rows: Sequence[MemoRecord]) -> list[str]:
     return [f"{name}: {'; '.join(found)}."] if found else []
 
 
-def of_capability(rows: Sequence[Changed], names: Sequence[str], *, title: str = "", prefix: str = "") -> Table:
+def of_capability(runs: Mapping[str, Sequence[Changed]], names: Sequence[str], *, title: str = "") -> Table:
     """NLU and NLG by model or run, the difference between the first two, its interval and what it means.
 
     Args:
-        rows: what was measured.
+        runs: what was measured in each; where there are several, its name stands before that of each row.
         names: of the models or runs, those that are compared first.
         title: of the table.
-        prefix: before the name of each row, where several runs stand in one table.
     """
-    shown = [name for name in names if any(name in row.values for row in rows)] or list(names)
+    every = [row for rows in runs.values() for row in rows]
+    shown = [name for name in names if any(name in row.values for row in every)]
     body = []
-    for row in rows:
-        cells = [cell("", row.values.get(name), asked=name in row.values) for name in shown]
-        gap, ends, means = row.change()
-        body.append(Row(prefix + row.name, [*cells, Cell(gap, ends), Cell(str(row.n)), Cell(means)]))
-    said = (f"{r.name}, {name}: {v.reason}" for r in rows for name, v in r.values.items() if v.reason)
+    for run, rows in runs.items():
+        for row in rows:
+            cells = [cell("", row.values.get(name), asked=name in row.values) for name in shown]
+            gap, ends, means = row.change()
+            name = f"{run}: {row.name}" if len(runs) > 1 else row.name
+            body.append(Row(name, [*cells, Cell(gap, ends), Cell(str(row.n)), Cell(means)]))
+    said = (f"{r.name}, {name}: {v.reason}" for r in every for name, v in r.values.items() if v.reason)
     return Table(["task or text", *shown, "change", "n", "reading"], body, list(dict.fromkeys(said)), title)
 
 
 def capability(folders: Sequence[Path]) -> list[Table]:
     """NLU and NLG of every run, what forgetting changed, and how the runs differ from the first of them."""
-    found = [
-        of_capability(changes.read(path), labels.MODELS, title=f"{path.resolve().name} (change: after - before)")
-        for path in folders
-    ]
+    found = []
+    for path in folders:
+        run = path.resolve().name
+        rows = {run: changes.read(path)}
+        found.append(of_capability(rows, labels.MODELS, title=f"{run} (change: after - before)"))
     for path in folders[1:]:
         names = [one.resolve().name for one in (folders[0], path)]
-        rows = changes.between(folders[0], path)
-        found.append(of_capability(rows, names, title=f"{' and '.join(names)} (change: second - first)"))
+        both = " and ".join(names)
+        rows = {both: changes.between(folders[0], path)}
+        found.append(of_capability(rows, names, title=f"{both} (change: second - first)"))
     return [table for table in found if table.rows]
 
 

@@ -82,9 +82,7 @@ def seeds(views: Sequence[Results]) -> list[str]:
 
 def capability(views: Sequence[Results]) -> Table:
     """NLU and NLG by run: before, after, reference, and the difference with what it means."""
-    found = [tables.of_capability(changes.read(v.path), MODELS, prefix=f"{v.name}: " * (len(views) > 1)) for v in views]
-    widest = max(found, key=lambda table: len(table.head))
-    return widest._replace(rows=[row for table in found for row in table.rows])
+    return tables.of_capability({view.name: changes.read(view.path) for view in views}, MODELS)
 
 
 def robustness(views: Sequence[Results]) -> Table:
