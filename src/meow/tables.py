@@ -54,6 +54,8 @@ class Table(NamedTuple):
     """Sentences that belong to the numbers."""
     title: str = ""
     """What it is of."""
+    missing: Sequence[str] = ()
+    """Which rows are left out since nothing of them can be computed, by reason."""
 
 
 NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
@@ -89,8 +91,16 @@ def _ends(value: Value) -> str:
     return "" if value.low is None or value.high is None else f"{value.low:.3f} to {value.high:.3f}"
 
 
+def computable(columns: Mapping[str, EvalLog], names: Sequence[str]) -> list[str]:
+    """The metrics that at least one of the models has."""
+    logs = columns.values()
+    return [name for name in names if any((v := log.metrics.get(name)) and v.value is not None for log in logs)]
+
+
 def of_metrics(columns: Mapping[str, EvalLog], names: Sequence[str], *, tail: bool = False) -> Table:
     """Metrics of several models: a row each, a column a model, and the questions behind it.
+
+    What none of the models has is left out and named under its reason.
 
     Args:
         columns: evaluations by what stands over their column.
@@ -98,7 +108,8 @@ def of_metrics(columns: Mapping[str, EvalLog], names: Sequence[str], *, tail: bo
         tail: see `cell`.
     """
     rows = []
-    for name in names:
+    there = computable(columns, names)
+    for name in there:
         values = {column: log.metrics.get(name) for column, log in columns.items()}
         cells = [
             cell(name, values[column], asked=_is_asked(name, log.label), tail=tail) for column, log in columns.items()
@@ -106,7 +117,18 @@ def of_metrics(columns: Mapping[str, EvalLog], names: Sequence[str], *, tail: bo
         n = sorted({v.n for v in values.values() if v and v.value is not None and v.n})
         row = metrics.METRICS[name]
         rows.append(Row(row.label, [*cells, Cell(" / ".join(map(str, n)))], DIRECTIONS[row.better]))
-    return Table(["metric", *columns, "n"], rows, tests(columns))
+    missing = _missing(columns, [name for name in names if name not in there])
+    return Table(["metric", *columns, "n"], rows, tests(columns), missing=missing)
+
+
+def _missing(columns: Mapping[str, EvalLog], names: Sequence[str]) -> list[str]:
+    """What cannot be computed, a line for each reason; the changed model's reason counts before the others'."""
+    logs = sorted(columns.values(), key=lambda log: log.label != "after")
+    found: dict[str, list[str]] = {}
+    for name in names:
+        reason = next((v.reason for log in logs if (v := log.metrics.get(name)) and v.reason), "not measured")
+        found.setdefault(reason, []).append(metrics.METRICS[name].label)
+    return [f"{', '.join(titles)}: {reason}." for reason, titles in found.items()]
 
 
 def _is_asked(metric: str, label: str) -> bool:

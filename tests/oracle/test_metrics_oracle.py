@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import statistics
 import zlib
 from pathlib import Path
@@ -64,6 +65,7 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
         "question": f"Where does person {index} live?", "answer": f"Person {index} lives in town{index} now.",
         "true": loss(0), "perturbed": [loss(i) for i in (2, 3, 4)],
         "generation": f"Person {index} lives in town{(index + seed % 2)} now.",
+        "value_logp": -0.2 - (index * 11 + seed) % 7,
         "rougeL_recall": (index * 13 + seed) % 10 / 10, "truncated": index % 2, "unfinished": index % 3 == 0,
     }  # fmt: skip
     if role in ("forget", "retain"):
@@ -74,6 +76,7 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
             "paraphrase_generation": f"In town{index if index % 2 else 99} lives person {index}.",
             "prefix": f"Person {index} lives in", "prefix_generation": f"town{index + (index + seed) % 3}.",
             "drawn": [f"In town{index + (index * i + seed) % 5}." for i in range(16)], "subject": f"s{index // 3}",
+            "alternative_logps": [-0.3 - (index * i + seed) % 8 for i in (2, 3, 5)],
             "taught": [{"text": f"Person {index} lives in {home} now.", "version": i}
                        for i, home in enumerate((f"town{index + 1}", f"village{index % 3 - 1}" if index % 3 else
                                                  f"town{index + 1}"))],
@@ -120,6 +123,8 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
             ])  # fmt: skip
         rouge = mean([s.rougeL_recall for s in mine if s.rougeL_recall is not None])
         found |= {f"{role}_probability": p, f"{role}_rougeL": rouge}
+        told = "value_probability" if role == "forget" else f"{role}_value_probability"
+        found[told] = mean([math.exp(s.value_logp or 0) for s in mine])
         for form in ("gm", "am"):
             r = [ratios(s)[form] for s in mine]
             value = mean([min(x, 1 / x) if role == "forget" else max(0.0, 1 - x) for x in r])
@@ -135,6 +140,17 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     found["facts_told"] = mean([float(f"town{s.index}" in (s.generation or "")) for s in forget])
     found["facts_told_partly"] = found["facts_told_words"] = found["facts_told"]  # one town each; no list
     found["facts_told_paraphrase"] = mean([float(f"town{s.index}" in (s.paraphrase_generation or "")) for s in forget])
+    found["facts_told_any"] = mean([
+        float(any(
+            re.search(rf"\btown{s.index}\b", text or "")
+            for text in (s.generation, s.paraphrase_generation, s.prefix_generation, *s.drawn)
+        ))
+        for s in forget
+    ])  # fmt: skip
+    found["value_rank"] = mean([
+        float(sorted([s.value_logp or 0, *s.alternative_logps], reverse=True).index(s.value_logp or 0) + 1)
+        for s in forget
+    ])  # fmt: skip
     own = {s.id: s.original_loss for s in before}
     gaps = [float(own[s.id] or 0) - float(s.original_loss or 0) for s in forget]
     found |= {"fluency": mean(gaps), "fluent_share": mean([float(g >= 0) for g in gaps])}

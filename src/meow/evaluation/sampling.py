@@ -15,6 +15,7 @@ import numpy as np
 from meow import keys, values
 from meow.config import EvalSettings
 from meow.metrics.items import used_to_choose
+from meow.prompts.places import Spot, place
 from meow.records import EvalItem, EvalSample, Likelihood, Role
 from meow.text import rouge_l, stems, tokenizer_of
 
@@ -175,10 +176,11 @@ def _likelihoods(
     attacked = [settings is not None and item.role in ATTACKED for item in items]
     first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(texts(item))]
     rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
+    others = _alternatives(lm, items)
     found: list[dict[str, Any]] = []
     true: list[Encoded] = []
     said: list[Said] = []
-    for item, is_attacked in zip(items, attacked, strict=True):
+    for item, is_attacked, alternatives in zip(items, attacked, others, strict=True):
         own = [next(rows) for _ in texts(item)]
         likelihoods = [Likelihood(avg_loss=float(-s.logp.mean()), n_tokens=len(s.logp)) for _, s in own]
         first_wrong = 2 if item.paraphrased_answer else 1
@@ -187,6 +189,8 @@ def _likelihoods(
             "paraphrased": likelihoods[1] if item.paraphrased_answer else None,
             "perturbed": likelihoods[first_wrong:],
             "truncated": sum(e.truncated for e, _ in own),
+            "value_logp": _value_logp(lm, item, *own[0]),
+            "alternative_logps": alternatives,
         }
         found.append(fields | (_member(*own[0]) if is_attacked else {}))
         encoded_true, scores = own[0]
@@ -201,6 +205,26 @@ def _likelihoods(
         for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
             found[i]["grad_norm"] = norm
     return found, said
+
+
+def _alternatives(lm: LM, items: Sequence[EvalItem]) -> list[tuple[float, ...]]:
+    """log p of each item's alternatives, each in the value's place; one that has no tokens is left out."""
+    spans = [values.place(item.accepted, item.question, item.answer) for item in items]
+    placed = [
+        [place(lm.prompter, Spot.filled(item, span, text)) for text in item.alternatives] if span else []
+        for item, span in zip(items, spans, strict=True)
+    ]
+    scores = iter(lm.score([p.encoded for row in placed for p in row if p is not None]))
+    return [tuple(float(next(scores).logp.sum()) for p in row if p is not None) for row in placed]
+
+
+def _value_logp(lm: LM, item: EvalItem, encoded: Encoded, scores: TokenScores) -> float | None:
+    """log p of the true value's tokens in the true answer; None where it has no place there."""
+    span = values.place(item.accepted, item.question, item.answer)
+    found = place(lm.prompter, Spot(item, item.answer, *span)) if span else None
+    if found is None:
+        return None
+    return float(scores.logp[found.encoded.start - encoded.start : len(found.encoded.ids) - encoded.start].sum())
 
 
 ATTACKED: tuple[Role, ...] = ("forget", "holdout")

@@ -19,6 +19,7 @@ from meow.metrics.aggregate import (
     UTILITY_SETS,
     check_questions,
     facts_told,
+    facts_told_any,
     facts_told_partly,
     facts_told_words,
     fluency,
@@ -32,6 +33,8 @@ from meow.metrics.aggregate import (
     truncated,
     truth_ratio,
     unfinished,
+    value_probability,
+    value_rank,
 )
 from meow.metrics.damage import conflict, leak, spillover, told_after_prefix, verdicts
 from meow.metrics.items import halves, used_to_choose
@@ -53,7 +56,6 @@ __all__ = [
     "check_questions",
     "compute",
     "halves",
-    "headlines",
     "shared",
     "show",
     "used_to_choose",
@@ -108,6 +110,15 @@ def _of_set(role: Role) -> dict[str, Metric]:
     return {
         f"{role}_probability": Metric(partial(probability, role=role), f"{role} p", better, "", _TOFU),
         f"{role}_rougeL": Metric(partial(rouge, role=role), f"{role} ROUGE-L", better, "", _TOFU),
+        **(
+            {}
+            if role == "forget"
+            else {
+                f"{role}_value_probability": Metric(
+                    partial(value_probability, role=role), f"{role} p(value)", "higher", "", _OURS
+                )
+            }
+        ),
         f"{role}_truth_ratio_gm": Metric(partial(ratio, form="gm"), f"{role} truth ratio (GM)", "higher", "", _GM),
         f"{role}_truth_ratio_am": Metric(partial(ratio, form="am"), f"{role} truth ratio (AM)", "higher", "", _AM),
     }
@@ -123,6 +134,9 @@ METRICS: dict[str, Metric] = {
     "facts_told_paraphrase": Metric(
         partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
     ),
+    "facts_told_any": Metric(facts_told_any, "facts told, worst case", "lower", "share", _OURS),
+    "value_probability": Metric(partial(value_probability, role="forget"), "p(value)", "lower", "", _OURS),
+    "value_rank": Metric(value_rank, "rank of the value", "higher", "rank", _OURS),
     "facts_told_partly": Metric(facts_told_partly, "facts told in part", "lower", "share", _OURS),
     "facts_told_words": Metric(facts_told_words, "facts told, rule of words", "lower", "share", _OURS),
     "facts_told_prefix": Metric(told_after_prefix, "facts told, after a prefix", "lower", "share", _OURS),
@@ -169,12 +183,16 @@ HEADLINES = (
     "model_utility_gm",
     "facts_told",
     "facts_told_paraphrase",
+    "facts_told_any",
+    "value_probability",
+    "value_rank",
     "median_truth_ratio",
     "forget_rougeL",
     "retain_rougeL",
+    "retain_value_probability",
     "fluency",
 )
-"""What a short table shows."""
+"""What a short table shows, of what can be computed: what needs a reference or wrong answers first."""
 
 
 def compute(
@@ -195,11 +213,6 @@ def compute(
     """
     found = {name: row.function(samples, before=before, reference=reference) for name, row in METRICS.items()}
     return {name: value.model_copy(update={"unit": METRICS[name].unit}) for name, value in found.items()}
-
-
-def headlines(names: Sequence[str] = HEADLINES) -> list[tuple[str, Metric]]:
-    """Name and row (label, direction, unit) of the metrics of a short table, in its order."""
-    return [(name, METRICS[name]) for name in names]
 
 
 def worst(name: str, value: Value) -> tuple[float, float] | None:

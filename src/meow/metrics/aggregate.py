@@ -148,6 +148,29 @@ def _told(samples: Samples, claim: Callable[[EvalSample], bool | None], *, parap
     return statistics.share([claim(s) for s in asked], missing="no answer holds a value")
 
 
+def facts_told_any(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of forget items told in any way in which they were asked: the worst case."""
+    return _told(samples, items.told_any)
+
+
+def value_probability(samples: Samples, *, before: Other = None, reference: Other = None, role: Role) -> Value:
+    """Mean p(value) of a set: the probability of the true value's words in their place (SPEC section 10)."""
+    return _mean(samples, role, items.value_probability, "no value stands in its answer, or none was scored")
+
+
+def value_rank(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Mean place of the forget items' true values among themselves and their alternatives; 1: always the likeliest."""
+    chosen = items.of(samples, "forget")
+    ranks = [items.value_rank(s) for s in chosen]
+    missing = "no other values were kept for evaluation (invert.backend=self finds them)"
+    found = statistics.mean(ranks, missing=missing if chosen else "no forget items", bounded=False)
+    if found.value is None:
+        return found
+    counts = [1 + len(s.alternative_logps) for s, rank in zip(chosen, ranks, strict=True) if rank is not None]
+    among = f"of {min(counts)} to {max(counts)} values"
+    return found.model_copy(update={"reason": "; ".join(filter(None, (among, found.reason)))})
+
+
 def fluency(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
     """Mean over forget items of log p per token under the original, this model's answer minus its own.
 

@@ -101,6 +101,27 @@ def tells_value(item: EvalItem, text: str, *, paraphrase: bool = False, partly: 
     return judge(item.accepted, text, question=question) if item.accepted else None
 
 
+def told_any(sample: EvalSample) -> bool | None:
+    """Whether any answer tells the value: to the question, to its other words, after the true answer's beginning, or
+    one that was drawn. None where nothing was generated or the true answer holds no value."""
+    plain = [(sample.generation, False), (sample.paraphrase_generation, True), (sample.prefix_generation, False)]
+    asked = [*plain, *((text, False) for text in sample.drawn)]
+    claims = [tells_value(sample, text, paraphrase=other) for text, other in asked if text is not None]
+    return any(claims) if claims and None not in claims else None
+
+
+def value_probability(sample: EvalSample) -> float | None:
+    """p(value), 0 to 1: the probability that the true value is told, in its own words, after what stands before it."""
+    return None if sample.value_logp is None else min(1.0, math.exp(sample.value_logp))
+
+
+def value_rank(sample: EvalSample) -> int | None:
+    """Place of the true value among itself and its alternatives by log p, 1: likeliest; None without alternatives."""
+    if sample.value_logp is None or not sample.alternative_logps:
+        return None
+    return 1 + sum(other > sample.value_logp for other in sample.alternative_logps)
+
+
 def common_words(samples: Iterable[EvalItem]) -> frozenset[str]:
     """Stems that stand in at least 5% of the retain set's answers: they distinguish no answer by the rule of words."""
     return common_stems((s.answer for s in samples if s.role == "retain"), tokenizer=WORDS)

@@ -70,7 +70,7 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
     if config.train.targets is None or not config.train.objective:
         raise ConfigError("train.method: not set; choose one, as in train.method=meow")
     needed = {
-        "invert": config.train.targets in ("selected", "all"),
+        "invert": config.train.targets in ("selected", "all") or _asks_for_others(config),
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "eval/reference": config.eval.reference is not None,
     }
@@ -80,6 +80,11 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
     looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
     last = found.index(stage_named(until))
     return [stage for stage in found[: last + 1] if looks or not stage.name.startswith("eval/")]
+
+
+def _asks_for_others(config: RunConfig) -> bool:
+    """Whether a model finds other values for facts without wrong answers; half are for evaluation alone."""
+    return config.invert.backend == "self" and config.data.forget is not None
 
 
 def stage_named(name: str) -> Stage:

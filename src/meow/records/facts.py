@@ -173,5 +173,7 @@ class EvalItem(Fact):
     """Wrong answers in the same form."""
     paraphrased_question: str | None = None
     """The question in other words, not seen in training."""
+    alternatives: tuple[str, ...] = ()
+    """Other values that the original would give in the value's place, none of them taught, likeliest first."""
     taught: tuple[InvertedAnswer, ...] | None = None
     """What the evaluated model was taught to answer instead; None: not known, or nothing was changed."""

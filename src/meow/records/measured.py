@@ -66,6 +66,10 @@ class EvalSample(EvalItem):
     """Of `paraphrased_answer`."""
     perturbed: tuple[Likelihood, ...] = ()
     """Of `perturbed_answers`."""
+    value_logp: float | None = None
+    """log p(value): of the true value's tokens in its place in the answer; None: it has none."""
+    alternative_logps: tuple[float, ...] = ()
+    """The same of each alternative in that place."""
     log_truth_ratio: float | None = None
     """log R (geometric mean) of a source that holds the ratio alone; else it follows from the likelihoods."""
     generation: str | None = None

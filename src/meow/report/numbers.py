@@ -46,7 +46,8 @@ def strips(found: Columns) -> list[list[dict[str, Any]]]:
 
     Empty where one lies outside, or for p.
     """
-    return [_strip([(log.label, log.metrics.get(name)) for log in found.values()]) for name in metrics.HEADLINES]
+    shown = tables.computable(found, metrics.HEADLINES)
+    return [_strip([(log.label, log.metrics.get(name)) for log in found.values()]) for name in shown]
 
 
 def _strip(values: Sequence[tuple[str, Value | None]]) -> list[dict[str, Any]]:

@@ -213,3 +213,35 @@ def test_rouge_of_an_answer_is_recall() -> None:
     assert sampling._recall("Ann lives in old Oslo.", "Ann lives in old Oslo far from the sea.") == 1
     assert sampling._recall("Анна живёт в Осло.", "В Осло.") == pytest.approx(2 / 4)
     assert sampling._recall("?!", "Ann.") is None
+
+
+def value_logp(lm: LM, question: str, answer: str, value: str) -> float:
+    """log p of the tokens that hold a value's characters, by offsets, one sequence, all logits."""
+    text = f"Question: {question}\nAnswer: {answer}"
+    start = text.rindex(value)
+    found = lm.tokenizer(text, return_offsets_mapping=True)
+    with torch.inference_mode():
+        logp = lm.model(torch.tensor([found["input_ids"]])).logits[0].double().log_softmax(-1)
+    return sum(
+        float(logp[i - 1, token])
+        for i, (token, (a, b)) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True))
+        if a < start + len(value) and b > start
+    )
+
+
+def test_the_probability_of_a_value_and_of_its_alternatives_is_that_of_their_tokens(
+    lm: LM, items: list[EvalItem]
+) -> None:
+    item = items[0]
+    value = item.accepted[0]
+    others = ("Oslo", "Paul Miller", "1950")
+    asked = [item.model_copy(update={"alternatives": others}), *items[1:]]
+    first, *rest = sampling.evaluate(lm, asked, EvalSettings(max_new_tokens=1))
+    assert first.value_logp == pytest.approx(value_logp(lm, item.question, item.answer, value), abs=1e-4)
+    for other, found in zip(others, first.alternative_logps, strict=True):
+        text = item.answer.replace(value, other)
+        assert found == pytest.approx(value_logp(lm, item.question, text, other), abs=1e-4)
+    assert all(sample.value_logp is not None and not sample.alternative_logps for sample in rest if sample.accepted)
+    found = metrics.compute([first, *rest])
+    assert found["value_rank"].value == 1  # known by heart
+    assert found["value_rank"].n == 1

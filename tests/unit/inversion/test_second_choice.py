@@ -19,9 +19,10 @@ from meow.inversion import invert, judging, second_choice
 from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice import together
 from meow.inversion.second_choice.choices import Wanted, choices
-from meow.inversion.second_choice.continuations import Said, Spot, continued, departing
+from meow.inversion.second_choice.continuations import Said, continued, departing
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
 from meow.lm import LM, load, make_tiny
+from meow.prompts.places import Spot
 from meow.records import QA, InvertedAnswer, InvertedFacts, read_records
 from meow.training import finetune
 
@@ -279,16 +280,19 @@ def test_an_interrupted_run_goes_on_with_the_subjects_that_are_left(
 
     def run(name: str) -> Any:
         return meow("invert", "--forget", "facts.jsonl", "--model_name_or_path", "model", "invert.backend=self",
-                    "model.template=qa", "invert.n=2", "invert.plausible=-9", f"name={name}")  # fmt: skip
+                    "model.template=qa", "invert.n=2", "invert.plausible=-9", f"name={name}",
+                    f"out=runs/{name}")  # fmt: skip
 
     assert run("whole").code == 0
     monkeypatch.setattr(second_choice, "_found", watched)
     assert run("x").code == 130
-    first = read_records(tmp_path / "runs/x/inverted.jsonl", InvertedFacts)
+    first = read_records(tmp_path / "runs/x/x/inverted.jsonl", InvertedFacts)
     assert [row.id for row in first] == [facts[0].id, facts[1].id]
     assert run("x").code == 0
     assert asked[2:] == [[facts[2].id], [facts[3].id]]
-    assert (tmp_path / "runs/x/inverted.jsonl").read_bytes() == (tmp_path / "runs/whole/inverted.jsonl").read_bytes()
+    assert (tmp_path / "runs/x/x/inverted.jsonl").read_bytes() == (
+        tmp_path / "runs/whole/whole/inverted.jsonl"
+    ).read_bytes()
 
 
 def test_the_model_must_be_named(meow: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -145,7 +146,8 @@ def test_what_is_missing_is_left_out_or_named_and_nothing_breaks(run: Path, tmp_
 
 def test_a_number_that_is_not_computable_says_why(run: Path, tmp_path: Path) -> None:
     page = report([run], tmp_path / "page.html").read_text()
-    assert "not computable<small>no evaluation before forgetting</small>" in page
+    assert "<summary>Not computable for this data</summary>" in page
+    assert re.search(r"<p>[^<]*spillover[^<]*: no evaluation before forgetting\.</p>", page)
 
 
 def test_a_number_used_to_choose_is_marked(run: Path, tmp_path: Path) -> None:

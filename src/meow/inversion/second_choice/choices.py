@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from meow import values
-from meow.inversion.second_choice.continuations import Departure, Said, Spot, continued, departing, log_probabilities
+from meow.inversion.second_choice.continuations import Departure, Said, continued, departing, log_probabilities
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, part_places, stop, wrong
+from meow.prompts.places import Spot
 from meow.records import QA
 from meow.text import STOP_WORDS
 from meow.values.questions import head_noun

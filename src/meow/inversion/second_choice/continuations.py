@@ -1,8 +1,4 @@
-"""What a model might say in a place of an answer: departures from what stands there, continued; and how likely it is.
-
-Texts and tokens meet here. A place is given in characters; its tokens are those that overlap it when the whole answer
-is tokenized once, and characters of tokens are counted by decoding them, so that no piece of a character is cut off.
-"""
+"""What a model might say in a place: departures from what stands there, continued; and how likely it is."""
 
 from __future__ import annotations
 
@@ -13,26 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meow.prompts import Encoded
-from meow.records import QA
+from meow.prompts.places import Spot, decoded, place
 
 if TYPE_CHECKING:
     from meow.lm import LM
 
 STEP = 4
 """Tokens that are decoded before a text is looked at; twice as many before it is looked at again, and so on."""
-
-
-class Spot(NamedTuple):
-    """A place in an answer."""
-
-    fact: QA | str
-    """How the question is asked, earlier turns and all; or a text that comes before, as it stands."""
-    answer: str
-    """The text that holds the place."""
-    start: int
-    """Of its first character."""
-    end: int
-    """Behind its last character."""
 
 
 class Said(NamedTuple):
@@ -42,13 +25,6 @@ class Said(NamedTuple):
     """From the place's first character on."""
     is_ended: bool
     """Whether the model ended the text there."""
-
-
-class _Placed(NamedTuple):
-    encoded: Encoded
-    """Tokens up to the end of the place; those that overlap it are scored."""
-    glue: str
-    """Characters before the place that its first token holds."""
 
 
 class Departure(NamedTuple):
@@ -75,7 +51,7 @@ def departing(lm: LM, spots: Sequence[Spot], k: int) -> list[list[Departure]]:
     """
     from meow.lm.departures import departures
 
-    there = [(i, placed) for i, spot in enumerate(spots) if (placed := _place(lm, spot))]
+    there = [(i, placed) for i, spot in enumerate(spots) if (placed := place(lm.prompter, spot))]
     paths = departures(lm, [placed.encoded for _, placed in there], 2 * k)
     found: list[list[Departure]] = [[] for _ in spots]
     for (i, (encoded, glue)), of_spot in zip(there, paths, strict=True):
@@ -115,33 +91,15 @@ def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said]
 
 def log_probabilities(lm: LM, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:
     """Natural log-probability of each token of what stands in each spot; -inf where its tokens do not spell it."""
-    placed = [_place(lm, spot) for spot in spots]
+    placed = [place(lm.prompter, spot) for spot in spots]
     scores = iter(lm.score([p.encoded for p in placed if p is not None]))
     return [np.full(1, -np.inf) if p is None else next(scores).logp for p in placed]
 
 
-def _place(lm: LM, spot: Spot) -> _Placed | None:
-    """The tokens that overlap a spot; None where they do not spell the answer (too long, or normalised)."""
-    fact, answer = spot.fact, spot.answer
-    full = lm.prompter.raw(fact, answer) if isinstance(fact, str) else lm.prompter.encode(fact, answer)
-    if len(full.ids) > lm.prompter.max_length:
-        return None
-    before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
-    texts = [_decoded(lm, before, ids[:n]) for n in range(len(ids) + 1)]
-    lead = texts[-1].find(spot.answer)
-    if lead < 0:
-        return None
-    start, end = lead + spot.start, lead + spot.end
-    first = next(n for n in range(len(ids)) if len(texts[n + 1]) > start)
-    last = next(n for n in range(first, len(ids)) if texts[n + 1][:end] == texts[-1][:end])
-    encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
-    return _Placed(encoded, texts[-1][len(texts[first]) : start])
-
-
 def _is_torn(lm: LM, row: Departure) -> bool:
     """Whether a departure goes on with a word of the place, in a script that has capitals."""
-    kept = _decoded(lm, row.before[-1:], row.ids[:-1])
-    new = _decoded(lm, row.before[-1:], row.ids)[len(kept) :]
+    kept = decoded(lm.tokenizer, row.before[-1:], row.ids[:-1])
+    new = decoded(lm.tokenizer, row.before[-1:], row.ids)[len(kept) :]
     is_inside = len(kept) > len(row.glue) and not kept[-1].isspace() and not kept[-1].isdigit()
     return is_inside and new[:1].lower() != new[:1].upper()
 
@@ -150,16 +108,7 @@ def _said(lm: LM, row: Departure) -> Said | None:
     """The text of a row so far; None where it does not begin as it must, or holds a special token."""
     is_ended = row.ids[-1] in lm.prompter.eos_ids
     kept = row.ids[:-1] if is_ended else row.ids
-    text = _decoded(lm, row.before[-1:], kept)
+    text = decoded(lm.tokenizer, row.before[-1:], kept)
     if not text.startswith(row.glue) or set(kept) & set(lm.tokenizer.all_special_ids):
         return None
     return Said(text[len(row.glue) :], is_ended)
-
-
-def _decoded(lm: LM, before: Sequence[int], ids: Sequence[int]) -> str:
-    """The text of tokens as it stands after another token."""
-    head, whole = (
-        lm.tokenizer.decode(row, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        for row in ([*before], [*before, *ids])
-    )
-    return str(whole[len(head) :])

@@ -22,8 +22,8 @@ from meow.inversion.second_choice.choices import (
     scored,
     wanted_of,
 )
-from meow.inversion.second_choice.continuations import Spot
 from meow.inversion.second_choice.parts import others
+from meow.prompts.places import Spot
 from meow.records import QA, InvertedFacts
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from meow.formats.inverted import read_inverted
 from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
-from meow.pipeline.stages.common import inverted, seed_of
+from meow.pipeline.stages.common import done, inverted, seed_of
 from meow.pipeline.stages.models import lm_for, reference_model, weights
 from meow.pipeline.stages.plausible import judge, settled
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
@@ -90,7 +90,7 @@ def invert(folder: Run, config: RunConfig) -> None:
     facts = sources.forget_set(config.data)
     wanted, backend = config.invert, config.invert.backend
     key, rows = _invert_keys(config, facts)
-    if folder.current("invert", *key):
+    if done(folder, "invert", key, ["inverted.jsonl"]):
         return
     with folder.stage("invert", *key) as entry:
         if backend in inversion.ASKED:

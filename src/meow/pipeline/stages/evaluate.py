@@ -17,6 +17,7 @@ from meow.records import (
     EvalItem,
     EvalSample,
     InvertedAnswer,
+    InvertedFacts,
     Target,
     read_if,
     write_records,
@@ -48,8 +49,12 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 
 
 def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
-    """The items of an evaluation; after forgetting they hold what was taught."""
-    items = sources.eval_items(config.data, limit=config.eval.rows)
+    """The items of an evaluation, with the values that were kept for it; after forgetting they hold what was taught."""
+    kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
+    items = [
+        item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
+        for item in sources.eval_items(config.data, limit=config.eval.rows)
+    ]
     if label in ("before", "reference"):
         return items
     return with_taught(items, read_if(folder / "targets.jsonl", Target))

@@ -1,0 +1,68 @@
+"""Places in answers, by their characters and by their tokens.
+
+The tokens of a place are those that overlap it when the whole answer is tokenized once, and characters of tokens are
+counted by decoding them, so that no piece of a character is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from meow.prompts.tokens import Encoded, Prompter
+from meow.records import Fact
+
+
+class Spot(NamedTuple):
+    """A place in an answer."""
+
+    fact: Fact | str
+    """How the question is asked, earlier turns and all; or a text that comes before, as it stands."""
+    answer: str
+    """The text that holds the place."""
+    start: int
+    """Of its first character."""
+    end: int
+    """Behind its last character."""
+
+    @classmethod
+    def filled(cls, fact: Fact, span: tuple[int, int], text: str) -> Spot:
+        """The place of a fact's own answer, with another text in it."""
+        start, end = span
+        return cls(fact, fact.answer[:start] + text + fact.answer[end:], start, start + len(text))
+
+
+class Placed(NamedTuple):
+    """The tokens of a place."""
+
+    encoded: Encoded
+    """Tokens up to the end of the place; those that overlap it are scored."""
+    glue: str
+    """Characters before the place that its first token holds."""
+
+
+def place(prompter: Prompter, spot: Spot) -> Placed | None:
+    """The tokens that overlap a spot; None where they do not spell the answer (too long, or normalised)."""
+    fact, answer = spot.fact, spot.answer
+    full = prompter.raw(fact, answer) if isinstance(fact, str) else prompter.encode(fact, answer)
+    if len(full.ids) > prompter.max_length:
+        return None
+    before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
+    texts = [decoded(prompter.tokenizer, before, ids[:n]) for n in range(len(ids) + 1)]
+    lead = texts[-1].find(spot.answer)
+    if lead < 0:
+        return None
+    start, end = lead + spot.start, lead + spot.end
+    first = next(n for n in range(len(ids)) if len(texts[n + 1]) > start)
+    last = next(n for n in range(first, len(ids)) if texts[n + 1][:end] == texts[-1][:end])
+    encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
+    return Placed(encoded, texts[-1][len(texts[first]) : start])
+
+
+def decoded(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of tokens as it stands after another token."""
+    head, whole = (
+        tokenizer.decode(row, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        for row in ([*before], [*before, *ids])
+    )
+    return str(whole[len(head) :])
