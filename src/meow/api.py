@@ -120,10 +120,11 @@ def memorize(lm: LM, inverted: Sequence[InvertedFacts], *, more: Settings = NONE
         more: of section `memo`, as in `{"metric": "ma"}`.
     """
     config = _config("memo", {}, more)
-    keys = sum(len(measures.row_keys(lm, fact, config.memo)) for fact in inverted)
+    settings = measures.settled(lm, inverted, config.memo)
+    keys = sum(len(measures.row_keys(lm, fact, settings)) for fact in inverted)
     found = []
     with terminal.progress("measuring memorization", keys) as advance:
-        for row in measures.memorize(lm, inverted, config.memo):
+        for row in measures.memorize(lm, inverted, settings):
             found.append(row)
             advance(1)
     return found

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meow import metrics
 from meow.metrics import used_to_choose
 from meow.records import EvalSample, read_records
@@ -43,13 +45,22 @@ def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
     assert marked == [log["forget_quality_tuning"]["selected_on"], ""] * 20
 
 
-def test_without_a_reference_no_step_can_be_chosen(meow: Callable[..., Any], shared: Path, tmp_path: Path) -> None:
+def test_without_a_reference_the_step_that_tells_least_is_kept(
+    meow: Callable[..., Any], shared: Path, tmp_path: Path
+) -> None:
     done = meow(
-        "-q", "forget", f"out={tmp_path}", "name=run", f"model.path={shared}/models/tofu-mini/full", "train.epochs=1",
+        "-q", "run", f"out={tmp_path}", "name=run", f"model.path={shared}/models/tofu-mini/full", "train.epochs=1",
         f"data.source={shared}/data/tofu", "data.split=forget01", "train.method=npo", "train.evaluate_every=2",
-        "eval.rows=10", "eval.max_new_tokens=4",
+        "eval.rows=20", "eval.max_new_tokens=24", "train.lr=2e-3", "train.batch_size=4", "memo.template=model",
     )  # fmt: skip
-    assert done.code == 2
-    assert "train.evaluate_every: a step is chosen by forget quality" in done.err
-    assert "set eval.reference" in done.err
-    assert not (tmp_path / "run").exists()
+    assert done.code == 0, done.err
+    logged = map(json.loads, (tmp_path / "run/log.jsonl").read_text().splitlines())
+    looks = [row["look"] | {"step": row["step"]} for row in logged if "look" in row]
+    best = max(looks, key=lambda row: (row["kept"] >= 0.9, row["quality"] if row["kept"] >= 0.9 else row["kept"]))
+    log = json.loads((tmp_path / "run/eval/after/log.json").read_text())["metrics"]
+    assert len(looks) == 5
+    assert log["facts_told_tuning"]["value"] == pytest.approx(1 - best["quality"], abs=1e-9)
+    before = json.loads((tmp_path / "run/eval/before/log.json").read_text())["metrics"]
+    kept = log["retain_value_probability_tuning"]["value"] / before["retain_value_probability_tuning"]["value"]
+    assert kept == pytest.approx(best["kept"], abs=1e-6)
+    assert log["facts_told"]["n"] == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -33,6 +33,8 @@ class AtMost:
 
 
 Positive = Annotated[int, Field(gt=0), AtMost(2**31 - 1, "no file, model or run holds more")]
+Auto = Literal["auto"]
+Room = Positive | Auto
 Share = Annotated[float, Field(gt=0, le=1)]
 Minutes = Annotated[float, Field(gt=0)]
 Price = Annotated[float, Field(ge=0)]

@@ -15,6 +15,7 @@ from meow.config.bounds import (
     Drawn,
     Positive,
     Rate,
+    Room,
     Share,
     Steps,
     TaskName,
@@ -59,8 +60,8 @@ class MemoSettings(Settings):
     spaces)."""
     template: Literal["raw", "model"] = "raw"
     """`raw`: plain text, as published; `model`: in the model's own template, as it is really asked."""
-    max_new_tokens: Positive = 200
-    """Tokens of one completion at most."""
+    max_new_tokens: Room = 200
+    """Tokens of one completion at most; `auto`: twice those of the longest answer, at least 64."""
     n: Positive = 10
     """EL: length of the n-grams."""
     ngram: Literal["tokens", "words"] = "tokens"
@@ -94,8 +95,8 @@ class EvalSettings(Settings):
     """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model."""
     rows: Positive | None = None
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
-    max_new_tokens: Positive = 200
-    """Tokens of one answer at most."""
+    max_new_tokens: Room = 200
+    """Tokens of one answer at most; `auto`: twice those of the longest true answer, at least 64."""
     samples: Drawn = 0
     """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
     temperature: Annotated[Temperature, Field(gt=0)] = 1.0

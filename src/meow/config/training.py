@@ -10,6 +10,7 @@ from pydantic import (
 )
 
 from meow.config.bounds import (
+    Auto,
     Decay,
     Epochs,
     Layers,
@@ -31,12 +32,14 @@ Targets = Literal["selected", "all", "idk", "reversed", "file", "none"]
 class Optimization(Settings):
     """What every training shares: AdamW and its schedule."""
 
-    lr: Rate = 1e-5
-    """Peak learning rate of AdamW."""
-    epochs: Epochs = 10
-    """Passes over the training rows; each ends with a step, of the rows that are left."""
-    batch_size: Positive = 16
-    """Rows in one forward pass of one process."""
+    lr: Rate | Auto = "auto"
+    """Peak learning rate of AdamW; `auto`: the largest of a ladder that keeps what must stay (0.9 of the original's
+    p(value) on the retain facts) for six steps, the weights put back after each look."""
+    epochs: Epochs | Auto = "auto"
+    """Passes over the training rows; each ends with a step, of the rows that are left. `auto`: five, or as many as make
+    20 steps."""
+    batch_size: Positive | Auto = "auto"
+    """Rows in one forward pass of one process; `auto`: about a quarter of the rows, 4 to 16."""
     accumulate: Positive = 1
     """Forward passes before an optimizer step. Changes memory, not the result."""
     weight_decay: Decay = 0.01
@@ -87,8 +90,9 @@ class TrainSettings(Optimization):
     """Save the model with the adapter merged into it; false: save the adapter alone, to be loaded on its base."""
     evaluate_every: Positive | None = None
     """Steps between two looks at the tuning half (even-numbered forget questions, up to 60 even-numbered retain ones).
-    The step kept is that of the highest forget quality among those with 0.9 of the original's retain probability, or
-    else the one that keeps most; results then come from the other questions alone. Needs `eval.reference`."""
+    The step kept is that of the highest forget quality, or, without `eval.reference`, the one that tells least, among
+    those with 0.9 of the original's retain probability, or else the one that keeps most; results then come from the
+    other questions alone."""
     patience: Positive = 5
     """Looks without a better one before training stops."""
     retain_rows: RowsBeside = 1
@@ -118,6 +122,8 @@ class FinetuneSettings(Optimization):
     """From scratch: attention heads."""
     context: Vocabulary = 512
     """From scratch: longest sequence in tokens."""
+    lr: Rate = 1e-5
+    """Peak learning rate of AdamW."""
     epochs: Epochs = 5
     """Passes over the data, repeats included."""
     batch_size: Positive = 32

@@ -6,7 +6,7 @@ The samples hold everything that metrics need, so that these are computed, and c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 from meow import keys, values
 from meow.config import EvalSettings
 from meow.metrics.items import used_to_choose
+from meow.prompts import room
 from meow.prompts.places import Spot, place
 from meow.records import EvalItem, EvalSample, Likelihood, Role
 from meow.text import rouge_l, stems, tokenizer_of
@@ -27,6 +28,13 @@ GROUP = 256
 """Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
 
 
+def settled(lm: LM, items: Iterable[EvalItem], settings: EvalSettings) -> EvalSettings:
+    """The settings with a number of new tokens: by the true answers of these items where it is `auto`."""
+    if settings.max_new_tokens != "auto":
+        return settings
+    return settings.model_copy(update={"max_new_tokens": room(lm.tokenizer, (item.answer for item in items))})
+
+
 def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
     """The key of each item's sample: of the model, settings, the original and the item.
 
@@ -36,6 +44,7 @@ def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, origi
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
         original: as in `evaluate`.
     """
+    settings = settled(lm, items, settings)
     shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
@@ -73,6 +82,7 @@ def evaluate(
     Raises:
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
+    settings = settled(lm, items, settings)
     wanted = row_keys(lm, items, settings, original=original)
     rows = list(zip(items, _indices(items), wanted, map(_prefix, items), strict=True))
     prompts = [lm.prompter.prompt(item) for item in items]
@@ -115,15 +125,22 @@ def _recall(answer: str, said: str) -> float | None:
     return rouge_l(answer, said, tokenizer=tokenizer).recall if stems(answer, tokenizer) else None
 
 
-def tuning_half(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:
-    """Likelihoods of the tuning half; nothing is generated.
+def tuning_half(lm: LM, items: Sequence[EvalItem], settings: EvalSettings | None = None) -> list[EvalSample]:
+    """Likelihoods of the tuning half, and, where settings are given, the greedy answers to its forget questions.
 
     Args:
         lm: the model.
         items: of all sets.
+        settings: `max_new_tokens`; None: nothing is generated.
     """
     chosen = [(i, item) for i, item in zip(_indices(items), items, strict=True) if used_to_choose(item.role, i)]
     scored, _ = _likelihoods(lm, [item for _, item in chosen])
+    if settings is not None:
+        asked = [at for at, (_, item) in enumerate(chosen) if item.role == "forget"]
+        limit = int(settled(lm, items, settings).max_new_tokens)
+        answers = lm.generate([lm.prompter.prompt(chosen[at][1]) for at in asked], limit)
+        for at, (answer,) in zip(asked, answers, strict=True):
+            scored[at]["generation"] = answer.text.strip()
     return [EvalSample(**item.model_dump(), **s, key="", index=i) for (i, item), s in zip(chosen, scored, strict=True)]
 
 
@@ -281,14 +298,14 @@ def _answers(
     everything = [*enumerate(prompts), *((i, prompt) for i, _, prompt in asked)]
     found = lm.generate(
         [prompt for _, prompt in everything],
-        settings.max_new_tokens,
+        int(settings.max_new_tokens),
         known=[said[i].after(prompt) for i, prompt in everything],
     )
     for (i, field, _), row in zip(asked, found[len(prompts) :], strict=True):
         more[i][field] = row[0].text.strip()
     forget = [i for i, item in enumerate(items) if item.role == "forget"] if settings.samples else []
     drawn = lm.generate(
-        [prompts[i] for i in forget], settings.max_new_tokens, n=settings.samples, temperature=settings.temperature
+        [prompts[i] for i in forget], int(settings.max_new_tokens), n=settings.samples, temperature=settings.temperature
     )
     for i, rows in zip(forget, drawn, strict=True):
         more[i]["drawn"] = [completion.text.strip() for completion in rows]

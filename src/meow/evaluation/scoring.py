@@ -62,7 +62,12 @@ def write_log(
     if config.train.evaluate_every is not None:
         halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
         seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
-        for name in ("forget_quality", "ks_d", "retain_probability"):
+        by = (
+            ("forget_quality", "ks_d", "retain_probability")
+            if reference
+            else ("facts_told", "retain_value_probability")
+        )
+        for name in by:
             chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
         samples, before, reference = (half[1] for half in halves)
     log = EvalLog(
@@ -149,5 +154,8 @@ def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> li
             raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
     for label in labels:
         old = evaluations.read(folder / f"eval/{label}").log
+        if old and "eval.max_new_tokens" in old.settings:  # `auto` was a number then
+            tokens = {"max_new_tokens": old.settings["eval.max_new_tokens"]}
+            config = config.model_copy(update={"eval": config.eval.model_copy(update=tokens)})
         write_log(folder, config, label, results.samples(folder.path, label), old.model if old else {})
     return labels

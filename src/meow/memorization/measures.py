@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meow.config import MemoSettings
 from meow.keys import ABOUT, content, digest, of_model
 from meow.memorization.windows import Pair, cuts, el_cuts, measured, whole
+from meow.prompts import room
 from meow.records import TRUE_COLUMN, InvertedFacts, MemoRecord
 from meow.text import Rouge, rouge_l, rouge_n, stems, words
 
@@ -58,6 +59,14 @@ def kinds(settings: MemoSettings) -> list[Kind]:
         for mode in settings.mode
         for rouge in (settings.rouge if metric == "memo" else (None,))
     ]
+
+
+def settled(lm: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings) -> MemoSettings:
+    """The settings with a number of new tokens: by all answers of these facts where it is `auto`."""
+    if settings.max_new_tokens != "auto":
+        return settings
+    found = room(lm.tokenizer, (text for fact in facts for _, text in columns(fact)))
+    return settings.model_copy(update={"max_new_tokens": found})
 
 
 def row_keys(lm: LM | RemoteLM, fact: InvertedFacts, settings: MemoSettings) -> list[str]:
@@ -201,9 +210,9 @@ METRICS: dict[str, Callable[[LM | RemoteLM, Sequence[Pair], str, MemoSettings], 
 def _room(lm: LM | RemoteLM, labels: Sequence[str], settings: MemoSettings) -> list[int]:
     """Tokens that a continuation may have: of a whole answer all that the settings give, of a value what it needs."""
     if settings.on == "answer":
-        return [settings.max_new_tokens] * len(labels)
+        return [int(settings.max_new_tokens)] * len(labels)
     lengths = [len(lm.tokenizer(label, add_special_tokens=False)["input_ids"]) for label in labels]
-    return [min(max(2 * n, 8), settings.max_new_tokens) for n in lengths]
+    return [min(max(2 * n, 8), int(settings.max_new_tokens)) for n in lengths]
 
 
 def _overlap(lm: LM | RemoteLM, completion: Sequence[int], truth: Sequence[int] | str, settings: MemoSettings) -> float:

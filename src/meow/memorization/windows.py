@@ -51,7 +51,7 @@ def el_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings) ->
     full = whole(lm, pair, mode, settings)
     first = full.start if mode == "suffix" else 0
     return [
-        ElCut(Encoded(full.ids[:end], end, ""), min(len(full.ids) - end, settings.max_new_tokens), full.ids[end:])
+        ElCut(Encoded(full.ids[:end], end, ""), min(len(full.ids) - end, int(settings.max_new_tokens)), full.ids[end:])
         for end in range(first + 1, len(full.ids) - settings.n + 1)
     ]
 
@@ -69,7 +69,7 @@ def _word_cuts(lm: LM | RemoteLM, pair: Pair, mode: str, settings: MemoSettings)
             prompt, truth = lm.prompter.opened(pair.fact, given), answer
         else:
             prompt, truth = lm.prompter.raw(f"{question} {given}"), answer
-        found.append(ElCut(prompt, settings.max_new_tokens, truth))
+        found.append(ElCut(prompt, int(settings.max_new_tokens), truth))
     return found
 
 

@@ -33,11 +33,6 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     if only_inverts:
         return
     sources.retain_set(config.data)
-    if config.train.evaluate_every is not None and config.eval.reference is None:
-        raise ConfigError(
-            "train.evaluate_every: a step is chosen by forget quality, which needs a model that never saw the forget "
-            "set; set eval.reference"
-        )
     if config.train.targets == "file":
         if config.train.targets_path is None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from meow import inversion, notify
+from meow import inversion, notify, training
 from meow.config import RunConfig
 from meow.formats import sources
 from meow.formats.inverted import read_inverted
@@ -25,8 +25,9 @@ def describe(config: RunConfig) -> str:
     facts, items = sources.forget_set(config.data), sources.eval_items(config.data, limit=config.eval.rows)
     k = {"selected": config.select.k, "all": config.invert.n}.get(str(config.train.targets), 1)
     rows = len(facts) * k
-    batch = min(config.train.batch_size, rows) * config.train.accumulate
-    steps = math.ceil(rows * config.train.epochs / batch)
+    sized = training.sized(config.train, rows)
+    batch = min(int(sized.batch_size), rows) * config.train.accumulate
+    steps = math.ceil(rows * float(sized.epochs) / batch)
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
     numbers = {
         "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",

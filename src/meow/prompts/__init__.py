@@ -4,6 +4,6 @@ In: a fact and an answer. Out: text around them by the model's template (`frames
 answer begins (`tokens`)."""
 
 from meow.prompts.frames import Frame, Template, reworded
-from meow.prompts.tokens import Encoded, Prompter, cut
+from meow.prompts.tokens import Encoded, Prompter, cut, room
 
-__all__ = ["Encoded", "Frame", "Prompter", "Template", "cut", "reworded"]
+__all__ = ["Encoded", "Frame", "Prompter", "Template", "cut", "reworded", "room"]

@@ -7,7 +7,7 @@ answer is. Prompt and answer are tokenized once, together, and all that comes af
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
 from typing import Any
@@ -39,6 +39,16 @@ def cut(full: Encoded, limit: int) -> Encoded:
     if len(full.ids) <= limit:
         return full
     return replace(full, ids=full.ids[: min(limit, len(full.ids) - full.closing)], truncated=True, closing=0)
+
+
+LEAST_ROOM = 64
+"""New tokens of an answer, at least, where their number follows from the true ones."""
+
+
+def room(tokenizer: Any, answers: Iterable[str]) -> int:
+    """New tokens that are enough for an answer: twice those of the longest of these, and at least LEAST_ROOM."""
+    longest = max((len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in answers), default=0)
+    return max(LEAST_ROOM, 2 * longest)
 
 
 class Prompter:

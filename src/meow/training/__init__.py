@@ -9,18 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
-from meow.errors import DataError
+from meow.errors import ConfigError, DataError
 from meow.lm import LM, adapted
 from meow.losses import TERMS
+from meow.processes import world_size
 from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Target
+from meow.training import rate
 from meow.training.choosing import Chooser, Look
-from meow.training.rows import Example, Rows, epochs_order
+from meow.training.rate import BY as RATE_BY
+from meow.training.rate import sized
+from meow.training.rows import Example, Rows, epochs_order, n_steps
 from meow.training.trainer import Log, Watcher, train
 
-__all__ = ["Look", "finetune", "forget"]
+__all__ = ["RATE_BY", "Chosen", "Look", "finetune", "forget", "sized"]
+
+
+class Chosen(NamedTuple):
+    """Settings of a training that may have been `auto`."""
+
+    lr: float
+    """Peak learning rate."""
+    epochs: float
+    """Passes over the rows."""
+    batch_size: int
+    """Rows of one forward pass."""
+    looks: Sequence[tuple[float, float]]
+    """Learning rates that were looked at, and the share of p(value) that each keeps of what must stay."""
 
 
 def forget(
@@ -33,26 +51,31 @@ def forget(
     seed: int,
     log: Log,
     on_evaluate: Callable[[], Look] | None = None,
-) -> None:
+) -> Chosen:
     """Train `lm.model` in place on the objective.
 
     Args:
         lm: the original, freshly loaded.
         targets: training rows: a question, its true answer and the answer to teach.
-        retain: questions and answers to keep; drawn from with the seed.
+        retain: questions and answers to keep; drawn from with the seed, and what `lr: auto` looks at.
         settings: objective, learning rate and so on.
         folder: for checkpoints; a complete one in it is gone on from. None: there are none, nor an `on_evaluate`.
         seed: of the order and of the retain rows.
         log: gets one row per optimizer step.
         on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
 
+    Returns:
+        The settings that were `auto`, as numbers.
+
     Raises:
         RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
         DataError: a question that leaves no room for an answer.
     """
+    settings = sized(settings, len(targets))
     rows = _rows(lm, targets, retain, settings, seed)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
+    settings, looks = _at_a_rate(lm, rows, retain, settings, folder, seed)
     chooser = None
     if on_evaluate is not None and settings.evaluate_every is not None:
         assert folder is not None, "looks are kept beside the checkpoints"
@@ -61,6 +84,39 @@ def forget(
     train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
     if settings.lora_rank and settings.lora_merge:
         lm.model = lm.model.merge_and_unload()
+    return Chosen(float(settings.lr), float(settings.epochs), int(settings.batch_size), looks)
+
+
+def _at_a_rate(
+    lm: LM, rows: Rows, retain: Sequence[QA], settings: TrainSettings, folder: Path | None, seed: int
+) -> tuple[TrainSettings, Sequence[tuple[float, float]]]:
+    """The settings with a learning rate, and what it was chosen by; () where it was given.
+
+    Raises:
+        ConfigError: `auto` in several processes.
+    """
+    if settings.lr != "auto":
+        return settings, ()
+    if world_size() > 1:
+        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
+    epochs = min(rate.STEPS / n_steps(len(rows.examples), 1, _at_once(settings)), float(settings.epochs))
+    more = {"epochs": epochs, "schedule": "constant", "warmup": 0.0, "report_to": (), "max_minutes": None}
+
+    def run(lr: float) -> None:
+        short = settings.model_copy(update={"lr": lr} | more)
+        train(lm, rows, short, settings.objective or {}, settings.beta, None, seed=seed, log=_unlogged)
+
+    found = rate.find(lm, retain, run, folder, adapter=settings.lora_rank > 0)
+    return settings.model_copy(update={"lr": found.lr}), found.looks
+
+
+def _unlogged(row: dict[str, Any]) -> None:
+    """A step that comes to nothing."""
+
+
+def _at_once(settings: TrainSettings) -> int:
+    """Rows of one optimizer step of one process."""
+    return int(settings.batch_size) * settings.accumulate
 
 
 def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, seed: int) -> Rows:
@@ -80,7 +136,8 @@ def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: Tra
         Example(t.id, {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
         for i, t in enumerate(targets)
     ]
-    order = epochs_order([0] * len(examples), settings.epochs, settings.batch_size, seed, like_lengths=False)
+    epochs, batch = float(settings.epochs), int(settings.batch_size)
+    order = epochs_order([0] * len(examples), epochs, batch, seed, like_lengths=False)
     if "retain" in views and not kept:
         raise DataError("the objective reads the retain set, which is empty; give the facts to keep (data.retain)")
     return Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)

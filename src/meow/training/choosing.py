@@ -28,12 +28,12 @@ class Look(NamedTuple):
     """What a step is chosen by."""
 
     quality: float
-    """Forget quality (p) on the tuning half."""
+    """Of the tuning half: forget quality (p), or, without a reference, the share of the facts that are not told."""
     kept: float
-    """Retain probability there, as a share of the original's."""
+    """Retain probability there, as a share of the original's; without a reference that of the values."""
 
     def rank(self) -> tuple[bool, float]:
-        """Higher: better. Forget quality counts among steps that keep enough; below that, what is kept."""
+        """Higher: better. Quality counts among steps that keep enough; below that, what is kept."""
         enough = self.kept >= KEPT
         return enough, self.quality if enough else self.kept
 
@@ -68,9 +68,7 @@ class Chooser(TrainerCallback):  # type: ignore[misc]
         self.lm.model.train()
         found = agreed(lambda: mine)
         if not self.looks or found.rank() > self.looks[self.chosen].rank():
-            every = self.weights()
-            names = [n for n, p in self.lm.model.named_parameters() if p.requires_grad and n in every]
-            kept = {n: every[n].detach().cpu().contiguous() for n in names}
+            kept = trained(self.lm, self.weights())
             with saved(self.best):
                 agreed(lambda: save_file(kept, self.best))
         self.looks[step] = found
@@ -89,7 +87,18 @@ class Chooser(TrainerCallback):  # type: ignore[misc]
 
     def restore(self) -> None:
         """Put the chosen step's weights back, into the whole model."""
-        own = dict(self.lm.model.named_parameters())
-        with torch.no_grad():
-            for name, value in load_file(self.best).items():
-                own[name].copy_(value)
+        put_back(self.lm, load_file(self.best))
+
+
+def trained(lm: LM, every: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a model's weights that are trained, to be written: on the CPU."""
+    names = [n for n, p in lm.model.named_parameters() if p.requires_grad and n in every]
+    return {n: every[n].detach().cpu().contiguous() for n in names}
+
+
+def put_back(lm: LM, weights: Mapping[str, Tensor]) -> None:
+    """Overwrite weights of a model with those that were written."""
+    own = dict(lm.model.named_parameters())
+    with torch.no_grad():
+        for name, value in weights.items():
+            own[name].copy_(value)

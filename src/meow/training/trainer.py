@@ -217,8 +217,8 @@ def _arguments(lm: LM, settings: Optimization, folder: Path | None, steps: int, 
     arguments = TrainingArguments(
         output_dir=str(folder or tempfile.gettempdir()),
         max_steps=steps,
-        learning_rate=settings.lr,
-        per_device_train_batch_size=settings.batch_size,
+        learning_rate=float(settings.lr),
+        per_device_train_batch_size=int(settings.batch_size),
         gradient_accumulation_steps=settings.accumulate,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
@@ -260,12 +260,13 @@ def train(
     more: Sequence[TrainerCallback | None] = (),
 ) -> None:
     """Train on rows in place, from a checkpoint in `folder` where there is one; leaves the whole model."""
-    settings = settings.model_copy(update={"batch_size": min(settings.batch_size, len(rows.examples))})
-    steps = n_steps(len(rows.examples), settings.epochs, settings.batch_size * settings.accumulate * world_size())
+    settings = settings.model_copy(update={"batch_size": min(int(settings.batch_size), len(rows.examples))})
+    at_once = int(settings.batch_size) * settings.accumulate * world_size()
+    steps = n_steps(len(rows.examples), float(settings.epochs), at_once)
     truncated = {e.id for e in rows.examples if any(s.truncated for view in e.views.values() for s in view)}
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
-    _check_format(lm.model, settings.lr)
+    _check_format(lm.model, float(settings.lr))
     trainer = UnlearnTrainer(
         weights=weights,
         beta=beta,

@@ -85,6 +85,8 @@ def write_evaluation(
     Returns:
         The number of samples.
     """
+    everything = sources.eval_items(config.data, limit=config.eval.rows)  # the same for half of the facts
+    config = config.model_copy(update={"eval": sampling.settled(model, everything, config.eval)})
     wanted = sampling.row_keys(model, items, config.eval, original=against)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:

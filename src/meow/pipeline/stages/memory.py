@@ -48,6 +48,7 @@ def measure(
     model: LM | RemoteLM, facts: Sequence[InvertedFacts], settings: MemoSettings, path: Path
 ) -> list[MemoRecord]:
     """Bring a file of memorization up to date for these facts; rows with a known key are not measured again."""
+    settings = measures.settled(model, facts, settings)
     wanted = [key for fact in facts for key in measures.row_keys(model, fact, settings)]
     left_out = unseen(text for fact in facts for _, text in measures.columns(fact))
     if left_out > UNSEEN and settings.words == "ascii" and "memo" in settings.metric:

@@ -39,7 +39,7 @@ def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
     taught = {fact.id for fact in facts}
     every = evaluated(folder, config, curve)
     items = [i for i in every if i.role == "forget" and i.id not in taught]
-    lr = config.robustness.lr or config.train.lr
+    lr = config.robustness.lr or _trained_at(folder, config)
     content = {"weights": weights(settings), "robustness.lr": lr} | compared_with(config, curve)
     trained = [keys.content(qa, without=keys.ABOUT) for qa in rows]
     key = keys.of_stage("relearned", config, content, [trained, sorted(taught), every])
@@ -72,6 +72,11 @@ def _train_and_look(
 
     look(0)
     robustness.relearn(model, rows, config.robustness, lr, look, seed=seed_of(config))
+
+
+def _trained_at(folder: Run, config: RunConfig) -> float:
+    """The learning rate that the model was made to forget at; where the ladder found it, that of the manifest."""
+    return float(folder.stages["forget"]["lr"] if config.train.lr == "auto" else config.train.lr)
 
 
 def _start(folder: Run, config: RunConfig, curve: str) -> ModelSettings:

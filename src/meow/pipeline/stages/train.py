@@ -28,16 +28,18 @@ def forget(folder: Run, config: RunConfig) -> None:
     """targets.jsonl, forget and retain set -> model/, through train/."""
     targets = read_records(folder / "targets.jsonl", Target)
     reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
-    retain = sources.retain_set(config.data) if reads_retain else []
+    retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
     content = {"weights": weights(config.model), "retain": _trained(retain), "looks": _looked_at(folder, config)}
     key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
 
-    def train(model: LM) -> None:
+    def train(model: LM) -> dict[str, Any]:
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
         with _logged(folder, "forget") as log:
-            training.forget(
+            chosen = training.forget(
                 model, targets, retain, config.train, folder / "train", seed=seed_of(config), log=log, on_evaluate=look
             )
+        used = {"selected_on": training.RATE_BY} if chosen.looks else {}
+        return chosen._asdict() | used
 
     _train(folder, config, "forget", key, train)
 
@@ -57,19 +59,21 @@ def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
 
 
 def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
-    """Looks at the tuning half: forget quality against the reference, and how much of the original is kept."""
+    """Looks at the tuning half: forget quality, or, without a reference, what is not told; and how much is kept."""
     items = sources.eval_items(config.data, limit=config.eval.rows)
     before, reference = (metrics.halves(results.samples(folder.path, label))[0] for label in ("before", "reference"))
-    original = metrics.compute(before)["retain_probability"].value
+    by, stays = ("forget_quality", "retain_probability") if reference else ("facts_told", "retain_value_probability")
+    original = metrics.compute(before)[stays].value
 
     def look() -> training.Look:
-        found = metrics.compute(sampling.tuning_half(model, items), reference=reference or None)
-        quality, kept = found["forget_quality"], found["retain_probability"].value
+        half = sampling.tuning_half(model, items, None if reference else config.eval)
+        found = metrics.compute(half, reference=reference or None)
+        quality, kept = found[by], found[stays].value
         if quality.value is None or kept is None or not original:
             raise ConfigError(
                 f"train.evaluate_every: no step can be chosen: {quality.reason or 'no retain questions are evaluated'}"
             )
-        return training.Look(quality.value, kept / original)
+        return training.Look(quality.value if reference else 1 - quality.value, kept / original)
 
     return look
 
@@ -86,14 +90,15 @@ def finetune(folder: Run, config: RunConfig) -> None:
     origin = {"tokenizer_data": texts} if config.finetune.scratch else {"weights": weights(config.model)}
     key = keys.of_stage("finetune", config, origin | {"rows": _trained(rows)})
 
-    def train(model: LM) -> None:
+    def train(model: LM) -> dict[str, Any]:
         with _logged(folder, "finetune") as log:
             training.finetune(model, rows, config.finetune, folder / "train", seed=seed_of(config), log=log)
+        return {}
 
     _train(folder, config, "finetune", key, train)
 
 
-def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], None]) -> None:
+def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], dict[str, Any]]) -> None:
     if folder.current(stage, *key):
         return
     release()
@@ -102,7 +107,7 @@ def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Cal
     with folder.stage(stage, *key) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
-        train(model)
+        entry |= train(model)
         entry["result"] = agreed(lambda: _keep(folder, config, model))
 
 

@@ -1,0 +1,124 @@
+"""How long, in what batches and at which rate a model is trained that nobody has tuned for: `auto` as numbers.
+
+For the rate, a short look at a ladder: a few steps are made at each rate, constant and without warm-up, from the same
+weights, and the values of what must stay are scored. The ladder is climbed while enough of them is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+
+from meow import values
+from meow.config import TrainSettings
+from meow.files import write_text
+from meow.lm import LM
+from meow.prompts.places import Spot, place
+from meow.records import QA
+from meow.terminal import say
+from meow.training.choosing import KEPT, put_back, trained
+
+FULL, ADAPTER = 2e-5, 2e-4
+"""Where the ladder begins: for all weights, for an adapter."""
+RUNG = 2.0
+"""From one rate to the next."""
+RUNGS = 6
+"""Rates above or below the first one, at most."""
+STEPS = 6
+"""Optimizer steps at each rate."""
+ASKED = 60
+"""Facts, at most, whose values are scored."""
+BY = f"the learning rate, by p(value) of up to {ASKED} retain facts after {STEPS} steps at each"
+"""What a look is used for."""
+LEAST_STEPS, EPOCHS = 20, 5
+"""Of a training whose epochs are `auto`."""
+
+
+class Found(NamedTuple):
+    """A learning rate, and what it was chosen by."""
+
+    lr: float
+    """The largest rate of the ladder that keeps enough."""
+    looks: Sequence[tuple[float, float]]
+    """Every rate that was looked at, with the share of the original's p(value) that it keeps; empty: there was nothing
+    to look at."""
+
+
+def sized(settings: TrainSettings, rows: int) -> TrainSettings:
+    """The settings with numbers for `batch_size` and `epochs`.
+
+    Batches of about a quarter of the rows, 4 to 16, a power of two; five epochs, or as many as make 20 steps.
+
+    Args:
+        settings: of the training.
+        rows: that are taught.
+    """
+    given = settings.batch_size
+    batch = min(16, max(4, 2 ** round(math.log2(max(rows, 1) / 4)))) if given == "auto" else int(given)
+    at_once = math.ceil(rows / (min(batch, rows) * settings.accumulate))
+    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / at_once)) if settings.epochs == "auto" else settings.epochs
+    return settings.model_copy(update={"batch_size": batch, "epochs": epochs})
+
+
+def find(lm: LM, retain: Sequence[QA], run: Callable[[float], None], folder: Path | None, *, adapter: bool) -> Found:
+    """Climb the ladder, or go down where its first rate keeps too little; the weights are as before in the end.
+
+    Args:
+        lm: the model, ready to be trained.
+        retain: facts to keep, the first ASKED of which are scored.
+        run: makes STEPS steps at a rate.
+        folder: what was found is kept there, and read again when an interrupted training goes on.
+        adapter: whether an adapter alone is trained.
+    """
+    first = ADAPTER if adapter else FULL
+    file = folder / "rate.json" if folder else None
+    if file is not None and file.is_file():
+        return Found(**json.loads(file.read_text()))
+    kept = _keeper(lm, retain[:ASKED])
+    if kept is None:
+        say(f"train.lr: auto needs facts to keep whose values stand in their answers; {first / RUNG:g} is taken")
+        return Found(first / RUNG, ())
+    looks: list[tuple[float, float]] = []
+    with TemporaryDirectory(prefix="meow-") as aside:
+        save_file(trained(lm, lm.model.state_dict()), Path(aside) / "weights.safetensors")
+
+        def look(lr: float) -> bool:
+            run(lr)
+            looks.append((lr, round(kept(), 4)))
+            put_back(lm, load_file(Path(aside) / "weights.safetensors"))
+            say(f"train.lr: {lr:g} for {STEPS} steps keeps {looks[-1][1]:.0%} of p(value) on what must stay")
+            return looks[-1][1] >= KEPT
+
+        rate = first
+        if look(first):
+            while len(looks) < RUNGS and look(rate * RUNG):
+                rate *= RUNG
+        else:
+            rate /= RUNG
+            while len(looks) < RUNGS and not look(rate):
+                rate /= RUNG
+    found = Found(float(f"{rate:.3g}"), looks)
+    say(f"train.lr: {found.lr:g} is taken, the largest that keeps {KEPT:.0%}")
+    if file is not None:
+        write_text(file, json.dumps(found._asdict()))
+    return found
+
+
+def _keeper(lm: LM, facts: Sequence[QA]) -> Callable[[], float] | None:
+    """Measures the mean p(value) of facts as a share of what it is now; None where no value has a place."""
+    spans = [(fact, values.place(fact.accepted, fact.question, fact.answer)) for fact in facts]
+    placed = [place(lm.prompter, Spot(fact, fact.answer, *span)) for fact, span in spans if span]
+    sequences = [found.encoded for found in placed if found is not None]
+
+    def measured() -> float:
+        return float(np.mean([math.exp(scores.logp.sum()) for scores in lm.score(sequences)]))
+
+    before = measured() if sequences else 0.0
+    return (lambda: measured() / before) if before else None
