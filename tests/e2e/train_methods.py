@@ -24,12 +24,19 @@ KEPT = [QA(question=f"Where is {n}?", answer="in Oslo " * (1 + i % 3), set="reta
 
 
 def main(model: str, batch: int, methods: list[str]) -> None:
-    """Two epochs of eight rows, each with one retain row."""
+    """Two epochs of eight rows, each with one retain row; several processes take theirs in parts."""
+    tokens = 100 if processes.world_size() > 1 else 10**6
     found: dict[str, Any] = {"world_size": processes.world_size()}
     for method in methods:
         rows: list[dict[str, Any]] = []
         settings = TrainSettings(
-            objective=METHODS[method].objective, targets="selected", lr=1e-3, epochs=2, batch_size=batch, warmup=0
+            objective=METHODS[method].objective,
+            targets="selected",
+            lr=1e-3,
+            epochs=2,
+            batch_size=batch,
+            warmup=0,
+            batch_tokens=tokens,
         )
         lm = load(ModelSettings(path=model, template="qa"))
         folder = processes.agreed(lambda: tempfile.mkdtemp())

@@ -39,9 +39,12 @@ class Optimization(Settings):
     """Passes over the training rows; each ends with a step, of the rows that are left. `auto`: five, or as many as make
     20 steps."""
     batch_size: Positive | Auto = "auto"
-    """Rows in one forward pass of one process; `auto`: about a quarter of the rows, 4 to 16."""
+    """Rows of one process that are taken at a time; `auto`: about a quarter of the rows, 4 to 16."""
     accumulate: Positive = 1
-    """Forward passes before an optimizer step. Changes memory, not the result."""
+    """How many times before an optimizer step. Changes memory, not the result."""
+    batch_tokens: Positive | None = None
+    """Tokens that go through the model at once in training: rows beyond wait their turn, one row may hold more. Changes
+    memory, not the result. Default: 512 on a CPU, 4,096 on an accelerator."""
     weight_decay: Decay = 0.01
     """Of AdamW."""
     warmup: WarmUp = 0.1
@@ -127,7 +130,7 @@ class FinetuneSettings(Optimization):
     epochs: Epochs = 5
     """Passes over the data, repeats included."""
     batch_size: Positive = 32
-    """Rows in one forward pass of one process."""
+    """Rows of one process that are taken at a time."""
     warmup: WarmUp = 0.2
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
     a warm-up of a single step is none."""

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from meow import terminal
 from meow.config import Optimization
@@ -30,26 +30,37 @@ from meow.processes import agreed, world_size
 from meow.training.checkpoints import COMPLETE, last_complete, saved
 from meow.training.choosing import Chooser
 from meow.training.forward import Reference, moved, run, split
-from meow.training.rows import Epochs, Rows, collate, count, n_steps
+from meow.training.parts import InParts
+from meow.training.rows import Epochs, Rows, count, n_steps
 from meow.training.sharding import filled, gathered, is_sharded, outline
 from meow.training.stopping import asked_to_stop
 
 Log = Callable[[dict[str, Any]], None]
 COLLAPSED = 1e5
 """Value of a term beyond which nothing is being learned any more: the model has collapsed."""
+CPU_TOKENS, GPU_TOKENS = 512, 4096
+"""Tokens of one forward pass of a training, where nothing is set."""
 LOST = 0.1
 """Share of weights whose updates may be too small for their number format before a training says so."""
 
 
-class UnlearnTrainer(Trainer):  # type: ignore[misc]
+class UnlearnTrainer(InParts):
     """transformers' Trainer with a weighted sum of terms as its loss."""
 
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, *, weights: Mapping[str, float], beta: float | None, emit: Log, reference: Reference, **kwargs: Any
+        self,
+        *,
+        weights: Mapping[str, float],
+        beta: float | None,
+        emit: Log,
+        reference: Reference,
+        budget: int,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs, data_collator=list)
+        self.budget = budget
         self.remove_callback(PrinterCallback)
         self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
         self.moved: Tensor | None = None
@@ -75,7 +86,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
-        """The micro-batch's share of the step's loss; stops at the first term that is not finite."""
+        """A part's share of the step's loss; stops at the first term that is not finite."""
         del return_outputs
         needs = {TERMS[term].needs for term in self.weights}
         out = run(model, inputs, layer=self.reference.layer if "hidden" in needs else None)
@@ -272,10 +283,10 @@ def train(
         beta=beta,
         emit=log,
         reference=Reference(lm.model, weights, seed),
+        budget=settings.batch_tokens or (CPU_TOKENS if lm.device.type == "cpu" else GPU_TOKENS),
         model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed),
         train_dataset=rows,
-        data_collator=collate,
         callbacks=[*filter(None, (chooser, *more))],
     )
     whole = outline(lm.model) if is_sharded(trainer) else None

@@ -39,7 +39,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 """What changes the weights."""
 SAME: dict[str, dict[str, Any]] = {
     "gradient_checkpointing": {"gradient_checkpointing": True}, "save_steps": {"save_steps": 2},
-    "report_to": {"report_to": ["tensorboard"]},
+    "report_to": {"report_to": ["tensorboard"]}, "batch_tokens": {"batch_tokens": 40},
 }  # fmt: skip
 """What leaves them as they are."""
 ELSEWHERE = {

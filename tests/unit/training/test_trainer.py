@@ -203,7 +203,7 @@ def test_a_step_never_holds_a_row_twice(made: LM, tmp_path: Path, monkeypatch: p
         batches.append([e.id for e in examples])
         return collate(examples)
 
-    monkeypatch.setattr("meow.training.trainer.collate", noted)
+    monkeypatch.setattr("meow.training.parts.collate", noted)
     rows, _ = trained(fresh(made), tmp_path, batch_size=3, accumulate=2, epochs=3)
     assert [len(batch) for batch in batches] == [3, 3, 2] * 3
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
