@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+MODEL = SHARED / "models/tofu-mini/full"
+"""What is measured where no model is named."""
 
 
 def arguments(description: str, *, limit: int) -> argparse.Namespace:
     """`--model`, `--data`, `--limit`, `--threads`: what to measure on."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--model", type=Path, default=SHARED / "models/tofu-mini/full")
+    parser.add_argument("--model", type=Path, default=MODEL)
     parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--limit", type=int, default=limit, help="questions")
     parser.add_argument("--threads", type=int, default=2)

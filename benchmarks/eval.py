@@ -8,6 +8,10 @@ memorization, extraction strength, Min-K, Min-K++ and fluency. `shared`: the rat
 read the same likelihoods or the same generations share their pass. Model loaded, same number format and threads, ROUGE
 by the same function. `difference`: the largest of any metric between the two, each computed from its own samples;
 `answers`: generations that differ, which can only be near-ties of the two highest logits.
+
+With `--model MODEL`, a real one: forty real facts, asked, asked in other words and begun, with the likelihoods of the
+true and four false answers. `eval.real.batched`: against one pass over all of these and one `generate` over all of
+those, in batches of 32, sorted by length; the rest as in `python -m benchmarks.memo`.
 """
 
 from __future__ import annotations
@@ -16,16 +20,17 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from benchmarks import arguments, figure, in_turns
+from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow import metrics, values
 from meow.config import DataSettings, EvalSettings, ModelSettings
 from meow.evaluation import sampling
-from meow.formats.sources import eval_items
+from meow.formats.sources import eval_items, read_eval
 from meow.lm import LM, load
 from meow.prompts import Encoded
 from meow.records import EvalItem, EvalSample, Likelihood
@@ -33,6 +38,8 @@ from meow.run import peak_memory_mb
 from meow.text import rouge_l, stems
 
 BATCH = 32
+REAL = 40
+"""Facts of the figure on a real model: ten minutes on two cores."""
 Scores = tuple[torch.Tensor, torch.Tensor]
 """(N, V) log-probabilities at the answer's tokens, and the tokens (N,)."""
 
@@ -169,11 +176,63 @@ def baseline(
     return samples
 
 
+def of_real(lm: LM, folder: Path, limit: int | None) -> None:
+    """The figure on a real model."""
+    found = read_eval(folder / "facts/everyday.jsonl", "forget")
+    wrong = real.false_answers(found, 4)
+    items = [i.model_copy(update={"perturbed_answers": tuple(w)}) for i, w in zip(found, wrong, strict=True)][:limit]
+    settings = EvalSettings(max_new_tokens=real.LIMIT)
+    sequences = sorted(
+        (lm.prompter.encode(i, text) for i in items for text in sampling.texts(i)), key=lambda s: -len(s.ids)
+    )
+    kept: dict[str, Any] = {}
+    tokens: dict[str, int] = {}
+
+    def ours() -> None:
+        kept["ours"] = list(sampling.evaluate(lm, items, settings))
+
+    def theirs() -> None:
+        kept["losses"] = passed(lm, sequences, lambda scores: -float(of_token(scores).double().mean()))
+        kept["baseline"] = real.batched(lm, prompts, real.LIMIT)
+
+    ours()
+    texts, prompts = asked_and_said(lm, kept["ours"])
+    mine, baseline = in_turns(
+        3, lambda: tokens.update(ours=real.pushed(lm, ours)), lambda: tokens.update(baseline=real.pushed(lm, theirs))
+    )
+    losses = [x.avg_loss for sample in kept["ours"] for x in (sample.true, *sample.perturbed)]
+    other = [i for i, ids in enumerate(kept["baseline"]) if lm.tokenizer.decode(ids).strip() != texts[i]]
+    again = [list(rows[0].ids or ()) for rows in lm.generate([prompts[i] for i in other], real.LIMIT)]
+    figure(
+        "eval.real.batched", ours=mine, baseline=baseline, items=len(items), generations=len(prompts),
+        likelihoods=len(sequences), threads=torch.get_num_threads(),
+        difference=float(f"{max(abs(a - b) for a, b in zip(sorted(losses), sorted(kept['losses']), strict=True)):.2g}"),
+        **real.differing(lm, [prompts[i] for i in other], [kept["baseline"][i] for i in other], again), tokens=tokens,
+        **real.shares(lm, ours=(tokens["ours"], mine), baseline=(tokens["baseline"], baseline)),
+        peak_memory_mb=peak_memory_mb(),
+    )  # fmt: skip
+
+
+def asked_and_said(lm: LM, samples: Sequence[EvalSample]) -> tuple[list[str], list[Encoded]]:
+    """What was said to each question, to its other words and after its prefix; and the prompts."""
+    found: list[tuple[str, Encoded]] = []
+    for s in samples:
+        found.append((s.generation, lm.prompter.prompt(s)))
+        if s.paraphrase_generation is not None:
+            found.append((s.paraphrase_generation, lm.prompter.prompt(s, question=s.paraphrased_question)))
+        if s.prefix_generation is not None and s.prefix:
+            found.append((s.prefix_generation, lm.prompter.opened(s, s.prefix)))
+    return [text for text, _ in found], [prompt for _, prompt in found]
+
+
 def main() -> None:
     """The figure."""
     asked = arguments(str(__doc__), limit=0)
     torch.set_num_threads(asked.threads)
     lm = load(ModelSettings(path=str(asked.model)))
+    if asked.model != MODEL:
+        of_real(lm, asked.data, asked.limit or REAL)
+        return
     found = eval_items(DataSettings(source=str(asked.data / "tofu"), split="forget05"), limit=asked.limit or None)
     items = [item for item in found if item.role != "holdout"]
     settings = EvalSettings()

@@ -11,18 +11,25 @@ Beside each ratio: `peak_memory_mb` of the process so far. `memo.linearity`: the
 the smallest of the seconds per question at 20, 40 and 80 questions. `memo.matmul_share`: the multiplications of the
 model's matrices that MEMO asks for, per second, over what this machine does in one large product. `memo.scoring`:
 seconds of the whole measure, ROUGE included, over those of its generations alone.
+
+With `--model MODEL`, a real one: MEMO of six real facts and four false answers each in the model's template, at most 64
+new tokens. `speedup`: against one `generate` a call, as above.
+`batched`: against `generate` in batches of 32, sorted by length and padded on the left, all prompts, all completions
+compared: `mismatches`, `near_ties` and the widest `gap` of the two highest logits where they part. `share_of_...`:
+2 x parameters x tokens that go through the model, per second, over one large product of matrices in the same process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from benchmarks import arguments, figure, in_turns
+from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow.config import MemoSettings, ModelSettings
 from meow.formats.inverted import read_inverted
 from meow.lm import LM, load
@@ -33,8 +40,8 @@ from meow.run import peak_memory_mb
 
 EVERY = 20
 TIMES = 3
-NEAR = 1e-4
-"""Difference of the two highest logits below which a mismatch counts as a near-tie."""
+REAL = 6
+"""Facts of the figures on a real model: ten minutes on two cores."""
 
 
 @torch.inference_mode()
@@ -52,7 +59,7 @@ def one(lm: LM, ids: Sequence[int], limit: int) -> list[int]:
 def is_near_tie(lm: LM, ids: Sequence[int]) -> bool:
     """Whether the two highest logits after these tokens are almost equal."""
     top = lm.model(torch.tensor([ids], device=lm.device)).logits[0, -1].float().topk(2).values
-    return float(top[0] - top[1]) < NEAR
+    return float(top[0] - top[1]) < real.NEAR
 
 
 def mismatches(lm: LM, prompts: Sequence[Encoded], expected: Sequence[Sequence[int]], found: Sequence[Any]) -> int:
@@ -105,25 +112,9 @@ def linearity(lm: LM, pairs_of: Callable[[int], list[Pair]]) -> None:
            per_question={n: round(s, 4) for n, s in zip(sizes, each, strict=True)}, **machine(lm))  # fmt: skip
 
 
-def pushed(lm: LM, prompts: Sequence[Encoded]) -> int:
-    """Tokens that go through the model for these generations."""
-    seen = 0
-
-    def note(_model: Any, _args: Any, given: dict[str, Any]) -> None:
-        nonlocal seen
-        seen += given["input_ids"].numel()
-
-    hook = lm.model.register_forward_pre_hook(note, with_kwargs=True)
-    lm.generate(prompts, [200] * len(prompts))
-    hook.remove()
-    return seen
-
-
 def matmul_share(lm: LM, seconds: float, tokens: int) -> None:
     """How much of the machine's matrix throughput MEMO uses."""
-    a = torch.randn(2048, 2048, device=lm.device, dtype=lm.model.dtype)
-    clock = in_turns(5, lambda: [(a @ a)[0, 0].item() for _ in range(4)])[0]
-    throughput = 4 * 2 * 2048**3 / clock
+    throughput = real.peak(lm)
     weights = sum(m.weight.numel() for m in lm.model.modules() if isinstance(m, torch.nn.Linear))
     used = 2 * weights * tokens / seconds
     figure("memo.matmul_share", ours=throughput / 1e9, baseline=used / 1e9, unit="GFLOP/s",
@@ -131,11 +122,43 @@ def matmul_share(lm: LM, seconds: float, tokens: int) -> None:
            "that a small model cannot hide", **machine(lm))  # fmt: skip
 
 
+def of_real(lm: LM, folder: Path, limit: int) -> None:
+    """The figures on a real model: against one prompt at a time, and against batches of 32."""
+    facts = real.inverted(real.everyday(folder))[:limit]
+    pairs = [Pair(f, c, text) for f in facts for c, text in measures.columns(f)]
+    prompts = memo_prompts(lm, pairs, MemoSettings(template="model", max_new_tokens=real.LIMIT))
+    picked = range(0, len(prompts), 2 * EVERY)
+    kept: dict[str, list[list[int]]] = {}
+    tokens: dict[str, int] = {}
+
+    def swept() -> None:
+        kept["ours"] = [list(rows[0].ids or ()) for rows in lm.generate(prompts, real.LIMIT)]
+
+    def padded() -> None:
+        kept["batched"] = real.batched(lm, prompts, real.LIMIT)
+
+    mine, batched, single = in_turns(
+        TIMES,
+        lambda: tokens.update(ours=real.pushed(lm, swept)),
+        lambda: tokens.update(baseline=real.pushed(lm, padded)),
+        lambda: [one(lm, prompts[i].ids, real.LIMIT) for i in picked],
+    )
+    figure("memo.real.speedup", ours=mine, baseline=single * len(prompts) / len(picked), n=len(prompts),
+           sample=len(picked), **machine(lm))  # fmt: skip
+    figure("memo.real.batched", ours=mine, baseline=batched, n=len(prompts), facts=len(facts),
+           **real.differing(lm, prompts, kept["batched"], kept["ours"]), tokens=tokens,
+           **real.shares(lm, ours=(tokens["ours"], mine), baseline=(tokens["baseline"], batched)),
+           **machine(lm))  # fmt: skip
+
+
 def main() -> None:
     """Print every figure."""
     options = arguments(__doc__ or "", limit=20)
     torch.set_num_threads(options.threads)
     lm = load(ModelSettings(path=str(options.model)))
+    if options.model != MODEL:
+        of_real(lm, options.data, min(options.limit, REAL))
+        return
     facts = read_inverted(options.data / "meow/generated_data/forget05_perturbed_generated.json")
     wanted = ("undesired_answer", "answer_0", "answer_1", "answer_2", "answer_3")
 
@@ -170,7 +193,8 @@ def main() -> None:
     figure("ma.speedup", ours=mine, baseline=plain * len(tokens) / len(picked), n=len(tokens), sample=len(picked),
            **machine(lm))  # fmt: skip
     linearity(lm, pairs_of)
-    matmul_share(lm, seconds, pushed(lm, memo_prompts(lm, pairs, raw)))
+    prompts = memo_prompts(lm, pairs, raw)
+    matmul_share(lm, seconds, real.pushed(lm, lambda: lm.generate(prompts, [200] * len(prompts))))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 GB = 2**30
-SEQUENCES, LENGTH, ANSWER = 12, 128, 80
-"""Sequences of one forward pass, tokens of each (prompt, answer and padding), answer tokens among them."""
+SEQUENCES, LENGTH, ANSWER = 16, 128, 80
+"""Sequences of one forward pass (`train.batch_tokens` of an accelerator), tokens of each (prompt, answer and padding),
+answer tokens among them."""
 RANK = 8
 """Of the LoRA adapter."""
 OWN = 1.0

@@ -44,7 +44,7 @@ class Optimization(Settings):
     """How many times before an optimizer step. Changes memory, not the result."""
     batch_tokens: Positive | None = None
     """Tokens that go through the model at once in training: rows beyond wait their turn, one row may hold more. Changes
-    memory, not the result. Default: 512 on a CPU, 4,096 on an accelerator."""
+    memory, not the result. Default: 512 on a CPU, 2,048 on an accelerator."""
     weight_decay: Decay = 0.01
     """Of AdamW."""
     warmup: WarmUp = 0.1

@@ -38,7 +38,7 @@ from meow.training.stopping import asked_to_stop
 Log = Callable[[dict[str, Any]], None]
 COLLAPSED = 1e5
 """Value of a term beyond which nothing is being learned any more: the model has collapsed."""
-CPU_TOKENS, GPU_TOKENS = 512, 4096
+CPU_TOKENS, GPU_TOKENS = 512, 2048
 """Tokens of one forward pass of a training, where nothing is set."""
 LOST = 0.1
 """Share of weights whose updates may be too small for their number format before a training says so."""
