@@ -38,8 +38,8 @@ from meow.run import peak_memory_mb
 from meow.text import rouge_l, stems
 
 BATCH = 32
-REAL = 40
-"""Facts of the figure on a real model: ten minutes on two cores."""
+TIMES, REAL = 3, 40
+"""Turns, and facts, of the figure on a real model: ten minutes on two cores."""
 Scores = tuple[torch.Tensor, torch.Tensor]
 """(N, V) log-probabilities at the answer's tokens, and the tokens (N,)."""
 
@@ -198,7 +198,9 @@ def of_real(lm: LM, folder: Path, limit: int | None) -> None:
     ours()
     texts, prompts = asked_and_said(lm, kept["ours"])
     mine, baseline = in_turns(
-        3, lambda: tokens.update(ours=real.pushed(lm, ours)), lambda: tokens.update(baseline=real.pushed(lm, theirs))
+        TIMES,
+        lambda: tokens.update(ours=real.pushed(lm, ours)),
+        lambda: tokens.update(baseline=real.pushed(lm, theirs)),
     )
     losses = [x.avg_loss for sample in kept["ours"] for x in (sample.true, *sample.perturbed)]
     other = [i for i, ids in enumerate(kept["baseline"]) if lm.tokenizer.decode(ids).strip() != texts[i]]
