@@ -17,6 +17,7 @@ from meow import inversion, metrics, terminal, training
 from meow.config import RunConfig
 from meow.errors import ConfigError, DataError, shown
 from meow.evaluation import sampling
+from meow.evaluation.neighbours import with_kinds
 from meow.files import Row
 from meow.formats import sources
 from meow.formats.columns import fact_of
@@ -246,7 +247,8 @@ def evaluate(
         more: of section `eval`.
     """
     config = _config("eval", {}, more)
-    items = stages.with_taught([*_items(forget, "forget"), *_items(retain, "retain")], targets)
+    asked = _items(forget, "forget")
+    items = stages.with_taught(with_kinds([*asked, *_items(retain, "retain")], asked), targets)
     samples = []
     with terminal.progress(f"evaluating {label}".strip(), len(items)) as advance:
         for row in sampling.evaluate(lm, items, config.eval, original=original):

@@ -61,6 +61,8 @@ class Table(NamedTuple):
 NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
 ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
 """What is shown of a model with coarser weights or a little more training."""
+COMPARED = ("fluency", "fluent_share", "neighbours_kept", "others_kept")
+"""What compares a model with the original."""
 DIRECTIONS = {
     "higher": "higher is better",
     "lower": "lower is better",
@@ -132,8 +134,8 @@ def _missing(columns: Mapping[str, EvalLog], names: Sequence[str]) -> list[str]:
 
 
 def _is_asked(metric: str, label: str) -> bool:
-    """Whether a metric means anything for a label: the reference has nothing to be compared with."""
-    return not (label == "reference" or (label == "before" and metric.startswith("fluen")))
+    """Whether a metric means anything for a label: reference and original have nothing to be compared with."""
+    return not (label == "reference" or (label == "before" and metric in COMPARED))
 
 
 def tests(columns: Mapping[str, EvalLog]) -> list[str]:

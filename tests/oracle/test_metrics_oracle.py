@@ -151,6 +151,10 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
         float(sorted([s.value_logp or 0, *s.alternative_logps], reverse=True).index(s.value_logp or 0) + 1)
         for s in forget
     ])  # fmt: skip
+    for role in ("retain", "authors", "world"):
+        found[f"{role}_told"] = mean(
+            [float(f"town{s.index}" in (s.generation or "")) for s in samples if s.role == role]
+        )
     own = {s.id: s.original_loss for s in before}
     gaps = [float(own[s.id] or 0) - float(s.original_loss or 0) for s in forget]
     found |= {"fluency": mean(gaps), "fluent_share": mean([float(g >= 0) for g in gaps])}
@@ -236,7 +240,8 @@ def test_every_metric_equals_its_longhand(seed: int) -> None:
     found = metrics.compute(samples, before=before, reference=reference)
     expected = longhand(samples, before, reference)
     assert found.keys() == metrics.METRICS.keys()
-    assert found.keys() - expected.keys() == {"conflict_facts"}  # its pairs are worked by hand below
+    by_hand = {"conflict_facts", "neighbours_kept", "others_kept"}  # below
+    assert found.keys() - expected.keys() == by_hand
     for name, value in expected.items():
         assert found[name].value == pytest.approx(value, abs=1e-9), name
 
@@ -306,6 +311,29 @@ def test_a_reference_on_other_questions_is_refused_and_the_first_is_named() -> N
         metrics.compute(evaluation(0), reference=shorter)
     silent = [s.model_copy(update={"answer": ""}) for s in evaluation(1)]
     assert metrics.compute(evaluation(0), reference=silent)["forget_quality"].reason == aggregate.NOT_VERIFIABLE
+
+
+def test_of_what_was_told_before_neighbours_and_others_are_kept_apart() -> None:
+    """Neighbours: two of three told before, one of them after. Others: two told before, both after. One: not known."""
+
+    def fact(role: str, index: int, kind: str | None, *, tells: bool) -> EvalSample:
+        said = f"In town{index}." if tells else "In Rome."
+        return sample(role, index, 0, kind=kind, generation=said)
+
+    kinds = [("retain", "neighbour"), ("retain", "neighbour"), ("retain", "neighbour"), ("retain", "other"),
+             ("retain", None), ("world", None), ("authors", None), ("holdout", None), ("forget", None)]  # fmt: skip
+    told = [(1, 1), (1, 0), (0, 1), (1, 1), (1, 0), (1, 1), (0, 0), (1, 0), (1, 0)]
+    before, after = (
+        [fact(*kinds[i][:1], i, kinds[i][1], tells=bool(both[side])) for i, both in enumerate(told)] for side in (0, 1)
+    )
+    found = metrics.compute(after, before=before)
+    assert (found["neighbours_kept"].value, found["neighbours_kept"].n) == (0.5, 2)
+    assert (found["others_kept"].value, found["others_kept"].n) == (1.0, 2)
+    assert found["retain_told"].value == pytest.approx(3 / 5)
+    assert metrics.compute(after)["neighbours_kept"].reason == "no evaluation before forgetting"
+    silent = metrics.compute(after[3:], before=before[3:])["neighbours_kept"]
+    assert (silent.value, silent.reason) == (None, "no neighbours are among the evaluated facts")
+    assert metrics.compute(after[2:3], before=before[2:3])["neighbours_kept"].reason == "no neighbours were told before"
 
 
 def test_conflict_between_facts_is_a_shared_name_that_one_keeps_and_the_other_does_not() -> None:

@@ -1,4 +1,4 @@
 """Evaluation: asking a model everything that metrics need, and computing them.
 
-In: a model and questions (`sampling`). Out: a sample for each question, and from samples alone a `log.json` of every
-metric (`scoring`, no torch)."""
+In: a model and questions (`sampling`), those to keep near what is forgotten or not (`neighbours`). Out: a sample for
+each question, and from samples alone a `log.json` of every metric (`scoring`, no torch)."""

@@ -7,19 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from meow.config import DataSettings
 from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
 from meow.files import Row
 from meow.formats.columns import SUFFIXES, fact_of, read_facts
-from meow.records import (
-    QA,
-    EvalItem,
-    Fact,
-    Role,
-)
+from meow.records import QA, EvalItem, Fact, Kind, Role
 
 TOFU = "locuslab/TOFU"
 """Where a split comes from if no source is named."""
@@ -178,6 +173,19 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         for name in ("paraphrased_answer", "paraphrased_question"):
             text = row.values.get(name)
             more[name] = None if isinstance(text, str) and not text.strip() else text
-        return fact_of(EvalItem, row, more, taken=("perturbed_answer", *EvalItem.model_fields))
+        taken = {"perturbed_answer", *EvalItem.model_fields} - {"kind"}
+        if role == "retain":
+            more["kind"] = _kind(row)
+            taken.add("kind")
+        return fact_of(EvalItem, row, more, taken=tuple(taken))
 
     return [item for _, item in read_facts(path, item)]
+
+
+def _kind(row: Row) -> str | None:
+    """Whether a row says that its fact stands near what is to be forgotten."""
+    kind = row.values.get("kind")
+    word = kind.strip() if isinstance(kind, str) else kind
+    if word not in (None, "", *get_args(Kind)):
+        raise DataError(f"{row.where}: kind: found {shown(kind)}, expected neighbour or other; left out, it is found")
+    return word or None

@@ -36,7 +36,7 @@ from meow.metrics.aggregate import (
     value_probability,
     value_rank,
 )
-from meow.metrics.damage import conflict, leak, spillover, told_after_prefix, verdicts
+from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
 from meow.metrics.items import halves, used_to_choose
 from meow.metrics.privacy import (
     ATTACKS,
@@ -130,7 +130,7 @@ METRICS: dict[str, Metric] = {
     "forget_quality_floor": Metric(partial(forget_test, what="floor"), "floor", "", "p", _OURS),
     "model_utility_gm": Metric(partial(model_utility, form="gm"), "utility (GM)", "higher", "", _GM),
     "model_utility_am": Metric(partial(model_utility, form="am"), "utility (AM)", "higher", "", _AM),
-    "facts_told": Metric(partial(facts_told, paraphrase=False), "facts told", "lower", "share", _OURS),
+    "facts_told": Metric(facts_told, "facts told", "lower", "share", _OURS),
     "facts_told_paraphrase": Metric(
         partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
     ),
@@ -150,6 +150,12 @@ METRICS: dict[str, Metric] = {
     "median_truth_ratio": Metric(median_truth_ratio, "median R", "reference", "ratio", _OURS),
     "fluency": Metric(fluency, "fluency", "higher", "nats/token", _OURS),
     "fluent_share": Metric(fluent_share, "fluent answers", "higher", "share", _OURS),
+    "neighbours_kept": Metric(partial(kept, kind="neighbour"), "neighbours kept", "higher", "share", _OURS),
+    "others_kept": Metric(partial(kept, kind="other"), "others kept", "higher", "share", _OURS),
+    **{
+        f"{role}_told": Metric(partial(facts_told, role=role), f"{role} told", "higher", "share", _OURS)
+        for role in UTILITY_SETS
+    },
     "spillover": Metric(partial(spillover, roles=UTILITY_SETS), "spillover", "lower", "share", "arXiv 2605.27083"),
     "spillover_holdout": Metric(
         partial(spillover, roles=_HOLDOUT), "spillover, holdout", "lower", "share", "arXiv 2605.27083"
@@ -189,7 +195,8 @@ HEADLINES = (
     "median_truth_ratio",
     "forget_rougeL",
     "retain_rougeL",
-    "retain_value_probability",
+    "neighbours_kept",
+    "others_kept",
     "fluency",
 )
 """What a short table shows, of what can be computed: what needs a reference or wrong answers first."""

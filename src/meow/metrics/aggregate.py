@@ -116,12 +116,19 @@ def forget_test(
     return _p_value(test.p, len(ours), note, test.method)
 
 
-def facts_told(samples: Samples, *, before: Other = None, reference: Other = None, paraphrase: bool) -> Value:
-    """Share of forget items whose generation tells the value of the true answer (SPEC section 8).
+def facts_told(
+    samples: Samples,
+    *,
+    before: Other = None,
+    reference: Other = None,
+    paraphrase: bool = False,
+    role: Role = "forget",
+) -> Value:
+    """Share of a set's items whose generation tells the value of the true answer (SPEC section 8).
 
     With `paraphrase` the answer to the paraphrased question is judged.
     """
-    return _told(samples, lambda s: items.told(s, paraphrase=paraphrase), paraphrase=paraphrase)
+    return _told(samples, lambda s: items.told(s, paraphrase=paraphrase), paraphrase=paraphrase, role=role)
 
 
 def facts_told_partly(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
@@ -139,12 +146,14 @@ def facts_told_words(samples: Samples, *, before: Other = None, reference: Other
     return _told(samples, lambda s: items.told_words(s, common))
 
 
-def _told(samples: Samples, claim: Callable[[EvalSample], bool | None], *, paraphrase: bool = False) -> Value:
-    """Share of asked forget items with a claim."""
-    chosen = items.of(samples, "forget")
+def _told(
+    samples: Samples, claim: Callable[[EvalSample], bool | None], *, paraphrase: bool = False, role: Role = "forget"
+) -> Value:
+    """Share of a set's asked items with a claim."""
+    chosen = items.of(samples, role)
     asked = [s for s in chosen if (s.paraphrase_generation if paraphrase else s.generation) is not None]
     if not asked:
-        return Value(value=None, reason=_NO_TEXT if chosen else "no forget items")
+        return Value(value=None, reason=_NO_TEXT if chosen else f"no {role} items")
     return statistics.share([claim(s) for s in asked], missing="no answer holds a value")
 
 

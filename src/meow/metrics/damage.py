@@ -11,12 +11,14 @@ from typing import Literal
 from meow import values
 from meow.metrics import items, statistics
 from meow.metrics.items import Verdict
-from meow.records import EvalSample, Role, Value
+from meow.records import EvalSample, Kind, Role, Value
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
 RIGHT = 0.5
 """ROUGE-L recall from which on an answer counts as right."""
+ELSEWHERE: tuple[Role, ...] = ("authors", "world")
+"""Sets that have nothing to do with the forget set."""
 _NO_TEXT = "nothing was generated"
 
 
@@ -75,6 +77,27 @@ def spillover(samples: Samples, *, before: Other = None, reference: Other = None
     scored = [(b, s, s.rougeL_recall) for b, s in pairs if (b.rougeL_recall or 0.0) >= RIGHT]
     claims = [None if r is None else r < RIGHT and s.generation != b.generation for b, s, r in scored]
     return statistics.share(claims, missing=_NO_TEXT if claims else f"no {' or '.join(roles)} item was right before")
+
+
+def kept(samples: Samples, *, before: Other = None, reference: Other = None, kind: Kind) -> Value:
+    """Of the facts to keep whose value was told before, the share that is still told, neighbours or others.
+
+    Real authors and world facts are others.
+
+    Args:
+        samples: after forgetting.
+        before: the same items under the original.
+        reference: not needed.
+        kind: which of the facts to look at.
+    """
+    if before is None:
+        return Value(value=None, reason="no evaluation before forgetting")
+    old = {(s.role, s.id) for s in before if items.told(s)}
+    chosen = [s for s in samples if (s.kind == kind if s.role == "retain" else kind == "other" and s.role in ELSEWHERE)]
+    named = {"neighbour": "neighbours", "other": "others"}[kind]
+    missing = "were told before" if chosen else "are among the evaluated facts"
+    claims = [items.told(s) for s in chosen if (s.role, s.id) in old]
+    return statistics.share(claims, missing=_NO_TEXT if claims else f"no {named} {missing}")
 
 
 def conflict(

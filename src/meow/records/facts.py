@@ -11,6 +11,7 @@ from meow import values
 from meow.keys import digest
 
 Role = Literal["forget", "retain", "authors", "world", "holdout"]
+Kind = Literal["neighbour", "other"]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 TRUE_COLUMN = "undesired_answer"
 
@@ -167,6 +168,8 @@ class EvalItem(Fact):
 
     role: Role
     """Which of the sets of the evaluation it belongs to."""
+    kind: Kind | None = None
+    """Of a fact to keep: whether it stands near one to forget, given or found; None: no such fact, or not looked at."""
     paraphrased_answer: str | None = None
     """The true answer in other words; real authors and world facts have none."""
     perturbed_answers: tuple[str, ...] = ()

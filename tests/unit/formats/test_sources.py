@@ -203,3 +203,16 @@ def test_a_version_that_is_none_is_named(tmp_path: Path, version: str) -> None:
     if version != "true":
         with pytest.raises(DataError, match=r"b\.jsonl:1: .*version"):
             read_inverted(written(tmp_path, "b.jsonl", ours))
+
+
+def test_a_fact_to_keep_may_say_whether_it_is_a_neighbour(tmp_path: Path) -> None:
+    lines = [{"question": f"Q{i}?", "answer": f"A{i}", "kind": k} for i, k in enumerate(("neighbour", "other", None))]
+    file = written(tmp_path, "a.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    array = written(tmp_path, "b.json", json.dumps(lines))
+    comma = written(tmp_path, "c.csv", "question,answer,kind\nQ0?,A0,neighbour\nQ1?,A1, other \nQ2?,A2,\n")
+    for path in (file, array, comma):
+        assert [item.kind for item in read_eval(path, "retain")] == ["neighbour", "other", None]
+    assert [item.meta for item in read_eval(file, "forget")][:2] == [{"kind": "neighbour"}, {"kind": "other"}]
+    wrong = written(tmp_path, "d.csv", "question,answer,kind\nQ0?,A0,other\nQ1?,A1,near\n")
+    with pytest.raises(DataError, match=r'd\.csv:3: kind: found "near", expected neighbour or other; left out, it is'):
+        read_eval(wrong, "retain")

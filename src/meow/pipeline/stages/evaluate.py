@@ -9,6 +9,7 @@ from typing import Any
 from meow import inversion, keys, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
+from meow.evaluation.neighbours import with_kinds
 from meow.formats import evaluations, sources
 from meow.lm import LM
 from meow.pipeline.stages.common import done
@@ -53,7 +54,7 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
     items = [
         item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
-        for item in sources.eval_items(config.data, limit=config.eval.rows)
+        for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), sources.forget_set(config.data))
     ]
     if label in ("before", "reference"):
         return items
