@@ -45,6 +45,19 @@ def test_the_file_names_what_is_missing_and_runs_once_that_is_filled_in(
     assert "3 questions, 4 versions each" in out
 
 
+def test_the_short_file_is_for_a_chat_model_and_short_answers_and_is_read_in_a_minute(
+    meow: Callable[..., object], here: Path
+) -> None:
+    assert meow("init").code == 0
+    text = (here / "meow.yaml").read_text()
+    assert len(text.splitlines()) <= 45
+    config = RunConfig.model_validate(yamls.read(text.replace("  path:\n", "  path: MODEL\n", 1)))
+    assert (config.memo.template, config.memo.on, config.invert.backend) == ("model", "value", "self")
+    assert config.memo.max_new_tokens == config.eval.max_new_tokens != 200
+    for word in ("holdout", "kind", "neighbour"):
+        assert word in text
+
+
 def test_every_setting_stands_in_the_full_file_at_its_default(meow: Callable[..., object], here: Path) -> None:
     assert meow("init", "--full", "all.yaml").code == 0
     text = (here / "all.yaml").read_text()

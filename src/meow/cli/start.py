@@ -34,11 +34,9 @@ def demo(
 
     folders = commands.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     show.headlines(folders)
-    for folder in folders:
-        show.capability([folder])
-    show.facts(folders)
+    show.facts(folders, 1)
     say(f"\n{out / 'report.html'}")
-    status.ending(folders[-1], "model", "every fact")
+    status.ending(folders[-1])
 
 
 def init(

@@ -26,15 +26,22 @@ class Line(NamedTuple):
     """Its comment."""
 
 
+ROOM = "64"
+"""Tokens of an answer to short facts."""
 SHORT = (
-    Line("model.path", "", "The model that must forget: a folder, or an id on the Hugging Face hub."),
+    Line("model.path", "", "The chat model that must forget: a folder, or an id on the Hugging Face hub."),
     Line("data.forget", "", "Questions and answers to forget: JSON lines, JSON or CSV with question and answer."),
-    Line("data.retain", "", "Questions and answers of the same kind to keep."),
-    Line("invert.path", "", "False answers made elsewhere; empty: the model's own second choices."),
+    Line("data.retain", "", "To keep, also what stands near; a column kind may say neighbour or other."),
+    Line("data.holdout", "", "Of the same kind, never trained on; empty: no membership inference."),
+    Line("invert.backend", "self", "False answers: the model's own second choices; or file, and invert.path."),
     Line("invert.n", None, "False versions of every answer."),
+    Line("memo.template", "model", "Memory is measured as the model is really asked; raw: as published."),
+    Line("memo.on", "value", "On what carries the fact; answer: on the whole answer, as published."),
+    Line("memo.max_new_tokens", ROOM, "Tokens of one completion: twice your longest answer is enough."),
     Line("train.method", "meow_contrast", "How to forget; docs/metrics.md lists all methods."),
     Line("train.lr", None, "Peak learning rate: higher forgets more, lower keeps more."),
     Line("train.epochs", None, "Passes over what is taught."),
+    Line("eval.max_new_tokens", ROOM, "Tokens of one answer: as above."),
     Line("eval.reference", "", "A model that never saw what must be forgotten; forget quality needs one."),
 )
 """What a user must fill in or will likely change."""
