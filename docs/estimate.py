@@ -1,4 +1,4 @@
-"""Memory and time of training, computed from a model's shape: the tables of docs/memory.md, written by generate.py.
+"""Memory and time of training by the formulas of the dry run: the tables of docs/memory.md, written by generate.py.
 
 Nothing here was measured on a GPU. GB are 2**30 bytes.
 """
@@ -7,43 +7,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-GB = 2**30
-SEQUENCES, LENGTH, ANSWER = 16, 128, 80
-"""Sequences of one forward pass (`train.batch_tokens` of an accelerator), tokens of each (prompt, answer and padding),
-answer tokens among them."""
+from meow.pipeline.sizes import GB, MARGIN, OWN, Pass, Shape, Way, activations, embeddings, parameters, states
+
 RANK = 8
 """Of the LoRA adapter."""
-OWN = 1.0
-"""GB that CUDA and its libraries take for themselves."""
-MARGIN = 1.2
-"""Activations of LoRA and of float32 weights, beside those of plain bfloat16."""
 USABLE = 0.95
 """Share of a card's memory that is counted on."""
-
-
-class Shape(NamedTuple):
-    """A Llama by its dimensions."""
-
-    name: str
-    layers: int
-    hidden: int
-    inner: int
-    """Width of the feed-forward part."""
-    keys: int
-    """Width of the keys, and of the values."""
-    vocabulary: int
-    tied: bool
-    """One matrix for embedding and head."""
-
-
-class Way(NamedTuple):
-    """A way of training, in bytes per parameter."""
-
-    name: str
-    weights: float
-    gradients: float
-    optimizer: float
-    """Both moments of AdamW."""
+AT_ONCE = Pass(sequences=16, length=128, answer=80)
+"""One forward pass (`train.batch_tokens` of an accelerator): tokens of a sequence (prompt, answer and padding), answer
+tokens among them."""
 
 
 class Card(NamedTuple):
@@ -66,54 +38,12 @@ SHAPES = (
 FULL = Way("full, bfloat16", 2, 2, 4)
 WAYS = (
     FULL,
-    Way("full, float32 weights", 6, 4, 8),
-    Way(f"LoRA, rank {RANK}", 2, 0, 0),
-    Way(f"LoRA, rank {RANK}, four bits", 0.52, 0, 0),
+    Way("full, float32 weights", 6, 4, 8, wide=MARGIN),
+    Way(f"LoRA, rank {RANK}", 2, 0, 0, RANK, MARGIN),
+    Way(f"LoRA, rank {RANK}, four bits", 0.52, 0, 0, RANK, MARGIN),
 )
 A100 = Card("A100, 80 GB", 80, 312e12, 0.4)
 RTX4090 = Card("RTX 4090, 24 GB", 24, 165e12, 0.35)
-
-
-def parameters(shape: Shape) -> int:
-    """Number of weights."""
-    attention = 2 * shape.hidden * shape.hidden + 2 * shape.hidden * shape.keys
-    layer = attention + 3 * shape.hidden * shape.inner + 2 * shape.hidden
-    return shape.layers * layer + shape.hidden + embeddings(shape)
-
-
-def embeddings(shape: Shape) -> int:
-    """Number of weights in embedding and head."""
-    return shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
-
-
-def adapter(shape: Shape, rank: int = RANK) -> int:
-    """Number of weights of a LoRA adapter on every linear module but the head."""
-    ends = 4 * shape.hidden + 2 * (shape.hidden + shape.keys) + 3 * (shape.hidden + shape.inner)
-    return shape.layers * rank * ends
-
-
-def kept_per_token(shape: Shape) -> int:
-    """Bytes that one layer keeps of one token for the backward pass, in bfloat16."""
-    return 2 * (10 * shape.hidden + 2 * shape.keys + 4 * shape.inner)
-
-
-def states(shape: Shape, way: Way) -> float:
-    """Bytes of weights, gradients and optimizer."""
-    n = parameters(shape)
-    held = n * (way.weights + way.gradients + way.optimizer)
-    if way.name.startswith("LoRA"):
-        held += 16 * adapter(shape)
-    if way.weights < 1:  # embedding and head are not rounded, and peft holds them in float32
-        held += embeddings(shape) * (4 - way.weights)
-    return held
-
-
-def activations(shape: Shape, way: Way, *, checkpointing: bool) -> float:
-    """Bytes kept for the backward pass of one forward pass, logits included."""
-    tokens, wide = SEQUENCES * LENGTH, 1.0 if way is FULL else MARGIN
-    layer = wide * kept_per_token(shape) * tokens
-    layers = layer + 2 * shape.hidden * tokens * shape.layers if checkpointing else layer * shape.layers
-    return layers + 16 * SEQUENCES * ANSWER * shape.vocabulary
 
 
 def cards(shape: Shape, way: Way, card: Card) -> int | None:
@@ -126,14 +56,14 @@ def cards(shape: Shape, way: Way, card: Card) -> int | None:
     gathered = 2 * (n_weights - embeddings(shape)) / shape.layers + 2 * embeddings(shape)
     for n in (1, 2, 4, 8):
         shared = states(shape, way) / n + (gathered if n > 1 else 0)
-        if shared + activations(shape, way, checkpointing=True) <= room:
+        if shared + activations(shape, way, AT_ONCE, checkpointing=True) <= room:
             return n
     return None
 
 
 def seconds(shape: Shape, way: Way, card: Card, tokens: int) -> float:
     """Of training on that many tokens with checkpointing, on one card."""
-    per_parameter = 6 if way.name.startswith("LoRA") else 8
+    per_parameter = 6 if way.rank else 8
     return per_parameter * parameters(shape) * tokens / (card.peak * card.used)
 
 
@@ -144,7 +74,7 @@ def memory_table() -> list[str]:
     for shape in SHAPES:
         for way in WAYS:
             held = states(shape, way) / GB
-            every, some = (activations(shape, way, checkpointing=c) / GB for c in (False, True))
+            every, some = (activations(shape, way, AT_ONCE, checkpointing=c) / GB for c in (False, True))
             sizes = (f"{size:.1f}" for size in (held, every, some, held + some + OWN))
             lines.append(_row([shape.name, way.name, *sizes, *(cards(shape, way, c) or "-" for c in (RTX4090, A100))]))
     return lines
@@ -162,7 +92,7 @@ def decoding_table(batch_tokens: int) -> list[str]:
 
 def time_table() -> list[str]:
     """Minutes of training on forget05."""
-    runs = {"`meow`, k = 3": 200 * 3 * 10 * LENGTH, "`meow_contrast`, k = 1": 200 * 10 * 4 * LENGTH}
+    runs = {"`meow`, k = 3": 200 * 3 * 10 * AT_ONCE.length, "`meow_contrast`, k = 1": 200 * 10 * 4 * AT_ONCE.length}
     lines = _head(["model", "training", *(f"{name}, {card.name}" for name in runs for card in (A100, RTX4090))])
     for shape in SHAPES:
         for way in (FULL, WAYS[2]):

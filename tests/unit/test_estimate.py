@@ -9,13 +9,15 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from meow.pipeline import sizes
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
 import estimate
 
 
 def test_shapes_have_the_number_of_weights_of_the_published_models() -> None:
     assert [estimate.parameters(shape) for shape in estimate.SHAPES] == [1_235_814_400, 6_738_415_616, 13_015_864_320]
-    assert estimate.adapter(estimate.SHAPES[1], 8) == 19_988_480
+    assert sizes.adapter(estimate.SHAPES[1], 8) == 19_988_480
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
@@ -39,7 +41,7 @@ def test_a_layer_keeps_what_the_formula_says(checkpointing: bool) -> None:
         return sum(size for place, size in storages.items() if place not in own)
 
     found = (kept(5) - kept(1)) / 4 / tokens
-    said = 2 * shape.hidden if checkpointing else estimate.kept_per_token(shape)
+    said = 2 * shape.hidden if checkpointing else sizes.kept_per_token(shape)
     assert found == pytest.approx(said, rel=0.05)
 
 
@@ -48,7 +50,7 @@ def test_less_is_held_by_lora_by_four_bits_and_with_checkpointing() -> None:
         full, float32, lora, four = (estimate.states(shape, way) for way in estimate.WAYS)
         assert float32 > full > lora > four
         for way in estimate.WAYS:
-            every, some = (estimate.activations(shape, way, checkpointing=c) for c in (False, True))
+            every, some = (estimate.activations(shape, way, estimate.AT_ONCE, checkpointing=c) for c in (False, True))
             assert every > some > 0
 
 
