@@ -60,7 +60,9 @@ def init(
 def run(
     arguments: Arguments = None,
     force: Force = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count stages, rows and windows; load no model.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count stages, rows and windows; say memory and time.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Every stage in order; what is finished is skipped.
@@ -76,7 +78,7 @@ def run(
         from meow.pipeline import commands, preview
 
     if dry_run:
-        say("\n".join(map(preview.describe, configs)))
+        say("\n".join(preview.describe(config, needs=config is configs[-1]) for config in configs))
         return
     folders = []
     for config in configs:

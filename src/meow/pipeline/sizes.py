@@ -108,14 +108,15 @@ def shape_of(config: Any) -> Shape | None:
     Args:
         config: of transformers, of the text part.
     """
-    found = [getattr(config, name, None) for name in ("num_hidden_layers", "hidden_size", "vocab_size")]
-    if not all(isinstance(size, int) and size > 0 for size in found):
+    layers, hidden, vocabulary = (
+        int(getattr(config, name, None) or 0) for name in ("num_hidden_layers", "hidden_size", "vocab_size")
+    )
+    if not layers or not hidden or not vocabulary:
         return None
-    layers, hidden, vocabulary = found
-    heads = getattr(config, "num_attention_heads", None) or 1
-    head = getattr(config, "head_dim", None) or hidden // heads
-    keys = (getattr(config, "num_key_value_heads", None) or heads) * head
-    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    heads = int(getattr(config, "num_attention_heads", None) or 1)
+    head = int(getattr(config, "head_dim", None) or hidden // heads)
+    keys = head * int(getattr(config, "num_key_value_heads", None) or heads)
+    inner = int(getattr(config, "intermediate_size", None) or 4 * hidden)
     tied = bool(getattr(config, "tie_word_embeddings", False))
     return Shape(getattr(config, "model_type", ""), layers, hidden, inner, keys, vocabulary, tied)
 
