@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -210,17 +211,31 @@ def test_memo_measures_the_changed_model_beside_the_original_and_draws_both(
     assert "memo.rouge" in err
 
 
-def test_a_dry_run_counts_and_loads_nothing(meow: Callable[..., object], own: Path) -> None:
+def test_a_dry_run_counts_says_what_the_run_needs_and_leaves_nothing(meow: Callable[..., object], own: Path) -> None:
     settings = ["model.path=runs/original/model", "data.forget=forget.jsonl", "train.method=meow"]
     code, out, _ = meow("run", "name=planned", "--dry-run", *settings)
     assert code == 0
     assert "3 questions, 4 versions each" in out
     assert "windows" in out
+    assert re.search(r"^model: [\d,]{7,} parameters in float32 on cpu, all of them trained$", out, re.M)
+    assert re.search(r"^memory of training: about 1\.\d GB: 0\.0 of weights, gradients and AdamW, ", out, re.M)
+    assert re.search(
+        r"^time: training about [\d.]+ s, both evaluations [\d.]+ s, memorization [\d.]+ s; measured", out, re.M
+    )
     assert not (own / "runs/planned").exists()
     every = ["train.targets=all", "train.objective={target_nll: 1}", "train.epochs=1", "train.batch_size=1"]
     code, out, err = meow("run", "name=planned", "--dry-run", *settings[:2], *every)
     assert code == 0, err
     assert "about 12 steps of 1 rows" in out  # 3 questions, 4 answers each
+    rows = [{"question": q, "undesired_answer": a, "answer_0": "In Rome.", "answer_1": "In Bonn."} for q, a in FORGET]
+    (own / "two.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, out, err = meow("run", "name=planned", "--dry-run", *settings[:2], *every, "invert.path=two.jsonl")
+    assert code == 0, err
+    assert "about 6 steps of 1 rows" in out  # two false answers each
+    lora = ["train.lora_rank=4", "train.gradient_checkpointing=true", "seed=[0, 1]"]
+    code, out, err = meow("run", "name=planned", "--dry-run", *settings[:2], *every, *lora)
+    assert code == 0, err
+    assert out.count("a LoRA adapter of rank 4 is trained") == 1  # of two seeds
 
 
 def test_a_list_of_seeds_makes_one_folder_each_of_one_group(meow: Callable[..., object], own: Path) -> None:

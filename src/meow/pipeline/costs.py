@@ -91,7 +91,7 @@ def lines(config: RunConfig, work: Work) -> list[str]:
     what = "weights, gradients and AdamW" if not way.rank else "weights and adapter"
     total, kind = held + active + sizes.OWN, str(model.dtype).removeprefix("torch.")
     return [
-        f"model: {model.parameters / 1e6:,.1f} million parameters in {kind} on {model.device}, {trained}",
+        f"model: {model.parameters:,} parameters in {kind} on {model.device}, {trained}",
         f"memory of training: about {total:.1f} GB: {held:.1f} of {what}, {active:.1f} of activations "
         f"({at_once.sequences} sequences of up to {at_once.length} tokens at once), {sizes.OWN:.1f} of libraries",
         _time(seconds(config, work, model, way, at_once)),
