@@ -52,9 +52,10 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     """The items of an evaluation, with the values that were kept for it; after forgetting they hold what was taught."""
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
+    every = sources.read_eval(sources.eval_files(config.data)["forget"], "forget")
     items = [
         item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
-        for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), sources.forget_set(config.data))
+        for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
     if label in ("before", "reference"):
         return items
