@@ -183,12 +183,13 @@ def measured(config: RunConfig, work: Work) -> Seconds:
     model = lm.load(config.model)
     forget = [item for item in work.items if item.role == "forget"]
     others = [item for item in work.items if item.role != "forget"]
-    short = config.eval.model_copy(update={"max_new_tokens": min(config.eval.max_new_tokens, SHORT)})
+    limit = int(sampling.settled(model, work.items, config.eval).max_new_tokens)
+    short = config.eval.model_copy(update={"max_new_tokens": min(limit, SHORT)})
     points = [_answered(model, chosen, short) for chosen in (forget[:1], [*forget[:2], *others[:4]])]
     (few, first, _), (many, second, cut) = points
     each = min(max(second - first, 0.0) / max(many - few, 1), second / many)
     fixed = second - many * each
-    longer = 1 + cut * (config.eval.max_new_tokens / short.max_new_tokens - 1)
+    longer = 1 + cut * (limit / min(limit, SHORT) - 1)
     evaluation = 2 * longer * (fixed + each * sum(map(_prompts, work.items)))
     memo = _remembered(model, config, work, fixed, each) if work.windows else None
     steps = work.passes * _stepped(model, config, work)
@@ -217,7 +218,7 @@ def _remembered(model: lm.LM, config: RunConfig, work: Work, fixed: float, each:
         fixed: seconds of a batch of questions, however many.
         each: seconds more for each of them.
     """
-    limit = min(config.memo.max_new_tokens, SHORT)
+    limit = min(int(measures.settled(model, work.facts, config.memo).max_new_tokens), SHORT)
     clock = time.perf_counter()
     facts = [fact.model_copy(update={"answers": (), "others": {}}) for fact in work.facts[:2]]
     rows = list(measures.memorize(model, facts, config.memo.model_copy(update={"max_new_tokens": limit})))
