@@ -26,8 +26,6 @@ class Line(NamedTuple):
     """Its comment."""
 
 
-ROOM = "64"
-"""Tokens of an answer to short facts."""
 SHORT = (
     Line("model.path", "", "The chat model that must forget: a folder, or an id on the Hugging Face hub."),
     Line("data.forget", "", "Questions and answers to forget: JSON lines, JSON or CSV with question and answer."),
@@ -37,11 +35,10 @@ SHORT = (
     Line("invert.n", None, "False versions of every answer."),
     Line("memo.template", "model", "Memory is measured as the model is really asked; raw: as published."),
     Line("memo.on", "value", "On what carries the fact; answer: on the whole answer, as published."),
-    Line("memo.max_new_tokens", ROOM, "Tokens of one completion: twice your longest answer is enough."),
+    Line("memo.max_new_tokens", "auto", "Tokens of one completion: twice those of your longest answer, at least 64."),
     Line("train.method", "meow_contrast", "How to forget; docs/metrics.md lists all methods."),
-    Line("train.lr", None, "Peak learning rate: higher forgets more, lower keeps more."),
-    Line("train.epochs", None, "Passes over what is taught."),
-    Line("eval.max_new_tokens", ROOM, "Tokens of one answer: as above."),
+    Line("train.lr", None, "Peak learning rate: auto looks for the largest that keeps what must stay."),
+    Line("eval.max_new_tokens", "auto", "Tokens of one answer: as above."),
     Line("eval.reference", "", "A model that never saw what must be forgotten; forget quality needs one."),
 )
 """What a user must fill in or will likely change."""
@@ -75,10 +72,7 @@ def write(path: Path, *, full: bool = False) -> list[str]:
 def _filled() -> list[Line]:
     """SHORT with the defaults in their places."""
     known = leaves()
-    return [
-        line if line.value is not None else line._replace(value=f"{known[line.key].default:g}".replace("e-0", "e-"))
-        for line in SHORT
-    ]
+    return [line if line.value is not None else line._replace(value=str(known[line.key].default)) for line in SHORT]
 
 
 def short(command: str) -> str:

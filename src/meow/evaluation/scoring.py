@@ -19,6 +19,13 @@ CHOSEN = "the training step, by the even-numbered forget questions and up to 60 
 """What the tuning half is used for."""
 
 
+CHOSEN_BY = {
+    True: ("forget_quality", "ks_d", "retain_probability"),
+    False: ("facts_told", "retain_value_probability"),
+}
+"""The numbers of the tuning half that choose, with a reference and without."""
+
+
 def _alike(samples: Sequence[EvalSample], others: Sequence[EvalSample]) -> list[EvalSample]:
     """Those of the others that are the same facts."""
     ids = {s.id for s in samples}
@@ -62,12 +69,7 @@ def write_log(
     if config.train.evaluate_every is not None:
         halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
         seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
-        by = (
-            ("forget_quality", "ks_d", "retain_probability")
-            if reference
-            else ("facts_told", "retain_value_probability")
-        )
-        for name in by:
+        for name in CHOSEN_BY[config.eval.reference is not None]:
             chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
         samples, before, reference = (half[1] for half in halves)
     log = EvalLog(

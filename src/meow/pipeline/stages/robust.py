@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from meow import keys, lm
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
+from meow.evaluation import robustness
 from meow.formats import sources
 from meow.lm import LM
 from meow.pipeline.stages.common import seed_of
@@ -14,7 +15,6 @@ from meow.pipeline.stages.evaluate import compared_with, evaluated, write_evalua
 from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
 from meow.records import QA, EvalItem
 from meow.run import Run
-from meow.training import robustness
 
 
 def quantised(folder: Run, config: RunConfig, *, bits: int) -> None:

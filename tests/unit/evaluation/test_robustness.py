@@ -9,9 +9,9 @@ import torch
 
 from meow.config import ModelSettings, RobustnessSettings
 from meow.errors import ConfigError
+from meow.evaluation import robustness
 from meow.lm import LM, load
 from meow.records import QA
-from meow.training import robustness
 from tests.conftest import FORGET, RETAIN
 
 
