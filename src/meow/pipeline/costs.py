@@ -1,6 +1,6 @@
 """What a run needs, before it is begun: parameters, memory by formula, time, measured on a few facts where it can be.
 
-A model in a folder, if small enough, is loaded, and two training steps and three batches of questions are timed. Of
+A model in a folder, if small enough, is loaded, and two training steps and two batches of questions are timed. Of
 another one the time of training follows from how fast this machine multiplies matrices.
 """
 
@@ -74,6 +74,7 @@ class Seconds(NamedTuple):
     evaluation: float | None = None
     """Before and after; None: not known."""
     memo: float | None = None
+    """Of MEMO; None: not known."""
     measuring: float | None = None
     """How long it took to find out; None: nothing was loaded."""
 
@@ -178,9 +179,13 @@ def multiplied(model: Model, rows: int) -> float:
 
 
 def measured(config: RunConfig, work: Work) -> Seconds:
-    """Load the model, take two training steps and answer a few questions; nothing is kept."""
+    """Load the model, answer a few questions and take two training steps; nothing is kept.
+
+    MEMO comes last, and only where half of PATIENCE is left.
+    """
     clock = time.perf_counter()
     model = lm.load(config.model)
+    assert model.serving  # it is looked for once
     forget = [item for item in work.items if item.role == "forget"]
     others = [item for item in work.items if item.role != "forget"]
     limit = int(sampling.settled(model, work.items, config.eval).max_new_tokens)
@@ -191,8 +196,9 @@ def measured(config: RunConfig, work: Work) -> Seconds:
     fixed = second - many * each
     longer = 1 + cut * (limit / min(limit, SHORT) - 1)
     evaluation = 2 * longer * (fixed + each * sum(map(_prompts, work.items)))
-    memo = _remembered(model, config, work, fixed, each) if work.windows else None
     steps = work.passes * _stepped(model, config, work)
+    has_time = time.perf_counter() - clock < PATIENCE / 2
+    memo = _remembered(model, config, work, fixed, each) if work.windows and has_time else None
     return Seconds(steps, evaluation, memo, time.perf_counter() - clock)
 
 
@@ -247,9 +253,10 @@ def _time(found: Seconds) -> str:
     """How long it takes, in words."""
     if found.measuring is None:
         return f"time: training about {_long(found.training)}, estimated from how fast this machine multiplies matrices"
-    parts = [f"training about {_long(found.training)}", f"both evaluations {_long(found.evaluation or 0)}"]
+    parts = [f"training about {_long(found.training)}", f"both evaluations at most {_long(found.evaluation or 0)}"]
     parts += [f"memorization {_long(found.memo)}"] if found.memo is not None else []
-    return f"time: {', '.join(parts)}; measured on a few facts in {_long(found.measuring)}; inverting is not counted"
+    left = "inverting is" if found.memo is not None else "inverting and memorization are"
+    return f"time: {', '.join(parts)}; measured on a few facts in {_long(found.measuring)}; {left} not counted"
 
 
 def _long(time: float) -> str:
