@@ -75,7 +75,7 @@ def forget(
     rows = _rows(lm, targets, retain, settings, seed)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
-    settings, looks = _at_a_rate(lm, rows, retain, settings, folder, seed)
+    settings, looks = _at_a_rate(lm, rows, retain, settings, folder)
     chooser = None
     if on_evaluate is not None and settings.evaluate_every is not None:
         assert folder is not None, "looks are kept beside the checkpoints"
@@ -88,7 +88,7 @@ def forget(
 
 
 def _at_a_rate(
-    lm: LM, rows: Rows, retain: Sequence[QA], settings: TrainSettings, folder: Path | None, seed: int
+    lm: LM, rows: Rows, retain: Sequence[QA], settings: TrainSettings, folder: Path | None
 ) -> tuple[TrainSettings, Sequence[tuple[float, float]]]:
     """The settings with a learning rate, and what it was chosen by; () where it was given.
 
@@ -99,14 +99,16 @@ def _at_a_rate(
         return settings, ()
     if world_size() > 1:
         raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
-    epochs = min(rate.STEPS / n_steps(len(rows.examples), 1, _at_once(settings)), float(settings.epochs))
+    half = Rows(rows.examples, rows.order, rows.retain[1::2] or rows.retain, rows.per_row, rows.seed)
+    epochs = min(rate.STEPS[-1] / n_steps(len(rows.examples), 1, _at_once(settings)), float(settings.epochs))
     more = {"epochs": epochs, "schedule": "constant", "warmup": 0.0, "report_to": (), "max_minutes": None}
 
-    def run(lr: float) -> None:
+    def run(lr: float, watch: Callable[[int], None]) -> None:
         short = settings.model_copy(update={"lr": lr} | more)
-        train(lm, rows, short, settings.objective or {}, settings.beta, None, seed=seed, log=_unlogged)
+        weights, watcher = settings.objective or {}, Watcher(lm, watch)
+        train(lm, half, short, weights, settings.beta, None, seed=rows.seed, log=_unlogged, more=[watcher])
 
-    found = rate.find(lm, retain, run, folder, adapter=settings.lora_rank > 0)
+    found = rate.find(lm, retain[::2], run, folder, adapter=settings.lora_rank > 0)
     return settings.model_copy(update={"lr": found.lr}), found.looks
 
 

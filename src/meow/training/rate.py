@@ -1,7 +1,9 @@
 """How long, in what batches and at which rate a model is trained that nobody has tuned for: `auto` as numbers.
 
 For the rate, a short look at a ladder: a few steps are made at each rate, constant and without warm-up, from the same
-weights, and the values of what must stay are scored. The ladder is climbed while enough of them is kept.
+weights, with every second fact to keep; the values of the others, which are not trained on, are scored on the way. A
+model that is pushed too hard loses them in the first steps, even where it learns them again from their neighbours
+later. The ladder is climbed while enough is kept all the way.
 """
 
 from __future__ import annotations
@@ -31,14 +33,18 @@ RUNG = 2.0
 """From one rate to the next."""
 RUNGS = 6
 """Rates above or below the first one, at most."""
-STEPS = 6
-"""Optimizer steps at each rate."""
+STEPS = (1, 3, 6)
+"""Optimizer steps after which the values are scored; the last ends a look."""
 ASKED = 60
 """Facts, at most, whose values are scored."""
-BY = f"the learning rate, by p(value) of up to {ASKED} retain facts after {STEPS} steps at each"
+BY = f"the learning rate, by p(value) of every second retain fact, up to {ASKED}, after 1, 3 and 6 steps at each rate"
 """What a look is used for."""
 LEAST_STEPS, EPOCHS = 20, 5
 """Of a training whose epochs are `auto`."""
+
+
+Look = Callable[[float, Callable[[int], None]], None]
+"""Makes the steps at a rate, and calls back after each with its number."""
 
 
 class Found(NamedTuple):
@@ -47,8 +53,8 @@ class Found(NamedTuple):
     lr: float
     """The largest rate of the ladder that keeps enough."""
     looks: Sequence[tuple[float, float]]
-    """Every rate that was looked at, with the share of the original's p(value) that it keeps; empty: there was nothing
-    to look at."""
+    """Every rate that was looked at, with the lowest p(value) of what must stay on the way, as a share of the
+    original's; empty: there was nothing to look at."""
 
 
 def sized(settings: TrainSettings, rows: int) -> TrainSettings:
@@ -67,13 +73,20 @@ def sized(settings: TrainSettings, rows: int) -> TrainSettings:
     return settings.model_copy(update={"batch_size": batch, "epochs": epochs})
 
 
-def find(lm: LM, retain: Sequence[QA], run: Callable[[float], None], folder: Path | None, *, adapter: bool) -> Found:
+def find(
+    lm: LM,
+    retain: Sequence[QA],
+    run: Callable[[float, Callable[[int], None]], None],
+    folder: Path | None,
+    *,
+    adapter: bool,
+) -> Found:
     """Climb the ladder, or go down where its first rate keeps too little; the weights are as before in the end.
 
     Args:
         lm: the model, ready to be trained.
-        retain: facts to keep, the first ASKED of which are scored.
-        run: makes STEPS steps at a rate.
+        retain: facts to keep that `run` does not train on.
+        run: makes the steps of a look.
         folder: what was found is kept there, and read again when an interrupted training goes on.
         adapter: whether an adapter alone is trained.
     """
@@ -90,10 +103,11 @@ def find(lm: LM, retain: Sequence[QA], run: Callable[[float], None], folder: Pat
         save_file(trained(lm, lm.model.state_dict()), Path(aside) / "weights.safetensors")
 
         def look(lr: float) -> bool:
-            run(lr)
-            looks.append((lr, round(kept(), 4)))
+            shares: list[float] = []
+            run(lr, lambda step: shares.append(kept()) if step in STEPS else None)
+            looks.append((lr, round(min(shares), 4)))
             put_back(lm, load_file(Path(aside) / "weights.safetensors"))
-            say(f"train.lr: {lr:g} for {STEPS} steps keeps {looks[-1][1]:.0%} of p(value) on what must stay")
+            say(f"train.lr: at {lr:g} p(value) of what must stay is {looks[-1][1]:.0%} of the original's at the lowest")
             return looks[-1][1] >= KEPT
 
         rate = first

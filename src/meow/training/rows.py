@@ -35,7 +35,7 @@ class Rows(Dataset[Example]):
     def __init__(
         self, examples: Sequence[Example], order: Sequence[int], retain: Sequence[Encoded], per_row: int, seed: int
     ) -> None:
-        self.examples, self.order, self.per_row = examples, order, per_row
+        self.examples, self.order, self.per_row, self.seed = examples, order, per_row, seed
         self.retain = retain
         self.drawn = draw(len(retain), per_row * len(order), seed) if per_row else []
 
