@@ -25,7 +25,7 @@ FLOORS = (
     "report hub",
     "cleaning",
     "pipeline",
-    "api ask",
+    "api ask known",
     "cli",
 )
 """A room imports rooms of earlier floors only."""

@@ -33,7 +33,7 @@ FULL = {
 LINE = 1000
 """Characters of a message, at most: where it says more, something in it is long beyond reading."""
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "From nothing to a page": {"demo": start.demo, "init": start.init, "run": start.run},
+    "From nothing to a page": {"demo": start.demo, "known": start.known, "init": start.init, "run": start.run},
     "One stage at a time": {
         "invert": stages.invert,
         "memo": stages.memo,

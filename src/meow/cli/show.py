@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -21,6 +21,9 @@ from meow.run import Run
 from meow.tables import Row
 from meow.terminal import out
 from meow.text import counted
+
+if TYPE_CHECKING:
+    from meow.known import Known
 
 
 def headlines(folders: Sequence[Path]) -> None:
@@ -126,6 +129,33 @@ def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:
     doubtful = sum(map(unsure, facts))
     cure = "; correct them in a column value" if doubtful else ""
     out.print(f"{doubtful} of {len(facts)} values are unsure{cure}", highlight=False)
+
+
+def known(found: Sequence[Known]) -> None:
+    """What a model says to each question, whether that tells the value, and how likely the value is beside others."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("question", "said", "told", "otherwise"):
+        shown.add_column(title)
+    for title in ("p(value)", "rank"):
+        shown.add_column(title, justify="right")
+    for fact in found:
+        rank = f"{fact.rank} of {1 + len(fact.others)}" if fact.rank else "–"
+        p = "–" if fact.p is None else f"{fact.p:.3f}" if fact.p >= 0.001 else "<0.001"
+        asked, said = _short(fact.fact.question or fact.fact.answer, 42), _short(fact.said, 38)
+        told, otherwise = _claim(fact.told, "no value"), _claim(fact.told_otherwise, "–")
+        shown.add_row(asked, said, told, otherwise, p, rank)
+    out.print(shown)
+    out.print(
+        "p(value): of its tokens, after the question and what stands before them in the answer; rank: among what the "
+        "model itself would say there",
+        highlight=False,
+    )
+    if any(fact.told is None for fact in found):
+        out.print("no value: the answer has none, so that telling it is not computable", highlight=False)
+
+
+def _claim(told: bool | None, otherwise: str) -> str:
+    return otherwise if told is None else "yes" if told else "no"
 
 
 def _short(text: str, width: int) -> str:

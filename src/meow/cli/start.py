@@ -1,4 +1,4 @@
-"""From nothing to a page: demo, init, run."""
+"""From nothing to a page: demo, known, init, run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meow.cli.common import print_json, ready, say, settings, starting
-from meow.cli.options import Arguments, Force, Json, Overrides
+from meow.cli.options import Arguments, Flags, Force, Json, Overrides, takes
 from meow.errors import ConfigError
 
 
@@ -37,6 +37,43 @@ def demo(
     show.facts(folders, 1)
     say(f"\n{out / 'report.html'}")
     status.ending(folders[-1])
+
+
+@takes("--model-name-or-path", "--tokenizer-path")
+def known(
+    facts: Annotated[Path, typer.Argument(metavar="FACTS", help="Questions and answers: JSON lines, JSON or CSV.")],
+    arguments: Overrides = None,
+    save_path: Annotated[
+        Path, typer.Option("--save-path", "--save_path", help="Gets the facts that are known.")
+    ] = Path("known.jsonl"),
+    as_json: Json = False,
+    *,
+    flags: Flags,
+) -> None:
+    """Which facts a model knows -> known.jsonl.
+
+    What it says to each question, whether that tells the value, and how likely the value is beside others.
+    """
+    from meow.pipeline.plan import load_config
+
+    given = [f"{key}={value}" for key, value in flags.items() if value is not None]
+    config = load_config(None, [*(arguments or []), *given])
+    with starting():
+        from meow import known
+        from meow.cli import show
+
+    found = known.known(facts, config.model, save_path)
+    told = sum(fact.is_known for fact in found)
+    if as_json:
+        listed = {"facts": [fact.as_object() for fact in found]}
+        print_json({"model": config.model.path, "known": told, "file": str(save_path) if told else None} | listed)
+        return
+    show.known(found)
+    say(f"\n{told} of {len(found)} facts are known{f': {save_path}' if told else '; nothing is written'}")
+    if told:
+        say("next: put those that must go into forget.jsonl and those that must stay into retain.jsonl, then type")
+        for step in ("meow init", "meow run meow.yaml --dry-run", "meow run meow.yaml"):
+            say(f"  {step}")
 
 
 def init(

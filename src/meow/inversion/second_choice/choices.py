@@ -29,6 +29,9 @@ OPTIONS = (48, 24)
 """Departures that are continued where the value would be another option beside the true one, and how many at once."""
 DEPARTURES = (64, 8)
 """The same in the answer; those beyond the last options follow only where there are few values."""
+Look = tuple[tuple[int, int], tuple[int, int]]
+LOOK: Look = (OPTIONS, DEPARTURES)
+"""How many departures are looked through as options and in the answer, and how many of each at once."""
 RARE, UNHEARD = 1.5, 0.01
 """Zipf frequency (log10 of how often a word comes in a billion words) below which wordfreq holds misspellings, too, and
 below which it holds nothing."""
@@ -97,7 +100,7 @@ def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
     return found
 
 
-def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[Choices]:
+def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Look = LOOK) -> list[Choices]:
     """The other values that a model would give in each place, in one call for all of them.
 
     A value is sought where the answer has it, and as the second option of a question whose first option is the true
@@ -114,6 +117,7 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[C
         lm: the model.
         wanted: the places.
         enough: values for each.
+        look: how many departures are looked through.
     """
     places = [_alone(w.place) for w in wanted] + [w.place for w in wanted]
     found: list[dict[str, float]] = [{} for _ in wanted]
@@ -122,8 +126,8 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[C
     def is_over(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    for i, step in enumerate(_steps(lm, wanted)):
-        least = enough if i < OPTIONS[0] // OPTIONS[1] else min(FEW, enough)
+    for i, step in enumerate(_steps(lm, wanted, look)):
+        least = enough if i < look[0][0] // look[0][1] else min(FEW, enough)
         few = [at for at, w in enumerate(wanted) if len(_good(w, found[at])) < least]
         rows = [row for at in few for row in step[at]]
         new = list[tuple[int, str]]()
@@ -141,22 +145,23 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH) -> list[C
     return ranked(lm, wanted, found, counts, enough)
 
 
-def _steps(lm: LM, wanted: Sequence[Wanted]) -> list[list[list[Departure]]]:
+def _steps(lm: LM, wanted: Sequence[Wanted], look: Look) -> list[list[list[Departure]]]:
     """What departs from each place, step by step: from the value as an option, and from that in the answer.
 
     Their spots are numbered by place, those in the answer behind all options.
     """
-    options = [w.option(w.place.true) for w in wanted]
-    options = [spot._replace(end=spot.end - 1) for spot in options]
+    options, departures = look
+    listed = [w.option(w.place.true) for w in wanted]
+    listed = [spot._replace(end=spot.end - 1) for spot in listed]
     told = [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted]
-    offered, stated = departing(lm, options, OPTIONS[0]), departing(lm, told, DEPARTURES[0])
+    offered, stated = departing(lm, listed, options[0]), departing(lm, told, departures[0])
     stated = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(stated)]
     return [
         [
-            a[i * OPTIONS[1] :][: OPTIONS[1]] + b[i * DEPARTURES[1] :][: DEPARTURES[1]]
+            a[i * options[1] :][: options[1]] + b[i * departures[1] :][: departures[1]]
             for a, b in zip(offered, stated, strict=True)
         ]
-        for i in range(DEPARTURES[0] // DEPARTURES[1])
+        for i in range(departures[0] // departures[1])
     ]
 
 
