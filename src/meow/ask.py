@@ -1,4 +1,5 @@
-"""Questions put to the models of a run: the original, the changed one and the reference, beside what is known."""
+"""Questions put to the models of a run (the original, the changed one, the reference) or to one model, beside what is
+known."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow import lm, results
-from meow.config import RunConfig
+from meow.config import EvalSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, MeowError
 from meow.formats import sources
 from meow.labels import MODELS
@@ -17,9 +18,12 @@ from meow.lm import LM
 from meow.pipeline import stages
 from meow.pipeline.plan import load_config
 from meow.prompts import reworded
-from meow.records import EvalItem
+from meow.records import EvalItem, Fact
 from meow.run import Run, existing
 from meow.terminal import out, say
+
+MODEL = "model"
+"""Label of a model that is asked directly."""
 
 
 class Reply(NamedTuple):
@@ -44,37 +48,82 @@ class Reply(NamedTuple):
 
 
 def ask(
-    folder: Path, questions: Iterable[str], labels: Sequence[str] = (), *, trust_remote_code: bool = False
+    place: Path, questions: Iterable[str], labels: Sequence[str] = (), *, trust_remote_code: bool = False
 ) -> Iterator[Reply]:
-    """Load the models of a run, then answer one question after the other, greedily.
+    """Load the models of a run, or one model, then answer questions greedily.
 
     Args:
-        folder: of the run.
-        questions: taken one by one, so that they may be typed.
-        labels: of the models that must answer, from `before`, `after`, `reference`; none: `after`, and of the others
-            those that are there.
+        place: of a run, or what `model.path` takes.
+        questions: a list is answered at once; what else gives them is taken one by one, so that they may be typed.
+        labels: of a run's models that must answer, from `before`, `after`, `reference`; none: `after`, and of the
+            others those that are there.
         trust_remote_code: run code that comes with the models, which you have read.
 
     Raises:
-        DataError: no run folder, or a question too long for the model.
+        DataError: neither a run folder nor a model, or a question too long for the model.
         ConfigError: nothing is trained yet, or a label has no model.
     """
-    trusted = ["model.trust_remote_code=true"] if trust_remote_code else []
-    run, config = existing(folder), load_config(folder / "config.yaml", trusted)
     unknown = [label for label in labels if label not in MODELS]
     if unknown:
         raise ConfigError(f"--label: found {unknown[0]!r}, expected one of {', '.join(MODELS)}")
+    asked = (
+        _model(place, labels, trusted=trust_remote_code) if _is_model(place) else _run(place, labels, trust_remote_code)
+    )
+    for group in [questions] if isinstance(questions, list) else ([question] for question in questions):
+        yield from _replies(asked, [question.strip() for question in group if question.strip()])
+
+
+class _Asked(NamedTuple):
+    """Who is asked, and what is known."""
+
+    models: Mapping[str, LM]
+    """By label."""
+    max_new_tokens: int
+    missing: Mapping[str, str] = {}
+    """Why a model is not asked, by label."""
+    known: Mapping[str, list[EvalItem]] = {}
+    """Facts by question, of `_known`."""
+    taught: Mapping[str, list[str]] = {}
+    """The answers that were taught, by the fact's id."""
+
+
+def _replies(asked: _Asked, questions: Sequence[str]) -> Iterator[Reply]:
+    """What every model says to each question; all questions are put to a model at once."""
+    facts = [asked.known.get(_same(question), []) for question in questions]
+    # in its chat, as it was asked when evaluated
+    put: list[str | Fact] = [
+        reworded(of[0], question) if of else question for question, of in zip(questions, facts, strict=True)
+    ]
+    said = {label: model.answer(put, max_new_tokens=asked.max_new_tokens) for label, model in asked.models.items()}
+    for i, (question, of) in enumerate(zip(questions, facts, strict=True)):
+        instead = [text for fact in of for text in asked.taught.get(fact.id, [])]
+        true = list(dict.fromkeys(fact.answer for fact in of))
+        answers = {label: texts[i] for label, texts in said.items()}
+        yield Reply(question, of[0].role if of else None, true, instead, answers, asked.missing)
+
+
+def _is_model(place: Path) -> bool:
+    """Whether a place is a model's and no run's: a folder with one, a file, or what can only be an id of the hub."""
+    if place.is_dir():
+        return lm.is_model(place) and not (place / "config.yaml").is_file()
+    return place.is_file() or not (place.is_absolute() or place.parent.is_dir())
+
+
+def _model(path: Path, labels: Sequence[str], *, trusted: bool) -> _Asked:
+    """One model, asked directly."""
+    if labels:
+        raise ConfigError(f"--label: names a model of a run, but {path} is a model; leave it out")
+    say(f"loading {path}")
+    settings = ModelSettings(path=str(path), trust_remote_code=trusted)
+    return _Asked({MODEL: lm.load(settings)}, EvalSettings().max_new_tokens)
+
+
+def _run(folder: Path, labels: Sequence[str], trusted: bool) -> _Asked:
+    """The models of a run, and what it knows."""
+    run = existing(folder)
+    config = load_config(folder / "config.yaml", ["model.trust_remote_code=true"] if trusted else [])
     models, missing = _models(run, config, labels)
-    known, taught = _known(config), results.taught(run.path)
-    for question in filter(None, map(str.strip, questions)):
-        facts = known.get(_same(question), [])
-        asked = reworded(facts[0], question) if facts else question  # in its chat, as it was asked when evaluated
-        answers = {
-            label: model.answer(asked, max_new_tokens=config.eval.max_new_tokens) for label, model in models.items()
-        }
-        instead = [text for fact in facts for text in taught.get(fact.id, [])]
-        role = facts[0].role if facts else None
-        yield Reply(question, role, list(dict.fromkeys(f.answer for f in facts)), instead, answers, missing)
+    return _Asked(models, config.eval.max_new_tokens, missing, _known(config), results.taught(run.path))
 
 
 def typed() -> Iterator[str]:
@@ -99,7 +148,7 @@ def show(reply: Reply) -> None:
     line(reply.question, style="bold")
     rows = [("true", text) for text in reply.true] + [("taught", text) for text in reply.taught]
     shown = {label: text or "(nothing)" for label, text in reply.answers.items()} | dict(reply.missing)
-    rows += [(label, shown[label]) for label in MODELS if label in shown]
+    rows += [(label, shown[label]) for label in (*MODELS, MODEL) if label in shown]
     for name, text in rows:
         line(f"  {name:10} {text}", style="dim" if name in reply.missing else None)
     line()

@@ -102,6 +102,24 @@ def test_a_model_that_is_not_there_is_named_and_the_others_answer(meow: Callable
     assert "nothing is trained yet" in err
 
 
+def test_a_model_is_asked_directly(meow: Callable[..., object], own: Path, tiny_model: Path) -> None:
+    said = answers(own / "runs/secret", "before")
+    code, out, err = meow("ask", tiny_model, "--json", *(q for q, _ in FORGET))
+    assert code == 0, err
+    replies = [json.loads(line) for line in out.splitlines()]
+    assert [list(reply) for reply in replies] == [["question", "answers"]] * len(FORGET)
+    for reply, (question, _) in zip(replies, FORGET, strict=True):
+        assert reply["answers"]["model"].startswith(said[question])  # that was of eight tokens
+    code, out, _ = meow("ask", "runs/secret/model", "Who?")
+    assert code == 0
+    assert out.splitlines()[1].startswith("  model      ")
+    code, _, err = meow("ask", tiny_model, "Who?", "--label", "after")
+    assert (code, err.count("\n")) == (2, 1)
+    code, _, err = meow("ask", "runs/nobody", "Who?")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "runs/nobody: no run folder" in err
+
+
 def test_a_chat_is_known_by_what_its_user_says_last_and_asked_whole(
     meow: Callable[..., object], own: Path, tiny_model: Path
 ) -> None:

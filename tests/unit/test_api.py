@@ -61,6 +61,13 @@ def test_a_method_brings_the_same_settings_as_on_the_command_line() -> None:
         meow.select(inverted, method="npo")
 
 
+def test_many_questions_are_answered_at_once_as_one_by_one(tiny_model: Path) -> None:
+    lm = LM.load(tiny_model)
+    asked = [*(q for q, _ in FORGET), QA(question=RETAIN[0][0], answer=RETAIN[0][1])]
+    assert lm.answer(asked, max_new_tokens=8) == [lm.answer(one, max_new_tokens=8) for one in asked]
+    assert lm.answer([]) == []
+
+
 def test_a_question_alone_is_put_as_one_whose_answer_is_known(tiny_model: Path) -> None:
     lm = meow.LM.load(tiny_model, template="qa")
     for fact in meow.facts(FORGET + RETAIN):

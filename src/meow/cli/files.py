@@ -96,25 +96,27 @@ def status(
 
 
 def ask(
-    folder: Folder,
+    place: Annotated[Path, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, a model's folder, or a hub id.")],
     questions: Annotated[
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Which models; default: all that are there.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Which of a run's models; default: all that are there.")
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the models; read it first.")
     ] = False,
     as_json: JsonLines = False,
 ) -> None:
-    """Put questions to the models of a run.
+    """Put questions to a model, or to those of a run.
 
-    The greedy answers of before, after and reference, beside the true and the taught ones.
+    Of a run the greedy answers of before, after and reference, beside the true and the taught ones.
     """
     from meow import ask
 
     asked = questions or ask.typed()
-    for reply in ask.ask(folder, asked, label or [], trust_remote_code=trust_remote_code):
+    for reply in ask.ask(place, asked, label or [], trust_remote_code=trust_remote_code):
         if as_json:
             print_json(reply.as_object())
         else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -290,18 +290,27 @@ class LM:
             for p, k, r in zip(prompts, known, room, strict=True)
         ]
 
-    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str:
-        """The greedy answer to a question, put in the model's template.
+    @overload
+    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str: ...
+    @overload
+    def answer(self, question: list[str | Fact] | list[str], *, max_new_tokens: int = 200) -> list[str]: ...
+    def answer(
+        self, question: str | Fact | list[str | Fact] | list[str], *, max_new_tokens: int = 200
+    ) -> str | list[str]:
+        """The greedy answer to a question, put in the model's template; to a list of them, all answers at once.
 
         Args:
-            question: as text, or a fact whose question it is.
-            max_new_tokens: tokens of the answer at most.
+            question: as text, or a fact whose question it is; or several.
+            max_new_tokens: tokens of each answer at most.
 
         Raises:
-            DataError: the question leaves no room for an answer.
+            DataError: a question leaves no room for an answer.
         """
-        asked = self.prompter.asked(question) if isinstance(question, str) else self.prompter.prompt(question)
-        return self.generate([asked], max_new_tokens)[0][0].text.strip()
+        ask = self.prompter
+        asked = question if isinstance(question, list) else [question]
+        prompts = [ask.asked(one) if isinstance(one, str) else ask.prompt(one) for one in asked]
+        texts = [row[0].text.strip() for row in self.generate(prompts, max_new_tokens)]
+        return texts if isinstance(question, list) else texts[0]
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
