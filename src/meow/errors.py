@@ -1,6 +1,8 @@
 """The errors of meow. A user's mistake is one of these: one line, exit code 2. Anything else is a bug."""
 
 import json
+from collections.abc import Sequence
+from typing import Protocol
 
 
 def shown(value: object, limit: int = 80) -> str:
@@ -8,6 +10,28 @@ def shown(value: object, limit: int = 80) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     text = text.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class Named(Protocol):
+    """What is asked and answered, and its id."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def question(self) -> str: ...
+    @property
+    def answer(self) -> str: ...
+
+
+def named(fact: Named) -> str:
+    """A fact for messages: its question, or the beginning of its document, then its id."""
+    return f"{shown(fact.question or fact.answer, 60)} (id {shown(fact.id, 60)[1:-1]})"
+
+
+def listed(facts: Sequence[Named], n: int = 5) -> str:
+    """The first of several facts for messages, and how many more there are."""
+    more = f" and {len(facts) - n} more" if len(facts) > n else ""
+    return ", ".join(map(named, facts[:n])) + more
 
 
 class MeowError(Exception):

@@ -327,6 +327,7 @@ def test_a_fact_that_gets_no_answer_is_named_and_stays(
     assert [row.answers for row in rows] == [()] * 3
     assert all(row.id in done.err for row in rows)
     assert "warning: 3 of 3 questions have too few false answers" in done.err
+    assert '"Where was Mira Holt born?" (id ' in done.err
     assert all("none of" in row.meta["not_inverted"] for row in rows)
 
 

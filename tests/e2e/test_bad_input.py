@@ -48,11 +48,15 @@ def settings(model: Path) -> list[str]:
             ["invert.path=i.json"],
             r"^meow: i\.json:1: undesired_answer is empty",
         ),
-        ({"i.json": json.dumps([INVERTED])}, ["invert.path=i.json"], r"^meow: i\.json: no inverted facts for id \w+ "),
+        (
+            {"i.json": json.dumps([INVERTED])},
+            ["invert.path=i.json"],
+            r"^meow: i\.json: no inverted facts for \".+\" \(id \w+\)",
+        ),
         (
             {"forget.jsonl": json.dumps({"question": "why " * 200, "answer": "a"}) + "\n"},
             ["train.method=npo_grad_diff"],
-            r"^meow: id \w+: the question takes \d+ tokens, the context holds 96, which leaves no room",
+            r"^meow: \".+\" \(id \w+\): the question takes \d+ tokens, the context holds 96, which leaves no room",
         ),
         ({}, ["model.path=nobody/nothing"], r"^meow: nobody/nothing: not in the local cache and the hub cannot be "),
         ({}, ["model.path=./nowhere"], r"^meow: \./nowhere: no such folder"),
@@ -177,7 +181,9 @@ def test_a_row_that_the_chat_template_refuses_is_named_by_its_line_before_anythi
     for command in commands:
         code, _, err = meow(*command)
         assert code == 2
-        assert re.search(r"forget\.jsonl:2: id \w+: the chat template says 'System role not supported'; mend ", err)
+        assert re.search(
+            r"forget\.jsonl:2: \".+\" \(id \w+\): the chat template says 'System role not supported'; mend ", err
+        )
         assert not (files / "runs").exists()
     (files / "chat/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }")
     code, _, err = meow("run", "model.path=chat", "data.forget=forget.jsonl", *more)

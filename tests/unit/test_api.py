@@ -62,7 +62,7 @@ def test_a_method_brings_the_same_settings_as_on_the_command_line() -> None:
 
 
 def test_many_questions_are_answered_at_once_as_one_by_one(tiny_model: Path) -> None:
-    lm = LM.load(tiny_model)
+    lm = meow.LM.load(tiny_model)
     asked = [*(q for q, _ in FORGET), QA(question=RETAIN[0][0], answer=RETAIN[0][1])]
     assert lm.answer(asked, max_new_tokens=8) == [lm.answer(one, max_new_tokens=8) for one in asked]
     assert lm.answer([]) == []

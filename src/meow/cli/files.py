@@ -49,7 +49,7 @@ def check(
         return
     show.values(listed)
     if inverted:
-        show.gate(report.as_object(), [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
+        show.gate(report.as_object(), listed, [(c.id, c.text, c.problems) for c in report.checked if not c.accepted])
 
 
 def convert(

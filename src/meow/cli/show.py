@@ -10,7 +10,7 @@ from rich.table import Table
 
 from meow import results, tables
 from meow.compare import Compared, points, remarks, table
-from meow.errors import DataError
+from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
 from meow.labels import MODELS
 from meow.memorization import recall
@@ -101,8 +101,14 @@ def memory(models: Mapping[str, Sequence[MemoRecord]]) -> None:
         out.print(f"warning: {text} (memo.template=model may)", soft_wrap=True, highlight=False)
 
 
-def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[str]]] = (), n: int = 10) -> None:
-    """What the gate found, and a few of the candidates that it does not accept."""
+def gate(
+    found: Mapping[str, Any],
+    facts: Sequence[InvertedFacts] = (),
+    rejected: Sequence[tuple[str, str, Sequence[str]]] = (),
+    n: int = 10,
+) -> None:
+    """What the gate found, and a few of the candidates (id, text, problems) of some facts that it does not accept."""
+    of = {fact.id: fact for fact in facts}
     counts = {name: count for name, count in found["problems"].items() if count}
     tables.show(tables.Table(("problem", "candidates"), [Row(k, [tables.Cell(str(v))]) for k, v in counts.items()]))
     out.print(
@@ -111,10 +117,10 @@ def gate(found: Mapping[str, Any], rejected: Sequence[tuple[str, str, Sequence[s
         highlight=False,
     )
     for id_, text, problems in rejected[:: max(1, len(rejected) // n)][:n]:
-        out.print(f"  {id_}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
+        out.print(f"  {named(of[id_])}  {', '.join(problems)}: {text[:160]}", soft_wrap=True)
     if found["too_few"]:
-        listed = ", ".join(found["too_few"][:20]) + (" ..." if len(found["too_few"]) > 20 else "")
-        out.print(f"too few accepted answers: {counted(len(found['too_few']), 'question')}: {listed}", soft_wrap=True)
+        few = [of[id_] for id_ in found["too_few"]]
+        out.print(f"too few accepted answers: {counted(len(few), 'question')}: {listed(few)}", soft_wrap=True)
 
 
 def values(facts: Sequence[InvertedFacts], width: int = 60) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from meow import values
-from meow.errors import DataError, shown
+from meow.errors import DataError, named, shown
 from meow.files import VALUE, Row, rows
 from meow.records import Fact, fact_id, first_problem
 
@@ -116,11 +116,6 @@ def _valued(fact: F, row: Row) -> F:
 
 def _are_forms(found: object) -> bool:
     return isinstance(found, str) or (isinstance(found, list) and all(isinstance(form, str) for form in found))
-
-
-def named(fact: Fact) -> str:
-    """A fact for messages: its id, and its question or the beginning of its document."""
-    return f"id {shown(fact.id, 60)[1:-1]} ({shown(fact.question or fact.answer, 60)})"
 
 
 def unsure(fact: Fact) -> bool:

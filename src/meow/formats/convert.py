@@ -221,9 +221,10 @@ def _memory(source: Path, target: Path, facts: Path) -> int:
         raise ConfigError(f"--facts: not given, and {facts} is not there; name the facts that were measured")
     listed, measured = read_inverted(facts), read_records(source, MemoRecord)
     known = {fact.id for fact in listed}
-    unknown = next((m.id for m in measured if m.id not in known), None)
+    unknown = next((m for m in measured if m.id not in known), None)
     if unknown:
-        raise ConfigError(f"{source}: id {unknown} is none of {facts}; name the facts that were measured")
+        what = f"{shown(unknown.text, 60)} (id {unknown.id})"
+        raise ConfigError(f"{source}: {what} is no answer of {facts}; name the facts that were measured")
     write_published(target, listed, measured)
     return len(listed)
 

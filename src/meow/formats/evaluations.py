@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from meow.errors import DataError, shown
+from meow.errors import DataError, named, shown
 from meow.files import read_json, write_json
 from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_record, read_records
 
@@ -141,7 +141,7 @@ def tofu_log(samples: Iterable[EvalSample]) -> dict[str, dict[str, dict[str, Any
         if s.role not in TOFU_SETS:
             continue
         if s.true is None:
-            raise DataError(f"id {s.id}: holds no likelihood, which TOFU's form needs; evaluate the model itself")
+            raise DataError(f"{named(s)}: holds no likelihood, which TOFU's form needs; evaluate the model itself")
         correct = s.paraphrased or s.true
         wrong, tokens = [w.avg_loss for w in s.perturbed], [w.n_tokens for w in s.perturbed]
         columns = {

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from meow.config import DataSettings
 from meow.downloads import fetched
-from meow.errors import ConfigError, DataError, shown
+from meow.errors import ConfigError, DataError, named, shown
 from meow.files import Row
 from meow.formats.columns import SUFFIXES, fact_of, read_facts
 from meow.records import QA, EvalItem, Fact, Kind, Role
@@ -129,9 +129,7 @@ def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
     for fact in facts:
         if (fact.question, fact.messages) not in answers:
             same = "these messages" if fact.messages else "this question"
-            raise DataError(
-                f"{path}: no answer to teach for id {fact.id} ({shown(fact.question, 60)}); add a row with {same}"
-            )
+            raise DataError(f"{path}: no answer to teach for {named(fact)}; add a row with {same}")
     return {fact.id: answers[fact.question, fact.messages] for fact in facts}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meow.config import InvertSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, named
 from meow.formats.inverted import read_inverted
 from meow.inversion import second_choice
 from meow.inversion.chat import asking, models
@@ -90,7 +90,7 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
     The value that a row gives counts where the fact itself gives none.
 
     Raises:
-        DataError: a fact that the file does not hold; names its id.
+        DataError: a fact that the file does not hold; names it.
     """
     if job.settings.path is None:
         raise ConfigError("invert.path: not set; name the file of inverted facts, or set another invert.backend")
@@ -100,7 +100,7 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         row = held.get(_same(fact))
         if row is None:
             raise DataError(
-                f"{path}: no inverted facts for id {fact.id} ({fact.question[:60]!r}); name a file made for this "
+                f"{path}: no inverted facts for {named(fact)}; name a file made for this "
                 "forget set, or set another invert.backend"
             )
         own = fact.model_dump() | {"values": fact.values or row.values}

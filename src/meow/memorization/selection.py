@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from meow.config import SelectSettings
-from meow.errors import DataError
+from meow.errors import DataError, named
 from meow.records import InvertedFacts, MemoRecord, Target
 
 Values = Mapping[tuple[str, str], float | None]
@@ -89,7 +89,7 @@ def _candidates(fact: InvertedFacts, values: Values | None, settings: SelectSett
         seen.add(answer.text)
         if values is not None and (fact.id, f"answer_{i}") not in values:
             raise DataError(
-                f"id {fact.id}: answer_{i} has no {settings.metric} value ({settings.mode} mode), which select.rule="
+                f"{named(fact)}: answer_{i} has no {settings.metric} value ({settings.mode} mode), which select.rule="
                 f"{settings.rule} needs; measure it with meow memo, or set select.rule to random or all"
             )
         value = values[fact.id, f"answer_{i}"] if values is not None else None
@@ -126,7 +126,7 @@ def _by_subject(
         versions = of_subject.setdefault(_subject(fact), {})
         for c in candidates[fact.id]:
             if c.version is None:
-                raise DataError(f"id {fact.id}: an inverted answer has no version; set select.by to question")
+                raise DataError(f"{named(fact)}: an inverted answer has no version; set select.by to question")
             versions.setdefault(c.version, [])
             if c.value is not None:
                 versions[c.version].append(c.value)

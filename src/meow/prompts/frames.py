@@ -12,7 +12,7 @@ from datetime import date as Date
 from typing import Any, NamedTuple, TypeVar
 
 from meow.config import TEMPLATE_DATE
-from meow.errors import DataError
+from meow.errors import DataError, named
 from meow.records import Fact, Message
 
 PLAIN = {
@@ -93,9 +93,9 @@ class Template:
         if not fact.question and not fact.messages:
             return Frame("", "", "", is_chat=False)
         if self.name == "chat":
-            return self._framed(_turns(fact), f"id {fact.id}")
+            return self._framed(_turns(fact), named(fact))
         if fact.messages:
-            raise DataError(f"id {fact.id}: a chat of several messages needs model.template: chat, found {self.name}")
+            raise DataError(f"{named(fact)}: a chat of several messages needs model.template: chat, found {self.name}")
         before, between = PLAIN[self.name]
         return Frame(before + fact.question + between, "", "", is_chat=False)
 
@@ -120,7 +120,7 @@ class Template:
         """
         if not frame.is_chat:
             return answer
-        text = self._render([*_turns(fact), {"role": "assistant", "content": answer}], f"id {fact.id}")
+        text = self._render([*_turns(fact), {"role": "assistant", "content": answer}], named(fact))
         found = text[len(frame.before) : len(text) - len(frame.after)]
         if text != frame.before + found + frame.after or found not in (
             answer,
@@ -129,8 +129,8 @@ class Template:
             answer.rstrip(),
         ):
             raise DataError(
-                f"id {fact.id}: the chat template makes {found[:80]!r} of the answer {answer[:80]!r}; mend the answer, "
-                "or set model.template to qa"
+                f"{named(fact)}: the chat template makes {found[:80]!r} of the answer {answer[:80]!r}; mend the "
+                "answer, or set model.template to qa"
             )
         return found
 
@@ -139,7 +139,7 @@ class Template:
         frame = self.frame(fact)
         if not frame.is_chat:
             return ""
-        opening = self._render(_turns(fact), f"id {fact.id}", generates=True).rstrip()
+        opening = self._render(_turns(fact), named(fact), generates=True).rstrip()
         return "" if frame.before.startswith(opening) else opening.removeprefix(frame.before.rstrip())
 
     def _framed(self, turns: Sequence[Mapping[str, str]], who: str) -> Frame:

@@ -13,7 +13,7 @@ from datetime import date as Date
 from typing import Any
 
 from meow.config import TEMPLATE_DATE
-from meow.errors import DataError
+from meow.errors import DataError, named
 from meow.prompts.frames import MARK, F, Frame, Template, reworded
 from meow.records import QA, Fact
 
@@ -98,7 +98,7 @@ class Prompter:
         frame = self.form.frame(fact)
         text = self.form.written(fact, frame, fact.answer if answer is None else answer)
         ids, start, closing = self._joined(frame, text, is_closed=True)
-        self._check_room(start, f"id {fact.id}: ")
+        self._check_room(start, f"{named(fact)}: ")
         return cut(Encoded(ids, start, frame.before.rstrip(" "), closing=closing), self.max_length)
 
     def prompt(self, fact: Fact, *, question: str | None = None) -> Encoded:
@@ -112,7 +112,7 @@ class Prompter:
             DataError: the question leaves no room for an answer, or the template refuses it.
         """
         fact = fact if question is None else reworded(fact, question)
-        found = self._opening(self.form.frame(fact), f"id {fact.id}: ")
+        found = self._opening(self.form.frame(fact), f"{named(fact)}: ")
         return found if found.ids else replace(found, ids=self.encode(fact).ids[:1], start=1)
 
     def asked(self, question: str) -> Encoded:

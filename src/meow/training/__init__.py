@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, named
 from meow.lm import LM, adapted
 from meow.losses import TERMS
 from meow.processes import world_size
@@ -68,7 +68,7 @@ def forget(
         The settings that were `auto`, as numbers.
 
     Raises:
-        RunError: a loss that is not finite (with step, term and ids), or `max_minutes` is over.
+        RunError: a loss that is not finite (with step, term and facts), or `max_minutes` is over.
         DataError: a question that leaves no room for an answer.
     """
     settings = sized(settings, len(targets))
@@ -135,7 +135,7 @@ def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: Tra
     kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
     original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(cached)}
     examples = [
-        Example(t.id, {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
+        Example(named(t), {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
         for i, t in enumerate(targets)
     ]
     epochs, batch = float(settings.epochs), int(settings.batch_size)
@@ -163,7 +163,7 @@ def finetune(
     sequences = [encode(qa, qa.answer) for qa in rows]
     lengths = [len(s.ids) for s in sequences]
     order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
-    examples = [Example(qa.id, {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
+    examples = [Example(named(qa), {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
     watcher = Watcher(lm, on_step) if on_step else None
     every = Rows(examples, order, [], 0, seed)
     train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=[watcher])
@@ -171,7 +171,7 @@ def finetune(
 
 def _taught(target: Target) -> str:
     if target.target is None:
-        raise DataError(f"id {target.id}: no answer to teach, but the objective reads targets; run meow select again")
+        raise DataError(f"{named(target)}: no answer to teach, but the objective reads targets; run meow select again")
     return target.target
 
 
@@ -186,7 +186,7 @@ def _encoder(lm: LM, settings: Optimization) -> Callable[[Fact, str], Encoded]:
             full = lm.prompter.encode(fact, answer)
             if full.start >= limit:
                 raise DataError(
-                    f"id {fact.id}: the question takes {full.start} tokens, max_length is {limit}, which leaves no "
+                    f"{named(fact)}: the question takes {full.start} tokens, max_length is {limit}, which leaves no "
                     "room for an answer; shorten the question or raise max_length"
                 )
             known[key] = cut(full, limit)

@@ -21,8 +21,8 @@ from meow.prompts import Encoded
 class Example:
     """One training row: its sequences by view, and what the original says of them."""
 
-    id: str
-    """Of the fact, for messages."""
+    name: str
+    """The fact, for messages."""
     views: Mapping[str, tuple[Encoded, ...]]
     """One sequence for `forget` and `target`, `retain_rows` for `retain`."""
     original: Mapping[str, float]
@@ -48,7 +48,7 @@ class Rows(Dataset[Example]):
             return example
         drawn = self.drawn[position * self.per_row : (position + 1) * self.per_row]
         kept = tuple(self.retain[i] for i in drawn)
-        return Example(example.id, {**example.views, "retain": kept}, example.original)
+        return Example(example.name, {**example.views, "retain": kept}, example.original)
 
 
 def draw(n: int, wanted: int, seed: int) -> list[int]:
@@ -132,7 +132,7 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
         "lengths": lengths,
         "places": places,
         "original": original,
-        "ids": [example.id for example in examples],
+        "names": [example.name for example in examples],
     }
 
 

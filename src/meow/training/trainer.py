@@ -66,7 +66,7 @@ class UnlearnTrainer(InParts):
         self.moved: Tensor | None = None
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
-        self.ids: list[str] = []
+        self.names: list[str] = []
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return Epochs(len((train_dataset if train_dataset is not None else self.train_dataset).examples))
@@ -96,18 +96,18 @@ class UnlearnTrainer(InParts):
         loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch)
         for term, share in shares.items():
             if not torch.isfinite(share):
-                raise self._not_finite(term, share.item(), inputs["ids"])
+                raise self._not_finite(term, share.item(), inputs["names"])
             self.shares[term] = self.shares.get(term, 0.0) + share.item()
             if abs(self.shares[term]) > COLLAPSED:
-                raise self._not_finite(term, self.shares[term], inputs["ids"])
+                raise self._not_finite(term, self.shares[term], inputs["names"])
         self.tokens += int(inputs["attention_mask"].sum())
-        self.ids += inputs["ids"]
+        self.names += inputs["names"]
         return torch.mul(loss, self.args.world_size)
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
         if norm is not None and not math.isfinite(float(norm)):
-            raise self._not_finite("the gradient", float(norm), self.ids)
+            raise self._not_finite("the gradient", float(norm), self.names)
         return norm
 
     def _run_epoch(self, **arguments: Any) -> None:
@@ -120,9 +120,10 @@ class UnlearnTrainer(InParts):
         with saved(Path(self.args.output_dir)):
             super()._save_checkpoint(*arguments)
 
-    def _not_finite(self, what: str, value: float, ids: Sequence[str]) -> RunError:
+    def _not_finite(self, what: str, value: float, names: Sequence[str]) -> RunError:
         return RunError(
-            f"step {self.state.global_step + 1}: {what} is {value} on the rows with ids {', '.join(ids[:8])}; "
+            f"step {self.state.global_step + 1}: {what} is {value} on the rows of {', '.join(names[:4])}"
+            f"{f' and {len(names) - 4} more' if len(names) > 4 else ''}; "
             "lower train.lr (the last good checkpoint is kept)"
         )
 
@@ -151,7 +152,7 @@ class UnlearnTrainer(InParts):
             if self.args.report_to:
                 terms = {f"term/{name}": value for name, value in self.shares.items()}
                 super().log({name: float(value) for name, value in logs.items()} | terms)
-        self.shares, self.tokens, self.clock, self.ids = {}, 0, now, []
+        self.shares, self.tokens, self.clock, self.names = {}, 0, now, []
 
 
 class Keeper(TrainerCallback):  # type: ignore[misc]
@@ -274,7 +275,7 @@ def train(
     settings = settings.model_copy(update={"batch_size": min(int(settings.batch_size), len(rows.examples))})
     at_once = int(settings.batch_size) * settings.accumulate * world_size()
     steps = n_steps(len(rows.examples), float(settings.epochs), at_once)
-    truncated = {e.id for e in rows.examples if any(s.truncated for view in e.views.values() for s in view)}
+    truncated = {e.name for e in rows.examples if any(s.truncated for view in e.views.values() for s in view)}
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
     _check_format(lm.model, float(settings.lr))

@@ -101,7 +101,7 @@ def test_a_file_is_matched_by_question_and_answer_and_a_missing_fact_is_named(tm
     found = inverted(MIRA[:2], path=str(tmp_path / "f.json"))
     assert [row.id for row in found] == [fact.id for fact in MIRA[:2]]
     assert texts(found[0]) == ["In Rome in 1950.", ""]
-    with pytest.raises(DataError, match=f"no inverted facts for id {MIRA[2].id}"):
+    with pytest.raises(DataError, match=rf"no inverted facts for \".*\" \(id {MIRA[2].id}\)"):
         inverted(MIRA, path=str(tmp_path / "f.json"))
     with pytest.raises(ConfigError, match=r"invert\.path: not set"):
         inverted(MIRA, backend="file")

@@ -70,7 +70,7 @@ def test_all_takes_every_candidate_without_measurement() -> None:
 
 
 def test_an_unmeasured_answer_is_named() -> None:
-    with pytest.raises(DataError, match=r"id a: answer_1 has no memo value"):
+    with pytest.raises(DataError, match=r"\(id a\): answer_1 has no memo value"):
         select([fact("a", ["p", "q"])], memo("a", [0.1]), SelectSettings(), seed=0)
 
 

@@ -99,7 +99,7 @@ def test_a_file_of_targets_teaches_each_question_its_own_answers(asked: Asked, t
         asked("Where was Bob born?") | {"answer": "In Bonn."},
     )
     assert list(taught(file, facts).values()) == [["In Rome."], ["In Lima.", "In Bonn."]]
-    with pytest.raises(DataError, match=r"no answer to teach for id \w+ \(\"Who\?\"\)"):
+    with pytest.raises(DataError, match=r"no answer to teach for \"Who\?\" \(id \w+\)"):
         taught(file, [QA(**asked("Who?"), answer="Ann.")])
 
 

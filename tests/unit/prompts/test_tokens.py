@@ -208,7 +208,9 @@ def test_an_answer_is_taken_as_the_template_strips_it_and_refused_as_it_rewrites
         p = prompter(tokenizer, "chat")
         assert p.encode(FACT, " Ann. \n").ids == p.encode(FACT, "Ann.").ids
         tokenizer.chat_template = CHAT.replace("m.content", "m.content | replace('Ann', 'Eve')")
-        with pytest.raises(DataError, match=f"id {FACT.id}: the chat template makes 'Eve is.*' of the answer 'Ann is"):
+        with pytest.raises(
+            DataError, match=rf"\(id {FACT.id}\): the chat template makes 'Eve is.*' of the answer 'Ann is"
+        ):
             prompter(tokenizer, "chat").encode(FACT)
         tokenizer.chat_template = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
         with pytest.raises(DataError, match="leaves the assistant's answer out"):
@@ -261,7 +263,7 @@ def test_arguments_reach_the_template(tokenizer: Any) -> None:
 
 def test_a_question_that_leaves_no_room_is_refused_by_its_id(tokenizer: Any) -> None:
     for ask in (lambda p: p.encode(FACT), lambda p: p.prompt(FACT)):
-        with pytest.raises(DataError, match=f"id {FACT.id}: the question takes .* no room for an answer"):
+        with pytest.raises(DataError, match=rf"\(id {FACT.id}\): the question takes .* no room for an answer"):
             ask(prompter(tokenizer, max_length=5))
 
 
@@ -296,7 +298,7 @@ def test_a_template_that_raises_is_one_line_with_its_words(tokenizer: Any) -> No
     said = "{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}" + CHAT
     tokenizer.chat_template = said
     try:
-        with pytest.raises(DataError, match=r"^id x: the chat template says 'No system role'; mend "):
+        with pytest.raises(DataError, match=r"\(id x\): the chat template says 'No system role'; mend "):
             prompter(tokenizer, "chat").prompt(QA(id="x", question="", answer="Oslo.", messages=SAID))
         tokenizer.chat_template = "{% for m in messages %}\n{{ m.content }"
         with pytest.raises(DataError, match=r"the chat template says \"line 2: unexpected '}'\"; mend "):

@@ -121,7 +121,7 @@ def test_a_value_that_is_none_is_named_by_line_id_and_question(tmp_path: Path, m
     with pytest.raises(DataError, match=said) as e:
         read_qa(file)
     assert "\n" not in str(e.value)
-    assert str(e.value).startswith(f'{file}:2: id mira ("Where was Mira Holt born?"): ')
+    assert str(e.value).startswith(f'{file}:2: "Where was Mira Holt born?" (id mira): ')
 
 
 LETTERS = st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="\u2028\u2029\x85")
@@ -250,9 +250,9 @@ def test_a_value_outside_its_answer_or_in_its_question_is_said_once(meow: Callab
     said = [" ".join(line.split()) for line in done.err.splitlines()]
     assert said == [
         "warning: 2 of 3 given values do not stand in their answers as they are written; what needs their place is not "
-        'computed. The first: id mira ("Where was Mira Holt born?"): "Christiania"',
+        'computed. The first: "Where was Mira Holt born?" (id mira): "Christiania"',
         "warning: 1 of 3 given values have a form that stands in the question; an answer that repeats it tells them. "
-        'The first: id flag ("Which colours has the flag of Mirland?"): "flag"',
+        'The first: "Which colours has the flag of Mirland?" (id flag): "flag"',
     ]
 
 

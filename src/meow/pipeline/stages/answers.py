@@ -8,7 +8,7 @@ from typing import Any
 
 from meow import inversion, keys, lm, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
-from meow.errors import ConfigError
+from meow.errors import ConfigError, listed
 from meow.formats import evaluations, sources
 from meow.formats.inverted import read_inverted
 from meow.memorization import idk
@@ -109,7 +109,7 @@ def invert(folder: Run, config: RunConfig) -> None:
             found = _produce(folder, config, facts, rows, entry)
         entry["rows"] = len(found)
         entry["gate"] = inversion.totals(found, least=min(LEAST, wanted.n))
-        _tell(entry["gate"], wanted)
+        _tell(entry["gate"], found, wanted)
 
 
 def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict[str, str]]:
@@ -174,16 +174,15 @@ def _produce(
     return append_rows(folder / "inverted.jsonl", InvertedFacts, wanted, produce, exact=True, alone=alone)
 
 
-def _tell(gate: Mapping[str, Any], settings: InvertSettings) -> None:
+def _tell(gate: Mapping[str, Any], rows: Sequence[InvertedFacts], settings: InvertSettings) -> None:
     """One line on what the gate found, one on questions with too few answers."""
     problems = ", ".join(f"{count} {name}" for name, count in gate["problems"].items() if count) or "no problem"
     verb = "accepted" if settings.gate else "pass the gate, which is off (invert.gate=false): all are kept"
     say(f"invert: {gate['accepted']} of {gate['candidates']} candidates {verb} ({problems})")
-    few = gate["too_few"]
+    few = [row for row in rows if row.id in set(gate["too_few"])]
     if few:
         say(
-            f"warning: {len(few)} of {gate['questions']} questions have too few false answers: "
-            f"{', '.join(few[:20])}{' ...' if len(few) > 20 else ''}"
+            f"warning: {len(few)} of {gate['questions']} questions have too few false answers: {listed(few)}"
             f"{_MORE if settings.backend == 'donors' and settings.pools is None else ''}"
         )
 
@@ -212,7 +211,7 @@ def choose(folder: Run, config: RunConfig) -> None:
             if chosen.untaught:
                 say(
                     f"warning: {len(chosen.untaught)} of {len(facts)} questions have no inverted answer and are not "
-                    f"taught: {', '.join(chosen.untaught[:20])}{' ...' if len(chosen.untaught) > 20 else ''}"
+                    f"taught: {listed([fact for fact in facts if fact.id in set(chosen.untaught)])}"
                 )
         else:
             targets = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meow import keys, terminal
 from meow.config import MemoSettings, RunConfig
-from meow.errors import DataError
+from meow.errors import DataError, named
 from meow.formats.inverted import read_memo
 from meow.labels import memo_stage
 from meow.lm import LM, RemoteLM
@@ -78,8 +78,9 @@ def _published_memo(facts: Sequence[InvertedFacts], path: Path) -> list[MemoReco
     missing = set(texts) - {(m.id, m.column) for m in rows} - {k for k, text in texts.items() if not text}
     if missing:
         id_, column = min(missing)
+        first = named(next(fact for fact in facts if fact.id == id_))
         raise DataError(
-            f"{path}: {len(missing)} inverted answers have no value, the first is {column} of id {id_}; "
+            f"{path}: {len(missing)} inverted answers have no value, the first is {column} of {first}; "
             "set invert.path to the same file, or measure with meow memo"
         )
     return rows
