@@ -27,22 +27,11 @@ def download(folder: Path) -> Path:
 
 
 def convert(weights: Path, folder: Path) -> None:
-    """Weights in four bits -> a folder with a float32 model and its tokenizer.
+    """Weights in four bits -> a folder with a float32 model and its tokenizer."""
+    from meow.config import ModelSettings
+    from meow.lm import load
 
-    The loaded model's configuration calls it quantised and refuses to be saved, so its tensors go into a new model.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    where = {"gguf_file": weights.name}
-    packed = AutoModelForCausalLM.from_pretrained(weights.parent, dtype=torch.float32, **where)
-    tokenizer = AutoTokenizer.from_pretrained(weights.parent, **where)
-    dropped = ("quantization_config", "_model_name_or_path", "dtype")
-    config = {k: v for k, v in packed.config.to_dict().items() if k not in dropped}
-    model = LlamaForCausalLM(LlamaConfig(**config | {"tie_word_embeddings": True}))
-    model.load_state_dict(packed.state_dict())
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    load(ModelSettings(path=str(weights), dtype="float32")).save(folder)
 
 
 def main() -> None:

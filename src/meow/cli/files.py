@@ -96,7 +96,9 @@ def status(
 
 
 def ask(
-    place: Annotated[Path, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, a model's folder, or a hub id.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="MODEL_OR_RUN", help="A run folder, a model's folder or file, or a hub id.")
+    ],
     questions: Annotated[
         list[str] | None,
         typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),

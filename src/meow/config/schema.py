@@ -37,7 +37,7 @@ class ModelSettings(Settings):
     """The model to be changed: the original."""
 
     path: Place = None
-    """Hub id or folder of a causal language model (safetensors)."""
+    """Hub id or folder of a causal language model (safetensors), or a GGUF file, which is unpacked."""
     tokenizer: Place = None
     """Hub id or folder of the tokenizer; default: the model's."""
     revision: str | None = None

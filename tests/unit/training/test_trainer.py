@@ -159,7 +159,7 @@ def test_a_term_that_is_not_finite_stops_with_step_term_and_ids(made: LM, tmp_pa
     with torch.no_grad():
         lm.model.lm_head.weight.mul_(float("nan"))
     with pytest.raises(
-        RunError, match=rf"step 1: target_nll is nan on the rows of \".*\" \(id \w+\), .* and \d more; lower train"
+        RunError, match=r"step 1: target_nll is nan on the rows of \".*\" \(id \w+\), .* and \d more; lower train"
     ):
         trained(lm, tmp_path)
 

@@ -18,6 +18,7 @@ from meow.keys import digest, file_hash
 from meow.lm.loading.adapters import merged
 from meow.lm.loading.checks import adapted_base, check_folder, folder_of, one_line, tokenizer_folder
 from meow.lm.loading.devices import pick_device
+from meow.lm.loading.packed import is_packed, unpacked, unpacked_tokenizer
 from meow.lm.model import LM
 
 _WEIGHTS = ("*.safetensors",)
@@ -34,7 +35,7 @@ _TEXT_FILES = (
 
 
 def load(settings: ModelSettings) -> LM:
-    """Load a causal language model from a folder or the hub.
+    """Load a causal language model from a folder, a GGUF file or the hub.
 
     Raises:
         ConfigError: no model named.
@@ -85,6 +86,9 @@ def load_tokenizer(settings: ModelSettings) -> Any:
 
     revision = None if settings.tokenizer else settings.revision
     folder = tokenizer_folder(str(settings.tokenizer or settings.path), revision=revision)
+    if is_packed(folder):
+        with one_line(str(folder), "fetch it again, or upgrade transformers and gguf"):
+            return unpacked_tokenizer(folder)
     file = folder / "tokenizer.json"
     with one_line(str(file if file.is_file() else folder), "fetch it again, or upgrade transformers and tokenizers"):
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=settings.trust_remote_code)
@@ -94,6 +98,8 @@ def _weights(folder: Path, how: dict[str, Any]) -> Any:
     """A model with every weight that it was saved with; an adapter is merged into its base."""
     from transformers import AutoModelForCausalLM
 
+    if is_packed(folder):
+        return unpacked(folder, {name: value for name, value in how.items() if name != "use_safetensors"})
     base = adapted_base(folder)
     if base is not None:
         return merged(_weights(folder_of(base.path, revision=base.revision, weights=True), how), folder)
@@ -193,6 +199,8 @@ def weights_hash(settings: ModelSettings) -> str:
             if base is not None:
                 below = {"path": base.path, "revision": base.revision, "tokenizer": None}
                 parts.append(weights_hash(settings.model_copy(update=below)))
+        elif name and is_packed(name):
+            parts += [file_hash(Path(name))]
         elif name:
             parts += [name, None]
     return digest(parts)

@@ -52,7 +52,7 @@ def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any
             f"train.lora_modules: {tied} is embedding and head in one (tie_word_embeddings), and merging would change "
             "both; leave it out"
         )
-    made.peft_config["default"].base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+    made.peft_config["default"].base_model_name_or_path = str(Path(base).resolve()) if Path(base).exists() else base
     made.enable_input_require_grads()
     return made
 

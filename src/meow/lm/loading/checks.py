@@ -19,6 +19,7 @@ from meow.config import ModelSettings
 from meow.downloads import snapshot
 from meow.errors import DataError, MeowError, shown
 from meow.lm.loading.devices import pick_device
+from meow.lm.loading.packed import check_packed, is_packed
 
 _OBJECTS = (
     "config.json",
@@ -69,7 +70,7 @@ def check_folder(path: str, *, revision: str | None = None, tokenizer: str | Non
     """Refuse a folder, or a model of the hub, that cannot be loaded as it was meant; no weight is read.
 
     Args:
-        path: folder or hub id; of a hub model only configuration and tokenizer are fetched.
+        path: folder, GGUF file or hub id; of a hub model only configuration and tokenizer are fetched.
         revision: commit, branch or tag on the hub.
         tokenizer: folder or hub id of another tokenizer.
         code: whether code that comes with the model is run.
@@ -77,6 +78,11 @@ def check_folder(path: str, *, revision: str | None = None, tokenizer: str | Non
     Raises:
         DataError: names the file, what is wrong with it and what to do.
     """
+    if is_packed(path):
+        check_packed(Path(path))
+        if tokenizer:
+            _check_objects(tokenizer_folder(tokenizer))
+        return
     folder = folder_of(path, revision=revision)
     base = adapted_base(folder)
     if base is not None:
@@ -100,12 +106,12 @@ def check_folder(path: str, *, revision: str | None = None, tokenizer: str | Non
 
 
 def folder_of(path: str, *, revision: str | None = None, weights: bool = False) -> Path:
-    """The folder of a model: a folder itself, or where the files of a hub id lie when they are fetched.
+    """The folder of a model: a folder itself, a GGUF file in its place, or where the fetched files of a hub id lie.
 
     Raises:
         DataError: no such folder, no such model on the hub, or no network.
     """
-    if Path(path).is_dir():
+    if Path(path).is_dir() or is_packed(path):
         return Path(path)
     if path.startswith((".", "/", "~")) or path.count("/") > 1:
         raise DataError(f"{path}: no such folder; give a folder with a model, or a hub id")
@@ -119,7 +125,7 @@ def tokenizer_folder(path: str, *, revision: str | None = None) -> Path:
         DataError: there is none.
     """
     folder = folder_of(path, revision=revision)
-    if _has_tokenizer(folder):
+    if is_packed(folder) or _has_tokenizer(folder):
         return folder
     base = adapted_base(folder)
     if base is None:
@@ -170,8 +176,10 @@ def one_line(path: str, advice: str = "give a causal language model in safetenso
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder holds a model or an adapter."""
-    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+    """Whether a folder holds a model or an adapter, or a GGUF file stands in its place."""
+    return (is_packed(folder) and folder.is_file()) or any(
+        (folder / name).is_file() for name in ("config.json", "adapter_config.json")
+    )
 
 
 def _has_tokenizer(folder: Path) -> bool:
