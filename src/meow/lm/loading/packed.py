@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from meow.errors import ConfigError, DataError
+from meow.terminal import silent
 
 _HEAD = 4096
 """Bytes in which the architecture stands: it is what a file says first of itself."""
@@ -57,7 +58,8 @@ def unpacked(file: Path, how: dict[str, Any]) -> Any:
     from transformers import AutoModelForCausalLM
 
     place: dict[str, Any] = {"gguf_file": file.name}
-    model = AutoModelForCausalLM.from_pretrained(file.parent, **place, **how)
+    with silent():  # a bar of its own, on any stderr
+        model = AutoModelForCausalLM.from_pretrained(file.parent, **place, **how)
     model.hf_quantizer = None
     for owner, names in (
         (model, ("is_quantized", "quantization_method")),
