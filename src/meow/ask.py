@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meow import lm, results
-from meow.config import EvalSettings, ModelSettings, RunConfig
+from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, MeowError
 from meow.formats import sources
 from meow.labels import MODELS
 from meow.lm import LM
 from meow.pipeline import stages
 from meow.pipeline.plan import load_config
-from meow.prompts import reworded
+from meow.prompts import reworded, room
 from meow.records import EvalItem, Fact
 from meow.run import Run, existing
 from meow.terminal import out, say
@@ -73,6 +73,10 @@ def ask(
         yield from _replies(asked, [question.strip() for question in group if question.strip()])
 
 
+TOKENS = 200
+"""Of an answer of a model without a run, at most."""
+
+
 class _Asked(NamedTuple):
     """Who is asked, and what is known."""
 
@@ -115,7 +119,7 @@ def _model(path: Path, labels: Sequence[str], *, trusted: bool) -> _Asked:
         raise ConfigError(f"--label: names a model of a run, but {path} is a model; leave it out")
     say(f"loading {path}")
     settings = ModelSettings(path=str(path), trust_remote_code=trusted)
-    return _Asked({MODEL: lm.load(settings)}, EvalSettings().max_new_tokens)
+    return _Asked({MODEL: lm.load(settings)}, TOKENS)
 
 
 def _run(folder: Path, labels: Sequence[str], trusted: bool) -> _Asked:
@@ -123,7 +127,10 @@ def _run(folder: Path, labels: Sequence[str], trusted: bool) -> _Asked:
     run = existing(folder)
     config = load_config(folder / "config.yaml", ["model.trust_remote_code=true"] if trusted else [])
     models, missing = _models(run, config, labels)
-    return _Asked(models, config.eval.max_new_tokens, missing, _known(config), results.taught(run.path))
+    known, limit = _known(config), config.eval.max_new_tokens
+    if limit == "auto":
+        limit = room(next(iter(models.values())).tokenizer, (item.answer for items in known.values() for item in items))
+    return _Asked(models, limit, missing, known, results.taught(run.path))
 
 
 def typed() -> Iterator[str]:

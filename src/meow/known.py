@@ -17,15 +17,15 @@ from meow.files import VALUE, Row, rows, write_rows
 from meow.formats.columns import SUFFIXES
 from meow.formats.sources import read_eval
 from meow.inversion.second_choice.choices import Wanted, choices, wanted_of
-from meow.inversion.second_choice.continuations import Spot, log_probabilities
+from meow.inversion.second_choice.continuations import log_probabilities
 from meow.inversion.second_choice.parts import OPPOSITES
 from meow.lm import LM, load
 from meow.metrics.items import tells_value
+from meow.prompts import room
+from meow.prompts.places import Spot
 from meow.records import QA, EvalItem
 from meow.terminal import progress
 
-LEAST_TOKENS = 64
-"""New tokens of an answer, at least: else twice those of the longest true answer."""
 LOOK = ((5, 5), (5, 5))
 """Departures that are continued where the value is an option, and in the answer: a short look."""
 ENOUGH = 4
@@ -121,7 +121,7 @@ def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
     reworded = [i for i, item in enumerate(items) if item.paraphrased_question]
     prompts += [lm.prompter.prompt(items[i], question=items[i].paraphrased_question) for i in reworded]
     with progress("asking", len(prompts)) as advance:
-        said = lm.generate(prompts, tokens_of(lm, items), each=lambda *_: advance(1))
+        said = lm.generate(prompts, room(lm.tokenizer, (item.answer for item in items)), each=lambda *_: advance(1))
     texts = [row[0].text.strip() for row in said]
     otherwise = dict(zip(reworded, texts[len(items) :], strict=True))
     likely = _likely(lm, [QA(**item.model_dump(include=set(QA.model_fields))) for item in items])
@@ -134,12 +134,6 @@ def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
         p, others = likely.get(item.id, (None, ()))
         found.append(asked._replace(p=p, others=others))
     return found
-
-
-def tokens_of(lm: LM, items: Sequence[EvalItem]) -> int:
-    """New tokens that an answer gets: twice those of the longest true answer, at least LEAST_TOKENS."""
-    longest = max((len(full.ids) - full.start for full in map(lm.prompter.encode, items)), default=0)
-    return max(LEAST_TOKENS, 2 * longest)
 
 
 def _likely(lm: LM, facts: Sequence[QA]) -> dict[str, tuple[float | None, tuple[Other, ...]]]:
