@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install demo test check mutants bench study fmt docs real-model
+.PHONY: install demo test check mutants bench study fmt docs real real-model
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -35,6 +35,10 @@ bench: install
 
 real-model: install
 	$(PY) scripts/real_model.py
+
+real: real-model
+	.venv/bin/meow known examples/facts/france/forget.jsonl --model_name_or_path .models/smollm2 --save-path runs/known.jsonl
+	.venv/bin/meow run examples/france.yaml
 
 study: install
 	$(PY) -m benchmarks.study

@@ -133,6 +133,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Fi
     config = load_config(None, [
         f"out={path}", "name=run", f"model.path={path}/original", f"data.forget={path}/forget.jsonl",
         f"data.retain={path}/retain.jsonl", f"data.holdout={path}/holdout.jsonl", "train.method=meow_contrast",
+        "train.lr=1e-3",
         f"invert.pools={path}/pools.json", f"invert.prompt={path}/prompt.txt", "memo.max_new_tokens=2",
         f"robustness.unrelated={path}/unrelated.jsonl", f"nlu.data={path}/tasks", "nlu.tasks=[people]",
         f"nlg.texts={path}/texts.txt", f"nlg.featurizer={path}/featurizer", f"finetune.data=[{path}/learned.jsonl]",

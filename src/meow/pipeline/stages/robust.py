@@ -75,8 +75,15 @@ def _train_and_look(
 
 
 def _trained_at(folder: Run, config: RunConfig) -> float:
-    """The learning rate that the model was made to forget at; where the ladder found it, that of the manifest."""
-    return float(folder.stages["forget"]["lr"] if config.train.lr == "auto" else config.train.lr)
+    """The learning rate that the model was made to forget at; where the ladder found it, that of the manifest.
+
+    Raises:
+        ConfigError: the manifest does not say.
+    """
+    found = folder.stages.get("forget", {}).get("lr") if config.train.lr == "auto" else config.train.lr
+    if found is None:
+        raise ConfigError("robustness.lr: train.lr is auto, and the manifest does not say what was found; set a number")
+    return float(found)
 
 
 def _start(folder: Run, config: RunConfig, curve: str) -> ModelSettings:
