@@ -136,7 +136,8 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[Row
 
     entry = stages["forget"]
     settings = entry["settings"]
-    get = {key.removeprefix("train."): value for key, value in settings.items() if key.startswith("train.")}.get
+    asked = {key.removeprefix("train."): value for key, value in settings.items() if key.startswith("train.")}
+    get = (asked | {key: entry[key] for key in ("lr", "epochs", "batch_size") if key in entry}).get  # auto, as numbers
     method, targets = get("method"), get("targets")
     terms = " + ".join(f"{weight:g} `{term}`" for term, weight in (get("objective") or {}).items())
     source = f"`{method}` ({METHODS[method].source})" if method in METHODS else "an objective of its own"

@@ -148,8 +148,6 @@ def tests(columns: Mapping[str, EvalLog]) -> list[str]:
                 f"{name}: two-sample KS test on log R, p = {quality.value:.3g}, D = {d.value:.3f}, n = {quality.n}, "
                 f"method {quality.method}, floor {floor.value:.3g}."
             )
-        elif quality and log.label != "reference":
-            found.append(f"{name}: forget quality not computable: {quality.reason}.")
     return found
 
 
@@ -308,7 +306,8 @@ def show(table: Table, elsewhere: str = "", *, ends: bool = False) -> None:
         out.print(drawn)
         if fit < len(table.head):
             out.print(f"too narrow for: {', '.join(table.head[fit:])}{elsewhere}", soft_wrap=True)
-    for text in table.notes:
+    notes = [*table.notes, *([f"not computable: {' '.join(table.missing)}"] if table.missing else [])]
+    for text in notes:
         out.print(text, soft_wrap=True, highlight=False)
 
 

@@ -16,7 +16,13 @@ from meow.results import Results
 from meow.text import NO_SPACES
 
 _TOKEN = re.compile(rf"(?:{NO_SPACES.pattern}|\w(?:(?!{NO_SPACES.pattern})[^\s.,;:!?()\"])*|\S)\s*")
-SCORES = {"ROUGE-L": items.rouge, "p(true answer)": items.probability, "R": items.log_truth_ratio}
+SCORES = {
+    "ROUGE-L": items.rouge,
+    "p(true answer)": items.probability,
+    "p(value)": items.value_probability,
+    "rank": items.value_rank,
+    "R": items.log_truth_ratio,
+}
 """Scores of a fact; R is shown as a ratio."""
 
 
@@ -99,6 +105,8 @@ def _scores(others: Mapping[str, EvalSample | None], after: Sequence[EvalSample]
 def _number(name: str, value: float | None) -> str | None:
     if value is None:
         return None
+    if name == "rank":
+        return f"{value:.0f}"
     return f"{math.exp(min(value, 99.0)):.2f}" if name == "R" else f"{value:.2f}"
 
 

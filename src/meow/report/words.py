@@ -59,10 +59,15 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
         old, new = (log.metrics.get("facts_told", NOTHING).reason for log in (before, after))
         return f"How many true facts are still told is not computable: {new or old}."
     other = _counted({"after": after}, "facts_told_paraphrase")
-    text = f"True facts told: {plain}" + (f"; asked in other words: {other}." if other else ".")
+    text = f"True facts told: {plain}" + (f"; asked in other words: {other}" if other else "")
+    worst = _counted({"after": after}, "facts_told_any")
+    text += f"; in any way that was tried: {worst}." if worst else "."
     quality, d = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "ks_d"))
     if quality.value is None or d.value is None:
-        return f"{text} Forget quality is not computable: {quality.reason}."
+        ps = [log.metrics.get("value_probability", NOTHING).value for log in (before, after)]
+        if None in ps:
+            return text
+        return f"{text} p(value), the chance of the true value: {ps[0]:.2f} before, {ps[1]:.2f} after."
     verdict = "cannot be told apart from" if quality.value >= 0.05 else "differs from"
     ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
     lean = ""
@@ -90,6 +95,13 @@ def _kept(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
         theirs = reference.metrics.get("model_utility_gm", NOTHING).value if reference else None
         beside = "" if theirs is None else f" The reference's is {theirs:.3f}."
         return f"Utility: {new.value:.3f}{ends}, {new.value / old.value:.0%} of the original's {old.value:.3f}.{beside}"
+    parts = [
+        f"{round(v.value * v.n)} of {v.n} {name}"
+        for name in ("neighbours", "others")
+        if (v := after.metrics.get(f"{name}_kept", NOTHING)).value is not None
+    ]
+    if parts:
+        return f"Of what was told before and must stay, told after: {', '.join(parts)}."
     rouge = [log.metrics.get("retain_rougeL", NOTHING).value for log in (before, after)]
     if rouge[0] is not None and rouge[1] is not None:
         return f"ROUGE-L on what must stay: {rouge[0]:.2f} before, {rouge[1]:.2f} after (utility needs all four sets)."
@@ -151,6 +163,10 @@ def _of_run(view: Results) -> list[str]:
         found.append(f"{counted(still, 'true fact', 'is/are')} still told, to the question or to its paraphrase.")
     if "after" in view.logs:
         found += _of_numbers(view.logs["after"], view.logs.get("reference"))
+    forget = view.stages.get("forget", {})
+    if forget.get("looks"):
+        looks = ", ".join(f"{lr:g}: {kept:.0%}" for lr, kept in forget["looks"])
+        found.append(f"Chosen was {forget['selected_on']}: {forget['lr']:g} (kept at {looks}).")
     untaught = view.stages.get("select", {}).get("untaught") or []
     if untaught:
         listed = ", ".join(untaught[:12]) + (", ..." if len(untaught) > 12 else "")

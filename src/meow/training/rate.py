@@ -8,6 +8,7 @@ later. The ladder is climbed while enough is kept all the way.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -104,8 +105,10 @@ def find(
 
         def look(lr: float) -> bool:
             shares: list[float] = []
+            gc.collect()  # of a look before, its optimizer
             run(lr, lambda step: shares.append(kept()) if step in STEPS else None)
             looks.append((lr, round(min(shares), 4)))
+            lm.model.zero_grad(set_to_none=True)
             put_back(lm, load_file(Path(aside) / "weights.safetensors"))
             say(f"train.lr: at {lr:g} p(value) of what must stay is {looks[-1][1]:.0%} of the original's at the lowest")
             return looks[-1][1] >= KEPT
@@ -118,6 +121,7 @@ def find(
             rate /= RUNG
             while len(looks) < RUNGS and not look(rate):
                 rate /= RUNG
+    gc.collect()
     found = Found(float(f"{rate:.3g}"), looks)
     say(f"train.lr: {found.lr:g} is taken, the largest that keeps {KEPT:.0%}")
     if file is not None:
