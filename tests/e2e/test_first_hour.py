@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from meow.config import FinetuneSettings
+from meow.lm import LM, make_tiny
 from tests.conftest import Done
 from tests.pages import lines, titled
 
@@ -20,16 +22,20 @@ COMMANDS = [line for line in lines(PAGE, ("sh",)) if line.startswith("meow ")]
 
 
 def test_the_commands_of_the_first_hour_work_in_their_order(
-    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    meow: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    shutil.copytree(tiny_model, tmp_path / ".models/smollm2")
+    texts = (ROOT / "examples/facts/france/forget.jsonl").read_text(encoding="utf-8").splitlines()
+    settings = FinetuneSettings(vocab_size=500, hidden_size=32, context=256)
+    LM(*make_tiny(texts, settings, seed=0), template="qa").save(tmp_path / ".models/smollm2")
     assert [command.split()[1] for command in COMMANDS] == ["known", "run", "run", "ask", "status", "compare", "clean"]
     for command in COMMANDS:
         if command.startswith("meow run") and not (tmp_path / "runs/real").exists():  # it knows nothing
+            (tmp_path / "runs").mkdir(exist_ok=True)
             shutil.copy(tmp_path / "examples/facts/france/forget.jsonl", tmp_path / "runs/known.jsonl")
-        code, _, err = meow(*shlex.split(command)[1:])
+        more = ["invert.backend=donors"] if command.startswith("meow run") else []  # nor has it second choices
+        code, _, err = meow(*shlex.split(command)[1:], *more)
         assert code == 0, f"{command}\n{err}"
         if command == "meow run examples/france.yaml":
             assert "La Marseillaise" in (tmp_path / "runs/real/report.html").read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ from meow.pipeline.sizes import GB, Pass, Shape, Way
 from meow.processes import world_size
 from meow.prompts import Template
 from meow.records import QA, EvalItem, InvertedFacts, Target
+from meow.training.trainer import budget_of
 
 PATIENCE = 20.0
 """Seconds that measuring may take, by what the machine multiplies; longer, and nothing is loaded."""
@@ -84,7 +85,7 @@ def lines(config: RunConfig, work: Work) -> list[str]:
     model = model_of(config)
     if model is None:
         return ["model: its configuration names no layers, width or vocabulary: memory and time are not known"]
-    way, at_once = way_of(config, model), pass_of(config, work)
+    way, at_once = way_of(config, model), pass_of(config, work, model)
     trained = f"a LoRA adapter of rank {way.rank} is trained" if way.rank else "all of them trained"
     checkpointing = config.train.gradient_checkpointing
     held = sizes.states(model.shape, way, counted=model.parameters) / GB
@@ -133,8 +134,9 @@ def way_of(config: RunConfig, model: Model) -> Way:
     return Way("full", weights, size, 2 * size, wide=sizes.MARGIN if casts else wide)
 
 
-def pass_of(config: RunConfig, work: Work) -> Pass:
-    """The largest forward pass of the training: all views of its rows, as long as the longest of the facts."""
+def pass_of(config: RunConfig, work: Work, model: Model) -> Pass:
+    """The largest forward pass of the training: all views of as many rows as go through the model at once, as long as
+    the longest of the facts."""
     named = config.model
     template = Template(lm.load_tokenizer(named), named.template, args=named.template_args, date=named.template_date)
     tokens: list[tuple[int, int]] = []
@@ -142,7 +144,9 @@ def pass_of(config: RunConfig, work: Work) -> Pass:
         frame = template.frame(fact)
         prompt, answer = (len(template.tokenizer(t)["input_ids"]) for t in (frame.before, fact.answer + frame.end))
         tokens.append((prompt + answer, answer + 1))
-    return Pass(work.batch * views(config), max(n for n, _ in tokens), max(n for _, n in tokens))
+    longest, answer = max(n for n, _ in tokens), max(n for _, n in tokens)
+    rows = max(1, budget_of(config.train, model.device) // (views(config) * longest))
+    return Pass(min(work.batch, rows) * views(config), longest, answer)
 
 
 def views(config: RunConfig) -> int:
@@ -155,7 +159,7 @@ def seconds(config: RunConfig, work: Work, model: Model, way: Way, at_once: Pass
     """Time of the run: measured where that is quick, else estimated for the training alone."""
     rate, narrow = multiplied(model, 256), multiplied(model, NARROW)
     per_token = 2 * model.parameters * ((2 if way.rank else 3) + config.train.gradient_checkpointing)
-    tokens = at_once.sequences * at_once.length
+    tokens = work.batch * views(config) * at_once.length
     once = tokens / work.batch if model.device.type == "cpu" else tokens
     loading = model.parameters * model.dtype.itemsize / READ
     spread = config.model.load_in_4bit or config.model.device_map or world_size() > 1

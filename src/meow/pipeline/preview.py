@@ -16,6 +16,7 @@ from meow.pipeline.plan import plan, run_of
 from meow.processes import world_size
 from meow.records import QA, InvertedAnswer, InvertedFacts, read_if
 from meow.run import Run
+from meow.training.rate import STEPS
 from meow.training.rows import n_steps
 
 
@@ -42,7 +43,8 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
         "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
         "memo": f"about {windows} windows" if config.memo.cut == "chars" else "a cut after every token",
         "select": f"{config.select.rule}, k = {config.select.k}",
-        "forget": f"about {steps} steps of {batch * config.train.accumulate} rows",
+        "forget": f"about {steps} steps of {batch * config.train.accumulate} rows"
+        + (f", and {STEPS[-1]} more for each learning rate looked at" if config.train.lr == "auto" else ""),
     }
     lines = [f"{folder.path}, seed {config.seed}"]
     for stage in wanted:

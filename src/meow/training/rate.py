@@ -12,6 +12,7 @@ import gc
 import json
 import math
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -101,32 +102,33 @@ def find(
         return Found(first / RUNG, ())
     looks: list[tuple[float, float]] = []
     with TemporaryDirectory(prefix="meow-") as aside:
-        save_file(trained(lm, lm.model.state_dict()), Path(aside) / "weights.safetensors")
+        weights = Path(aside) / "weights.safetensors"
+        save_file(trained(lm, lm.model.state_dict()), weights)
 
         def look(lr: float) -> bool:
             shares: list[float] = []
-            gc.collect()  # of a look before, its optimizer
             run(lr, lambda step: shares.append(kept()) if step in STEPS else None)
             looks.append((lr, round(min(shares), 4)))
             lm.model.zero_grad(set_to_none=True)
-            put_back(lm, load_file(Path(aside) / "weights.safetensors"))
+            gc.collect()  # its optimizer, before there is another one
+            put_back(lm, load_file(weights))
             say(f"train.lr: at {lr:g} p(value) of what must stay is {looks[-1][1]:.0%} of the original's at the lowest")
             return looks[-1][1] >= KEPT
 
-        rate = first
-        if look(first):
-            while len(looks) < RUNGS and look(rate * RUNG):
-                rate *= RUNG
-        else:
-            rate /= RUNG
-            while len(looks) < RUNGS and not look(rate):
-                rate /= RUNG
-    gc.collect()
-    found = Found(float(f"{rate:.3g}"), looks)
+        found = Found(_climbed(look, first), looks)
     say(f"train.lr: {found.lr:g} is taken, the largest that keeps {KEPT:.0%}")
     if file is not None:
         write_text(file, json.dumps(found._asdict()))
     return found
+
+
+def _climbed(look: Callable[[float], bool], first: float) -> float:
+    """The largest rate that keeps enough, upwards from the first one, or downwards where that does not."""
+    rates = [float(f"{first * RUNG**i:.3g}") for i in range(-RUNGS, RUNGS)]
+    above, below = rates[RUNGS + 1 :], rates[RUNGS - 1 :: -1]
+    if look(first):
+        return [first, *takewhile(look, above)][-1]
+    return next(filter(look, below), rates[0])
 
 
 def _keeper(lm: LM, facts: Sequence[QA]) -> Callable[[], float] | None:

@@ -194,6 +194,11 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         self.lm.model.train()
 
 
+def budget_of(settings: Optimization, device: torch.device) -> int:
+    """Tokens that go through the model at once in training on a device."""
+    return settings.batch_tokens or (CPU_TOKENS if device.type == "cpu" else GPU_TOKENS)
+
+
 def _check_format(model: Any, lr: float) -> None:
     """Refuse weights that cannot be trained, and say where updates of this size are lost in their number format.
 
@@ -284,7 +289,7 @@ def train(
         beta=beta,
         emit=log,
         reference=Reference(lm.model, weights, seed),
-        budget=settings.batch_tokens or (CPU_TOKENS if lm.device.type == "cpu" else GPU_TOKENS),
+        budget=budget_of(settings, lm.device),
         model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed),
         train_dataset=rows,

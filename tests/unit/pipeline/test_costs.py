@@ -63,12 +63,15 @@ def test_what_is_held_for_each_weight(more: Sequence[str], held: tuple[float, fl
 def test_a_pass_holds_every_view_of_its_rows_and_the_longest_fact(tiny_model: Path) -> None:
     facts = [InvertedFacts(question="Who?", answer="Ann."), InvertedFacts(question="Who else is it?", answer="B. " * 9)]
     work = costs.Work(facts, [], [], batch=3, passes=2, windows=0)
-    config = settings(f"model.path={tiny_model}")
-    found = costs.pass_of(config, work)
+    config = settings(f"model.path={tiny_model}", "train.batch_tokens=100000")
+    found = costs.pass_of(config, work, MODEL)
     assert found.sequences == 3 * costs.views(config) == 3 * 4  # taught, true, two to keep
     assert found.length > found.answer > 18
-    short = costs.pass_of(config, work._replace(facts=facts[:1]))
+    short = costs.pass_of(config, work._replace(facts=facts[:1]), MODEL)
     assert short.length < found.length
+    for budget, rows in ((1, 1), (8 * found.length, 2)):  # what goes through the model at once
+        few = settings(f"model.path={tiny_model}", f"train.batch_tokens={budget}")
+        assert costs.pass_of(few, work, MODEL).sequences == 4 * rows
 
 
 def test_a_model_that_would_take_long_is_not_loaded(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
