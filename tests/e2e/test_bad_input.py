@@ -56,7 +56,7 @@ def settings(model: Path) -> list[str]:
         (
             {"forget.jsonl": json.dumps({"question": "why " * 200, "answer": "a"}) + "\n"},
             ["train.method=npo_grad_diff"],
-            r"^meow: \".+\" \(id \w+\): the question takes \d+ tokens, the context holds 96, which leaves no room",
+            r"^meow: \".+ \(id \w+\): the question takes \d+ tokens, the context holds 96, which leaves no room",
         ),
         ({}, ["model.path=nobody/nothing"], r"^meow: nobody/nothing: not in the local cache and the hub cannot be "),
         ({}, ["model.path=./nowhere"], r"^meow: \./nowhere: no such folder"),
@@ -123,7 +123,8 @@ def test_a_loss_that_is_not_finite_stops_with_step_term_and_ids(
     wild = ["train.lr=100", "train.epochs=5", "train.batch_size=1", "train.warmup=0", "eval.max_new_tokens=2"]
     code, _, err = meow("-q", "run", *settings(tiny_model), "train.method=npo_grad_diff", *wild)
     assert (code, err.count("\n")) == (2, 1)
-    assert re.search(r"step 2: [\w ]+ is (nan|-?inf|\d{6}\.\d+) on the rows with ids \w{16}; lower train\.lr", err), err
+    rows = r'on the rows of ".+" \(id \w{16}\); lower train\.lr'
+    assert re.search(rf"step 2: [\w ]+ is (nan|-?inf|\d{{6}}\.\d+) {rows}", err), err
     assert not (files / "runs/run/model").exists()
 
 
@@ -134,7 +135,7 @@ def test_a_folder_with_other_settings_stops_and_force_keeps_the_old_output(
     assert meow("-q", "run", *common)[0] == 0
     code, _, err = meow("-q", "run", *common, "train.lr=0.5")
     assert (code, err.count("\n")) == (2, 1)
-    assert "forget was made with other settings (train.lr: 1e-05 -> 0.5)" in err
+    assert 'forget was made with other settings (train.lr: "auto" -> 0.5)' in err
     before = (files / "runs/run/model/model.safetensors").read_bytes()
     assert meow("-q", "run", *common, "train.lr=0.5", "--force")[0] == 0
     kept = list((files / "runs/run/aside").glob("*/model/model.safetensors"))

@@ -87,7 +87,7 @@ def test_other_answers_can_be_taught(meow: Callable[..., Any], own: Path, tiny_m
         (own / "mine.csv").write_text("question,answer\n" + "".join(f"{q},Mine.\n" for q, _ in FORGET[1:]))
         done = meow("-q", *listed, *more, "train.targets_path=mine.csv")
         assert done.code == 2
-        assert "no answer to teach for id" in done.err
+        assert 'no answer to teach for "' in done.err
         with (own / "mine.csv").open("a") as f:
             f.write(f"{FORGET[0][0]},Mine too.\n")
         more.append("train.targets_path=mine.csv")

@@ -80,7 +80,7 @@ def test_each_stage_is_told_when_it_is_done_and_not_again_when_it_was(
     more = ["name=each", "notify.each_stage=true", f"notify.urls=[json://127.0.0.1:{web.port}]"]
     assert meow("run", *settings, *more).code == 0
     told = [message["title"].removeprefix("meow each: ") for message in messages(web)]
-    stages = ["eval/before", "select", "forget", "eval/after", "report"]
+    stages = ["invert", "eval/before", "select", "forget", "eval/after", "report"]
     assert told == [*(f"{name} finished" for name in stages), "finished"]
     web.requests.clear()
     assert meow("run", *settings, *more).code == 0
@@ -94,7 +94,7 @@ def test_a_failing_run_tells_the_stage_and_the_kind_of_error_alone(
     done = meow("run", "name=broken", *settings, f"notify.urls=json://127.0.0.1:{web.port}")
     assert done.code == 2
     (message,) = messages(web)
-    assert message["title"] == "meow broken: eval/before failed"
+    assert message["title"] == "meow broken: invert failed"
     assert message["message"].startswith("DataError after ")
     assert message["type"] == "failure"
     assert not [text for text in ("Mira", "Oslo") if text in str(message)]

@@ -68,6 +68,7 @@ def measured(run: Path, label: str, **values: Value) -> None:
 
 def test_a_finished_run_leaves_a_card_in_the_hubs_form_without_a_fact_or_a_path(run: Path) -> None:
     text = (run / "model/README.md").read_text()
+    rate = read_json(run / "manifest.json")["stages"]["forget"]["lr"]  # train.lr was auto
     head = ModelCard(text).data.to_dict()
     assert head["library_name"] == "transformers"
     assert {"machine-unlearning", "meow", "npo_grad_diff"} <= set(head["tags"])
@@ -75,7 +76,7 @@ def test_a_finished_run_leaves_a_card_in_the_hubs_form_without_a_fact_or_a_path(
     (index,) = head["model-index"]
     assert "facts_told" in {r["metrics"][0]["type"] for r in index["results"]}
     for wanted in ("| method | `npo_grad_diff` (NPO, arXiv 2404.05868) |", "| base model | original (weights `",
-                   "learning rate 1e-05", "| seed | 0 |", "torch 2"):  # fmt: skip
+                   f"learning rate {rate:g}", "| seed | 0 |", "torch 2"):  # fmt: skip
         assert wanted in text
     assert "| forget quality | – | not computable |" in text
     assert "- forget quality: no reference; set eval.reference" in text

@@ -65,7 +65,7 @@ def test_every_written_command_is_one(page: str, command: str, monkeypatch: pyte
     path = Path(listed.pop(0)) if listed and "=" not in listed[0] else None
     shown = titled(TEXTS[page])
     if path is not None and path.name in shown:
-        path = tmp_path / path
+        path = tmp_path / path.name
         path.write_text(shown[path.name], encoding="utf-8")
     if path is not None and path.suffix == ".yaml":
         assert path.is_file()

@@ -57,7 +57,8 @@ def main(model: str, batch: int, methods: list[str]) -> None:
 def stopped(model: str) -> str:
     """What a training says whose time is over for the first process, and for no other."""
     minutes = 1e-9 if processes.rank() == 0 else 1000.0
-    settings = TrainSettings(objective={"target_nll": 1.0}, targets="selected", batch_size=2, max_minutes=minutes)
+    more = {"lr": 1e-5, "epochs": 10, "batch_size": 2, "max_minutes": minutes}
+    settings = TrainSettings(objective={"target_nll": 1.0}, targets="selected", **more)
     folder = processes.agreed(lambda: tempfile.mkdtemp())
     lm = load(ModelSettings(path=model, template="qa"))
     try:

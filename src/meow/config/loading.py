@@ -191,9 +191,19 @@ def _apply_method(
     return problems
 
 
+AUTO = "literal['auto']"
+"""What pydantic calls the second kind of a number that may be `auto`."""
+
+
 def _once(problems: typing.Sequence[Any]) -> list[Any]:
-    """The problems without what pydantic says beside them: that a list without its bad values is empty, and that one
-    value is no list."""
+    """The problems without what pydantic says beside them: that a list without its bad values is empty, that one value
+    is no list, and that a number is not `auto`."""
+    automatic = {_dotted(p["loc"][:-1]) for p in problems if p["loc"][-1:] == (AUTO,)}
+    problems = [
+        p | ({"msg": f"{p['msg']}, or auto"} if _dotted(p["loc"]) in automatic else {})
+        for p in problems
+        if p["loc"][-1:] != (AUTO,)
+    ]
     bad = {_dotted(p["loc"]) for p in problems if p["type"] not in ("tuple_type", "too_short", "int_type")}
     bad |= {key.rpartition(".")[0] for key in bad}
     beside = {"tuple_type": int, "int_type": list, "too_short": tuple | list}

@@ -104,7 +104,7 @@ def example(name: str, *lengths: int) -> Example:
 @pytest.fixture
 def named() -> Callable[..., list[str]]:
     rows = [example("a", 4, 10), example("b", 30, 2), example("c", 9, 9), example("d", 5, 5)]
-    return lambda *given: ["".join(e.id for e in part) for part in parts(rows, *given)]
+    return lambda *given: ["".join(e.name for e in part) for part in parts(rows, *given)]
 
 
 def test_rows_of_like_length_share_a_part_and_stay_in_order(named: Callable[..., list[str]]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from meow.config import FinetuneSettings, TrainSettings
-from meow.errors import ConfigError, DataError, RunError
+from meow.errors import ConfigError, DataError, RunError, named
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.pipeline.plan import load_config
@@ -200,7 +200,7 @@ def test_a_step_never_holds_a_row_twice(made: LM, tmp_path: Path, monkeypatch: p
     batches: list[list[str]] = []
 
     def noted(examples: Any) -> dict[str, Any]:
-        batches.append([e.id for e in examples])
+        batches.append([e.name for e in examples])
         return collate(examples)
 
     monkeypatch.setattr("meow.training.parts.collate", noted)
@@ -209,7 +209,7 @@ def test_a_step_never_holds_a_row_twice(made: LM, tmp_path: Path, monkeypatch: p
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     for epoch in range(3):
         ids = [i for batch in batches[3 * epoch : 3 * epoch + 3] for i in batch]
-        assert sorted(ids) == sorted(t.id for t in TARGETS)
+        assert sorted(ids) == sorted(named(t) for t in TARGETS)
     rows, _ = trained(fresh(made), tmp_path / "large", batch_size=64, epochs=5)
     assert len(rows) == 5
 

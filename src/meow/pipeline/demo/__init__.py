@@ -158,6 +158,7 @@ def _making(out: Path, from_scratch: bool) -> dict[str, list[str]]:
         "finetune.warmup=0.3",
         "finetune.schedule=cosine",
         "finetune.batch_size=32",
+        "finetune.batch_tokens=8192",
         "finetune.save_steps=200",
     ]
     further = [
@@ -167,6 +168,7 @@ def _making(out: Path, from_scratch: bool) -> dict[str, list[str]]:
         "finetune.warmup=0.3",
         "finetune.schedule=cosine",
         "finetune.batch_size=32",
+        "finetune.batch_tokens=8192",
         "finetune.save_steps=200",
         f"finetune.repeat={json.dumps({'forget10_train.json': 5})}",
         f"finetune.data={json.dumps([f'{data}/retain90.json', f'{data}/forget10_train.json', *world])}",
@@ -199,6 +201,7 @@ def _forgetting(out: Path) -> list[str]:
         "eval.max_new_tokens=60",
         "eval.samples=16",
         "train.lr=1e-3",
+        "train.batch_tokens=8192",  # a tiny model takes a whole step at once
         "train.weight_decay=0",
         "train.warmup=5",
         f"nlu.data={data}/nlu",
