@@ -34,7 +34,7 @@ class Optimization(Settings):
 
     lr: Rate | Auto = "auto"
     """Peak learning rate of AdamW; `auto`: the largest of a ladder at which p(value) of every second retain fact,
-    while the others are trained on, stays above 0.8 of the original's for six steps; the weights are put back."""
+    while the others are trained on, stays above 0.9 of the original's for six steps; the weights are put back."""
     epochs: Epochs | Auto = "auto"
     """Passes over the training rows; each ends with a step, of the rows that are left. `auto`: five, or as many as make
     20 steps."""

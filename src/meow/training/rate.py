@@ -27,11 +27,8 @@ from meow.lm import LM
 from meow.prompts.places import Spot, place
 from meow.records import QA
 from meow.terminal import say
-from meow.training.choosing import put_back, trained
+from meow.training.choosing import KEPT, put_back, trained
 
-KEPT = 0.8
-"""Share of the original's p(value) that a rate must keep all the way. At 0.9 a real model was hardly changed by methods
-that may change it (docs/results.md); what is lost in the first steps comes back in part."""
 FULL, ADAPTER = 2e-5, 2e-4
 """Where the ladder begins: for all weights, for an adapter."""
 RUNG = 2.0

@@ -18,7 +18,7 @@ from meow.lm import LM, load
 from meow.records import QA, Target
 from meow.training import Chosen, forget, rate, sized
 
-KEPT = 0.8
+KEPT = 0.9
 
 
 @pytest.mark.parametrize(
