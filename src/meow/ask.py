@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from meow import lm, results
 from meow.config import ModelSettings, RunConfig
-from meow.errors import ConfigError, MeowError
+from meow.errors import ConfigError, DataError, MeowError
 from meow.formats import sources
 from meow.labels import MODELS
 from meow.lm import LM
@@ -124,6 +124,10 @@ def _model(path: Path, labels: Sequence[str], *, trusted: bool) -> _Asked:
 
 def _run(folder: Path, labels: Sequence[str], trusted: bool) -> _Asked:
     """The models of a run, and what it knows."""
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no run folder and no model; give one, as in runs/demo/meow, or a hub id (NAME/MODEL)"
+        )
     run = existing(folder)
     config = load_config(folder / "config.yaml", ["model.trust_remote_code=true"] if trusted else [])
     models, missing = _models(run, config, labels)

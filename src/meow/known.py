@@ -144,7 +144,11 @@ def _likely(lm: LM, facts: Sequence[QA]) -> dict[str, tuple[float | None, tuple[
         for at in range(0, len(wanted), GROUP):
             group = wanted[at : at + GROUP]
             texts = [[w.place.true, *others] for w, others in zip(group, _others(lm, group), strict=True)]
-            spots = [_spot(w, value) for w, row in zip(group, texts, strict=True) for value in row]
+            spots = [
+                Spot.filled(w.fact, (w.place.start, w.place.end), value)
+                for w, row in zip(group, texts, strict=True)
+                for value in row
+            ]
             scores = (math.exp(float(logp.sum())) for logp in log_probabilities(lm, spots))
             for w, row in zip(group, texts, strict=True):
                 true, *others = [Other(value, next(scores)) for value in row]
@@ -163,11 +167,6 @@ def _others(lm: LM, group: Sequence[Wanted]) -> list[list[str]]:
         if w.how == "polarity" and (other := OPPOSITES.get(w.place.true.casefold())):
             made[w.fact.id] = [other.capitalize() if w.place.true[:1].isupper() else other]
     return [made.get(w.fact.id, []) for w in group]
-
-
-def _spot(w: Wanted, value: str) -> Spot:
-    """Where a value stands in the answer; nothing behind it counts."""
-    return Spot(w.fact, w.place.filled(value), w.place.start, w.place.start + len(value))
 
 
 def _kept(row: Row, fact: EvalItem, *, as_text: bool) -> dict[str, Any]:

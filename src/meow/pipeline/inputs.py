@@ -11,6 +11,7 @@ from meow.errors import ConfigError
 from meow.formats import sources
 from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
+from meow.processes import world_size
 
 
 def check(config: RunConfig, wanted: Collection[str]) -> None:
@@ -33,6 +34,8 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     if only_inverts:
         return
     sources.retain_set(config.data)
+    if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
+        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     if config.train.targets == "file":
         if config.train.targets_path is None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")

@@ -93,7 +93,7 @@ def _at_a_rate(
     """The settings with a learning rate, and what it was chosen by; () where it was given.
 
     Raises:
-        ConfigError: `auto` in several processes.
+        ConfigError: `auto` in several processes; a run says so before anything starts.
     """
     if settings.lr != "auto":
         return settings, ()

@@ -22,11 +22,13 @@ from safetensors.torch import load_file, save_file
 
 from meow import values
 from meow.config import TrainSettings
+from meow.errors import MeowError
 from meow.files import write_text
 from meow.lm import LM
 from meow.prompts.places import Spot, place
 from meow.records import QA
 from meow.terminal import say
+from meow.training.checkpoints import saved
 from meow.training.choosing import KEPT, put_back, trained
 
 FULL, ADAPTER = 2e-5, 2e-4
@@ -34,7 +36,7 @@ FULL, ADAPTER = 2e-5, 2e-4
 RUNG = 2.0
 """From one rate to the next."""
 RUNGS = 6
-"""Rates above or below the first one, at most."""
+"""Rates above the first one, or below it, at most."""
 STEPS = (1, 3, 6)
 """Optimizer steps after which the values are scored; the last ends a look."""
 ASKED = 60
@@ -43,10 +45,8 @@ BY = f"the learning rate, by p(value) of every second retain fact, up to {ASKED}
 """What a look is used for."""
 LEAST_STEPS, EPOCHS = 20, 5
 """Of a training whose epochs are `auto`."""
-
-
-Look = Callable[[float, Callable[[int], None]], None]
-"""Makes the steps at a rate, and calls back after each with its number."""
+Steps = Callable[[float, Callable[[int], None]], None]
+"""Makes the steps of a look at a rate, and calls back after each with its number."""
 
 
 class Found(NamedTuple):
@@ -75,14 +75,7 @@ def sized(settings: TrainSettings, rows: int) -> TrainSettings:
     return settings.model_copy(update={"batch_size": batch, "epochs": epochs})
 
 
-def find(
-    lm: LM,
-    retain: Sequence[QA],
-    run: Callable[[float, Callable[[int], None]], None],
-    folder: Path | None,
-    *,
-    adapter: bool,
-) -> Found:
+def find(lm: LM, retain: Sequence[QA], run: Steps, folder: Path | None, *, adapter: bool) -> Found:
     """Climb the ladder, or go down where its first rate keeps too little; the weights are as before in the end.
 
     Args:
@@ -101,13 +94,19 @@ def find(
         say(f"train.lr: auto needs facts to keep whose values stand in their answers; {first / RUNG:g} is taken")
         return Found(first / RUNG, ())
     looks: list[tuple[float, float]] = []
-    with TemporaryDirectory(prefix="meow-") as aside:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="rate-", dir=folder) as aside:
         weights = Path(aside) / "weights.safetensors"
-        save_file(trained(lm, lm.model.state_dict()), weights)
+        with saved(weights):
+            save_file(trained(lm, lm.model.state_dict()), weights)
 
         def look(lr: float) -> bool:
             shares: list[float] = []
-            run(lr, lambda step: shares.append(kept()) if step in STEPS else None)
+            try:
+                run(lr, lambda step: shares.append(kept()) if step in STEPS else None)
+            except MeowError:  # a loss or a score that is not finite: nothing is kept
+                shares.append(0.0)
             looks.append((lr, round(min(shares), 4)))
             lm.model.zero_grad(set_to_none=True)
             gc.collect()  # its optimizer, before there is another one
@@ -116,15 +115,17 @@ def find(
             return looks[-1][1] >= KEPT
 
         found = Found(_climbed(look, first), looks)
-    say(f"train.lr: {found.lr:g} is taken, the largest that keeps {KEPT:.0%}")
+    least = "the largest that keeps" if dict(looks)[found.lr] >= KEPT else "the smallest; none keeps"
+    say(f"train.lr: {found.lr:g} is taken, {least} {KEPT:.0%}")
     if file is not None:
         write_text(file, json.dumps(found._asdict()))
     return found
 
 
 def _climbed(look: Callable[[float], bool], first: float) -> float:
-    """The largest rate that keeps enough, upwards from the first one, or downwards where that does not."""
-    rates = [float(f"{first * RUNG**i:.3g}") for i in range(-RUNGS, RUNGS)]
+    """The largest rate that keeps enough, upwards from the first one, or downwards where that does not; the smallest
+    where none does."""
+    rates = [float(f"{first * RUNG**i:.3g}") for i in range(-RUNGS, RUNGS + 1)]
     above, below = rates[RUNGS + 1 :], rates[RUNGS - 1 :: -1]
     if look(first):
         return [first, *takewhile(look, above)][-1]

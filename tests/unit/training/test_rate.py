@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import torch
 
 from meow import values
 from meow.config import ModelSettings, TrainSettings
-from meow.errors import ConfigError
+from meow.errors import ConfigError, RunError
 from meow.formats.sources import read_qa
 from meow.lm import LM, load
+from meow.pipeline import inputs
+from meow.pipeline.plan import load_config
 from meow.records import QA, Target
 from meow.training import Chosen, forget, rate, sized
+from tests.conftest import write_facts
 
 KEPT = 0.9
 
@@ -114,6 +118,29 @@ def test_without_facts_to_keep_a_small_rate_is_taken_and_said(
     assert "train.lr: auto needs facts to keep" in capsys.readouterr().err
 
 
+def test_a_rate_at_which_training_breaks_keeps_nothing_and_leaves_nothing_behind(
+    shared: Path, facts: tuple[list[Target], list[QA]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lm, looked = fresh(shared), []
+
+    def breaks(lr: float, watch: Callable[[int], None]) -> None:
+        looked.append(lr)
+        with torch.no_grad():
+            for weight in lm.model.parameters():
+                weight.fill_(math.nan)
+        if len(looked) % 2:
+            raise RunError("step 1: the loss is nan")
+        watch(1)  # scores that are not finite
+
+    found = rate.find(lm, facts[1], breaks, tmp_path / "train", adapter=False)
+    assert [share for _, share in found.looks] == [0.0] * (1 + rate.RUNGS)
+    assert found.lr == min(looked) == pytest.approx(rate.FULL / rate.RUNG**rate.RUNGS, rel=0.01)
+    assert "the smallest; none keeps 90%" in capsys.readouterr().err
+    for name, weight in fresh(shared).model.state_dict().items():
+        assert torch.equal(weight, lm.model.state_dict()[name]), name
+    assert [file.name for file in (tmp_path / "train").iterdir()] == ["rate.json"]
+
+
 def test_an_adapter_begins_ten_times_higher(shared: Path, facts: tuple[list[Target], list[QA]]) -> None:
     found = train(fresh(shared), facts, None, lora_rank=4, epochs=1)
     assert found.looks[0][0] == pytest.approx(2e-4)
@@ -126,3 +153,15 @@ def test_several_processes_need_a_number(
     monkeypatch.setattr("meow.training.world_size", lambda: 2)
     with pytest.raises(ConfigError, match=r"train\.lr: auto .* set a number"):
         train(fresh(shared), facts, None)
+
+
+def test_a_run_in_several_processes_says_so_before_a_model_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meow.pipeline.inputs.world_size", lambda: 2)
+    write_facts(tmp_path)
+    files = [f"data.{name}={tmp_path}/{name}.jsonl" for name in ("forget", "retain")]
+    config = load_config(None, ["model.path=nowhere", "train.method=npo_grad_diff", *files])
+    with pytest.raises(ConfigError, match=r"train\.lr: auto .* set a number"):
+        inputs.check(config, ["forget"])
+    inputs.check(config.model_copy(update={"train": config.train.model_copy(update={"lr": 1e-5})}), ["forget"])

@@ -19,7 +19,7 @@ from meow.losses import TERMS
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.models import model_of, release, weights
 from meow.processes import agreed
-from meow.records import Fact, Target, read_records
+from meow.records import EvalSample, Fact, Target, read_records
 from meow.run import Run
 from meow.training import checkpoints
 
@@ -29,7 +29,8 @@ def forget(folder: Run, config: RunConfig) -> None:
     targets = read_records(folder / "targets.jsonl", Target)
     reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
     retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
-    content = {"weights": weights(config.model), "retain": _trained(retain), "looks": _looked_at(folder, config)}
+    looks = [*_looked_at(folder, config), *(fact.accepted for fact in retain if config.train.lr == "auto")]
+    content = {"weights": weights(config.model), "retain": _trained(retain), "looks": looks}
     key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
 
     def train(model: LM) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def _looked_at(folder: Run, config: RunConfig) -> list[Any]:
         return []
     measured = [sample for label in ("before", "reference") for sample in results.samples(folder.path, label)]
     likelihoods = [[s.id, s.role, s.true, s.paraphrased, s.perturbed, s.log_truth_ratio] for s in measured]
-    return [sources.eval_items(config.data, limit=config.eval.rows), likelihoods]
+    how = [] if config.eval.reference else [config.eval.max_new_tokens]
+    return [sources.eval_items(config.data, limit=config.eval.rows), likelihoods, *how]
 
 
 def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.Look]:
@@ -63,17 +65,21 @@ def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.
     items = sources.eval_items(config.data, limit=config.eval.rows)
     before, reference = (metrics.halves(results.samples(folder.path, label))[0] for label in ("before", "reference"))
     by, stays = ("forget_quality", "retain_probability") if reference else ("facts_told", "retain_value_probability")
-    original = metrics.compute(before)[stays].value
+
+    def measured(half: Sequence[EvalSample]) -> tuple[float, float]:
+        found = metrics.compute(half, reference=reference or None)
+        quality, kept = found[by], found[stays]
+        if quality.value is None or kept.value is None:
+            raise ConfigError(f"train.evaluate_every: no step can be chosen: {quality.reason or kept.reason}")
+        return quality.value, kept.value
+
+    _, original = measured(before)
+    if not original:
+        raise ConfigError("train.evaluate_every: no step can be chosen: the original keeps nothing of the retain set")
 
     def look() -> training.Look:
-        half = sampling.tuning_half(model, items, None if reference else config.eval)
-        found = metrics.compute(half, reference=reference or None)
-        quality, kept = found[by], found[stays].value
-        if quality.value is None or kept is None or not original:
-            raise ConfigError(
-                f"train.evaluate_every: no step can be chosen: {quality.reason or 'no retain questions are evaluated'}"
-            )
-        return training.Look(quality.value if reference else 1 - quality.value, kept / original)
+        quality, kept = measured(sampling.tuning_half(model, items, None if reference else config.eval))
+        return training.Look(quality if reference else 1 - quality, kept / original)
 
     return look
 
