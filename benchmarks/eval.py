@@ -29,7 +29,7 @@ from transformers import GenerationConfig
 from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow import metrics, values
 from meow.config import DataSettings, EvalSettings, ModelSettings
-from meow.evaluation import sampling
+from meow.evaluation import likelihoods, sampling
 from meow.formats.sources import eval_items, read_eval
 from meow.lm import LM, load
 from meow.prompts import Encoded
@@ -183,7 +183,7 @@ def of_real(lm: LM, folder: Path, limit: int | None) -> None:
     items = [i.model_copy(update={"perturbed_answers": tuple(w)}) for i, w in zip(found, wrong, strict=True)][:limit]
     settings = EvalSettings(max_new_tokens=real.LIMIT)
     sequences = sorted(
-        (lm.prompter.encode(i, text) for i in items for text in sampling.texts(i)), key=lambda s: -len(s.ids)
+        (lm.prompter.encode(i, text) for i in items for text in likelihoods.texts(i)), key=lambda s: -len(s.ids)
     )
     kept: dict[str, Any] = {}
     tokens: dict[str, int] = {}

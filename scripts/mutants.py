@@ -196,7 +196,7 @@ FAULTS = (
     ),
     Fault(
         "Min-K of a fifth",
-        "evaluation/sampling.py",
+        "evaluation/likelihoods.py",
         "int(0.4 * n)",
         "int(0.2 * n)",
         "unit/evaluation/test_sampling.py::test_memorization_and_attack_scores_equal_a_literal_computation",

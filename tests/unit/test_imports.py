@@ -127,7 +127,7 @@ def test_what_needs_no_model_needs_no_torch(sought: dict[str, list[str]], module
     assert "torch" in sought["lm.model"]  # what is looked for is seen
 
 
-KEYWORDS = ("trainer.py", "choosing.py", "slots.py", "options.py")
+KEYWORDS = ("trainer.py", "stopping.py", "choosing.py", "slots.py", "options.py")
 """What overrides a method of transformers, and what Typer calls with the flags of a command."""
 
 

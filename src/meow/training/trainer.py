@@ -27,13 +27,13 @@ from meow.errors import ConfigError, MeowError, RunError
 from meow.lm import LM
 from meow.losses import TERMS, objective
 from meow.processes import agreed, world_size
-from meow.training.checkpoints import COMPLETE, last_complete, saved
+from meow.training.checkpoints import last_complete, saved
 from meow.training.choosing import Chooser
 from meow.training.forward import Reference, moved, run, split
 from meow.training.parts import InParts
 from meow.training.rows import Epochs, Rows, count, n_steps
 from meow.training.sharding import filled, gathered, is_sharded, outline
-from meow.training.stopping import asked_to_stop
+from meow.training.stopping import Keeper, asked_to_stop
 
 Log = Callable[[dict[str, Any]], None]
 COLLAPSED = 1e5
@@ -153,31 +153,6 @@ class UnlearnTrainer(InParts):
                 terms = {f"term/{name}": value for name, value in self.shares.items()}
                 super().log({name: float(value) for name, value in logs.items()} | terms)
         self.shares, self.tokens, self.clock, self.names = {}, 0, now, []
-
-
-class Keeper(TrainerCallback):  # type: ignore[misc]
-    """Marks complete checkpoints, and stops cleanly when the time is over or somebody asks."""
-
-    def __init__(self, minutes: float | None, asked: Callable[[], bool]) -> None:
-        self.until = time.monotonic() + 60 * minutes if minutes else math.inf
-        self.asked = asked
-        self.is_under_way = False
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """What a checkpoint holds has been read."""
-        del args, state, control, kwargs
-        self.is_under_way = True
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """A checkpoint is whole."""
-        del control, kwargs
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The time is over for the first process, or it was asked: all save, then stop, after the same step."""
-        del state, kwargs
-        if agreed(lambda: self.asked() or time.monotonic() > self.until):
-            control.should_save, control.should_training_stop = args.save_strategy != "no", True
 
 
 class Watcher(TrainerCallback):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from pathlib import Path
 from meow import lm
 from meow.config import DataSettings, ModelSettings
 from meow.errors import DataError
-from meow.evaluation.sampling import texts
+from meow.evaluation.likelihoods import texts
 from meow.files import rows
 from meow.formats import sources
 from meow.formats.columns import remarks
