@@ -370,3 +370,23 @@ def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
     assert manifest["stages"]["invert"]["plausible"] == {"margin": -6.0, "values": 0, "is_fallback": True}
     done = meow("check", "false.json", "--model_name_or_path", "model", "--json")
     assert json.loads(done.out)["problems"]["implausible"] == (soup - best < -6.0)
+
+
+def test_false_answers_are_taken_from_a_run_beside_with_the_same_facts_and_settings(
+    meow: Callable[..., Any], lm: LM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lm.save(tmp_path / "model")
+    lines = [f.model_dump_json(include={"question", "answer", "subject"}) for f in FACTS[:2]]
+    Path("facts.jsonl").write_text("\n".join(lines))
+
+    def run(name: str, *more: str) -> dict[str, Any]:
+        done = meow("invert", "--forget", "facts.jsonl", "--model_name_or_path", "model", "invert.backend=self",
+                    "model.template=qa", "invert.n=2", "invert.plausible=-9", f"name={name}", *more)  # fmt: skip
+        assert done.code == 0, done.err
+        return dict(json.loads(Path(f"runs/{name}/manifest.json").read_text())["stages"]["invert"])
+
+    assert "copied_from" not in run("first")
+    assert run("second", "train.method=npo")["copied_from"] == "first"
+    assert Path("runs/second/inverted.jsonl").read_bytes() == Path("runs/first/inverted.jsonl").read_bytes()
+    assert "copied_from" not in run("third", "invert.n=1")
