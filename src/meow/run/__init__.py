@@ -251,8 +251,10 @@ def existing(folder: Path) -> Run:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """The parts of a key that differ, as `memo.stride: 5 -> 3`."""
+    """The parts of a key that differ, as `memo.stride: 5 -> 3`: settings, or where none does the contents, since some
+    are read at some settings alone."""
     names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    names = [name for name in names if "." in name or name == "seed"] or names
     parts = [f"{name}: {json.dumps(old.get(name))[:60]} -> {json.dumps(new.get(name))[:60]}" for name in names]
     return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
 
