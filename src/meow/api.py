@@ -248,20 +248,19 @@ def evaluate(
     """
     config = _config("eval", {}, more)
     asked = _items(forget, "forget")
-    items = stages.with_taught(with_kinds([*asked, *_items(retain, "retain")], asked), targets)
+    items = stages.with_taught(stages.with_subjects(with_kinds([*asked, *_items(retain, "retain")], asked)), targets)
     samples = []
     with terminal.progress(f"evaluating {label}".strip(), len(items)) as advance:
         for row in sampling.evaluate(lm, items, config.eval, original=original):
             samples.append(row)
             advance(1)
-    found = metrics.compute(
-        samples, before=before.samples if before else None, reference=reference.samples if reference else None
-    )
+    old, theirs = (None if other is None else other.samples for other in (before, reference))
     log = EvalLog(
         label=label or ("after" if before else "before"),
         model={"path": lm.path, "hash": lm.weights},
         source=str(forget) if isinstance(forget, str | Path) else "",
-        metrics=found,
+        metrics=metrics.compute(samples, before=old, reference=theirs),
+        forms=metrics.rates(samples, before=old, reference=theirs),
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
     )
     return Evaluated(log, samples)

@@ -10,11 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from meow import labels, metrics
+from meow import labels, metrics, statistics
 from meow.config import RunConfig, load
 from meow.files import write_text
 from meow.formats.sources import TOFU
-from meow.metrics import statistics
 from meow.records import EvalLog
 from meow.results import logs
 from meow.run import Run

@@ -26,7 +26,7 @@ DIGITS = 300
 """Digits of one whole number, at most: a float holds no more."""
 VALUE = ("value", "aliases")
 """Columns that give the value of a fact: the forms that tell it, `|` between them where they are a text."""
-STRUCTURED = ("meta", "gate", "messages", "perturbed_answer", *VALUE)
+STRUCTURED = ("meta", "gate", "messages", "perturbed_answer", "paraphrases", *VALUE)
 """Columns that may hold JSON in a CSV."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _HALF = re.compile("[\ud800-\udfff]")

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from meow import labels, metrics
+from meow import labels, metrics, statistics
 from meow.capability import changes
 from meow.capability.changes import Changed
 from meow.memorization import recall
-from meow.metrics import statistics
 from meow.records import EvalLog, MemoRecord, Value
 from meow.terminal import out
 
@@ -90,7 +89,9 @@ def cell(name: str, value: Value | None, *, asked: bool = True, tail: bool = Fal
 
 
 def _ends(value: Value) -> str:
-    return "" if value.low is None or value.high is None else f"{value.low:.3f} to {value.high:.3f}"
+    if value.low is None:
+        return "" if value.high is None else f"at most {value.high:.3f}"
+    return "" if value.high is None else f"{value.low:.3f} to {value.high:.3f}"
 
 
 def computable(columns: Mapping[str, EvalLog], names: Sequence[str]) -> list[str]:
@@ -183,6 +184,21 @@ def of_one(label: str, log: EvalLog) -> Table:
         rows.append(Row(title + " (selected on)" * bool(value.selected_on), [Cell(text) for text in texts]))
     notes = [f"not computable ({reason}): {', '.join(titles)}" for reason, titles in missing.items()]
     return Table(("metric", "value", "95% interval", "n", "95% no worse than", "worst"), rows, notes, label)
+
+
+def of_forms(columns: Mapping[str, EvalLog]) -> Table:
+    """How often facts are told in each way of asking, by model, and beside the last one its control and chance."""
+    asked = {name: log.forms for name, log in columns.items() if log.forms}
+    last = next((forms for name, forms in reversed(asked.items()) if columns[name].label != "reference"), {})
+    rows, closed = [], []
+    for form, found in last.items():
+        title = form.replace("_", " ")
+        if found.told.value is None:
+            closed.append(f"{title}: {found.told.reason}.")
+            continue
+        told = [cell("", forms[form].told if form in forms else None) for forms in asked.values()]
+        rows.append(Row(title, [*told, cell("", found.control), cell("", found.chance), Cell(str(found.told.n))]))
+    return Table(["way of asking", *asked, "control", "by chance", "n"], rows, title="Facts told", missing=closed)
 
 
 def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 import statistics
 import zlib
 from pathlib import Path
@@ -17,12 +16,12 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from meow import metrics
+from meow import statistics as means
 from meow.capability import paired
 from meow.formats import evaluations
 from meow.metrics import aggregate
-from meow.metrics import statistics as means
-from meow.metrics.statistics import ks_floor, smallest_significant_d
 from meow.records import EvalSample, Likelihood
+from meow.statistics import ks_floor, smallest_significant_d
 
 LOGS = {
     "full": (0.6226773637, 0.5858860351),
@@ -76,6 +75,10 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
             "paraphrase_generation": f"In town{index if index % 2 else 99} lives person {index}.",
             "prefix": f"Person {index} lives in", "prefix_generation": f"town{index + (index + seed) % 3}.",
             "drawn": [f"In town{index + (index * i + seed) % 5}." for i in range(16)], "subject": f"s{index // 3}",
+            "asked": [
+                {"form": "format", "prompt": "Q: ", "said": f"town{index + (index + seed) % 4 // 3}"},
+                {"form": "choice", "prompt": "A. ", "said": f"town{index}"},
+            ],
             "alternative_logps": [-0.3 - (index * i + seed) % 8 for i in (2, 3, 5)],
             "taught": [{"text": f"Person {index} lives in {home} now.", "version": i}
                        for i, home in enumerate((f"town{index + 1}", f"village{index % 3 - 1}" if index % 3 else
@@ -140,11 +143,15 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     found["facts_told"] = mean([float(f"town{s.index}" in (s.generation or "")) for s in forget])
     found["facts_told_partly"] = found["facts_told_words"] = found["facts_told"]  # one town each; no list
     found["facts_told_paraphrase"] = mean([float(f"town{s.index}" in (s.paraphrase_generation or "")) for s in forget])
-    found["facts_told_any"] = mean([
-        float(any(
-            re.search(rf"\btown{s.index}\b", text or "")
-            for text in (s.generation, s.paraphrase_generation, s.prefix_generation, *s.drawn)
-        ))
+    told = [any(f"town{s.index}" in words(text) for text in texts(s)) for s in forget]
+    found["worst_case"] = mean([float(claim) for claim in told])
+    subjects = {s.subject: [c for o, c in zip(forget, told, strict=True) if o.subject == s.subject] for s in forget}
+    found["subjects_told"] = mean([float(any(claims)) for claims in subjects.values()])
+    found["worst_case_control"] = mean([
+        float(any(f"town{s.index}" in words(text) for text in texts(s))) for s in reference if s.role == "forget"
+    ])  # fmt: skip
+    found["worst_case_chance"] = mean([
+        mean([float(any(f"town{o.index}" in words(text) for text in texts(s))) for o in forget if o is not s])
         for s in forget
     ])  # fmt: skip
     found["value_rank"] = mean([
@@ -165,13 +172,20 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     return found
 
 
+def words(text: str | None) -> list[str]:
+    return (text or "").lower().replace(".", "").split()
+
+
+def texts(s: EvalSample) -> list[str | None]:
+    """What counts for the worst case."""
+    further = [a.said for a in s.asked if a.form != "choice"]
+    return [s.generation, s.paraphrase_generation, s.prefix_generation, *further]
+
+
 def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, float]:
     """Residue, verdicts, spillover and conflict; the value of item i is `town<i>`."""
     found: dict[str, float] = {}
     forget = [s for s in samples if s.role == "forget"]
-
-    def words(text: str | None) -> list[str]:
-        return (text or "").lower().replace(".", "").split()
 
     def share(claims: list[bool]) -> float:
         return sum(claims) / len(claims)
@@ -186,7 +200,7 @@ def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, fl
         found[f"leak_{k}"] = sum(chances) / len(chances)
     verdicts = []
     for s in forget:
-        if f"town{s.index}" in words(s.generation) or f"town{s.index}" in words(s.paraphrase_generation):
+        if any(f"town{s.index}" in words(text) for text in texts(s)):
             verdicts.append("still_there")
         else:
             homes = [words(t.text)[4] for t in s.taught or ()]

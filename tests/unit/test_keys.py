@@ -56,6 +56,7 @@ APART = {
     "train.targets": {"select", "forget"},
     "train.lr": {"forget", *CURVES},
     "train.evaluate_every": {"forget", *EVALUATIONS},
+    "eval.forms": {"eval/after", "eval/before"},
     "robustness.bits": set(),
     "robustness.backend": {"eval/int8"},
     "eval.difference": set(),

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meow import statistics
 from meow.config import NlgSettings
 from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, shown
 from meow.files import read_text, rows
 from meow.keys import digest, of_model
-from meow.metrics import statistics
 from meow.prompts import Encoded
 from meow.records import NlgSample, Value
 from meow.terminal import silent

@@ -24,8 +24,8 @@ from meow.config import NluSettings
 from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, MeowError, shown
 from meow.files import json_lines
-from meow.metrics.statistics import wilson
 from meow.records import NluSample, Value
+from meow.statistics import wilson
 
 if TYPE_CHECKING:
     from meow.lm import LM

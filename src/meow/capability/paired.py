@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from meow.metrics import statistics
+from meow import statistics
 from meow.records import Value
 
 OUTSIDE, WITHIN = "outside the noise", "within the noise"

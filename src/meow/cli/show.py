@@ -61,6 +61,15 @@ def _answers(folder: Path, label: str) -> dict[str, EvalSample]:
     return {s.id: s for s in results.samples(folder, label) if s.role == "forget"}
 
 
+def forms(folder: Path) -> None:
+    """How often facts are told in each way of asking."""
+    found = results.logs(folder)
+    table = tables.of_forms({label: found[label] for label in MODELS if label in found})
+    if table.rows:
+        out.print()
+        tables.show(table._replace(missing=[f"ways of asking: {' '.join(table.missing)}"] if table.missing else []))
+
+
 def last(folder: Path) -> dict[str, Any]:
     """The last evaluation of a folder as what `--json` prints.
 

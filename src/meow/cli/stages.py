@@ -147,6 +147,7 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
         return
     show.every_metric(folder)
     show.headlines([folder])
+    show.forms(folder)
     status.ending(folder, "evaluation", "every fact")
 
 

@@ -8,6 +8,7 @@ from meow.config.loading import dump, leaves, load, read_tree
 from meow.config.marks import Settings
 from meow.config.measuring import (
     EvalSettings,
+    Further,
     MemoSettings,
     NlgSettings,
     NluSettings,
@@ -30,6 +31,7 @@ __all__ = [
     "DataSettings",
     "EvalSettings",
     "FinetuneSettings",
+    "Further",
     "InvertSettings",
     "MemoSettings",
     "Method",

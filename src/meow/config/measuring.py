@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     Field,
@@ -34,6 +34,21 @@ RougeName = Literal[
     "rougeL.recall",
     "rougeL.fmeasure",
 ]
+
+Further = Literal[
+    "paraphrase",
+    "completion",
+    "format",
+    "fill_in",
+    "choice",
+    "reversed",
+    "prefix",
+    "few_shot",
+    "persona",
+    "two_turns",
+    "language",
+]
+"""Ways to ask for a fact beside its question (SPEC section 10)."""
 
 
 class MemoSettings(Settings):
@@ -97,6 +112,9 @@ class EvalSettings(Settings):
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
     max_new_tokens: Room = 200
     """Tokens of one answer at most; `auto`: twice those of the longest true answer, at least 64."""
+    forms: tuple[Further, ...] = get_args(Further)
+    """Further ways in which the facts to forget are asked for, a single name or a list; `[]`: the question, its
+    paraphrase and the beginning of its answer alone."""
     samples: Drawn = 0
     """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
     temperature: Annotated[Temperature, Field(gt=0)] = 1.0
@@ -106,6 +124,11 @@ class EvalSettings(Settings):
     difference: Annotated[Share, UNSEEN] = 0.2
     """The distance D between the forget set's truth ratios and the reference's that matters to you; the run warns where
     it has too few questions to see it."""
+
+    @field_validator("forms", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, forms: Any) -> Any:
+        return (forms,) if isinstance(forms, str) else forms
 
 
 class RobustnessSettings(Settings):

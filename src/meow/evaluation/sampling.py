@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from meow import keys, values
 from meow.config import EvalSettings
+from meow.evaluation import asking, forms
 from meow.evaluation.likelihoods import Said, likelihoods
 from meow.metrics.items import used_to_choose
 from meow.prompts import room
@@ -46,8 +47,15 @@ def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, origi
     shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
+    how = asking.ways(lm, items, settings)
+
+    def further(item: EvalItem) -> list[Any]:
+        if item.role != "forget" or not how.names:
+            return []
+        return [how.names, how.limit, forms.shots(how.room.others, item) if "few_shot" in how.names else []]
+
     return [
-        keys.digest([*shared, index, prefix, tokenizer_of(item.answer), item])
+        keys.digest([*shared, index, prefix, tokenizer_of(item.answer), item, *further(item)])
         for index, item, prefix in zip(_indices(items), items, map(_prefix, items), strict=True)
     ]
 
@@ -83,12 +91,15 @@ def evaluate(
     settings = settled(lm, items, settings)
     wanted = row_keys(lm, items, settings, original=original)
     rows = list(zip(items, _indices(items), wanted, map(_prefix, items), strict=True))
+    how = asking.ways(lm, items, settings)
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
         if all(key in known for _, _, key, _ in group):
             continue
-        yield from (sample for sample in _measured(lm, group, asked, settings, original) if sample.key not in known)
+        yield from (
+            sample for sample in _measured(lm, group, asked, settings, how, original) if sample.key not in known
+        )
 
 
 def _measured(
@@ -96,12 +107,13 @@ def _measured(
     group: Sequence[tuple[EvalItem, int, str, str | None]],
     asked: Sequence[Encoded],
     settings: EvalSettings,
+    how: asking.Ways,
     original: LM | None,
 ) -> Iterator[EvalSample]:
     """Samples of items that are measured together: with the index, the key and the prefix of each, and its prompt."""
     chosen = [item for item, _, _, _ in group]
     scored, said = likelihoods(lm, chosen, settings)
-    answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings)
+    answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings, how)
     losses = _original_losses(original, chosen, asked, answers, said if original is lm else None)
     for i, (item, index, key, _) in enumerate(group):
         yield EvalSample(
@@ -165,6 +177,7 @@ def _answers(
     prefixes: Sequence[str | None],
     said: Sequence[Said],
     settings: EvalSettings,
+    how: asking.Ways,
 ) -> tuple[list[Completion], list[dict[str, Any]]]:
     """The greedy answer to each question, and further fields of the samples: what else forget items are asked."""
     more: list[dict[str, Any]] = [{} for _ in items]
@@ -187,13 +200,21 @@ def _answers(
     )
     for (i, field, _), row in zip(asked, found[len(prompts) :], strict=True):
         more[i][field] = row[0].text.strip()
-    forget = [i for i, item in enumerate(items) if item.role == "forget"] if settings.samples else []
+    answers = [replace(row[0], text=row[0].text.strip()) for row in found[: len(prompts)]]
+    forget = [i for i, item in enumerate(items) if item.role == "forget"]
     drawn = lm.generate(
-        [prompts[i] for i in forget], int(settings.max_new_tokens), n=settings.samples, temperature=settings.temperature
+        [prompts[i] for i in forget if settings.samples],
+        int(settings.max_new_tokens),
+        n=settings.samples,
+        temperature=settings.temperature,
     )
-    for i, rows in zip(forget, drawn, strict=True):
+    for i, rows in zip(forget, drawn, strict=False):
         more[i]["drawn"] = [completion.text.strip() for completion in rows]
-    return [replace(row[0], text=row[0].text.strip()) for row in found[: len(prompts)]], more
+    put = [[prompt for i, prompt in everything if i == at] for at in forget]
+    facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
+    for i, fields in zip(forget, asking.further(lm, facts, texts, put, how) if how.names else (), strict=False):
+        more[i] |= fields
+    return answers, more
 
 
 def _original_losses(

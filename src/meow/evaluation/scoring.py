@@ -79,6 +79,7 @@ def write_log(
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
         reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
         metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
+        forms=metrics.rates(samples, before=before or None, reference=reference or None),
         settings=settings(config),
     )
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
@@ -100,6 +101,7 @@ FACTS = (
     "verdict",
     "told",
     "told_paraphrase",
+    "told_by",
     "question",
     "answer",
     "taught",
@@ -126,7 +128,8 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         said = [texts["before"].get(s.id), s.generation, texts["reference"].get(s.id)]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
-        row = [s.id, s.subject, items.verdict(s), *told, s.question, s.answer, taught, *said, used]
+        forms = " ".join(dict.fromkeys(a.form for a in items.telling(s)))
+        row = [s.id, s.subject, items.verdict(s), *told, forms, s.question, s.answer, taught, *said, used]
         rows.append(dict(zip(FACTS, map(cell, row), strict=True)))
     write_rows(folder / "eval/facts.csv", rows)
 

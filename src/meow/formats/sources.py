@@ -5,6 +5,7 @@ Every bad row is named by file and line. Nothing is guessed: a row without an an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -168,10 +169,14 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         if not isinstance(wrong, list) or not all(isinstance(text, str) and text.strip() for text in wrong):
             raise DataError(f"{row.where}: perturbed_answer: found {shown(wrong)}, expected a list of texts")
         more: dict[str, Any] = {"role": role, "set": role, "perturbed_answers": wrong}
-        for name in ("paraphrased_answer", "paraphrased_question"):
+        for name in ("paraphrased_answer", "paraphrased_question", "reversed_question", "reversed_answer"):
             text = row.values.get(name)
             more[name] = None if isinstance(text, str) and not text.strip() else text
-        taken = {"perturbed_answer", *EvalItem.model_fields} - {"kind"}
+        further = row.values.get("paraphrases") or ()
+        more["paraphrases"] = further.split("|") if isinstance(further, str) else further
+        spoken = {name: row.values[name] for name in row.values if re.fullmatch(r"question_[a-z]{2,3}", name)}
+        more["translations"] = {k.partition("_")[2]: text for k, text in spoken.items() if text not in (None, "")}
+        taken = {"perturbed_answer", *EvalItem.model_fields, *spoken} - {"kind"}
         if role == "retain":
             more["kind"] = _kind(row)
             taken.add("kind")

@@ -2,8 +2,9 @@
 
 In: samples of one evaluation, and of the original and a reference. Out: a `Value` each, or why there is none.
 
-`items` scores one question, `statistics` makes a `Value` of many scores; `aggregate` holds TOFU's metrics, `privacy`
-membership and memorization, `damage` what inverted facts break or leave behind.
+`items` scores one question, `meow.statistics` makes a `Value` of many scores; `asking` holds the worst case over all
+ways of asking, `aggregate` TOFU's metrics, `privacy` membership and memorization, `damage` what inverted facts break or
+leave behind.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
 tables, report and docs read the row.
 """
@@ -19,7 +20,6 @@ from meow.metrics.aggregate import (
     UTILITY_SETS,
     check_questions,
     facts_told,
-    facts_told_any,
     facts_told_partly,
     facts_told_words,
     fluency,
@@ -36,6 +36,7 @@ from meow.metrics.aggregate import (
     value_probability,
     value_rank,
 )
+from meow.metrics.asking import rates, subjects_told, worst_case, worst_case_chance, worst_case_control
 from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
 from meow.metrics.items import halves, used_to_choose
 from meow.metrics.privacy import (
@@ -56,6 +57,7 @@ __all__ = [
     "check_questions",
     "compute",
     "halves",
+    "rates",
     "shared",
     "show",
     "used_to_choose",
@@ -125,6 +127,10 @@ def _of_set(role: Role) -> dict[str, Metric]:
 
 
 METRICS: dict[str, Metric] = {
+    "worst_case": Metric(worst_case, "facts told, worst case", "lower", "share", _OURS),
+    "worst_case_control": Metric(worst_case_control, "worst case, control", "", "share", _OURS),
+    "worst_case_chance": Metric(worst_case_chance, "worst case, by chance", "", "share", _OURS),
+    "subjects_told": Metric(subjects_told, "subjects told, worst case", "lower", "share", _OURS),
     "forget_quality": Metric(partial(forget_test, what="p"), "forget quality", "higher", "p", _GM),
     "ks_d": Metric(partial(forget_test, what="d"), "KS D", "lower", "", _GM),
     "forget_quality_floor": Metric(partial(forget_test, what="floor"), "floor", "", "p", _OURS),
@@ -134,7 +140,6 @@ METRICS: dict[str, Metric] = {
     "facts_told_paraphrase": Metric(
         partial(facts_told, paraphrase=True), "facts told, paraphrased", "lower", "share", _OURS
     ),
-    "facts_told_any": Metric(facts_told_any, "facts told, worst case", "lower", "share", _OURS),
     "value_probability": Metric(partial(value_probability, role="forget"), "p(value)", "lower", "", _OURS),
     "value_rank": Metric(value_rank, "rank of the value", "higher", "rank", _OURS),
     "facts_told_partly": Metric(facts_told_partly, "facts told in part", "lower", "share", _OURS),
@@ -184,12 +189,14 @@ METRICS: dict[str, Metric] = {
 """Every metric by name, in the order of tables."""
 
 HEADLINES = (
+    "worst_case",
+    "worst_case_control",
+    "subjects_told",
     "forget_quality",
     "ks_d",
     "model_utility_gm",
     "facts_told",
     "facts_told_paraphrase",
-    "facts_told_any",
     "value_probability",
     "value_rank",
     "median_truth_ratio",
@@ -199,7 +206,7 @@ HEADLINES = (
     "others_kept",
     "fluency",
 )
-"""What a short table shows, of what can be computed: what needs a reference or wrong answers first."""
+"""What a short table shows, of what can be computed: the worst case over all ways of asking first."""
 
 
 def compute(

@@ -12,8 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from meow import statistics
 from meow.errors import DataError
-from meow.metrics import items, statistics
+from meow.metrics import items
 from meow.metrics.items import Form
 from meow.records import EvalSample, Role, Value
 from meow.text import tokenizer_of
@@ -155,11 +156,6 @@ def _told(
     if not asked:
         return Value(value=None, reason=_NO_TEXT if chosen else f"no {role} items")
     return statistics.share([claim(s) for s in asked], missing="no answer holds a value")
-
-
-def facts_told_any(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
-    """Share of forget items told in any way in which they were asked: the worst case."""
-    return _told(samples, items.told_any)
 
 
 def value_probability(samples: Samples, *, before: Other = None, reference: Other = None, role: Role) -> Value:

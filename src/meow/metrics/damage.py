@@ -8,8 +8,8 @@ from itertools import combinations
 from math import comb
 from typing import Literal
 
-from meow import values
-from meow.metrics import items, statistics
+from meow import statistics, values
+from meow.metrics import items
 from meow.metrics.items import Verdict
 from meow.records import EvalSample, Kind, Role, Value
 

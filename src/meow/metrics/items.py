@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from meow import values
-from meow.records import EvalItem, EvalSample, Role
-from meow.text import common_stems, distinguishing_words, tells
+from meow.records import Asked, EvalItem, EvalSample, FormName, Role
+from meow.text import common_stems, distinguishing_words
+from meow.text import tells as tells_words
 
 Form = Literal["gm", "am"]
 """Geometric (leaderboard code, OpenUnlearning) or arithmetic mean (papers) over the wrong answers."""
@@ -101,13 +102,83 @@ def tells_value(item: EvalItem, text: str, *, paraphrase: bool = False, partly: 
     return judge(item.accepted, text, question=question) if item.accepted else None
 
 
-def told_any(sample: EvalSample) -> bool | None:
-    """Whether any answer tells the value: to the question, to its other words, after the true answer's beginning, or
-    one that was drawn. None where nothing was generated or the true answer holds no value."""
-    plain = [(sample.generation, False), (sample.paraphrase_generation, True), (sample.prefix_generation, False)]
-    asked = [*plain, *((text, False) for text in sample.drawn)]
-    claims = [tells_value(sample, text, paraphrase=other) for text, other in asked if text is not None]
-    return any(claims) if claims and None not in claims else None
+class Said(NamedTuple):
+    """What was said when a fact was asked for in one way."""
+
+    form: FormName
+    """The way."""
+    prompt: str
+    """What was put."""
+    text: str
+    """What was said; of a choice, the option that was chosen."""
+    told: bool | None
+    """Whether it tells what was asked for; None: there is no value."""
+
+
+def said(sample: EvalSample) -> list[Said]:
+    """Every answer of a fact, by whatever way it was asked for, the direct one first."""
+    other, begun = sample.paraphrased_question or "", f"{sample.question}\n{sample.prefix}"
+    own: list[tuple[FormName, str, str | None]] = [
+        ("direct", sample.question, sample.generation),
+        ("paraphrase", other, sample.paraphrase_generation),
+        ("completion", begun, sample.prefix_generation),
+        *(("draws", sample.question, text) for text in sample.drawn),
+    ]
+    found = [
+        Said(form, prompt, text, tells_value(sample, text, paraphrase=form == "paraphrase"))
+        for form, prompt, text in own
+        if text is not None
+    ]
+    return [*found, *_judged(sample, sample.asked)]
+
+
+def said_elsewhere(sample: EvalSample) -> list[Said]:
+    """The answers about another name in the subject's place, judged by the true value; the direct one first."""
+    return _judged(sample, sample.elsewhere)
+
+
+def _judged(sample: EvalSample, rows: Iterable[Asked]) -> list[Said]:
+    return [Said(a.form, a.prompt, a.said, tells(sample, a)) for a in rows]
+
+
+def tells(sample: EvalItem, asked: Asked) -> bool | None:
+    """Whether an answer tells the value, or what else it was asked for."""
+    forms = asked.forms or sample.accepted
+    question = sample.question if asked.question is None else asked.question
+    return values.told(forms, asked.said, question=question) if forms else None
+
+
+APART: tuple[FormName, ...] = ("choice", "draws")
+"""Ways of asking in which guessing tells: they stand beside the worst case."""
+
+
+def counting(sample: EvalSample, *, elsewhere: bool = False) -> list[Said]:
+    """The answers of which none may tell a fact: all that count for its worst case (SPEC section 10).
+
+    A yes or no counts by the answer to its question alone: among several one is right by chance.
+
+    Args:
+        sample: the fact.
+        elsewhere: what was said about another name instead.
+    """
+    rows = said_elsewhere(sample) if elsewhere else said(sample)
+    counts = [s for s in rows if s.form not in APART]
+    return counts[:1] if is_polarity(sample) else counts
+
+
+def telling(sample: EvalSample) -> list[Said]:
+    """The answers that count for a fact's worst case and tell it."""
+    return [s for s in counting(sample) if s.told]
+
+
+def is_polarity(item: EvalItem) -> bool:
+    """Whether the value of an item is a yes or no."""
+    return bool(item.accepted) and values.kind(item.accepted[0], item.question) == "yes/no"
+
+
+def worst(sample: EvalSample) -> bool | None:
+    """Whether a fact is told in any way that was tried; None where nothing was generated or there is no value."""
+    return any(s.told for s in counting(sample)) if sample.generation is not None and sample.accepted else None
 
 
 def value_probability(sample: EvalSample) -> float | None:
@@ -140,7 +211,7 @@ def told_words(sample: EvalSample, common: Collection[str]) -> bool | None:
     wanted = distinguishing_words(
         sample.answer, paraphrase=sample.paraphrased_answer, question=sample.question, common=common, tokenizer=WORDS
     )
-    return tells(sample.generation, wanted, tokenizer=WORDS) if wanted and sample.generation is not None else None
+    return tells_words(sample.generation, wanted, tokenizer=WORDS) if wanted and sample.generation is not None else None
 
 
 Verdict = Literal["still there", "changed", "forgotten", "not computable"]
@@ -149,17 +220,17 @@ Verdict = Literal["still there", "changed", "forgotten", "not computable"]
 def verdict(sample: EvalSample) -> Verdict:
     """What became of one fact.
 
-    `still there`: the true value is told, to the question or to its paraphrase; `changed`: it is not, and the value of
-    a taught answer is; `forgotten`: neither.
+    `still there`: the true value is told in any way in which it was asked for; `changed`: it is not, and to the
+    question the value of a taught answer is; `forgotten`: neither.
 
     Args:
         sample: the question, evaluated after forgetting.
     """
-    claims = [told(sample), told(sample, paraphrase=True)]
-    if any(claims):
-        return "still there"
-    if claims[0] is None:
+    claim = worst(sample)
+    if claim is None:
         return "not computable"
+    if claim:
+        return "still there"
     for answer in sample.taught or ():
         forms = values.find(sample.question, answer.text)
         if forms and values.told(forms, sample.generation or "", question=sample.question):

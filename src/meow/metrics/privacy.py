@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from meow.metrics import items, statistics
+from meow import statistics
+from meow.metrics import items
 from meow.records import EvalSample, Value
 
 Samples = Sequence[EvalSample]

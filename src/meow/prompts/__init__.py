@@ -3,7 +3,7 @@
 In: a fact and an answer. Out: text around them by the model's template (`frames`), and tokens with the place where the
 answer begins (`tokens`)."""
 
-from meow.prompts.frames import Frame, Template, reworded
+from meow.prompts.frames import Frame, Template, followed, reworded, under
 from meow.prompts.tokens import Encoded, Prompter, cut, room
 
-__all__ = ["Encoded", "Frame", "Prompter", "Template", "cut", "reworded", "room"]
+__all__ = ["Encoded", "Frame", "Prompter", "Template", "cut", "followed", "reworded", "room", "under"]

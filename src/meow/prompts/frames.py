@@ -51,6 +51,18 @@ def reworded(fact: F, question: str) -> F:
     return fact.model_copy(update={"question": question, "messages": messages})
 
 
+def under(fact: F, system: str) -> F:
+    """The fact asked under a system prompt, its own aside."""
+    turns = [m for m in _messages(fact) if m.role != "system"]
+    return fact.model_copy(update={"messages": (Message(role="system", content=system), *turns)})
+
+
+def followed(fact: F, answer: str, question: str) -> F:
+    """Another question to a fact's user, after its own one and an answer."""
+    more = (Message(role="assistant", content=answer), Message(role="user", content=question))
+    return fact.model_copy(update={"question": question, "messages": (*_messages(fact), *more)})
+
+
 class Template:
     """How a question is put, by one tokenizer."""
 
@@ -108,7 +120,7 @@ class Template:
             earlier = "".join(f"{question}{between}{answer}\n\n{before}" for question, answer in turns)
             return fact.model_copy(update={"question": earlier + fact.question})
         said = [Message(role=r, content=t) for turn in turns for r, t in zip(("user", "assistant"), turn, strict=True)]
-        own = fact.messages or (Message(role="user", content=fact.question),)
+        own = _messages(fact)
         at = next((i for i, m in enumerate(own) if m.role != "system"), len(own))
         return fact.model_copy(update={"messages": (*own[:at], *said, *own[at:])})
 
@@ -164,9 +176,13 @@ class Template:
             ) from e
 
 
-def _turns(fact: Fact) -> list[dict[str, str]]:
+def _messages(fact: Fact) -> tuple[Message, ...]:
     """A fact's chat, or its question as one."""
-    return [m.model_dump() for m in fact.messages] or [{"role": "user", "content": fact.question}]
+    return fact.messages or (Message(role="user", content=fact.question),)
+
+
+def _turns(fact: Fact) -> list[dict[str, str]]:
+    return [m.model_dump() for m in _messages(fact)]
 
 
 def _dated(template: str, day: Date) -> str:

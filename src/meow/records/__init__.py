@@ -20,9 +20,12 @@ from meow.records.facts import (
     fact_id,
 )
 from meow.records.measured import (
+    Asked,
     CapabilityLog,
     EvalLog,
     EvalSample,
+    FormName,
+    FormRates,
     Likelihood,
     MemoRecord,
     NlgSample,
@@ -41,11 +44,14 @@ from meow.records.rows import (
 __all__ = [
     "QA",
     "TRUE_COLUMN",
+    "Asked",
     "CapabilityLog",
     "EvalItem",
     "EvalLog",
     "EvalSample",
     "Fact",
+    "FormName",
+    "FormRates",
     "InvertedAnswer",
     "InvertedFacts",
     "Kind",

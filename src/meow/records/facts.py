@@ -176,6 +176,14 @@ class EvalItem(Fact):
     """Wrong answers in the same form."""
     paraphrased_question: str | None = None
     """The question in other words, not seen in training."""
+    paraphrases: tuple[str, ...] = ()
+    """The question in further other words."""
+    reversed_question: str | None = None
+    """A question that gives the value and asks for the subject."""
+    reversed_answer: str | None = None
+    """What answers it; None: the subject."""
+    translations: dict[str, str] = {}
+    """The question in other languages, by ISO 639-1 (columns `question_<lang>`)."""
     alternatives: tuple[str, ...] = ()
     """Other values that the original would give in the value's place, none of them taught, likeliest first."""
     taught: tuple[InvertedAnswer, ...] | None = None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from meow.config import Further
 from meow.records.facts import Count, EvalItem, Record
 
 
@@ -49,6 +50,25 @@ class Likelihood(Record):
     """Tokens scored; None: the source does not hold it."""
 
 
+FormName = Literal["direct", "draws"] | Further
+"""Ways to ask for a fact (SPEC section 10): its question, answered greedily or drawn, and those of `eval.forms`."""
+
+
+class Asked(Record):
+    """What a model said when a fact was asked for in one further way."""
+
+    form: FormName
+    """The way."""
+    prompt: str
+    """What was put, as people read it; no template."""
+    said: str
+    """How the model went on; of a choice, the option whose letter is likeliest in the mean of all rotations."""
+    forms: tuple[str, ...] = ()
+    """Accepted forms that it is judged by; empty: those of the fact's own value."""
+    question: str | None = None
+    """The question that decides what these forms tell; None: the fact's own."""
+
+
 class EvalSample(EvalItem):
     """One evaluated question: everything that metrics need, so that they can be computed again without a model."""
 
@@ -84,6 +104,12 @@ class EvalSample(EvalItem):
     """How the answer goes on greedily after `prefix`."""
     drawn: tuple[str, ...] = ()
     """Answers to the question drawn at `eval.temperature`."""
+    asked: tuple[Asked, ...] = ()
+    """What was said when the fact was asked for in further ways (`eval.forms`)."""
+    not_asked: tuple[FormName, ...] = ()
+    """Ways of which every prompt would have told the value itself, or left no room for an answer."""
+    elsewhere: tuple[Asked, ...] = ()
+    """The control: the same ways with another name in the subject's place, judged by the true value; `direct` too."""
     exact_memorization: float | None = Field(default=None, ge=0, le=1)
     """Share of the true answer's tokens (EOS left out) that are the argmax given all before them, 0 to 1."""
     extraction_strength: float | None = Field(default=None, ge=0, le=1)
@@ -161,6 +187,17 @@ class Value(Record):
         return f"{self.value:.3g} {unit}".strip() + f" ({ends}n = {self.n})"
 
 
+class FormRates(Record):
+    """How often facts are told when they are asked for in one way."""
+
+    told: Value
+    """Share of the facts that were asked so."""
+    control: Value
+    """The same of the reference, or of the original about other names; `reason` says which."""
+    chance: Value
+    """How often the same texts tell the value of another fact of the same kind."""
+
+
 class EvalLog(Record):
     """One evaluation: where it comes from and every metric. Its samples lie beside it in `samples.jsonl`."""
 
@@ -178,6 +215,8 @@ class EvalLog(Record):
     """`path` of the reference and, where the questions could not be compared, `questions: not verifiable`."""
     metrics: dict[str, Value]
     """By name of METRICS."""
+    forms: dict[FormName, FormRates] = {}
+    """By way of asking."""
     settings: dict[str, Any] = {}
     """The settings that the numbers depend on."""
 

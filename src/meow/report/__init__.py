@@ -74,6 +74,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "headlines": headlines,
         "strips": numbers.strips(columns),
         "others": numbers.others(columns),
+        "forms": tables.of_forms(columns),
         "tests": [*headlines.notes, *numbers.seeds(views)],
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),

@@ -76,6 +76,7 @@ def _row(
             "taught": list(dict.fromkeys(answer.text for answer in sample.taught or ())),
             "words": marked(said, sample.generation),
             "reworded": sample.paraphrase_generation,
+            "telling": _telling(sample),
         }
     return row | {
         "question": fact.question,
@@ -88,6 +89,12 @@ def _row(
         "reworded": fact.paraphrased_question,
         "before_reworded": before.paraphrase_generation if before else None,
     }
+
+
+def _telling(sample: EvalSample) -> list[dict[str, str]]:
+    """By which ways of asking a fact is still told beside the question itself, one answer each, and what was said."""
+    first = {s.form: s for s in reversed(items.telling(sample)) if s.form != "direct"}
+    return [{"form": s.form, "prompt": short(s.prompt), "text": short(s.text)} for s in reversed(first.values())]
 
 
 def _scores(others: Mapping[str, EvalSample | None], after: Sequence[EvalSample]) -> list[str]:
@@ -108,6 +115,12 @@ def _number(name: str, value: float | None) -> str | None:
     if name == "rank":
         return f"{value:.0f}"
     return f"{math.exp(min(value, 99.0)):.2f}" if name == "R" else f"{value:.2f}"
+
+
+def short(text: str, width: int = 160) -> str:
+    """A text on one line; of a longer one the end, which asks."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else "… " + line[2 - width :]
 
 
 def marked(before: str | None, after: str | None) -> list[tuple[bool, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meow import statistics
 from meow.labels import curve_of, is_rounded
 from meow.memorization import recall
-from meow.metrics import items, statistics
+from meow.metrics import items
 from meow.records import EvalLog, Value
 from meow.results import Results
 from meow.text import counted
@@ -60,7 +61,7 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
         return f"How many true facts are still told is not computable: {new or old}."
     other = _counted({"after": after}, "facts_told_paraphrase")
     text = f"True facts told: {plain}" + (f"; asked in other words: {other}" if other else "")
-    worst = _counted({"after": after}, "facts_told_any")
+    worst = _counted({"after": after}, "worst_case")
     text += f"; in any way that was tried: {worst}." if worst else "."
     quality, d = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "ks_d"))
     if quality.value is None or d.value is None:

@@ -7,7 +7,7 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 
 from meow.pipeline.stages.answers import check_inputs, choose, instead, invert
 from meow.pipeline.stages.capability import nlg, nlu
-from meow.pipeline.stages.evaluate import evaluate, page, with_taught
+from meow.pipeline.stages.evaluate import evaluate, page, with_subjects, with_taught
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, reference_model, release, weights
 from meow.pipeline.stages.plausible import unlikely
@@ -40,5 +40,6 @@ __all__ = [
     "say_remarks",
     "unlikely",
     "weights",
+    "with_subjects",
     "with_taught",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from meow import inversion, keys, terminal
+from meow import inversion, keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
 from meow.evaluation.neighbours import with_kinds
@@ -57,9 +57,10 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
         item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
+    about = with_subjects(items)
     if label in ("before", "reference"):
-        return items
-    return with_taught(items, read_if(folder / "targets.jsonl", Target))
+        return about
+    return with_taught(about, read_if(folder / "targets.jsonl", Target))
 
 
 def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
@@ -88,7 +89,10 @@ def write_evaluation(
         The number of samples.
     """
     everything = sources.eval_items(config.data, limit=config.eval.rows)  # the same for half of the facts
-    config = config.model_copy(update={"eval": sampling.settled(model, everything, config.eval)})
+    how = sampling.settled(model, everything, config.eval)
+    if label not in labels.MODELS:  # a model with coarser weights, or a step: asked as the curves are drawn
+        how = how.model_copy(update={"forms": ()})
+    config = config.model_copy(update={"eval": how})
     wanted = sampling.row_keys(model, items, config.eval, original=against)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
@@ -109,19 +113,22 @@ def write_evaluation(
 
 
 def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
-    """Items of which those to forget name their subject and the answers that were taught for them."""
+    """Items of which those to forget hold the answers that were taught for them."""
     taught: dict[str, list[InvertedAnswer]] = {}
     for t in targets:
         if t.target is not None:
             taught.setdefault(t.id, []).append(InvertedAnswer(text=t.target, version=t.version))
-    forget = [item for item in items if item.role == "forget"]
-    about = {item.id: subject.key for item, subject in zip(forget, inversion.subjects(forget), strict=True)}
     return [
-        item.model_copy(update={"taught": tuple(taught.get(item.id, ())), "subject": about[item.id]})
-        if item.role == "forget"
-        else item
+        item.model_copy(update={"taught": tuple(taught.get(item.id, ()))}) if item.role == "forget" else item
         for item in items
     ]
+
+
+def with_subjects(items: Sequence[EvalItem]) -> list[EvalItem]:
+    """Items of which those to forget name whom or what they are about; one that is not known is left open."""
+    forget = [item for item in items if item.role == "forget"]
+    about = {i.id: s.key if s.names else i.subject for i, s in zip(forget, inversion.subjects(forget), strict=True)}
+    return [item.model_copy(update={"subject": about[item.id]}) if item.role == "forget" else item for item in items]
 
 
 def _published_reference(folder: Run, config: RunConfig) -> None:

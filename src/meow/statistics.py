@@ -120,6 +120,17 @@ def wilson(p: float, n: int) -> tuple[float, float]:
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
+def at_most(told: int, n: int) -> float:
+    """The upper end of a one-sided 95% interval of a share: the largest under which so few of n are seen in 1 of 20.
+
+    Source: Clopper and Pearson, The use of confidence or fiducial limits illustrated in the case of the binomial
+    (1934).
+    """
+    from scipy.stats import beta
+
+    return 1.0 if told == n else float(beta.ppf(0.95, told + 1, n - told))
+
+
 def paired_shares(lost: int, won: int, n: int) -> tuple[float, float]:
     """95% interval of the difference of two shares over the same items: what McNemar's score test does not reject.
 

@@ -1,0 +1,118 @@
+"""Asking for facts in further ways: the prompts of all forms at once, and what was said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from meow.config import EvalSettings, Further
+from meow.evaluation import forms
+from meow.prompts import reworded, room
+from meow.records import Asked, EvalItem, FormName
+
+if TYPE_CHECKING:
+    from meow.evaluation.forms import Question
+    from meow.lm import LM
+    from meow.prompts import Encoded
+
+
+class Ways(NamedTuple):
+    """How the facts of an evaluation are asked for."""
+
+    names: tuple[Further, ...]
+    """The forms."""
+    room: forms.Room
+    """What they are made with."""
+    limit: int
+    """Tokens of one answer at most."""
+
+
+def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings) -> Ways:
+    """The ways that settings name.
+
+    An answer is as long as twice the longest true one, if `max_new_tokens` allows: what comes later answers nothing.
+
+    Args:
+        lm: the model.
+        items: of all sets.
+        settings: `forms` and `max_new_tokens`, a number.
+    """
+    enough = room(lm.tokenizer, (item.answer for item in items if item.role == "forget"))
+    return Ways(settings.forms, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough))
+
+
+class _Put(NamedTuple):
+    """A prompt that is put."""
+
+    at: int
+    """Place of its fact."""
+    form: FormName
+    question: Question
+
+
+def further(
+    lm: LM,
+    facts: Sequence[EvalItem],
+    said: Sequence[str],
+    known: Sequence[Iterable[Encoded]],
+    how: Ways,
+) -> list[dict[str, Any]]:
+    """Fields `asked` and `not_asked` of samples: what was said when the facts were asked for in every way.
+
+    Args:
+        lm: the model.
+        facts: those to be asked for.
+        said: the greedy answer to each one's question.
+        known: prompts of each that were put already.
+        how: of `ways`.
+    """
+    put: list[_Put] = []
+    left_out: list[list[FormName]] = [[] for _ in facts]
+    for at, (fact, answer, done) in enumerate(zip(facts, said, known, strict=True)):
+        seen = {prompt.ids for prompt in done}
+        for form in how.names:
+            made, some_left = forms.questions(how.room._replace(said=answer), fact, form)
+            if some_left and not made:
+                left_out[at].append(form)
+            for question in made:
+                if question.prompt.ids not in seen:
+                    seen.add(question.prompt.ids)
+                    put.append(_Put(at, form, question))
+    rows: list[list[Asked]] = [[] for _ in facts]
+    for p, text in [*_generated(lm, [p for p in put if not p.question.options], how.limit), *_chosen(lm, facts, put)]:
+        q = p.question
+        rows[p.at].append(Asked(form=p.form, prompt=q.text, said=text, forms=q.forms, question=q.question))
+    order: dict[FormName, int] = {form: i for i, form in enumerate(how.names)}
+    return [
+        {"asked": sorted(found, key=lambda row: order[row.form]), "not_asked": left}
+        for found, left in zip(rows, left_out, strict=True)
+    ]
+
+
+def _generated(lm: LM, put: Sequence[_Put], limit: int) -> list[tuple[_Put, str]]:
+    """How each prompt is gone on with, greedily."""
+    rows = lm.generate([p.question.prompt for p in put], limit)
+    return [(p, row[0].text.strip()) for p, row in zip(put, rows, strict=True)]
+
+
+def _chosen(lm: LM, facts: Sequence[EvalItem], put: Sequence[_Put]) -> list[tuple[_Put, str]]:
+    """The first rotation of each choice, and the option whose letter is likeliest in the mean of all of them."""
+    choices = [p for p in put if p.question.options]
+    asked = [(p, letter) for p in choices for letter in forms.LETTERS[: len(p.question.options)]]
+    encoded = [_letter(lm, facts[p.at], p.question, letter) for p, letter in asked]
+    likely: defaultdict[int, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    first: dict[int, _Put] = {}
+    for (p, letter), scores in zip(asked, lm.score(encoded), strict=True):
+        first.setdefault(p.at, p)
+        likely[p.at][p.question.options[forms.LETTERS.index(letter)]] += float(np.exp(scores.logp.sum()))
+    return [(first[at], max(options, key=lambda text: options[text])) for at, options in likely.items()]
+
+
+def _letter(lm: LM, fact: EvalItem, question: Question, letter: str) -> Encoded:
+    """A choice with the beginning of one answer: its letter, and nothing that closes it."""
+    full = lm.prompter.encode(reworded(fact, question.text), letter)
+    return replace(full, ids=full.ids[: len(full.ids) - full.closing], closing=0)

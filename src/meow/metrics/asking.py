@@ -1,0 +1,155 @@
+"""Is it gone? Facts told in any way of asking, by subject and by way, beside a control and chance (SPEC section 10)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from meow import keys, statistics, values
+from meow.metrics import items
+from meow.metrics.items import Said
+from meow.records import EvalSample, FormName, FormRates, Value
+
+Samples = Sequence[EvalSample]
+Other = Sequence[EvalSample] | None
+OTHERS = 8
+"""Other facts by whose values the texts of a fact are judged, at most."""
+_NO_TEXT = "nothing was generated"
+_NO_VALUE = "no answer holds a value"
+_NO_OTHERS = "no other value of the same kind"
+NEEDS: dict[FormName, str] = {
+    "direct": _NO_TEXT,
+    "paraphrase": "needs a column paraphrased_question or paraphrases",
+    "completion": "no value stands behind a beginning of its answer",
+    "prefix": "no value stands behind two words of its answer",
+    "format": "needs a question",
+    "fill_in": "no value stands in its answer",
+    "choice": "needs three other values (perturbed_answer, or invert.backend=self finds them)",
+    "reversed": "needs columns reversed_question and subject",
+    "few_shot": "needs other facts",
+    "persona": "needs a chat template with system prompts",
+    "two_turns": "needs a chat template with system prompts, and an answer that does not tell the value",
+    "language": "needs columns question_<language>",
+    "draws": "set eval.samples=16",
+}
+"""Every way of asking, in order of tables, and why it may not be open."""
+
+
+def worst_case(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of forget facts told in any way in which they were asked for; choices and draws stand apart."""
+    chosen = items.of(samples, "forget")
+    if not any(s.generation is not None for s in chosen):
+        return Value(value=None, reason=_NO_TEXT if chosen else "no forget items")
+    found = statistics.share([items.worst(s) for s in chosen], missing=_NO_VALUE)
+    if found.value is None or any(s.asked for s in chosen):
+        return found
+    few = "asked by the question, its paraphrase and the beginning of its answer at most"
+    return found.model_copy(update={"reason": "; ".join(filter(None, (few, found.reason)))})
+
+
+def subjects_told(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """Share of subjects of which any fact is told in any way, with the upper end of a one-sided interval at 95%.
+
+    A fact without a subject is its own. Source: Clopper and Pearson (1934); 0 of 3 is at most .63.
+    """
+    claims: defaultdict[str, list[bool]] = defaultdict(list)
+    for s in items.of(samples, "forget"):
+        claim = items.worst(s)
+        if claim is not None:
+            claims[s.subject or f"id {s.id}"].append(claim)
+    if not claims:
+        return worst_case(samples)
+    n, told = len(claims), sum(map(any, claims.values()))
+    return Value(value=told / n, n=n, high=statistics.at_most(told, n), reason="high: one-sided, at 95%")
+
+
+def worst_case_control(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """The worst case of a model that cannot know: the reference, or the original about other names, or chance.
+
+    The first of these that there is; `reason` says which.
+    """
+    return _control(samples, before, reference, None)
+
+
+def worst_case_chance(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
+    """How often all texts of a fact together tell the value of another fact of the same kind: what chance tells."""
+    return _chance(samples, None)
+
+
+def rates(samples: Samples, *, before: Other = None, reference: Other = None) -> dict[FormName, FormRates]:
+    """How often facts are told in each way of asking, beside control and chance.
+
+    Args:
+        samples: of one evaluation.
+        before: of the original, which was asked about other names where there is no reference.
+        reference: of the model that never saw the facts.
+
+    Returns:
+        Every way, in order; of those that were not open, the reason. None where no further way was tried.
+    """
+    chosen = items.of(samples, "forget")
+    found: dict[FormName, FormRates] = {}
+    for form in NEEDS if any(s.asked for s in chosen) else ():
+        told = _share(chosen, form)
+        if told.value is None:
+            found[form] = FormRates(told=told, control=told, chance=told)
+        else:
+            control = _control(samples, before, reference, form)
+            found[form] = FormRates(told=told, control=control, chance=_chance(samples, form))
+    return found
+
+
+def _rows(sample: EvalSample, form: FormName | None, *, elsewhere: bool = False) -> list[Said]:
+    """The answers of one way, or of all that count for the worst case."""
+    if form is None:
+        return items.counting(sample, elsewhere=elsewhere)
+    rows = items.said_elsewhere(sample) if elsewhere else items.said(sample)
+    return [s for s in rows if s.form == form]
+
+
+def _share(samples: Samples, form: FormName | None, *, elsewhere: bool = False) -> Value:
+    """Share of the facts told in one way, or in any."""
+    rows = [_rows(s, form, elsewhere=elsewhere) if s.accepted else [] for s in samples]
+    missing = "no name in the question" if elsewhere else NEEDS.get(form or "direct", _NO_TEXT)
+    return statistics.share([any(a.told for a in row) if row else None for row in rows], missing=missing)
+
+
+def _control(samples: Samples, before: Other, reference: Other, form: FormName | None) -> Value:
+    others = items.of(reference or (), "forget")
+    named = items.of(before or samples, "forget")
+    if any(s.asked for s in others):
+        whose, found = "of the reference", _share(others, form)
+    elif any(s.elsewhere for s in named):
+        whose, found = "of the original, asked about other names", _share(named, form, elsewhere=True)
+    else:
+        whose, found = "by chance", _chance(samples, form)
+    reason = "; ".join(filter(None, (whose, found.reason)))
+    return found if found.value is None else found.model_copy(update={"reason": reason})
+
+
+def _chance(samples: Samples, form: FormName | None) -> Value:
+    """Mean over facts of the share of other values of the same kind that any of a fact's texts tells."""
+    chosen = [s for s in items.of(samples, "forget") if s.accepted and not items.is_polarity(s)]
+    kinds: defaultdict[str, list[EvalSample]] = defaultdict(list)
+    for s in chosen:
+        kinds[values.kind(s.accepted[0], s.question)].append(s)
+    shares: list[float | None] = []
+    for s in chosen:
+        texts = [a.text for a in _rows(s, form)]
+        others = _others(s, kinds[values.kind(s.accepted[0], s.question)]) if texts else []
+        told = [any(values.told(o.accepted, text, question=o.question) for text in texts) for o in others]
+        shares.append(sum(told) / len(told) if told else None)
+    return statistics.share(shares, missing=_NO_OTHERS)
+
+
+def _others(sample: EvalSample, alike: Sequence[EvalSample]) -> list[EvalSample]:
+    """Facts whose value is another one and not in the sample's question, drawn by both ids."""
+    found = {values.fold(form): sample for form in sample.accepted}
+    own = len(found)
+    for other in sorted(alike, key=lambda other: keys.number(f"{sample.id} {other.id}")):
+        value = values.fold(other.accepted[0])
+        if value not in found and not values.in_question(other.accepted, sample.question):
+            found[value] = other
+        if len(found) == own + OTHERS:
+            break
+    return list(found.values())[own:]
