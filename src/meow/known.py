@@ -13,25 +13,18 @@ from typing import Any, NamedTuple
 from meow import values
 from meow.config import ModelSettings
 from meow.errors import ConfigError
+from meow.evaluation.others import GROUP, others_of
 from meow.files import VALUE, Row, rows, write_rows
 from meow.formats.columns import SUFFIXES
 from meow.formats.sources import read_eval
-from meow.inversion.second_choice.choices import Wanted, choices, wanted_of
+from meow.inversion.second_choice.choices import wanted_of
 from meow.inversion.second_choice.continuations import log_probabilities
-from meow.inversion.second_choice.parts import OPPOSITES
 from meow.lm import LM, load
 from meow.metrics.items import tells_value
 from meow.prompts import room
 from meow.prompts.places import Spot
 from meow.records import QA, EvalItem
 from meow.terminal import progress
-
-LOOK = ((5, 5), (5, 5))
-"""Departures that are continued where the value is an option, and in the answer: a short look."""
-ENOUGH = 4
-"""Other values of a fact, at most."""
-GROUP = 32
-"""Facts whose other values are sought in one call."""
 
 
 class Other(NamedTuple):
@@ -143,7 +136,7 @@ def _likely(lm: LM, facts: Sequence[QA]) -> dict[str, tuple[float | None, tuple[
     with progress("looking for other values", len(wanted)) as advance:
         for at in range(0, len(wanted), GROUP):
             group = wanted[at : at + GROUP]
-            texts = [[w.place.true, *others] for w, others in zip(group, _others(lm, group), strict=True)]
+            texts = [[w.place.true, *others] for w, others in zip(group, others_of(lm, group), strict=True)]
             spots = [
                 Spot.filled(w.fact, (w.place.start, w.place.end), value)
                 for w, row in zip(group, texts, strict=True)
@@ -156,17 +149,6 @@ def _likely(lm: LM, facts: Sequence[QA]) -> dict[str, tuple[float | None, tuple[
                 found.update([placed])
             advance(len(group))
     return found
-
-
-def _others(lm: LM, group: Sequence[Wanted]) -> list[list[str]]:
-    """Other values for each place: of a yes the no, of a list none, else by a short look at what a model would say."""
-    whole = [w for w in group if w.how == "whole"]
-    found = choices(lm, whole, enough=ENOUGH, look=LOOK) if whole else []
-    made = {w.fact.id: [choice.value for choice in row.accepted] for w, row in zip(whole, found, strict=True)}
-    for w in group:
-        if w.how == "polarity" and (other := OPPOSITES.get(w.place.true.casefold())):
-            made[w.fact.id] = [other.capitalize() if w.place.true[:1].isupper() else other]
-    return [made.get(w.fact.id, []) for w in group]
 
 
 def _kept(row: Row, fact: EvalItem, *, as_text: bool) -> dict[str, Any]:

@@ -26,7 +26,7 @@ FLOORS = (
     "report hub",
     "cleaning",
     "pipeline",
-    "api ask known",
+    "api ask audit known",
     "cli",
 )
 """A room imports rooms of earlier floors only."""

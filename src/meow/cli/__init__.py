@@ -42,6 +42,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "eval": stages.evaluate,
     },
     "More models, more measures": {
+        "audit": stages.audit,
         "finetune": stages.finetune,
         "nlu": stages.nlu,
         "nlg": stages.nlg,

@@ -14,7 +14,7 @@ from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
 from meow.labels import MODELS
 from meow.memorization import recall
-from meow.metrics import HEADLINES
+from meow.metrics import HEADLINES, items
 from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
 from meow.run import Run
@@ -68,6 +68,18 @@ def forms(folder: Path) -> None:
     if table.rows:
         out.print()
         tables.show(table._replace(missing=[f"ways of asking: {' '.join(table.missing)}"] if table.missing else []))
+
+
+def telling(folder: Path) -> None:
+    """Every fact that is told in some way: by which, and the first answer that tells it."""
+    asked = [s for s in results.samples(folder, "before") if s.role == "forget"]
+    told = [(s, found) for s in asked if (found := items.telling(s))]
+    out.print()
+    for s, found in told:
+        out.print(named(s), style="bold", soft_wrap=True)
+        ways = ", ".join(dict.fromkeys(a.form.replace("_", " ") for a in found))
+        out.print(f"  told by {ways}; {found[0].form}: {_short(found[0].text, 100)}", soft_wrap=True, highlight=False)
+    out.print(f"{len(told)} of {counted(len(asked), 'fact')} are told in some way", highlight=False)
 
 
 def last(folder: Path) -> dict[str, Any]:

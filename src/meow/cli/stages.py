@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meow.cli.common import choice, print_json, ready, say, settings, starting
-from meow.cli.options import Arguments, Flags, Force, JsonLines, takes
+from meow.cli.options import Arguments, Flags, Force, Json, JsonLines, Overrides, takes
 from meow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -149,6 +149,38 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
     show.headlines([folder])
     show.forms(folder)
     status.ending(folder, "evaluation", "every fact")
+
+
+@takes("--model-name-or-path", "--tokenizer-path", "--retain", "--reference")
+def audit(
+    facts: Annotated[Path, typer.Argument(metavar="FACTS", help="Facts: a file of questions and true answers.")],
+    overrides: Overrides = None,
+    as_json: Json = False,
+    force: Force = False,
+    *,
+    flags: Flags,
+) -> None:
+    """Does a model tell facts, asked in every way -> eval/, report.html.
+
+    A model that nothing was done to here: a checkpoint, an adapter, a .gguf file, or a server (model.url), beside what
+    is told by chance.
+    """
+    from meow import audit
+    from meow.pipeline import inputs
+
+    config = audit.settings(facts, [*(overrides or []), *(f"{k}={v}" for k, v in flags.items() if v is not None)])
+    inputs.check_evaluated(config)
+    with starting():
+        from meow.cli import show
+
+    folder = audit.audit(config, force=force).path
+    if as_json:
+        print_json(audit.as_object(folder))
+        return
+    show.headlines([folder])
+    show.forms(folder)
+    show.telling(folder)
+    say(f"\n{folder / 'report.html'}")
 
 
 @takes("--model-name-or-path", "--tokenizer-path")

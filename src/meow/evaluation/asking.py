@@ -42,7 +42,8 @@ def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings) -> Ways:
         settings: `forms` and `max_new_tokens`, a number.
     """
     enough = room(lm.tokenizer, (item.answer for item in items if item.role == "forget"))
-    return Ways(settings.forms, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough))
+    names = tuple(form for form in settings.forms if form != "choice" or lm.gives_scores)
+    return Ways(names, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough))
 
 
 class _Put(NamedTuple):

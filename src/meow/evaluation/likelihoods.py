@@ -45,7 +45,12 @@ def likelihoods(
         lm: the model.
         items: the questions.
         settings: None: likelihoods alone.
+
+    Returns:
+        Nothing of a model on a server, which gives no scores.
     """
+    if not lm.gives_scores:
+        return [{} for _ in items], [Said((), (), 0, 0.0) for _ in items]
     answers = [(item, text) for item in items for text in texts(item)]
     encoded = [lm.prompter.encode(item, text) for item, text in answers]
     attacked = [settings is not None and item.role in ATTACKED for item in items]

@@ -61,6 +61,8 @@ class Completion:
 class LM:
     """A causal language model with its tokenizer and template."""
 
+    gives_scores = True
+
     def __init__(
         self,
         model: Any,

@@ -21,6 +21,8 @@ from meow.records import Reply
 class RemoteLM:
     """A model on a server, with its tokenizer and template here."""
 
+    gives_scores = False
+
     def __init__(
         self,
         url: str,
@@ -91,14 +93,16 @@ class RemoteLM:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int = 0,
+        known: Sequence[Sequence[int]] = (),
         each: Callable[[int, list[Completion]], None] | None = None,
     ) -> list[list[Completion]]:
-        """Continue each prompt, as `LM.generate` does; equal requests are sent once.
+        """Continue each prompt, as `LM.generate` does, `known` aside; equal requests are sent once.
 
         Raises:
             ConfigError: the server refuses a request.
             RunError: no server, or it keeps failing.
         """
+        del known
         room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
         places: dict[tuple[str, int], list[int]] = {}
         for i, (prompt, limit) in enumerate(zip(prompts, room, strict=True)):

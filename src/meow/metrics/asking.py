@@ -134,6 +134,9 @@ def _chance(samples: Samples, form: FormName | None) -> Value:
     for s in chosen:
         kinds[values.kind(s.accepted[0], s.question)].append(s)
     shares: list[float | None] = []
+    if form == "choice":
+        n = sum(any(a.form == form for a in items.said(s)) for s in chosen)
+        return Value(value=0.25, n=n, reason="one of four") if n else Value(value=None, reason=NEEDS[form])
     for s in chosen:
         texts = [a.text for a in _rows(s, form)]
         others = _others(s, kinds[values.kind(s.accepted[0], s.question)]) if texts else []

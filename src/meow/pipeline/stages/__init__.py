@@ -7,7 +7,15 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 
 from meow.pipeline.stages.answers import check_inputs, choose, instead, invert
 from meow.pipeline.stages.capability import nlg, nlu
-from meow.pipeline.stages.evaluate import evaluate, page, with_subjects, with_taught
+from meow.pipeline.stages.evaluate import (
+    compared_with,
+    evaluate,
+    evaluated,
+    page,
+    with_subjects,
+    with_taught,
+    write_evaluation,
+)
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, reference_model, release, weights
 from meow.pipeline.stages.plausible import unlikely
@@ -19,7 +27,9 @@ __all__ = [
     "check_inputs",
     "check_rows",
     "choose",
+    "compared_with",
     "evaluate",
+    "evaluated",
     "evaluated_files",
     "finetune",
     "forget",
@@ -42,4 +52,5 @@ __all__ = [
     "weights",
     "with_subjects",
     "with_taught",
+    "write_evaluation",
 ]

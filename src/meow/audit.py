@@ -1,0 +1,119 @@
+"""An audit: whether a model that nobody changed here tells facts, asked in every way, and whether that is chance.
+
+A checkpoint, an adapter, a file of llama.cpp, or a server, which is asked alone and scores nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from meow import keys, results
+from meow.config import RunConfig
+from meow.errors import DataError
+from meow.evaluation.others import with_alternatives
+from meow.lm import LM
+from meow.metrics import items
+from meow.pipeline import stages
+from meow.pipeline.commands import perform
+from meow.pipeline.plan import Stage, load_config, run_of
+from meow.records import EvalSample, Value
+from meow.report import report
+from meow.run import Run
+
+STAGE = Stage("eval/before", ("data", "model"), ("eval/before",))
+"""The one stage of an audit: the model is the original of a run that changes nothing."""
+NAMES = {"value_probability": "p_value"}
+"""Metrics that are called otherwise in what `--json` prints."""
+
+
+def settings(facts: Path, overrides: list[str]) -> RunConfig:
+    """Settings of an audit: a run of its own, named by model and facts; answers as long as the facts need.
+
+    Args:
+        facts: the file to be asked for.
+        overrides: `key=value`; `model.path` must be among them.
+
+    Raises:
+        ConfigError: every problem, one a line.
+    """
+    given = dict(item.partition("=")[::2] for item in overrides)
+    name = f"audit-{Path(given.get('model.path', '')).name}-{facts.stem}"
+    return load_config(None, [f"name={name}", "eval.max_new_tokens=auto", f"data.forget={facts}", *overrides])
+
+
+def audit(config: RunConfig, *, force: bool = False) -> Run:
+    """Ask a model for every fact in every way -> eval/before/ and report.html of a run folder.
+
+    Args:
+        config: of `settings`.
+        force: redo what was made with other settings.
+
+    Raises:
+        DataError: a bad row, or a model that cannot be used.
+    """
+    folder = run_of(config)
+    with folder.locked(config):
+        if config.eval.reference is not None:
+            reference = Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",))
+            perform(folder, config, reference, partial(stages.evaluate, label="reference"), force=force)
+        perform(folder, config, STAGE, _ask, force=force)
+        report([folder.path], folder / "report.html")
+    stages.release()
+    return folder
+
+
+def _ask(folder: Run, config: RunConfig) -> None:
+    listed = stages.evaluated(folder, config, "before")
+    beside = {"weights": stages.weights(config.model)} | stages.compared_with(config, "before")
+    key = keys.of_stage("eval", config, beside | {"alternatives": "by a short look"}, listed)
+    if folder.current("eval/before", *key):
+        return
+    with folder.stage("eval/before", *key) as entry:
+        model = cast("LM", stages.measurer(config.model))
+        asked = with_alternatives(model, listed) if model.gives_scores else listed
+        origin = str(config.model.path)
+        entry["rows"] = stages.write_evaluation(folder, config, "before", model, asked, None, origin=origin)
+        entry["device"] = str(model.device)
+
+
+def as_object(folder: Path) -> dict[str, Any]:
+    """What `--json` prints: metrics, ways of asking and facts.
+
+    Raises:
+        DataError: nothing was asked.
+    """
+    log = results.logs(folder).get("before")
+    if log is None:
+        raise DataError(f"{folder}: no audit yet")
+    facts = items.of(results.samples(folder, "before"), "forget")
+    return {
+        "model": log.model,
+        "metrics": {NAMES.get(name, name): _numbers(value) for name, value in log.metrics.items()},
+        "forms": {name: {k: _numbers(v) for k, v in vars(rates).items()} for name, rates in log.forms.items()},
+        "facts": [_fact(sample) for sample in facts],
+    }
+
+
+def _numbers(value: Value) -> dict[str, Any]:
+    found = {name: getattr(value, name) for name in ("value", "n", "low", "high")}
+    return found | ({"reason": value.reason} if value.reason else {})
+
+
+def _fact(sample: EvalSample) -> dict[str, Any]:
+    said = items.said(sample)
+    return {
+        "id": sample.id,
+        "question": sample.question,
+        "subject": sample.subject,
+        "value": list(sample.accepted),
+        "told": items.told(sample),
+        "worst_case": items.worst(sample),
+        "told_by": list(dict.fromkeys(a.form for a in items.telling(sample))),
+        "p_value": items.value_probability(sample),
+        "rank": items.value_rank(sample),
+        "among": 1 + len(sample.alternative_logps),
+        "not_asked": list(sample.not_asked),
+        "said": [{"form": a.form, "asked": a.prompt, "said": a.text, "told": a.told} for a in said],
+    }
