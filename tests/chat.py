@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,8 +96,12 @@ def say(prompt: str, kind: str | None) -> str:
 
 
 @contextmanager
-def serve_chat() -> Iterator[ChatServer]:
-    """A server on a free port."""
+def serve_chat(say: Callable[[str, str | None], str] = say) -> Iterator[ChatServer]:
+    """A server on a free port.
+
+    Args:
+        say: what it says to a prompt, given what goes wrong.
+    """
     server = ChatServer()
 
     class Handler(BaseHTTPRequestHandler):

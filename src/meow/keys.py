@@ -44,12 +44,13 @@ READS = {
     "select without ranks": Reads(("seed", "train.targets")),
     "forget": Reads(("seed", "threads", "model", "train")),
     "finetune": Reads(("seed", "threads", "model", "finetune")),
-    "eval": Reads(("model", "eval"), rows=("eval.forms",), without=("eval.rows",)),
+    "eval": Reads(("model", "eval"), rows=("eval.forms",), without=("eval.rows", "eval.judge")),
+    "judge": Reads((), rows=("eval.judge",)),
     "published evaluation": Reads(()),
-    "quantised": Reads(("model", "eval", "robustness.backend"), without=("eval.rows", "eval.forms")),
+    "quantised": Reads(("model", "eval", "robustness.backend"), without=("eval.rows", "eval.forms", "eval.judge")),
     "relearned": Reads(
         ("seed", "model", "eval", "robustness"),
-        without=("eval.rows", "eval.forms", "robustness.bits", "robustness.backend", "robustness.lr"),
+        without=("eval.rows", "eval.forms", "eval.judge", "robustness.bits", "robustness.backend", "robustness.lr"),
     ),
     "nlu": Reads(("seed", "model", "nlu")),
     "nlg": Reads(("model",), rows=("nlg",), without=("nlg.n",)),
@@ -82,7 +83,7 @@ def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any 
 
     def chosen(names: Collection[str]) -> dict[str, Any]:
         """Settings that are named, or whose section is."""
-        return {k: v for k, v in every.items() if {k, k.partition(".")[0]} & set(names) and k not in left_out}
+        return {k: v for k, v in every.items() if _groups(k) & set(names) and not _groups(k) & left_out}
 
     rows = chosen(reads.rows)
     settings = {name: value for name, value in chosen(reads.settings).items() if name not in rows}
@@ -156,13 +157,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in a key")
 
 
-def _named(config: RunConfig) -> dict[str, Any]:
+def _groups(name: str) -> set[str]:
+    """A setting and the sections that it stands in."""
+    parts = name.split(".")
+    return {".".join(parts[: i + 1]) for i in range(len(parts))}
+
+
+def _named(settings: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Every setting by dotted name, as JSON."""
-    tree = config.model_dump(mode="json")
-    single = {name: value for name, value in tree.items() if not isinstance(getattr(config, name), BaseModel)}
-    return single | {
-        f"{section}.{name}": value
-        for section, settings in tree.items()
-        if section not in single
-        for name, value in settings.items()
-    }
+    found: dict[str, Any] = {}
+    for name, value in settings.model_dump(mode="json").items():
+        inner = getattr(settings, name)
+        found |= _named(inner, f"{prefix}{name}.") if isinstance(inner, BaseModel) else {prefix + name: value}
+    return found

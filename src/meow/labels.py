@@ -56,6 +56,8 @@ def measures_changed(stage: str) -> bool:
 def command_of(stage: str) -> str:
     """The command that does a stage alone, as in `meow robustness`."""
     command, _, label = stage.partition("/")
+    if command == "judge":
+        return "eval"
     return "robustness" if command == "eval" and label not in MODELS else command
 
 

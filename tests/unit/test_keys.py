@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -33,6 +34,7 @@ FUNCTIONS: Mapping[str, Do] = {
     "forget": stages.forget,
     "eval/before": partial(stages.evaluate, label="before"),
     "eval/after": partial(stages.evaluate, label="after"),
+    "judge": stages.judge,
     "eval/int8": partial(stages.quantised, bits=8),
     "robustness/relearn": partial(stages.relearned, curve="relearn"),
     "robustness/unrelated": partial(stages.relearned, curve="unrelated"),
@@ -42,7 +44,7 @@ FUNCTIONS: Mapping[str, Do] = {
 }
 EVALUATIONS = {"eval/before", "eval/after", "eval/int8", "robustness/relearn", "robustness/unrelated"}
 CURVES = {"robustness/relearn", "robustness/unrelated"}
-MODEL = set(FUNCTIONS) - {"select"}
+MODEL = set(FUNCTIONS) - {"select", "judge"}
 """Stages that have to do with the original; `invert` asks it what is plausible."""
 SECTIONS = {
     "seed": {"invert", "select", "forget", "finetune", "nlu/after", *CURVES},
@@ -60,14 +62,16 @@ APART = {
     "robustness.bits": set(),
     "robustness.backend": {"eval/int8"},
     "eval.difference": set(),
+    **{f"eval.judge.{name}": {"judge"} for name in ("url", "model", "temperature", "max_new_tokens", "extra")},
     **{f"{section}.{name}": set() for section in ("train", "finetune")
        for name in ("save_steps", "max_minutes", "report_to", "gradient_checkpointing")},
-    **{f"invert.{name}": set()
+    **{f"{section}.{name}": set() for section in ("invert", "eval.judge")
        for name in ("concurrency", "timeout", "max_requests", "max_tokens", "max_minutes", "price")},
     **{f"model.{name}": set() for name in ("device", "device_map", "batch_tokens", "concurrency")},
 }  # fmt: skip
 """Settings that are read otherwise than the rest of their section."""
 TAKEN = {"nlg.n": 1, "eval.rows": 1, "train.targets": "all", "seed": 1, "invert.price": (1.0, 1.0),
+         "eval.judge.price": (1.0, 1.0),
          "model.template_date": date(2024, 1, 1), "invert.plausible": -3.0, "model.device": "cpu"}  # fmt: skip
 """What another value must be to ask for something else here."""
 
@@ -134,7 +138,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Fi
     config = load_config(None, [
         f"out={path}", "name=run", f"model.path={path}/original", f"data.forget={path}/forget.jsonl",
         f"data.retain={path}/retain.jsonl", f"data.holdout={path}/holdout.jsonl", "train.method=meow_contrast",
-        "train.lr=1e-3",
+        "train.lr=1e-3", "eval.judge.url=http://localhost:1/v1", "eval.judge.model=judge",
         f"invert.pools={path}/pools.json", f"invert.prompt={path}/prompt.txt", "memo.max_new_tokens=2",
         f"robustness.unrelated={path}/unrelated.jsonl", f"nlu.data={path}/tasks", "nlu.tasks=[people]",
         f"nlg.texts={path}/texts.txt", f"nlg.featurizer={path}/featurizer", f"finetune.data=[{path}/learned.jsonl]",
@@ -150,18 +154,21 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Fi
 
 
 def changed(config: RunConfig, key: str, value: Any) -> RunConfig:
-    section, _, name = key.rpartition(".")
-    if not section:
-        return config.model_copy(update={name: value})
-    return config.model_copy(update={section: getattr(config, section).model_copy(update={name: value})})
+    found: RunConfig = inside(config, key.split("."), value)
+    return found
+
+
+def inside(settings: Any, names: list[str], value: Any) -> Any:
+    """The settings with another value at the end of a path of names."""
+    first, *rest = names
+    return settings.model_copy(update={first: inside(getattr(settings, first), rest, value) if rest else value})
 
 
 def another(key: str, config: RunConfig) -> Any:
     """Another value of a setting, of its own type as far as that matters."""
     if key in TAKEN:
         return TAKEN[key]
-    section, _, name = key.rpartition(".")
-    value = getattr(getattr(config, section) if section else config, name)
+    value = attrgetter(key)(config)
     choices = [c for kind in _kinds(leaves()[key].annotation) if get_origin(kind) is Literal for c in get_args(kind)]
     left = [c for c in choices if c not in (value if isinstance(value, tuple) else (value,))]
     if isinstance(value, tuple):

@@ -104,6 +104,17 @@ def every_metric(folder: Path) -> None:
         out.print()
 
 
+def judge(folder: Path) -> None:
+    """How far the judge agrees with the rule, for each model of which it was asked, and where the others stand."""
+    for label, log in results.logs(folder).items():
+        found = log.metrics.get("judge_kappa")
+        if found is not None and (folder / f"eval/{label}/judge.jsonl").is_file():
+            n = f" (n = {counted(found.n, 'text')})" if found.value is not None else ""
+            kappa = "not computable" if found.value is None else f"{found.value:.3f}"
+            text = f"rule and judge, {label}: kappa {kappa}{n}: {found.reason}; eval/{label}/judge.jsonl lists where"
+            out.print(f"{text} they differ", soft_wrap=True, highlight=False)
+
+
 def robustness(folder: Path) -> None:
     """What is told with coarser weights, and along each curve of further training."""
     tables.show(tables.of_robustness(results.logs(folder)))

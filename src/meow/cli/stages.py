@@ -148,6 +148,7 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
     show.every_metric(folder)
     show.headlines([folder])
     show.forms(folder)
+    show.judge(folder)
     status.ending(folder, "evaluation", "every fact")
 
 

@@ -4,6 +4,7 @@ In: a YAML and `key=value` overrides. Out: one frozen, validated `RunConfig`, or
 setting says where it stands whether it changes a result (`marks`).
 """
 
+from meow.config.judging import JudgeSettings
 from meow.config.loading import dump, leaves, load, read_tree
 from meow.config.marks import Settings
 from meow.config.measuring import (
@@ -33,6 +34,7 @@ __all__ = [
     "FinetuneSettings",
     "Further",
     "InvertSettings",
+    "JudgeSettings",
     "MemoSettings",
     "Method",
     "ModelSettings",

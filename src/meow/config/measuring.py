@@ -21,6 +21,7 @@ from meow.config.bounds import (
     TaskName,
     Temperature,
 )
+from meow.config.judging import JudgeSettings
 from meow.config.marks import PLACE, UNSEEN, Place, Settings
 
 RougeName = Literal[
@@ -124,6 +125,8 @@ class EvalSettings(Settings):
     difference: Annotated[Share, UNSEEN] = 0.2
     """The distance D between the forget set's truth ratios and the reference's that matters to you; the run warns where
     it has too few questions to see it."""
+    judge: JudgeSettings = JudgeSettings()
+    """A second opinion on what is told."""
 
     @field_validator("forms", mode="before")
     @classmethod

@@ -116,15 +116,18 @@ def commented(command: str, note: str, sections: Collection[str], *, given: Mapp
     """
     lines = [f"# {command}", f"# {note}", ""]
     for name in sections:
-        field = RunConfig.model_fields[name]
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Settings):
-            lines.append(f"{name}:")
-            for inner, inner_field in kind.model_fields.items():
-                lines += _setting(f"{name}.{inner}", inner_field, given)
-        else:
-            lines += _setting(name, field, given)
+        lines += _group(name, RunConfig.model_fields[name], given)
     return "\n".join(lines) + "\n"
+
+
+def _group(key: str, field: Any, given: Mapping[str, str] | None) -> Sequence[str]:
+    """A setting, or a group of them with all that it holds; one inside another is commented out where all of it is."""
+    kind = field.annotation
+    if not (isinstance(kind, type) and issubclass(kind, Settings)):
+        return _setting(key, field, given)
+    inner = [line for name, one in kind.model_fields.items() for line in _group(f"{key}.{name}", one, given)]
+    is_left = "." in key and given is not None and not any(name.startswith(f"{key}.") for name in given)
+    return [f"{'  ' * key.count('.')}{'#' * is_left}{key.rpartition('.')[2]}:", *inner]
 
 
 def _setting(key: str, field: Any, given: Mapping[str, str] | None) -> Sequence[str]:

@@ -10,8 +10,9 @@ from meow.config import RunConfig
 from meow.errors import DataError
 from meow.files import write_json, write_rows
 from meow.formats import evaluations, sources
-from meow.metrics import items
-from meow.records import EvalLog, EvalSample, Value
+from meow.metrics import agreement, items
+from meow.processes import agreed
+from meow.records import EvalLog, EvalSample, Value, write_records
 from meow.run import Run
 from meow.text import cell
 
@@ -83,16 +84,24 @@ def write_log(
         settings=settings(config),
     )
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
+    _write_disagreements(folder / f"eval/{label}/judge.jsonl", samples)
     if label == "after":
         write_facts(folder, chosen=config.train.evaluate_every is not None)
     return log
 
 
 def settings(config: RunConfig) -> dict[str, object]:
-    """The settings that an evaluation's numbers depend on, by dotted key."""
-    return {f"eval.{k}": v for k, v in config.eval.model_dump(mode="json").items()} | {
-        "model.template": config.model.template
-    }
+    """The settings that an evaluation's numbers depend on, by dotted key; who judged stands in the manifest."""
+    chosen = config.eval.model_dump(mode="json", exclude={"judge"})
+    return {f"eval.{k}": v for k, v in chosen.items()} | {"model.template": config.model.template}
+
+
+def _write_disagreements(file: Path, samples: Sequence[EvalSample]) -> None:
+    """The answers on which rule and judge differ -> judge.jsonl; no file where no judge was asked."""
+    if any(s.judged for s in samples):
+        write_records(file, agreement.disagreements(samples))
+    else:
+        agreed(lambda: file.unlink(missing_ok=True))
 
 
 FACTS = (
@@ -158,9 +167,14 @@ def rescore(folder: Run, config: RunConfig, *, weights: str | None = None) -> li
         if known is None or weights not in (None, known.model.get("hash")):
             raise DataError(f"{reference}: a model, which this run has not evaluated; leave --rescore out")
     for label in labels:
-        old = evaluations.read(folder / f"eval/{label}").log
-        if old and "eval.max_new_tokens" in old.settings:  # `auto` was a number then
-            tokens = {"max_new_tokens": old.settings["eval.max_new_tokens"]}
-            config = config.model_copy(update={"eval": config.eval.model_copy(update=tokens)})
-        write_log(folder, config, label, results.samples(folder.path, label), old.model if old else {})
+        again(folder, config, label)
     return labels
+
+
+def again(folder: Run, config: RunConfig, label: str) -> EvalLog:
+    """Compute the `log.json` of one evaluation again from its samples."""
+    old = evaluations.read(folder / f"eval/{label}").log
+    if old and "eval.max_new_tokens" in old.settings:  # `auto` was a number then
+        tokens = {"max_new_tokens": old.settings["eval.max_new_tokens"]}
+        config = config.model_copy(update={"eval": config.eval.model_copy(update=tokens)})
+    return write_log(folder, config, label, results.samples(folder.path, label), old.model if old else {})

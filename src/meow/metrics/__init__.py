@@ -4,7 +4,7 @@ In: samples of one evaluation, and of the original and a reference. Out: a `Valu
 
 `items` scores one question, `meow.statistics` makes a `Value` of many scores; `asking` holds the worst case over all
 ways of asking, `aggregate` TOFU's metrics, `privacy` membership and memorization, `damage` what inverted facts break or
-leave behind.
+leave behind, `agreement` a judge beside the rule.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
 tables, report and docs read the row.
 """
@@ -36,6 +36,7 @@ from meow.metrics.aggregate import (
     value_probability,
     value_rank,
 )
+from meow.metrics.agreement import judge_kappa, judge_told
 from meow.metrics.asking import rates, subjects_told, worst_case, worst_case_chance, worst_case_control
 from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
 from meow.metrics.items import halves, used_to_choose
@@ -144,6 +145,8 @@ METRICS: dict[str, Metric] = {
     "value_rank": Metric(value_rank, "rank of the value", "higher", "rank", _OURS),
     "facts_told_partly": Metric(facts_told_partly, "facts told in part", "lower", "share", _OURS),
     "facts_told_words": Metric(facts_told_words, "facts told, rule of words", "lower", "share", _OURS),
+    "judge_told": Metric(judge_told, "facts told, by the judge", "lower", "share", _OURS),
+    "judge_kappa": Metric(judge_kappa, "rule and judge, kappa", "", "", "Cohen 1960"),
     "facts_told_prefix": Metric(told_after_prefix, "facts told, after a prefix", "lower", "share", _OURS),
     **{
         f"leak_{k}": Metric(partial(leak, k=k), f"leak@{k}", "lower", "share", "Leak@k, arXiv 2511.04934")

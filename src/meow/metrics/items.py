@@ -181,6 +181,12 @@ def worst(sample: EvalSample) -> bool | None:
     return any(s.told for s in counting(sample)) if sample.generation is not None and sample.accepted else None
 
 
+def texts_of(sample: EvalSample) -> list[Said]:
+    """Every answer of a fact that a judge can be asked of: generated, and an answer to what the fact asks."""
+    about = [s for s in sample.asked if s.forms]  # another thing, as where the value is given and the subject asked
+    return [s for s in said(sample) if s.form not in {"choice", *(a.form for a in about)}]
+
+
 def value_probability(sample: EvalSample) -> float | None:
     """p(value), 0 to 1: the probability that the true value is told, in its own words, after what stands before it."""
     return None if sample.value_logp is None else min(1.0, math.exp(sample.value_logp))

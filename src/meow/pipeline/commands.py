@@ -119,6 +119,8 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
             named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
             if named.get(label, True):
                 perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
+        if config.eval.judge.url is not None:
+            perform(folder, config, stage_named("judge"), stages.judge)
     stages.release()
     return folder
 
@@ -131,7 +133,7 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
         (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
         for bits in wanted.bits
     ]
-    without = _without(config)
+    without = stages.missing_curves(config)
     for curve in labels.CURVES:
         if curve in without:
             say(f"robustness: no curve {without[curve]}")
@@ -144,22 +146,6 @@ def robustness(config: RunConfig, *, force: bool = False) -> Run:
             perform(folder, config, stage, do, force=force)
     stages.release()
     return folder
-
-
-def _without(config: RunConfig) -> dict[str, str]:
-    """The curves of further training that cannot be drawn, each with its reason."""
-    found = {}
-    if len(sources.forget_set(config.data)) < 2:
-        reason = "it teaches half of the forget facts and asks the others; there is one"
-        found = {curve: f"{curve}: {reason}" for curve in labels.CURVES if curve != "unrelated"}
-    if stages.reference_model(config) is None:
-        found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
-    if not sources.unrelated(config.robustness.unrelated, config.data):
-        found["unrelated"] = (
-            "unrelated: what any training brings back is not known; robustness.unrelated=FILE names questions and "
-            "answers on something else"
-        )
-    return found
 
 
 def capability(config: RunConfig, kind: str, *, force: bool = False) -> Run:
@@ -285,6 +271,7 @@ FUNCTIONS: Mapping[str, Do] = {
     "select": stages.choose,
     "forget": stages.forget,
     "eval/after": partial(stages.evaluate, label="after"),
+    "judge": stages.judge,
     "report": stages.page,
 }
 """What does each stage of the plan."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from meow import inversion, server
 from meow.config import MemoSettings, RunConfig
 from meow.errors import ConfigError
+from meow.evaluation import judging
 from meow.formats import sources
 from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
@@ -48,6 +49,7 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
 def check_evaluated(config: RunConfig) -> None:
     """The same for an evaluation alone."""
     check_model_named(config)
+    judging.check(config.eval.judge)
     sources.eval_items(config.data)
 
 
@@ -96,6 +98,7 @@ def _check_addresses(config: RunConfig, wanted: Collection[str]) -> None:
     for setting, url in (("model.url", config.model.url), ("invert.url", config.invert.url)):
         if url is not None:
             server.check(url, setting)
+    judging.check(config.eval.judge)
     if config.model.url is not None:
         _check_served(config.memo)
         needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]

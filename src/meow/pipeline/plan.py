@@ -32,6 +32,7 @@ STAGES = (
     Stage("select", ("inverted.jsonl", "memo/before.jsonl"), ("targets.jsonl",)),
     Stage("forget", ("targets.jsonl", "data", "model"), ("train", "model")),
     Stage("eval/after", ("model/", "eval/before", "eval/reference"), ("eval/after",)),
+    Stage("judge", ("eval",), ("eval/*/judge.jsonl",)),
     Stage("report", ("everything above",), ("report.html",)),
 )
 """The pipeline, in order."""
@@ -73,6 +74,7 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
         "invert": config.train.targets in ("selected", "all") or _asks_for_others(config),
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "eval/reference": config.eval.reference is not None,
+        "judge": config.eval.judge.url is not None,
     }
     found = [stage for stage in STAGES if needed.get(stage.name, True)]
     if until is None:

@@ -22,6 +22,7 @@ from meow.records.facts import (
 from meow.records.measured import (
     Asked,
     CapabilityLog,
+    Disagreement,
     EvalLog,
     EvalSample,
     FormName,
@@ -46,6 +47,7 @@ __all__ = [
     "TRUE_COLUMN",
     "Asked",
     "CapabilityLog",
+    "Disagreement",
     "EvalItem",
     "EvalLog",
     "EvalSample",

@@ -110,6 +110,9 @@ class EvalSample(EvalItem):
     """Ways of which every prompt would have told the value itself, or left no room for an answer."""
     elsewhere: tuple[Asked, ...] = ()
     """The control: the same ways with another name in the subject's place, judged by the true value; `direct` too."""
+    judged: tuple[bool | None, ...] = ()
+    """Whether a judge finds the value told in each of `metrics.items.texts_of`, in that order; None: it said neither
+    yes nor no. Empty: no judge was asked."""
     exact_memorization: float | None = Field(default=None, ge=0, le=1)
     """Share of the true answer's tokens (EOS left out) that are the argmax given all before them, 0 to 1."""
     extraction_strength: float | None = Field(default=None, ge=0, le=1)
@@ -126,6 +129,25 @@ class EvalSample(EvalItem):
     """Answers cut to fit the context before they were scored; None: not known."""
     unfinished: bool | None = None
     """Whether the greedy answer was stopped by its length limit; None: not known."""
+
+
+class Disagreement(Record):
+    """An answer of which the judge does not say what the rule of values says."""
+
+    id: str
+    """Of the fact."""
+    form: str
+    """How the fact was asked."""
+    question: str
+    """Of the fact."""
+    value: str
+    """What the answer is to tell."""
+    said: str
+    """The answer."""
+    told: bool
+    """Whether it tells the value by the rule, which numbers go by."""
+    judged: bool | None
+    """Whether it does by the judge; None: it said neither yes nor no."""
 
 
 class NluSample(Record):

@@ -8,7 +8,7 @@ from typing import Any
 from meow import statistics
 from meow.labels import curve_of, is_rounded
 from meow.memorization import recall
-from meow.metrics import items
+from meow.metrics import agreement, items
 from meow.records import EvalLog, Value
 from meow.results import Results
 from meow.text import counted
@@ -164,6 +164,10 @@ def _of_run(view: Results) -> list[str]:
         found.append(f"{counted(still, 'true fact', 'is/are')} still told, to the question or to its paraphrase.")
     if "after" in view.logs:
         found += _of_numbers(view.logs["after"], view.logs.get("reference"))
+    judged = agreement.agreement(list(view.judged("after").values()))
+    if judged.rule or judged.judge:
+        texts = counted(judged.rule + judged.judge, "answer")
+        found.append(f"A judge differs from the rule of values on {texts} of {judged.n}: eval/after/judge.jsonl.")
     forget = view.stages.get("forget", {})
     if forget.get("looks"):
         looks = ", ".join(f"{lr:g}: {kept:.0%}" for lr, kept in forget["looks"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meow import server
-from meow.config import InvertSettings
+from meow.config import InvertSettings, JudgeSettings
 from meow.errors import ConfigError, DataError, MeowError, RunError
 from meow.inversion.chat.asking import Request, Unit, ask
 from meow.inversion.chat.replies import Replies
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WAVE = 256
 """Units that a model here answers side by side."""
+T = TypeVar("T")
 
 
 def by_model(
@@ -53,12 +54,31 @@ def by_server(
         ConfigError: no address or name; the server refuses the key, the model or the request.
         RunError: the budget is used up, or the server keeps failing; what was answered is kept.
     """
-    url, name = address(settings)
-    client = server.connect(url, setting="invert.url", timeout=settings.timeout)
-    service = server.Service(client, url, name, "chat completions", "invert.model", settings.timeout)
+    address(settings)
+    for rows in conversations((ask(unit, settings, seed=seed) for unit in units), settings, replies):
+        yield from rows
 
-    def converse(unit: Unit) -> list[InvertedFacts]:
-        one, reply = ask(unit, settings, seed=seed), None
+
+def conversations(
+    asking: Iterable[Generator[Request, Reply, T]], settings: InvertSettings | JudgeSettings, replies: Replies
+) -> Iterator[T]:
+    """What each conversation with an OpenAI-compatible server comes to, in order; `concurrency` go on at once.
+
+    Args:
+        asking: each yields what is asked next and is sent the reply.
+        settings: who is asked, and how.
+        replies: what is known, and what may be spent.
+
+    Raises:
+        ConfigError: the server refuses the key, the model or the request.
+        RunError: the budget is used up, or the server keeps failing; what was answered is kept.
+    """
+    url, name, section = str(settings.url), str(settings.model), replies.section
+    client = server.connect(url, setting=f"{section}.url", timeout=settings.timeout)
+    service = server.Service(client, url, name, "chat completions", f"{section}.model", settings.timeout)
+
+    def converse(one: Generator[Request, Reply, T]) -> T:
+        reply = None
         try:
             while True:
                 request = _next(one, reply)
@@ -67,16 +87,17 @@ def by_server(
                     replies.start()
                     reply = replies.add(_sent(service, request, settings, replies))
         except StopIteration as end:
-            return list(end.value)
+            found: T = end.value
+            return found
         except MeowError as e:
             replies.stop(e)
             raise
 
     with ThreadPoolExecutor(settings.concurrency) as pool:
-        jobs = [pool.submit(converse, unit) for unit in units]
+        jobs = [pool.submit(converse, one) for one in asking]
         try:
             for job in jobs:
-                yield from job.result()
+                yield job.result()
         finally:
             replies.stop(RunError("stopped; the same command goes on"))
             pool.shutdown(cancel_futures=True)
@@ -98,7 +119,9 @@ def address(settings: InvertSettings) -> tuple[str, str]:
     return settings.url, settings.model
 
 
-def _sent(service: server.Service, request: Request, settings: InvertSettings, replies: Replies) -> Reply:
+def _sent(
+    service: server.Service, request: Request, settings: InvertSettings | JudgeSettings, replies: Replies
+) -> Reply:
     """The server's reply to one request."""
     sampling = {"max_tokens": request.max_tokens, "temperature": settings.temperature, "seed": request.seed}
     body = {field: value for field, value in (sampling | settings.extra).items() if value is not None}
@@ -135,7 +158,7 @@ def _count(usage: Any, field: str) -> int:
     return found if isinstance(found, int) and 0 <= found < 1 << 40 else 0
 
 
-def _next(one: Generator[Request, Reply, list[InvertedFacts]], reply: Reply | None) -> Request:
+def _next(one: Generator[Request, Reply, T], reply: Reply | None) -> Request:
     return next(one) if reply is None else one.send(reply)
 
 

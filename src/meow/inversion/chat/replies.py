@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meow.config import InvertSettings
+from meow.config import InvertSettings, JudgeSettings
 from meow.errors import MeowError, RunError
 from meow.inversion.chat.asking import Request
 from meow.keys import digest
@@ -19,19 +19,21 @@ class Replies:
 
     def __init__(
         self,
-        settings: InvertSettings,
+        settings: InvertSettings | JudgeSettings,
         source: str,
         *,
+        section: str = "invert",
         known: Mapping[str, Reply] | None = None,
         keep: Callable[[Reply], None] = lambda _: None,
     ) -> None:
         """Args:
         settings: sampling and budget.
         source: hash of the model that answers.
+        section: where the settings stand, for messages.
         known: replies of an earlier call.
         keep: writes a new reply where it outlives this process.
         """
-        self.settings = settings
+        self.settings, self.section = settings, section
         self.requests = self.prompt_tokens = self.reply_tokens = 0
         self._under_way = 0
         self._source = source
@@ -100,7 +102,8 @@ class Replies:
             limit = getattr(wanted, name)
             if limit is not None and amount >= limit:
                 more = "the same command" if name == "max_minutes" else "with a larger one the same command"
-                raise RunError(f"stopped at invert.{name}={limit} after {self.said()}; nothing is lost, {more} goes on")
+                where = f"{self.section}.{name}={limit}"
+                raise RunError(f"stopped at {where} after {self.said()}; nothing is lost, {more} goes on")
 
     def stop(self, why: MeowError) -> None:
         """Let nothing more be sent."""
@@ -114,7 +117,7 @@ class Replies:
 
     @property
     def cost(self) -> float | None:
-        """In the currency of `invert.price`; None where no price is known."""
+        """In the currency of `price`; None where no price is known."""
         if self.settings.price is None:
             return None
         sent, received = self.settings.price

@@ -16,10 +16,11 @@ from meow.pipeline.stages.evaluate import (
     with_taught,
     write_evaluation,
 )
+from meow.pipeline.stages.judge import judge
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, reference_model, release, weights
 from meow.pipeline.stages.plausible import unlikely
-from meow.pipeline.stages.robust import quantised, relearned
+from meow.pipeline.stages.robust import missing_curves, quantised, relearned
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.train import finetune, forget
 
@@ -36,9 +37,11 @@ __all__ = [
     "instead",
     "invert",
     "inverted_files",
+    "judge",
     "measure",
     "measurer",
     "memo",
+    "missing_curves",
     "model_of",
     "nlg",
     "nlu",

@@ -154,7 +154,8 @@ def _reference(config: RunConfig) -> str | None:
     settings = reference_model(config)
     if settings is not None:
         return weights(settings)
-    return keys.digest(evaluations.read(Path(config.eval.reference)).samples)
+    found = evaluations.read(Path(config.eval.reference)).samples
+    return keys.digest([s.model_copy(update={"judged": ()}) for s in found])  # what a judge said of it changes nothing
 
 
 def page(folder: Run, config: RunConfig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meow import keys, lm
+from meow import keys, labels, lm
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.evaluation import robustness
@@ -84,6 +84,22 @@ def _trained_at(folder: Run, config: RunConfig) -> float:
     if found is None:
         raise ConfigError("robustness.lr: train.lr is auto, and the manifest does not say what was found; set a number")
     return float(found)
+
+
+def missing_curves(config: RunConfig) -> dict[str, str]:
+    """The curves of further training that cannot be drawn, each with its reason."""
+    found = {}
+    if len(sources.forget_set(config.data)) < 2:
+        reason = "it teaches half of the forget facts and asks the others; there is one"
+        found = {curve: f"{curve}: {reason}" for curve in labels.CURVES if curve != "unrelated"}
+    if reference_model(config) is None:
+        found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
+    if not sources.unrelated(config.robustness.unrelated, config.data):
+        found["unrelated"] = (
+            "unrelated: what any training brings back is not known; robustness.unrelated=FILE names questions and "
+            "answers on something else"
+        )
+    return found
 
 
 def _start(folder: Run, config: RunConfig, curve: str) -> ModelSettings:
