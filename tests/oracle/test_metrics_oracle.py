@@ -79,6 +79,7 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
                 {"form": "format", "prompt": "Q: ", "said": f"town{index + (index + seed) % 4 // 3}"},
                 {"form": "choice", "prompt": "A. ", "said": f"town{index}"},
             ],
+            "judged": [None if (index + i) % 7 == 3 else (index * i + seed) % 5 < 2 for i in range(20)],
             "alternative_logps": [-0.3 - (index * i + seed) % 8 for i in (2, 3, 5)],
             "taught": [{"text": f"Person {index} lives in {home} now.", "version": i}
                        for i, home in enumerate((f"town{index + 1}", f"village{index % 3 - 1}" if index % 3 else
@@ -154,6 +155,22 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
         mean([float(any(f"town{o.index}" in words(text) for text in texts(s))) for o in forget if o is not s])
         for s in forget
     ])  # fmt: skip
+    pairs_of_verdicts = [
+        (bool(re.search(rf"\btown{s.index}\b", text or "")), judged)
+        for s in forget
+        for text, judged in zip(
+            (s.generation, s.paraphrase_generation, s.prefix_generation, *s.drawn, s.asked[0].said),
+            s.judged,
+            strict=True,
+        )
+        if judged is not None
+    ]
+    n_verdicts = len(pairs_of_verdicts)
+    agreed = sum(told == judged for told, judged in pairs_of_verdicts) / n_verdicts
+    p_told, p_judged = (sum(column) / n_verdicts for column in zip(*pairs_of_verdicts, strict=True))
+    by_chance = p_told * p_judged + (1 - p_told) * (1 - p_judged)
+    found["judge_kappa"] = (agreed - by_chance) / (1 - by_chance)
+    found["judge_told"] = mean([float(s.judged[0]) for s in forget if s.judged[0] is not None])
     found["value_rank"] = mean([
         float(sorted([s.value_logp or 0, *s.alternative_logps], reverse=True).index(s.value_logp or 0) + 1)
         for s in forget

@@ -81,10 +81,15 @@ def likelihoods(
         loss = -float(scores.logp[:n].sum()) / max(n, 1)
         said.append(Said(encoded_true.ids, alone.ids, encoded_true.start + follows, loss))
     if settings is not None and settings.grad_norm:
-        at = [i for i, is_attacked in enumerate(attacked) if is_attacked and "min_k" in found[i]]
-        for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
-            found[i]["grad_norm"] = norm
+        _add_grad_norms(lm, found, true)
     return found, said
+
+
+def _add_grad_norms(lm: LM, found: Sequence[dict[str, Any]], true: Sequence[Encoded]) -> None:
+    """The gradient norm of each true answer, among the fields of those that membership inference looks at."""
+    at = [i for i, fields in enumerate(found) if "min_k" in fields]
+    for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
+        found[i]["grad_norm"] = norm
 
 
 def _alternatives(lm: LM, items: Sequence[EvalItem]) -> list[tuple[float, ...]]:

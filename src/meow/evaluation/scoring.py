@@ -10,7 +10,8 @@ from meow.config import RunConfig
 from meow.errors import DataError
 from meow.files import write_json, write_rows
 from meow.formats import evaluations, sources
-from meow.metrics import agreement, items
+from meow.metrics import items
+from meow.metrics.asking import agreement
 from meow.processes import agreed
 from meow.records import EvalLog, EvalSample, Value, write_records
 from meow.run import Run

@@ -36,8 +36,8 @@ from meow.metrics.aggregate import (
     value_probability,
     value_rank,
 )
-from meow.metrics.agreement import judge_kappa, judge_told
 from meow.metrics.asking import rates, subjects_told, worst_case, worst_case_chance, worst_case_control
+from meow.metrics.asking.agreement import judge_kappa, judge_told
 from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
 from meow.metrics.items import halves, used_to_choose
 from meow.metrics.privacy import (

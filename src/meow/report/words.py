@@ -8,7 +8,8 @@ from typing import Any
 from meow import statistics
 from meow.labels import curve_of, is_rounded
 from meow.memorization import recall
-from meow.metrics import agreement, items
+from meow.metrics import items
+from meow.metrics.asking import agreement
 from meow.records import EvalLog, Value
 from meow.results import Results
 from meow.text import counted

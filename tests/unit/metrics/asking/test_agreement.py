@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 
 from meow import metrics
-from meow.metrics import agreement
-from meow.metrics.agreement import Agreement
+from meow.metrics.asking import agreement
+from meow.metrics.asking.agreement import Agreement
 from meow.records import EvalSample
 
 
