@@ -156,13 +156,9 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
         for s in forget
     ])  # fmt: skip
     pairs_of_verdicts = [
-        (bool(re.search(rf"\btown{s.index}\b", text or "")), judged)
+        (f"town{s.index}" in words(text), judged)
         for s in forget
-        for text, judged in zip(
-            (s.generation, s.paraphrase_generation, s.prefix_generation, *s.drawn, s.asked[0].said),
-            s.judged,
-            strict=True,
-        )
+        for text, judged in zip((*texts(s)[:3], *s.drawn, s.asked[0].said), s.judged, strict=True)
         if judged is not None
     ]
     n_verdicts = len(pairs_of_verdicts)

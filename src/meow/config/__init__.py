@@ -4,7 +4,6 @@ In: a YAML and `key=value` overrides. Out: one frozen, validated `RunConfig`, or
 setting says where it stands whether it changes a result (`marks`).
 """
 
-from meow.config.judging import JudgeSettings
 from meow.config.loading import dump, leaves, load, read_tree
 from meow.config.marks import Settings
 from meow.config.measuring import (
@@ -15,6 +14,7 @@ from meow.config.measuring import (
     NluSettings,
     RobustnessSettings,
 )
+from meow.config.measuring.judging import JudgeSettings
 from meow.config.schema import (
     TEMPLATE_DATE,
     DataSettings,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from meow import keys, values
 from meow.config import EvalSettings
-from meow.evaluation import asking, forms
+from meow.evaluation import asking
+from meow.evaluation.asking import forms
 from meow.evaluation.likelihoods import Said, likelihoods
 from meow.metrics.items import used_to_choose
 from meow.prompts import room

@@ -1,6 +1,4 @@
-"""Settings of the judge: a chat model that is asked whether a text tells a fact.
-
-In: what the user sets. Out: `JudgeSettings`, the part `eval.judge` of the settings of an evaluation."""
+"""Settings of the judge: a chat model that is asked whether a text tells a fact; the part `eval.judge`."""
 
 from __future__ import annotations
 

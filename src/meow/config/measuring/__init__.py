@@ -1,4 +1,6 @@
-"""Settings of what is measured: memorization, answers, robustness, capability."""
+"""Settings of what is measured: memorization, answers, robustness, capability.
+
+In: what the user sets. Out: a section each, and in `judging` who gives a second opinion."""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ from meow.config.bounds import (
     TaskName,
     Temperature,
 )
-from meow.config.judging import JudgeSettings
 from meow.config.marks import PLACE, UNSEEN, Place, Settings
+from meow.config.measuring.judging import JudgeSettings
 
 RougeName = Literal[
     "rouge1.precision",

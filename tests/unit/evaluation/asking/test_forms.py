@@ -13,7 +13,8 @@ from transformers import GenerationConfig
 
 from meow import api, metrics
 from meow.config import EvalSettings, FinetuneSettings, Further
-from meow.evaluation import asking, forms, sampling
+from meow.evaluation import asking, sampling
+from meow.evaluation.asking import forms
 from meow.lm import LM, make_tiny
 from meow.metrics import items
 from meow.records import QA, EvalItem, EvalSample

@@ -1,4 +1,6 @@
-"""Asking for facts in further ways: the prompts of all forms at once, and what was said."""
+"""Asking for facts in further ways: the prompts of all forms at once, and what was said.
+
+In: facts, and what the model has answered to their questions. Out: a row for each prompt (`forms` makes them)."""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from meow.config import EvalSettings, Further
-from meow.evaluation import forms
+from meow.evaluation.asking import forms
 from meow.prompts import reworded, room
 from meow.records import Asked, EvalItem, FormName
 
 if TYPE_CHECKING:
-    from meow.evaluation.forms import Question
+    from meow.evaluation.asking.forms import Question
     from meow.lm import LM
     from meow.prompts import Encoded
 
