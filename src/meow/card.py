@@ -23,6 +23,8 @@ SHOWN = (
     "forget_quality",
     "ks_d",
     "forget_quality_floor",
+    "forget_distance",
+    "forget_distance_relative",
     "model_utility_gm",
     "facts_told",
     "facts_told_paraphrase",

@@ -16,7 +16,8 @@ from meow.errors import ConfigError, DataError
 from meow.files import csv_text, write_text
 from meow.formats import evaluations
 from meow.formats.evaluations import Evaluation
-from meow.metrics import items
+from meow.inversion.subjects import with_subjects
+from meow.metrics import distance, items
 from meow.records import EvalLog, EvalSample, Value, read_record
 from meow.tables import Cell, Row, Table, cell, latex, markdown
 from meow.terminal import say
@@ -44,11 +45,18 @@ class Compared(NamedTuple):
     """Stands for its forget questions; None: its file does not have them."""
     against: int | None = None
     """Stands for what the reference said; None: there is none."""
+    questions: Mapping[str, float] = {}
+    """log R minus the reference's in nats by question, the farthest first."""
+    subjects: Mapping[str, Value] = {}
+    """Forget distance by subject, the farthest first."""
 
     def as_object(self) -> dict[str, Any]:
         """What `--json` prints: name, n, the headline numbers, and every metric with all that belongs to it."""
         head: dict[str, Any] = {"name": self.name, "n": self.n} | {k: self.metrics[k].value for k in HEAD}
         found = head | {"metrics": {k: v.model_dump(exclude_defaults=True) for k, v in self.metrics.items()}}
+        if self.questions:
+            subjects = {name: value.model_dump(exclude_defaults=True) for name, value in self.subjects.items()}
+            found["metrics"]["forget_distance"] |= {"subjects": subjects, "questions": dict(self.questions)}
         if self.capability:
             found["capability"] = {row.name: row.as_object() for row in self.capability}
         return found
@@ -65,7 +73,7 @@ class Pooled(NamedTuple):
     """Median, smallest, largest; metrics that every run has."""
 
 
-def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compared]:
+def compare(paths: Sequence[Path], reference: Path | None = None, second: Path | None = None) -> list[Compared]:
     """Compute the metrics of several evaluations, in the order given.
 
     A run folder whose training step was chosen on one half of the questions is judged by the other half, and so are
@@ -75,13 +83,14 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
     Args:
         paths: run folders (their `after`, else what they have), `eval/<label>` folders, published files.
         reference: an evaluation of a model that never saw the forget set; default: each run folder's own.
+        second: an evaluation of another such model; default: each run folder's own.
 
     Raises:
         DataError: no evaluation, or one on other questions than the reference's.
     """
     found = [_cleaned(path) or evaluations.read(path) for path in paths]
     names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
-    named = evaluations.read(reference) if reference is not None else None
+    named, another = (evaluations.read(path) if path is not None else None for path in (reference, second))
     if named is not None and named.note:
         say(f"warning: {reference}: {named.note}")
     halved = any(v.selected_on for e in found if e.log for v in e.log.metrics.values())
@@ -98,11 +107,14 @@ def compare(paths: Sequence[Path], reference: Path | None = None) -> list[Compar
             continue
         theirs = fresh(named.samples if named is not None else _sibling(evaluation, "reference"))
         before = fresh(_sibling(evaluation, "before"))
-        rows.append(_judged(name, evaluation, fresh(evaluation.samples), before, theirs))
+        others = fresh(another.samples if another is not None else _sibling(evaluation, "second"))
+        rows.append(_judged(name, evaluation, fresh(evaluation.samples), before, theirs, others))
     return rows
 
 
-def _judged(name: str, evaluation: Evaluation, samples: Samples, before: Samples, reference: Samples) -> Compared:
+def _judged(
+    name: str, evaluation: Evaluation, samples: Samples, before: Samples, reference: Samples, second: Samples
+) -> Compared:
     """The metrics of one evaluation, against what the reference said of the same questions."""
     samples = samples or []
     if reference:
@@ -112,13 +124,18 @@ def _judged(name: str, evaluation: Evaluation, samples: Samples, before: Samples
             say(f"{name}: compared on the {counted(n, 'forget question')} that the reference was evaluated on, too")
             samples, reference = both
     try:
-        values = metrics.compute(samples, before=before, reference=reference)
+        values = metrics.compute(samples, before=before, reference=reference, second=second)
     except DataError as e:
         raise DataError(f"{evaluation.path}: {e}") from e
     stated = _stated(evaluation, values)
     broken = changes.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
     marks = _mark(samples, lambda s: s.answer.strip()), _mark(reference or (), lambda s: (s.index, s.true))
-    return Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation), broken, *marks)
+    found = Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation), broken, *marks)
+    if not reference:
+        return found
+    gaps = distance.farthest(samples, reference, None)
+    about = distance.by_subject(with_subjects(items.of(samples, "forget")), reference)
+    return found._replace(questions={gap.sample.id: round(gap.nats, 4) for gap in gaps}, subjects=about)
 
 
 def _mark(samples: Sequence[EvalSample], of: Callable[[EvalSample], Any]) -> int | None:

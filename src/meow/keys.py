@@ -47,6 +47,7 @@ READS = {
     "eval": Reads(("model", "eval"), rows=("eval.forms",), without=("eval.rows", "eval.judge")),
     "judge": Reads((), rows=("eval.judge",)),
     "published evaluation": Reads(()),
+    "scored reference": Reads(("model",)),
     "quantised": Reads(("model", "eval", "robustness.backend"), without=("eval.rows", "eval.forms", "eval.judge")),
     "relearned": Reads(
         ("seed", "model", "eval", "robustness"),

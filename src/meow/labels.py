@@ -8,6 +8,8 @@ from __future__ import annotations
 
 MODELS = ("before", "after", "reference")
 """The models of every run, in order of tables."""
+REFERENCES = ("reference", "second")
+"""Models that never saw the facts; of the second one only log R of the forget questions is known."""
 CURVES = {
     "relearn": "after, taught a few forget facts",
     "unrelated": "after, taught unrelated text",
@@ -58,7 +60,7 @@ def command_of(stage: str) -> str:
     command, _, label = stage.partition("/")
     if command == "judge":
         return "eval"
-    return "robustness" if command == "eval" and label not in MODELS else command
+    return "robustness" if command == "eval" and label not in MODELS + REFERENCES else command
 
 
 def is_on_demand(stage: str) -> bool:

@@ -99,7 +99,9 @@ def evaluation(seed: int) -> list[EvalSample]:
     return [sample(role, i, seed) for role, n in sizes.items() for i in range(n)]
 
 
-def longhand(samples: list[EvalSample], before: list[EvalSample], reference: list[EvalSample]) -> dict[str, float]:
+def longhand(
+    samples: list[EvalSample], before: list[EvalSample], reference: list[EvalSample], second: list[EvalSample]
+) -> dict[str, float]:
     """Every metric by plain loops over the definitions of the specification."""
     found: dict[str, float] = {}
 
@@ -141,6 +143,14 @@ def longhand(samples: list[EvalSample], before: list[EvalSample], reference: lis
     test = ks_2samp([ratios(s)["gm"] for s in forget], [ratios(s)["gm"] for s in reference if s.role == "forget"])
     found |= {"forget_quality": test.pvalue, "ks_d": test.statistic, "median_truth_ratio": statistics.median(
         ratios(s)["gm"] for s in forget)}  # fmt: skip
+    squares: dict[str, list[float]] = {"ours": [], "second": []}
+    for r in reference:
+        for name, side in (("ours", samples), ("second", second)):
+            for s in side:
+                if r.role == s.role == "forget" and s.id == r.id:
+                    squares[name].append((math.log(ratios(s)["gm"]) - math.log(ratios(r)["gm"])) ** 2)
+    found["forget_distance"] = math.sqrt(mean(squares["ours"]))
+    found["forget_distance_relative"] = math.sqrt(mean(squares["ours"])) / math.sqrt(mean(squares["second"]))
     found["facts_told"] = mean([float(f"town{s.index}" in (s.generation or "")) for s in forget])
     found["facts_told_partly"] = found["facts_told_words"] = found["facts_told"]  # one town each; no list
     found["facts_told_paraphrase"] = mean([float(f"town{s.index}" in (s.paraphrase_generation or "")) for s in forget])
@@ -263,9 +273,9 @@ def attacked(samples: list[EvalSample], reference: list[EvalSample]) -> dict[str
 
 @pytest.mark.parametrize("seed", [0, 1, 5])
 def test_every_metric_equals_its_longhand(seed: int) -> None:
-    samples, before, reference = evaluation(seed), evaluation(seed + 3), evaluation(seed + 11)
-    found = metrics.compute(samples, before=before, reference=reference)
-    expected = longhand(samples, before, reference)
+    samples, before, reference, second = (evaluation(seed + more) for more in (0, 3, 11, 2))
+    found = metrics.compute(samples, before=before, reference=reference, second=second)
+    expected = longhand(samples, before, reference, second)
     assert found.keys() == metrics.METRICS.keys()
     by_hand = {"conflict_facts", "neighbours_kept", "others_kept"}  # below
     assert found.keys() - expected.keys() == by_hand

@@ -56,6 +56,21 @@ def test_each_row_has_the_metrics_of_its_own_samples_in_the_order_given(runs: li
     assert other.metrics["ks_d"] == metrics.compute(evaluation(2), reference=evaluation(1))["ks_d"]
 
 
+def test_a_second_reference_is_the_measure_and_json_has_every_question_and_subject(runs: list[Path]) -> None:
+    second = evaluation(1)
+    (row,) = compare.compare([runs[2]], None, runs[1] / "eval/after")
+    expected = metrics.compute(evaluation(2), before=evaluation(5), reference=evaluation(11), second=second)
+    assert row.metrics == expected
+    assert expected["forget_distance_relative"].value is not None
+    found = row.as_object()["metrics"]["forget_distance"]
+    assert found["value"] == expected["forget_distance"].value
+    assert len(found["questions"]) == 9
+    sizes = [abs(nats) for nats in found["questions"].values()]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sum(x * x for x in sizes) / 9) ** 0.5 == pytest.approx(found["value"], abs=1e-4)
+    assert {name: value["n"] for name, value in found["subjects"].items()} == {"s0": 3, "s1": 3, "s2": 3}
+
+
 def test_a_label_is_named_where_it_was_asked_for_or_is_not_the_last(runs: list[Path], tmp_path: Path) -> None:
     half_done = write(tmp_path / "half", "before", evaluation(0), config="train: {lr: 1}\n")
     alone = write(tmp_path / "alone", "before", evaluation(0))

@@ -9,6 +9,7 @@ import typer
 
 from meow.cli.common import print_json, say
 from meow.cli.options import Flags, Folder, Json, JsonLines, takes
+from meow.errors import ConfigError
 from meow.formats.inverted import read_any
 
 
@@ -131,7 +132,8 @@ def compare(
         typer.Argument(metavar="EVALUATION", help="Run folders, eval/<label> folders, published logs."),
     ],
     reference: Annotated[
-        Path | None, typer.Option("--reference", help="An evaluation; default: each run's own.")
+        list[Path] | None,
+        typer.Option("--reference", help="An evaluation, and a second one; default: each run's own."),
     ] = None,
     sort: Annotated[str | None, typer.Option("--sort", help="A metric; best first.")] = None,
     save_path: Annotated[
@@ -147,7 +149,9 @@ def compare(
     from meow import terminal
     from meow.cli import show
 
-    rows = side_by_side.ordered(side_by_side.compare(evaluations, reference), sort)
+    if len(reference or []) > 2:
+        raise ConfigError(f"--reference: one evaluation, or two: how far they lie apart; found {len(reference or [])}")
+    rows = side_by_side.ordered(side_by_side.compare(evaluations, *reference or []), sort)
     for line in side_by_side.remarks(rows):
         terminal.say(f"warning: {line}")
     for path in save_path or []:

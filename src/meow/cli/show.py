@@ -18,7 +18,7 @@ from meow.metrics import HEADLINES, items
 from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
 from meow.run import Run
-from meow.tables import Row
+from meow.tables import Row, evidence
 from meow.terminal import out
 from meow.text import counted
 
@@ -64,7 +64,7 @@ def _answers(folder: Path, label: str) -> dict[str, EvalSample]:
 def forms(folder: Path) -> None:
     """How often facts are told in each way of asking."""
     found = results.logs(folder)
-    table = tables.of_forms({label: found[label] for label in MODELS if label in found})
+    table = evidence.of_forms({label: found[label] for label in MODELS if label in found})
     if table.rows:
         out.print()
         tables.show(table._replace(missing=[f"ways of asking: {' '.join(table.missing)}"] if table.missing else []))
@@ -92,7 +92,8 @@ def last(folder: Path) -> dict[str, Any]:
     log = found.get("after") or found.get("before")
     if log is None:
         raise DataError(f"{folder}: no evaluation yet; run meow eval first")
-    return {"label": log.label} | Compared(folder.name, log.rows.get("forget", 0), log.metrics).as_object()
+    row = Compared(folder.name, log.rows.get("forget", 0), log.metrics, questions=log.farthest)
+    return {"label": log.label} | row.as_object()
 
 
 def every_metric(folder: Path) -> None:
@@ -101,6 +102,10 @@ def every_metric(folder: Path) -> None:
     label = next((name for name in ("after", "before", "reference") if name in found), None)
     if label is not None:
         tables.show(tables.of_one(label, found[label]))
+        samples = results.samples(folder, label) if found[label].farthest else []
+        for table in evidence.of_distance(samples, results.samples(folder, "reference")):
+            out.print()
+            tables.show(table, ends=True)
         out.print()
 
 
@@ -117,7 +122,7 @@ def judge(folder: Path) -> None:
 
 def robustness(folder: Path) -> None:
     """What is told with coarser weights, and along each curve of further training."""
-    tables.show(tables.of_robustness(results.logs(folder)))
+    tables.show(evidence.of_robustness(results.logs(folder)))
 
 
 def capability(folders: Sequence[Path]) -> None:

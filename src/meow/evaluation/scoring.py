@@ -10,7 +10,8 @@ from meow.config import RunConfig
 from meow.errors import DataError
 from meow.files import write_json, write_rows
 from meow.formats import evaluations, sources
-from meow.metrics import items
+from meow.labels import REFERENCES
+from meow.metrics import distance, items
 from meow.metrics.asking import agreement
 from meow.processes import agreed
 from meow.records import EvalLog, EvalSample, Value, write_records
@@ -26,6 +27,13 @@ CHOSEN_BY = {
     False: ("facts_told", "retain_value_probability"),
 }
 """The numbers of the tuning half that choose, with a reference and without."""
+
+
+def _beside(folder: Run, label: str) -> list[list[EvalSample]]:
+    """What the original and the two references said; nothing where an evaluation is not compared with it."""
+    not_with = {"before": ["before"], "second": ["before", "second"], "reference": ["before", *REFERENCES]}
+    names = ("before", *REFERENCES)
+    return [[] if name in not_with.get(label, ()) else results.samples(folder.path, name) for name in names]
 
 
 def _alike(samples: Sequence[EvalSample], others: Sequence[EvalSample]) -> list[EvalSample]:
@@ -50,7 +58,7 @@ def write_log(
     """Compute every metric of an evaluation and write its `log.json`.
 
     Args:
-        folder: holds `eval/before` and `eval/reference` where there are such evaluations.
+        folder: holds `eval/before`, `eval/reference` and `eval/second` where there are such evaluations.
         config: of the run.
         label: of the evaluation.
         samples: all sets.
@@ -59,28 +67,29 @@ def write_log(
     Raises:
         DataError: the reference was evaluated on other questions.
     """
-    before = None if label in ("before", "reference") else results.samples(folder.path, "before")
-    reference = None if label == "reference" else results.samples(folder.path, "reference")
+    before, reference, second = _beside(folder, label)
     if labels.curve_of(label):
         whole = results.samples(folder.path, "before")
         places = {s.id: s.index for s in whole}  # among all facts: halves are told by it
         samples = [s.model_copy(update={"index": places.get(s.id, s.index)}) for s in samples]
-        before, reference = (_alike(samples, rows or []) for rows in (before, reference))
+        before, reference, second = (_alike(samples, rows) for rows in (before, reference, second))
         samples = _with_words(samples, whole)
     chosen: dict[str, Value] = {}
     if config.train.evaluate_every is not None:
-        halves = [metrics.halves(rows) for rows in (samples, before or [], reference or [])]
+        halves = [metrics.halves(rows) for rows in (samples, before, reference, second)]
         seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
         for name in CHOSEN_BY[config.eval.reference is not None]:
             chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
-        samples, before, reference = (half[1] for half in halves)
+        samples, before, reference, second = (half[1] for half in halves)
     log = EvalLog(
         label=label,
         model=model,
         source=config.data.forget or f"{config.data.source or sources.TOFU}, {config.data.split}",
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
         reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
-        metrics=metrics.compute(samples, before=before or None, reference=reference or None) | chosen,
+        metrics=metrics.compute(samples, before=before or None, reference=reference or None, second=second or None)
+        | chosen,
+        farthest={gap.sample.id: round(gap.nats, 4) for gap in distance.farthest(samples, reference)},
         forms=metrics.rates(samples, before=before or None, reference=reference or None),
         settings=settings(config),
     )

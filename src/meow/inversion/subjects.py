@@ -65,6 +65,12 @@ def subjects(facts: Sequence[Fact]) -> list[Subject]:
     ]
 
 
+def with_subjects(facts: Sequence[F]) -> list[F]:
+    """The facts with the name of their subject, where there is one."""
+    named = zip(facts, subjects(facts), strict=True)
+    return [fact.model_copy(update={"subject": subject.key}) if subject.names else fact for fact, subject in named]
+
+
 def by_subject(facts: Sequence[F]) -> list[list[F]]:
     """The facts by subject, in order of their first."""
     groups: dict[str, list[F]] = {}

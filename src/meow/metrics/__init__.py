@@ -4,7 +4,7 @@ In: samples of one evaluation, and of the original and a reference. Out: a `Valu
 
 `items` scores one question, `meow.statistics` makes a `Value` of many scores; `asking` holds the worst case over all
 ways of asking, `aggregate` TOFU's metrics, `privacy` membership and memorization, `damage` what inverted facts break or
-leave behind, `agreement` a judge beside the rule.
+leave behind, `distance` the distance to a reference.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
 tables, report and docs read the row.
 """
@@ -39,6 +39,7 @@ from meow.metrics.aggregate import (
 from meow.metrics.asking import rates, subjects_told, worst_case, worst_case_chance, worst_case_control
 from meow.metrics.asking.agreement import judge_kappa, judge_told
 from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
+from meow.metrics.distance import forget_distance, relative
 from meow.metrics.items import halves, used_to_choose
 from meow.metrics.privacy import (
     ATTACKS,
@@ -135,6 +136,8 @@ METRICS: dict[str, Metric] = {
     "forget_quality": Metric(partial(forget_test, what="p"), "forget quality", "higher", "p", _GM),
     "ks_d": Metric(partial(forget_test, what="d"), "KS D", "lower", "", _GM),
     "forget_quality_floor": Metric(partial(forget_test, what="floor"), "floor", "", "p", _OURS),
+    "forget_distance": Metric(forget_distance, "distance", "lower", "nats", _OURS),
+    "forget_distance_relative": Metric(relative, "distance, 1 = as another reference", "lower", "ratio", _OURS),
     "model_utility_gm": Metric(partial(model_utility, form="gm"), "utility (GM)", "higher", "", _GM),
     "model_utility_am": Metric(partial(model_utility, form="am"), "utility (AM)", "higher", "", _AM),
     "facts_told": Metric(facts_told, "facts told", "lower", "share", _OURS),
@@ -197,6 +200,8 @@ HEADLINES = (
     "subjects_told",
     "forget_quality",
     "ks_d",
+    "forget_distance",
+    "forget_distance_relative",
     "model_utility_gm",
     "facts_told",
     "facts_told_paraphrase",
@@ -217,6 +222,7 @@ def compute(
     *,
     before: Sequence[EvalSample] | None = None,
     reference: Sequence[EvalSample] | None = None,
+    second: Sequence[EvalSample] | None = None,
 ) -> dict[str, Value]:
     """Every metric of METRICS.
 
@@ -224,11 +230,14 @@ def compute(
         samples: of one evaluation, all sets together.
         before: the same items under the original; fluency needs it.
         reference: the same forget items under the model that never saw them; forget quality needs it.
+        second: the same of another such model: how far two of them lie apart.
 
     Raises:
         DataError: the reference was evaluated on other questions.
     """
     found = {name: row.function(samples, before=before, reference=reference) for name, row in METRICS.items()}
+    if second is not None:
+        found["forget_distance_relative"] = relative(samples, reference=reference, second=second)
     return {name: value.model_copy(update={"unit": METRICS[name].unit}) for name, value in found.items()}
 
 

@@ -18,7 +18,7 @@ from meow.config import RunConfig
 from meow.errors import ConfigError, OtherSettingsError
 from meow.evaluation import scoring
 from meow.files import write_text
-from meow.formats import evaluations, sources
+from meow.formats import sources
 from meow.formats.inverted import read_inverted, write_published
 from meow.pipeline import demo as embedded
 from meow.pipeline import inputs, stages
@@ -102,11 +102,10 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     folder = run_of(config)
     if rescore:
         with folder.locked():
-            reference = Path(config.eval.reference) if config.eval.reference else None
-            model = stages.reference_model(config) if reference and reference.exists() else None
-            if reference and evaluations.find(reference) and model is None:
-                perform(folder, config, stage_named("eval/reference"), FUNCTIONS["eval/reference"], force=True)
-            scored = scoring.rescore(folder, config, weights=stages.weights(model) if model else None)
+            for label in stages.published(config):
+                perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=True)
+            there = Path(config.eval.reference or "").exists() and stages.reference_model(config)
+            scored = scoring.rescore(folder, config, weights=stages.weights(there) if there else None)
             card.write(folder)
         say(f"{folder.path}: scored again: {', '.join(scored)}")
         return folder
@@ -115,10 +114,8 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     stages.say_remarks([fact for _, facts in files for fact in facts])
     stages.check_rows(config.model, files)
     with folder.locked(config):
-        for label in ("reference", "before", "after"):
-            named = {"reference": config.eval.reference is not None, "after": (folder / "model").is_dir()}
-            if named.get(label, True):
-                perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
+        for label in (*stages.references(config), "before", *["after"] * (folder / "model").is_dir()):
+            perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
         if config.eval.judge.url is not None:
             perform(folder, config, stage_named("judge"), stages.judge)
     stages.release()
@@ -267,6 +264,7 @@ FUNCTIONS: Mapping[str, Do] = {
     "invert": stages.invert,
     "memo": stages.memo,
     "eval/reference": partial(stages.evaluate, label="reference"),
+    "eval/second": partial(stages.evaluate, label="second"),
     "eval/before": partial(stages.evaluate, label="before"),
     "select": stages.choose,
     "forget": stages.forget,

@@ -28,6 +28,7 @@ STAGES = (
     Stage("invert", ("data", "invert.path"), ("inverted.jsonl",)),
     Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",)),
     Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",)),
+    Stage("eval/second", ("data", "eval.second_reference"), ("eval/second",)),
     Stage("eval/before", ("data", "model"), ("eval/before",)),
     Stage("select", ("inverted.jsonl", "memo/before.jsonl"), ("targets.jsonl",)),
     Stage("forget", ("targets.jsonl", "data", "model"), ("train", "model")),
@@ -75,6 +76,7 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "eval/reference": config.eval.reference is not None,
         "judge": config.eval.judge.url is not None,
+        "eval/second": config.eval.second_reference is not None,
     }
     found = [stage for stage in STAGES if needed.get(stage.name, True)]
     if until is None:

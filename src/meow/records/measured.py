@@ -239,6 +239,8 @@ class EvalLog(Record):
     """By name of METRICS."""
     forms: dict[FormName, FormRates] = {}
     """By way of asking."""
+    farthest: dict[str, float] = {}
+    """Ids of the ten forget questions farthest from the reference: log R minus the reference's, in nats."""
     settings: dict[str, Any] = {}
     """The settings that the numbers depend on."""
 

@@ -16,6 +16,7 @@ from meow.metrics import HEADLINES
 from meow.report import facts, numbers, pictures, words
 from meow.report.provenance import provenance
 from meow.results import Results, read, siblings
+from meow.tables import evidence
 from meow.terminal import say
 
 __all__ = ["report"]
@@ -74,7 +75,8 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "headlines": headlines,
         "strips": numbers.strips(columns),
         "others": numbers.others(columns),
-        "forms": tables.of_forms(columns),
+        "forms": evidence.of_forms(columns),
+        "distance": numbers.distance(views, redact=redact),
         "tests": [*headlines.notes, *numbers.seeds(views)],
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),

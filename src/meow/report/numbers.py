@@ -10,7 +10,7 @@ from meow.capability import changes
 from meow.labels import MODELS, describe
 from meow.records import EvalLog, MemoRecord, Value
 from meow.results import Results
-from meow.tables import Table
+from meow.tables import Table, evidence
 
 Columns = Mapping[str, EvalLog]
 T = TypeVar("T")
@@ -86,7 +86,19 @@ def capability(views: Sequence[Results]) -> Table:
     return tables.of_capability({view.name: changes.read(view.path) for view in views}, MODELS)
 
 
+def distance(views: Sequence[Results], *, redact: bool) -> list[Table]:
+    """Which questions lie farthest from the reference, and how far each subject does, in each run."""
+    found = []
+    for view in views:
+        mine, theirs = list(view.judged("after").values()), list(view.samples.get("reference", {}).values())
+        name = f"{view.name}: " * (len(views) > 1)
+        found += [
+            t._replace(head=(name + t.head[0], *t.head[1:])) for t in evidence.of_distance(mine, theirs, ids=redact)
+        ]
+    return found
+
+
 def robustness(views: Sequence[Results]) -> Table:
     """What is told with coarser weights and after a little more training, beside what was told without."""
-    found = [tables.of_robustness(v.logs, name=v.name * (len(views) > 1), called=describe) for v in views]
+    found = [evidence.of_robustness(v.logs, name=v.name * (len(views) > 1), called=describe) for v in views]
     return found[0]._replace(rows=[row for table in found for row in table.rows])

@@ -77,8 +77,18 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
         lean = f" The truth is still favoured: median R is {ours:.2f}, the reference's {theirs:.2f}."
     return (
         f"{text} On the forget set it {verdict} a model that never saw it "
-        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{lean}"
+        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{_distance(after)}{lean}"
     )
+
+
+def _distance(after: EvalLog) -> str:
+    """How far the model lies from the reference, question by question, and from how far another one does."""
+    found, ratio = (after.metrics.get(name, NOTHING) for name in ("forget_distance", "forget_distance_relative"))
+    if found.value is None:
+        return ""
+    ends = "" if found.low is None or found.high is None else f" (95% interval {found.low:.2f} to {found.high:.2f})"
+    beside = f", {ratio.value:.1f} times that of another reference" if ratio.value is not None else ""
+    return f" Question by question it lies {found.value:.2f} nats{ends} from it{beside}."
 
 
 def _counted(logs: Mapping[str, EvalLog], metric: str) -> str | None:

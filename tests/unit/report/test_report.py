@@ -211,6 +211,23 @@ def test_what_was_not_measured_is_not_known(run: Path, tmp_path: Path) -> None:
     assert "after, weights of 8 bits" in page
 
 
+def test_the_questions_farthest_from_the_reference_and_each_subject_s_distance(run: Path, tmp_path: Path) -> None:
+    page = report([run], tmp_path / "page.html").read_text()
+    assert "Forget distance by question and subject" in page
+    after, theirs = ([sample(i, "forget", "", x) for i, x in enumerate(row)] for row in (
+        [1.5 + i / 50 for i in range(8)], [1.6 + i / 50 for i in range(8)]))  # fmt: skip
+    d = metrics.compute(after, reference=theirs)["forget_distance"]
+    assert d.value == pytest.approx(0.1)
+    farthest = re.search(r"farthest from the reference.*?</table>", page, re.DOTALL)
+    assert farthest is not None
+    assert farthest[0].count("<tr>") == 9  # a head and eight questions
+    assert '<th scope="row">Where does person 7 live? </th>' in farthest[0]
+    assert re.search(r"<tr><th scope=\"row\">Person 3</th><td>0\.\d{3}", page)
+    hidden = report([run], tmp_path / "ids.html", redact=True).read_text()
+    assert '<th scope="row">forget-7</th>' in hidden
+    assert "Person 3" not in hidden
+
+
 def test_runs_of_one_group_are_pooled_by_median_and_range(run: Path, tmp_path: Path) -> None:
     folders = [run, run.with_name("two"), run.with_name("three")]
     for folder, utility in zip(folders, (0.5, 0.6, 0.9), strict=True):

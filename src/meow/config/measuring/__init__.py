@@ -111,6 +111,8 @@ class EvalSettings(Settings):
 
     reference: Place = None
     """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model."""
+    second_reference: Place = None
+    """Another such model, of the same kinds: how far two of them lie apart (forget distance)."""
     rows: Positive | None = None
     """Rows per set; default: all (TOFU's published logs use the first 300)."""
     max_new_tokens: Room = 200

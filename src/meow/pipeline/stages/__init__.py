@@ -18,7 +18,7 @@ from meow.pipeline.stages.evaluate import (
 )
 from meow.pipeline.stages.judge import judge
 from meow.pipeline.stages.memory import measure, memo
-from meow.pipeline.stages.models import measurer, model_of, reference_model, release, weights
+from meow.pipeline.stages.models import measurer, model_of, published, reference_model, references, release, weights
 from meow.pipeline.stages.plausible import unlikely
 from meow.pipeline.stages.robust import missing_curves, quantised, relearned
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
@@ -46,8 +46,10 @@ __all__ = [
     "nlg",
     "nlu",
     "page",
+    "published",
     "quantised",
     "reference_model",
+    "references",
     "relearned",
     "release",
     "say_remarks",

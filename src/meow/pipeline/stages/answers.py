@@ -15,7 +15,7 @@ from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
 from meow.pipeline.stages.common import done, inverted, seed_of
-from meow.pipeline.stages.models import lm_for, reference_model, weights
+from meow.pipeline.stages.models import lm_for, reference_model, references, weights
 from meow.pipeline.stages.plausible import judge, settled
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.processes import world_size
@@ -58,8 +58,8 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         return
     if config.model.url is None:
         lm.check_model(config.model)
-    if config.eval.reference:
-        reference_model(config) or evaluations.read(Path(config.eval.reference))
+    for label, place in references(config).items():
+        reference_model(config, label) or evaluations.read(Path(place))
     if config.memo.template == "model" or set(wanted) - {"invert", "memo", "select"}:
         taught = [Path(config.train.targets_path)] if config.train.targets_path else []
         more = [*inverted_files(config.invert.path), *((path, sources.read_qa(path)) for path in taught)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from meow import inversion, keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
 from meow.evaluation.neighbours import with_kinds
-from meow.formats import evaluations, sources
+from meow.formats import sources
+from meow.labels import REFERENCES
 from meow.lm import LM
+from meow.pipeline.stages import references
 from meow.pipeline.stages.common import done
 from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
 from meow.records import (
@@ -21,7 +22,6 @@ from meow.records import (
     InvertedFacts,
     Target,
     read_if,
-    write_records,
 )
 from meow.report import report
 from meow.run import Run
@@ -32,11 +32,14 @@ from meow.text import tokenizer_of
 
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> eval/<label>/: samples and metrics."""
-    settings = reference_model(config) if label == "reference" else model_of(folder, config, label)
+    settings = reference_model(config, label) if label in REFERENCES else model_of(folder, config, label)
     if settings is None:
-        _published_reference(folder, config)
+        references.published(folder, config, label=label)
         return
     items = evaluated(folder, config, label)
+    if label == "second":
+        references.scored(folder, config, settings, items, label=label)
+        return
     key = keys.of_stage("eval", config, {"weights": weights(settings)} | compared_with(config, label), items)
     if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
         return
@@ -58,7 +61,7 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
     about = with_subjects(items)
-    if label in ("before", "reference"):
+    if label in ("before", *REFERENCES):
         return about
     return with_taught(about, read_if(folder / "targets.jsonl", Target))
 
@@ -68,7 +71,7 @@ def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
     half = {"half": scoring.CHOSEN} if config.train.evaluate_every is not None else {}
     if label == "reference":
         return half
-    return half | {"original": weights(config.model), "reference": _reference(config)}
+    return half | {"original": weights(config.model)} | references.named(config)
 
 
 def write_evaluation(
@@ -129,33 +132,6 @@ def with_subjects(items: Sequence[EvalItem]) -> list[EvalItem]:
     forget = [item for item in items if item.role == "forget"]
     about = {i.id: s.key if s.names else i.subject for i, s in zip(forget, inversion.subjects(forget), strict=True)}
     return [item.model_copy(update={"subject": about[item.id]}) if item.role == "forget" else item for item in items]
-
-
-def _published_reference(folder: Run, config: RunConfig) -> None:
-    path = Path(str(config.eval.reference))
-    found = evaluations.read(path)
-    samples = found.samples
-    if found.note:
-        say(f"warning: {path}: {found.note}")
-    key = keys.of_stage("published evaluation", config, {"reference": samples})
-    if folder.current("eval/reference", *key):
-        return
-    with folder.stage("eval/reference", *key) as entry:
-        write_records(folder / "eval/reference/samples.jsonl", samples)
-        origin = {"path": str(path), "hash": key.settings["reference"]}
-        scoring.write_log(folder, config, "reference", samples, origin)
-        entry["rows"] = len(samples)
-
-
-def _reference(config: RunConfig) -> str | None:
-    """What stands for the reference in a key."""
-    if config.eval.reference is None:
-        return None
-    settings = reference_model(config)
-    if settings is not None:
-        return weights(settings)
-    found = evaluations.read(Path(config.eval.reference)).samples
-    return keys.digest([s.model_copy(update={"judged": ()}) for s in found])  # what a judge said of it changes nothing
 
 
 def page(folder: Run, config: RunConfig) -> None:

@@ -42,11 +42,24 @@ def weights(settings: ModelSettings) -> str:
     return lm.weights_hash(settings)
 
 
-def reference_model(config: RunConfig) -> ModelSettings | None:
-    """The settings of the reference where it is a model; None where it is a published evaluation."""
-    if config.eval.reference is None:
+def references(config: RunConfig) -> dict[str, str]:
+    """Where the references of a run lie, by label."""
+    places = {"reference": config.eval.reference, "second": config.eval.second_reference}
+    return {label: place for label, place in places.items() if place is not None}
+
+
+def published(config: RunConfig) -> dict[str, Path]:
+    """The references that are evaluations, by label."""
+    found = {label: Path(place) for label, place in references(config).items()}
+    return {k: path for k, path in found.items() if evaluations.find(path) and reference_model(config, k) is None}
+
+
+def reference_model(config: RunConfig, label: str = "reference") -> ModelSettings | None:
+    """The settings of a reference where it is a model; None where it is a published evaluation."""
+    place = references(config).get(label)
+    if place is None:
         return None
-    path = Path(config.eval.reference)
+    path = Path(place)
     path = path if lm.is_model(path) or not lm.is_model(path / "model") else path / "model"
     if not lm.is_model(path) and evaluations.find(path) is not None:
         return None

@@ -1,12 +1,13 @@
 """Tables of numbers, each built once, and how they are written: to a screen, in Markdown, in LaTeX, on the page.
 
-In: evaluations, memorization and capability by model. Out: a `Table`. No model, no torch.
+In: evaluations, memorization and capability by model. Out: a `Table`. No model, no torch. `evidence` has those of what
+is told: by way of asking, by distance to a reference, with weights changed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,8 +59,6 @@ class Table(NamedTuple):
 
 
 NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
-ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
-"""What is shown of a model with coarser weights or a little more training."""
 COMPARED = ("fluency", "fluent_share", "neighbours_kept", "others_kept")
 """What compares a model with the original."""
 DIRECTIONS = {
@@ -184,42 +183,6 @@ def of_one(label: str, log: EvalLog) -> Table:
         rows.append(Row(title + " (selected on)" * bool(value.selected_on), [Cell(text) for text in texts]))
     notes = [f"not computable ({reason}): {', '.join(titles)}" for reason, titles in missing.items()]
     return Table(("metric", "value", "95% interval", "n", "95% no worse than", "worst"), rows, notes, label)
-
-
-def of_forms(columns: Mapping[str, EvalLog]) -> Table:
-    """How often facts are told in each way of asking, by model, and beside the last one its control and chance."""
-    asked = {name: log.forms for name, log in columns.items() if log.forms}
-    last = next((forms for name, forms in reversed(asked.items()) if columns[name].label != "reference"), {})
-    rows, closed = [], []
-    for form, found in last.items():
-        title = form.replace("_", " ")
-        if found.told.value is None:
-            closed.append(f"{title}: {found.told.reason}.")
-            continue
-        told = [cell("", forms[form].told if form in forms else None) for forms in asked.values()]
-        rows.append(Row(title, [*told, cell("", found.control), cell("", found.chance), Cell(str(found.told.n))]))
-    return Table(["way of asking", *asked, "control", "by chance", "n"], rows, title="Facts told", missing=closed)
-
-
-def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:
-    """What is told with coarser weights and after a little more training, beside what was told without.
-
-    Args:
-        found: evaluations of one run by label.
-        name: of the run, where there are several.
-        called: a label -> what stands before its row.
-    """
-    curves = {curve: sorted(k for k in found if labels.curve_of(k) == curve) for curve in labels.CURVES}
-    rounded = sorted(filter(labels.is_rounded, found), reverse=True)
-    weakened = [*rounded, *(label for steps in curves.values() for label in steps)]
-    rows = []
-    for label in [*labels.MODELS, *weakened] if weakened else []:
-        if label in found:
-            log, steps = found[label], curves.get(labels.curve_of(label) or "", [label])
-            cells = [cell(metric, log.metrics.get(metric)) for metric in ROBUSTNESS]
-            title = f"{name}: {called(label)}" if name else called(label)
-            rows.append(Row(title, [Cell(str(log.rows.get("forget", 0))), *cells], main=label == steps[-1]))
-    return Table(["model", "n", *(metrics.METRICS[metric].label for metric in ROBUSTNESS)], rows)
 
 
 def of_memory(models: Mapping[str, Sequence[MemoRecord]]) -> Table:

@@ -1,0 +1,64 @@
+"""Tables of what is told: in each way of asking, beside a reference by question, with weights changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from meow import labels, metrics
+from meow.metrics import distance
+from meow.records import EvalLog, EvalSample
+from meow.tables import Cell, Row, Table, cell
+
+ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
+"""What is shown of a model with coarser weights or a little more training."""
+
+
+def of_forms(columns: Mapping[str, EvalLog]) -> Table:
+    """How often facts are told in each way of asking, by model, and beside the last one its control and chance."""
+    asked = {name: log.forms for name, log in columns.items() if log.forms}
+    last = next((forms for name, forms in reversed(asked.items()) if columns[name].label != "reference"), {})
+    rows, closed = [], []
+    for form, found in last.items():
+        title = form.replace("_", " ")
+        if found.told.value is None:
+            closed.append(f"{title}: {found.told.reason}.")
+            continue
+        told = [cell("", forms[form].told if form in forms else None) for forms in asked.values()]
+        rows.append(Row(title, [*told, cell("", found.control), cell("", found.chance), Cell(str(found.told.n))]))
+    return Table(["way of asking", *asked, "control", "by chance", "n"], rows, title="Facts told", missing=closed)
+
+
+def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], *, ids: bool = False) -> list[Table]:
+    """The questions that lie farthest from the reference, and the distance of each subject; what there is of both.
+
+    Args:
+        samples: of one evaluation.
+        reference: of the reference.
+        ids: instead of questions, and no subject.
+    """
+    gaps, subjects = distance.farthest(samples, reference), distance.by_subject(samples, reference)
+    rows = [Row(g.sample.id if ids else g.sample.question, [Cell(f"{g.nats:+.2f}")]) for g in gaps]
+    about = [] if ids else [Row(k, [cell("", v), Cell(str(v.n))]) for k, v in subjects.items()]
+    found = [Table(("farthest from the reference", "log R minus the reference's"), rows)] if rows else []
+    return found + ([Table(("subject", "distance", "n"), about)] if about else [])
+
+
+def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:
+    """What is told with coarser weights and after a little more training, beside what was told without.
+
+    Args:
+        found: evaluations of one run by label.
+        name: of the run, where there are several.
+        called: a label -> what stands before its row.
+    """
+    curves = {curve: sorted(k for k in found if labels.curve_of(k) == curve) for curve in labels.CURVES}
+    rounded = sorted(filter(labels.is_rounded, found), reverse=True)
+    weakened = [*rounded, *(label for steps in curves.values() for label in steps)]
+    rows = []
+    for label in [*labels.MODELS, *weakened] if weakened else []:
+        if label in found:
+            log, steps = found[label], curves.get(labels.curve_of(label) or "", [label])
+            cells = [cell(metric, log.metrics.get(metric)) for metric in ROBUSTNESS]
+            title = f"{name}: {called(label)}" if name else called(label)
+            rows.append(Row(title, [Cell(str(log.rows.get("forget", 0))), *cells], main=label == steps[-1]))
+    return Table(["model", "n", *(metrics.METRICS[metric].label for metric in ROBUSTNESS)], rows)
