@@ -10,6 +10,8 @@ MODELS = ("before", "after", "reference")
 """The models of every run, in order of tables."""
 REFERENCES = ("reference", "second")
 """Models that never saw the facts; of the second one only log R of the forget questions is known."""
+OTHER_NAMES = "other_names"
+"""What `eval.reference` says where the original, asked about names that no file holds, stands for a model."""
 CURVES = {
     "relearn": "after, taught a few forget facts",
     "unrelated": "after, taught unrelated text",

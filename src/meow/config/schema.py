@@ -25,7 +25,7 @@ from meow.config.bounds import (
     Tries,
     Versions,
 )
-from meow.config.marks import UNSEEN, Place, Settings
+from meow.config.marks import UNSEEN, Place, Places, Settings
 from meow.config.measuring import EvalSettings, MemoSettings, NlgSettings, NluSettings, RobustnessSettings
 from meow.config.training import FinetuneSettings, Targets, TrainSettings
 
@@ -90,6 +90,8 @@ class DataSettings(Settings):
     holdout: Place = None
     """Your own questions and answers of the same kind that no model was trained on: what membership inference compares
     the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""
+    names: Places = ()
+    """`eval.reference: other_names`: names of people, or files with one a line; default: meow's own."""
 
 
 class InvertSettings(Settings):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from meow import keys, values
+from meow import values
 from meow.config import EvalSettings
 from meow.prompts.places import Spot, place
-from meow.records import EvalItem, EvalSample, Likelihood, Role
+from meow.records import EvalItem, Likelihood, Role
 
 if TYPE_CHECKING:
     from meow.lm import LM, TokenScores
@@ -90,17 +90,6 @@ def _add_grad_norms(lm: LM, found: Sequence[dict[str, Any]], true: Sequence[Enco
     at = [i for i, fields in enumerate(found) if "min_k" in fields]
     for i, norm in zip(at, lm.grad_norms([_alone(true[i]) for i in at]), strict=True):
         found[i]["grad_norm"] = norm
-
-
-def scored(lm: LM, items: Sequence[EvalItem]) -> list[EvalSample]:
-    """Likelihoods alone of questions of one set, as samples: nothing is generated."""
-    rows = zip(items, scored_keys(lm, items), likelihoods(lm, items)[0], strict=True)
-    return [EvalSample(**item.model_dump(), **found, key=key, index=i) for i, (item, key, found) in enumerate(rows)]
-
-
-def scored_keys(lm: LM, items: Sequence[EvalItem]) -> list[str]:
-    """The key of each sample of `scored`."""
-    return [keys.digest([keys.of_model(lm), "likelihoods", i, item]) for i, item in enumerate(items)]
 
 
 def _alternatives(lm: LM, items: Sequence[EvalItem]) -> list[tuple[float, ...]]:

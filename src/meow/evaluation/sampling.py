@@ -35,25 +35,32 @@ def settled(lm: LM, items: Iterable[EvalItem], settings: EvalSettings) -> EvalSe
     return settings.model_copy(update={"max_new_tokens": room(lm.tokenizer, (item.answer for item in items))})
 
 
-def row_keys(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, *, original: LM | None = None) -> list[str]:
+def row_keys(
+    lm: LM,
+    items: Sequence[EvalItem],
+    settings: EvalSettings,
+    *,
+    original: LM | None = None,
+    name: str | None = None,
+) -> list[str]:
     """The key of each item's sample: of the model, settings, the original and the item.
 
     Args:
         lm: the model to be evaluated.
         items: the questions.
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm` matter.
-        original: as in `evaluate`.
+        original: as in `evaluate`; so is `name`.
     """
     settings = settled(lm, items, settings)
     shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
     shared.append(original.weights if original is not None else None)
-    how = asking.ways(lm, items, settings)
+    how = asking.ways(lm, items, settings, name)
 
     def further(item: EvalItem) -> list[Any]:
-        if item.role != "forget" or not how.names:
+        if item.role != "forget" or not how.forms:
             return []
-        return [how.names, how.limit, forms.shots(how.room.others, item) if "few_shot" in how.names else []]
+        return [name, how.forms, how.limit, forms.shots(how.room.others, item) if "few_shot" in how.forms else []]
 
     return [
         keys.digest([*shared, index, prefix, tokenizer_of(item.answer), item, *further(item)])
@@ -67,6 +74,7 @@ def evaluate(
     settings: EvalSettings,
     *,
     original: LM | None = None,
+    name: str | None = None,
     known: Collection[str] = (),
 ) -> Iterator[EvalSample]:
     """Score every answer of every item, and let the model answer each question.
@@ -80,6 +88,7 @@ def evaluate(
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm`.
         original: under which the answers to forget questions are scored, for fluency; may be `lm` itself. It must
             share the tokenizer.
+        name: of nobody; for a control, facts about people are asked about it in their place, in the same ways.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
             a resumed evaluation batches, and rounds, as an uninterrupted one.
 
@@ -90,9 +99,9 @@ def evaluate(
         DataError: a question that leaves no room for an answer; before anything is scored.
     """
     settings = settled(lm, items, settings)
-    wanted = row_keys(lm, items, settings, original=original)
+    wanted = row_keys(lm, items, settings, original=original, name=name)
     rows = list(zip(items, _indices(items), wanted, map(_prefix, items), strict=True))
-    how = asking.ways(lm, items, settings)
+    how = asking.ways(lm, items, settings, name)
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
@@ -213,8 +222,10 @@ def _answers(
         more[i]["drawn"] = [completion.text.strip() for completion in rows]
     put = [[prompt for i, prompt in everything if i == at] for at in forget]
     facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
-    for i, fields in zip(forget, asking.further(lm, facts, texts, put, how) if how.names else (), strict=False):
+    for i, fields in zip(forget, asking.further(lm, facts, texts, put, how) if how.forms else (), strict=False):
         more[i] |= fields
+    for i, rows in zip(forget, asking.elsewhere(lm, facts, how) if how.forms and how.name else (), strict=False):
+        more[i]["elsewhere"] = rows
     return answers, more
 
 

@@ -10,7 +10,7 @@ from meow.config import RunConfig
 from meow.errors import DataError
 from meow.files import write_json, write_rows
 from meow.formats import evaluations, sources
-from meow.labels import REFERENCES
+from meow.labels import OTHER_NAMES, REFERENCES
 from meow.metrics import distance, items
 from meow.metrics.asking import agreement
 from meow.processes import agreed
@@ -86,7 +86,7 @@ def write_log(
         model=model,
         source=config.data.forget or f"{config.data.source or sources.TOFU}, {config.data.split}",
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
-        reference={"path": config.eval.reference} if config.eval.reference and label != "reference" else {},
+        reference={} if label == "reference" else _named(config.eval.reference),
         metrics=metrics.compute(samples, before=before or None, reference=reference or None, second=second or None)
         | chosen,
         farthest={gap.sample.id: round(gap.nats, 4) for gap in distance.farthest(samples, reference)},
@@ -98,6 +98,11 @@ def write_log(
     if label == "after":
         write_facts(folder, chosen=config.train.evaluate_every is not None)
     return log
+
+
+def _named(reference: str | None) -> dict[str, str]:
+    """What a log says of the reference."""
+    return {} if reference is None else {"path": "other names" if reference == OTHER_NAMES else reference}
 
 
 def settings(config: RunConfig) -> dict[str, object]:

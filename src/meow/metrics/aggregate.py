@@ -109,6 +109,10 @@ def forget_test(
     if not len(ours) or not len(theirs):
         whose = "the reference has" if len(ours) else "there are"
         return Value(value=None, reason=f"{whose} no forget items with wrong answers")
+    asked = len(items.of(reference, "forget"))
+    if len(theirs) < asked:
+        left = f"{asked - len(theirs)} of {asked} of the reference left out: no log R"
+        note = "; ".join(filter(None, (note, left)))
     if what == "floor":
         return _p_value(statistics.ks_floor(len(ours), len(theirs)), len(ours), note, None)
     test = statistics.ks_test(ours, theirs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -188,3 +188,24 @@ class EvalItem(Fact):
     """Other values that the original would give in the value's place, none of them taught, likeliest first."""
     taught: tuple[InvertedAnswer, ...] | None = None
     """What the evaluated model was taught to answer instead; None: not known, or nothing was changed."""
+
+    def reworded(self, change: Callable[[str], str]) -> EvalItem:
+        """The item with every text of it changed in the same way; its id stays."""
+        one = (
+            "question",
+            "answer",
+            "paraphrased_answer",
+            "paraphrased_question",
+            "reversed_question",
+            "reversed_answer",
+        )
+        several = ("values", "perturbed_answers", "alternatives", "paraphrases")
+        return self.model_copy(
+            update={
+                **{name: text and change(text) for name in one for text in [getattr(self, name)]},
+                **{name: tuple(map(change, getattr(self, name))) for name in several},
+                "translations": {lang: change(text) for lang, text in self.translations.items()},
+                "messages": tuple(m.model_copy(update={"content": change(m.content)}) for m in self.messages),
+                "taught": self.taught and tuple(a.model_copy(update={"text": change(a.text)}) for a in self.taught),
+            }
+        )

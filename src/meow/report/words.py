@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meow import statistics
-from meow.labels import curve_of, is_rounded
+from meow.labels import OTHER_NAMES, curve_of, is_rounded
 from meow.memorization import recall
 from meow.metrics import items
 from meow.metrics.asking import agreement
@@ -35,7 +35,8 @@ def _about(view: Results) -> list[str]:
     parts = [f"method {method}" if method else None, view.near(str(model)) if model else None]
     parts += [f"{view.near(log.source)} ({counted(log.rows.get('forget', 0), 'question')})"] if log else []
     reference = settings.get("eval", {}).get("reference")
-    parts += [f"compared with {view.near(str(reference))}" if reference else "no reference"]
+    named = "reference: other names" if reference == OTHER_NAMES else f"compared with {view.near(str(reference))}"
+    parts += [named if reference else "no reference"]
     day = max((str(entry.get("finished", "")) for entry in view.stages.values()), default="")[:10]
     return [str(part) for part in [*parts, day] if part]
 
@@ -179,6 +180,11 @@ def _of_run(view: Results) -> list[str]:
     if judged.rule or judged.judge:
         texts = counted(judged.rule + judged.judge, "answer")
         found.append(f"A judge differs from the rule of values on {texts} of {judged.n}: eval/after/judge.jsonl.")
+    if view.settings.get("eval", {}).get("reference") == OTHER_NAMES and "reference" in view.logs:
+        found.append(
+            "The reference is the original asked about other names. It favours the truth more than a model that never "
+            "saw the facts."
+        )
     forget = view.stages.get("forget", {})
     if forget.get("looks"):
         looks = ", ".join(f"{lr:g}: {kept:.0%}" for lr, kept in forget["looks"])

@@ -10,10 +10,11 @@ import pytest
 
 from meow import lm, metrics, results
 from meow.config import RunConfig
-from meow.errors import OtherSettingsError
+from meow.errors import ConfigError, OtherSettingsError
 from meow.metrics import distance
 from meow.pipeline import commands, plan, status
 from meow.pipeline.plan import load_config
+from meow.report import report
 from meow.run import Run
 from tests.conftest import FORGET
 
@@ -75,3 +76,41 @@ def test_another_second_reference_is_another_setting_and_a_log_serves_as_well(wo
     shutil.rmtree(other / "eval/second")
     commands.evaluate(logged, rescore=True)
     assert (other / "eval/second/log.json").is_file()
+
+
+def test_the_original_asked_about_other_names_is_a_reference_and_is_marked(world: Path) -> None:
+    wanted = config(world, "name=renamed", "eval.reference=other_names")
+    run = commands.evaluate(wanted)
+    samples, logs = results.samples(run.path, "reference"), results.logs(run.path)
+    assert [(s.true, s.generation, s.perturbed) for s in samples] == [(None, None, ())] * len(FORGET)
+    assert all(s.log_truth_ratio is not None for s in samples)
+    assert logs["before"].reference == {"path": "other names"}
+    assert len(logs["reference"].model["names"].split(", ")) == 8
+    expected = metrics.compute(results.samples(run.path, "before"), reference=samples)
+    assert logs["before"].metrics["forget_quality"] == expected["forget_quality"]
+    assert (expected["forget_distance"].value or 0) > 0
+    page = report([run.path], run / "page.html").read_text()
+    assert "reference: other names" in page
+    assert "The reference is the original asked about other names." in page
+    commands.evaluate(wanted, rescore=True)
+    assert results.logs(run.path)["before"] == logs["before"]
+    given = [f"A{c}o Q{c}e" for c in "bcdfghjk"]
+    with pytest.raises(OtherSettingsError, match="eval/reference was made with other settings"):
+        commands.evaluate(config(world, "name=renamed", "eval.reference=other_names", f"data.names={given}"))
+    with pytest.raises(ConfigError, match=r"data\.names: 1 of 2 names have no word of a file"):
+        commands.evaluate(config(world, "name=few", "eval.reference=other_names", "data.names=[Mira Vale, Bo Reed]"))
+
+
+def test_a_question_that_names_nobody_is_counted_and_said(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [json.loads(line) for line in (world / "forget.jsonl").read_text().splitlines()]
+    rows[1] |= {"question": "Who was born on May 3, 1961?", "answer": "It is Mira Holt."}
+    (world / "unnamed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = commands.evaluate(config(world, "name=u", "eval.reference=other_names", f"data.forget={world}/unnamed.jsonl"))
+    assert [s.log_truth_ratio is None for s in results.samples(run.path, "reference")] == [False, True, False]
+    assert "1 question of 3 cannot be asked so: the question names nobody" in capsys.readouterr().err
+    found = results.logs(run.path)["before"].metrics
+    assert (found["forget_distance"].n, found["forget_distance"].reason) == (
+        2,
+        "1 of 3 left out: no log R on both sides",
+    )
+    assert found["forget_quality"].reason == "1 of 3 of the reference left out: no log R"

@@ -110,7 +110,8 @@ class EvalSettings(Settings):
     """How a model is evaluated (SPEC section 5)."""
 
     reference: Place = None
-    """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model."""
+    """The model that never saw the forget set: a run folder, a TOFU log, an OpenUnlearning file, or a model.
+    `other_names`: the original itself, asked the same about names that no file holds (`data.names`)."""
     second_reference: Place = None
     """Another such model, of the same kinds: how far two of them lie apart (forget distance)."""
     rows: Positive | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from meow.config import EvalSettings, Further
+from meow.evaluation import names
 from meow.evaluation.asking import forms
 from meow.prompts import reworded, room
 from meow.records import Asked, EvalItem, FormName
@@ -25,15 +26,17 @@ if TYPE_CHECKING:
 class Ways(NamedTuple):
     """How the facts of an evaluation are asked for."""
 
-    names: tuple[Further, ...]
+    forms: tuple[Further, ...]
     """The forms."""
     room: forms.Room
     """What they are made with."""
     limit: int
     """Tokens of one answer at most."""
+    name: str | None
+    """Stands in the place of people's names, for a control; None: no control."""
 
 
-def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings) -> Ways:
+def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, name: str | None = None) -> Ways:
     """The ways that settings name.
 
     An answer is as long as twice the longest true one, if `max_new_tokens` allows: what comes later answers nothing.
@@ -42,10 +45,11 @@ def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings) -> Ways:
         lm: the model.
         items: of all sets.
         settings: `forms` and `max_new_tokens`, a number.
+        name: see `Ways`.
     """
     enough = room(lm.tokenizer, (item.answer for item in items if item.role == "forget"))
-    names = tuple(form for form in settings.forms if form != "choice" or lm.gives_scores)
-    return Ways(names, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough))
+    listed = tuple(form for form in settings.forms if form != "choice" or lm.gives_scores)
+    return Ways(listed, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough), name)
 
 
 class _Put(NamedTuple):
@@ -77,7 +81,7 @@ def further(
     left_out: list[list[FormName]] = [[] for _ in facts]
     for at, (fact, answer, done) in enumerate(zip(facts, said, known, strict=True)):
         seen = {prompt.ids for prompt in done}
-        for form in how.names:
+        for form in how.forms:
             made, some_left = forms.questions(how.room._replace(said=answer), fact, form)
             if some_left and not made:
                 left_out[at].append(form)
@@ -89,11 +93,41 @@ def further(
     for p, text in [*_generated(lm, [p for p in put if not p.question.options], how.limit), *_chosen(lm, facts, put)]:
         q = p.question
         rows[p.at].append(Asked(form=p.form, prompt=q.text, said=text, forms=q.forms, question=q.question))
-    order: dict[FormName, int] = {form: i for i, form in enumerate(how.names)}
+    order: dict[FormName, int] = {form: i for i, form in enumerate(how.forms)}
     return [
         {"asked": sorted(found, key=lambda row: order[row.form]), "not_asked": left}
         for found, left in zip(rows, left_out, strict=True)
     ]
+
+
+def elsewhere(lm: LM, facts: Sequence[EvalItem], how: Ways) -> list[tuple[Asked, ...]]:
+    """The control: what is said of facts about people when another name stands in theirs, asked in the same ways.
+
+    What is said is judged by the true value: a model tells it so by chance, or since it answers whatever the name.
+
+    Args:
+        lm: the model.
+        facts: those to be asked for.
+        how: of `ways`, with a name.
+
+    Returns:
+        The direct answer first; nothing of a fact that is about nobody, or does not name its subject in the question.
+    """
+    about = {fact.subject for fact in facts if names.is_of_a_person(fact)}
+    places = {
+        i: other.model_copy(update={"values": fact.accepted})
+        for i, fact in enumerate(facts)
+        if how.name and fact.subject in about and (other := names.renamed(fact, how.name)) is not None
+    }
+    others = list(places.values())
+    prompts = [lm.prompter.prompt(other) for other in others]
+    said = [row[0].text.strip() for row in lm.generate(prompts, how.limit)]
+    rows = further(lm, others, said, [[prompt] for prompt in prompts], how)
+    found: list[tuple[Asked, ...]] = [() for _ in facts]
+    for i, text, fields in zip(places, said, rows, strict=True):
+        direct = Asked(form="direct", prompt=places[i].question, said=text)
+        found[i] = (direct, *fields["asked"])
+    return found
 
 
 def _generated(lm: LM, put: Sequence[_Put], limit: int) -> list[tuple[_Put, str]]:

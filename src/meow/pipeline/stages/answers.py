@@ -9,13 +9,14 @@ from typing import Any
 from meow import inversion, keys, lm, terminal
 from meow.config import InvertSettings, ModelSettings, RunConfig
 from meow.errors import ConfigError, listed
-from meow.formats import evaluations, sources
+from meow.formats import sources
 from meow.formats.inverted import read_inverted
 from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
+from meow.pipeline.stages import references
 from meow.pipeline.stages.common import done, inverted, seed_of
-from meow.pipeline.stages.models import lm_for, reference_model, references, weights
+from meow.pipeline.stages.models import lm_for, weights
 from meow.pipeline.stages.plausible import judge, settled
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.processes import world_size
@@ -58,8 +59,7 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         return
     if config.model.url is None:
         lm.check_model(config.model)
-    for label, place in references(config).items():
-        reference_model(config, label) or evaluations.read(Path(place))
+    references.check(config)
     if config.memo.template == "model" or set(wanted) - {"invert", "memo", "select"}:
         taught = [Path(config.train.targets_path)] if config.train.targets_path else []
         more = [*inverted_files(config.invert.path), *((path, sources.read_qa(path)) for path in taught)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from meow import inversion, keys, labels, terminal
+from meow import keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
 from meow.evaluation.neighbours import with_kinds
 from meow.formats import sources
+from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
 from meow.lm import LM
 from meow.pipeline.stages import references
@@ -33,13 +34,10 @@ from meow.text import tokenizer_of
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> eval/<label>/: samples and metrics."""
     settings = reference_model(config, label) if label in REFERENCES else model_of(folder, config, label)
-    if settings is None:
-        references.published(folder, config, label=label)
+    if label == "second" or settings is None:
+        references.measure(folder, config, settings, evaluated(folder, config, label), label=label)
         return
     items = evaluated(folder, config, label)
-    if label == "second":
-        references.scored(folder, config, settings, items, label=label)
-        return
     key = keys.of_stage("eval", config, {"weights": weights(settings)} | compared_with(config, label), items)
     if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
         return
@@ -96,11 +94,12 @@ def write_evaluation(
     if label not in labels.MODELS:  # a model with coarser weights, or a step: asked as the curves are drawn
         how = how.model_copy(update={"forms": ()})
     config = config.model_copy(update={"eval": how})
-    wanted = sampling.row_keys(model, items, config.eval, original=against)
+    name = references.nobody(config) if label == "before" and how.forms else None
+    wanted = sampling.row_keys(model, items, config.eval, original=against, name=name)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
         with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
-            for row in sampling.evaluate(model, items, config.eval, original=against, known=known):
+            for row in sampling.evaluate(model, items, config.eval, original=against, name=name, known=known):
                 advance(1)
                 yield row
 
@@ -128,10 +127,10 @@ def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[Ev
 
 
 def with_subjects(items: Sequence[EvalItem]) -> list[EvalItem]:
-    """Items of which those to forget name whom or what they are about; one that is not known is left open."""
+    """Items of which those to forget name whom or what they are about, where that is known."""
     forget = [item for item in items if item.role == "forget"]
-    about = {i.id: s.key if s.names else i.subject for i, s in zip(forget, inversion.subjects(forget), strict=True)}
-    return [item.model_copy(update={"subject": about[item.id]}) if item.role == "forget" else item for item in items]
+    about = {fact.id: fact for fact in with_names(forget)}
+    return [about.get(item.id, item) if item.role == "forget" else item for item in items]
 
 
 def page(folder: Run, config: RunConfig) -> None:

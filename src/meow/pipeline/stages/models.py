@@ -12,6 +12,7 @@ from meow import lm
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.formats import evaluations
+from meow.labels import OTHER_NAMES
 from meow.lm import LM, RemoteLM
 from meow.run import Run
 from meow.terminal import say
@@ -55,9 +56,9 @@ def published(config: RunConfig) -> dict[str, Path]:
 
 
 def reference_model(config: RunConfig, label: str = "reference") -> ModelSettings | None:
-    """The settings of a reference where it is a model; None where it is a published evaluation."""
+    """The settings of a reference where it is a model of its own; None where it is an evaluation or `other_names`."""
     place = references(config).get(label)
-    if place is None:
+    if place is None or place == OTHER_NAMES:
         return None
     path = Path(place)
     path = path if lm.is_model(path) or not lm.is_model(path / "model") else path / "model"
