@@ -12,6 +12,7 @@ from meow import results, tables
 from meow.compare import Compared, points, remarks, table
 from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
+from meow.inversion.subjects import with_subjects
 from meow.labels import MODELS
 from meow.memorization import recall
 from meow.metrics import HEADLINES, items
@@ -102,10 +103,11 @@ def every_metric(folder: Path) -> None:
     label = next((name for name in ("after", "before", "reference") if name in found), None)
     if label is not None:
         tables.show(tables.of_one(label, found[label]))
-        samples = results.samples(folder, label) if found[label].farthest else []
-        for table in evidence.of_distance(samples, results.samples(folder, "reference")):
+        asked = _answers(folder, label).values() if found[label].farthest else ()
+        for table in evidence.of_distance(with_subjects([*asked]), results.samples(folder, "reference")):
             out.print()
-            tables.show(table, ends=True)
+            rows = [row._replace(name=_short(row.name, 50)) for row in table.rows]
+            tables.show(table._replace(rows=rows), ends=True)
         out.print()
 
 

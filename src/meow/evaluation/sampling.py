@@ -224,8 +224,8 @@ def _answers(
     facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
     for i, fields in zip(forget, asking.further(lm, facts, texts, put, how) if how.forms else (), strict=False):
         more[i] |= fields
-    for i, rows in zip(forget, asking.elsewhere(lm, facts, how) if how.forms and how.name else (), strict=False):
-        more[i]["elsewhere"] = rows
+    for i, control in zip(forget, asking.elsewhere(lm, facts, how) if how.forms and how.name else (), strict=False):
+        more[i]["elsewhere"] = control
     return answers, more
 
 

@@ -39,7 +39,7 @@ def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], 
     gaps, subjects = distance.farthest(samples, reference), distance.by_subject(samples, reference)
     rows = [Row(g.sample.id if ids else g.sample.question, [Cell(f"{g.nats:+.2f}")]) for g in gaps]
     about = [] if ids else [Row(k, [cell("", v), Cell(str(v.n))]) for k, v in subjects.items()]
-    found = [Table(("farthest from the reference", "log R minus the reference's"), rows)] if rows else []
+    found = [Table(("farthest from the reference", "log R, difference"), rows)] if rows else []
     return found + ([Table(("subject", "distance", "n"), about)] if about else [])
 
 
