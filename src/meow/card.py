@@ -223,7 +223,7 @@ def _robustness(found: Logs) -> str:
     tried = {
         label: log.metrics["facts_told"]
         for label, log in sorted(found.items())
-        if (labels.curve_of(label) or labels.is_rounded(label)) and "facts_told" in log.metrics
+        if (labels.curve_of(label) or labels.is_compressed(label)) and "facts_told" in log.metrics
     }
     if not tried:
         return "Whether a little more training, or coarser weights, bring the facts back was not tested."

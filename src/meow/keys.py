@@ -48,10 +48,10 @@ READS = {
     "judge": Reads((), rows=("eval.judge",)),
     "published evaluation": Reads(()),
     "scored reference": Reads(("model",)),
-    "quantised": Reads(("model", "eval", "robustness.backend"), without=("eval.rows", "eval.forms", "eval.judge")),
+    "compressed": Reads(("model", "eval"), without=("eval.rows", "eval.forms", "eval.judge")),
     "relearned": Reads(
         ("seed", "model", "eval", "robustness"),
-        without=("eval.rows", "eval.forms", "eval.judge", "robustness.bits", "robustness.backend", "robustness.lr"),
+        without=("eval.rows", "eval.forms", "eval.judge", "robustness.formats", "robustness.lr"),
     ),
     "nlu": Reads(("seed", "model", "nlu")),
     "nlg": Reads(("model",), rows=("nlg",), without=("nlg.n",)),

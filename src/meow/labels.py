@@ -1,10 +1,13 @@
 """Labels: which model an evaluation, a memorization or a capability is of, which stage makes it, what it is called.
 
-`before` is the original, `after` the changed model, `reference` one that never saw the facts. `int8`, `int4` are after
-with coarser weights; `relearn-020` and the like are a model after so many steps of a curve of further training.
+`before` is the original, `after` the changed model, `reference` one that never saw the facts. `int8`, `pruned-30` are
+after with coarser or fewer weights; `relearn-020` and the like are a model after so many steps of a curve of further
+training.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 MODELS = ("before", "after", "reference")
 """The models of every run, in order of tables."""
@@ -15,14 +18,35 @@ OTHER_NAMES = "other_names"
 CURVES = {
     "relearn": "after, taught a few forget facts",
     "unrelated": "after, taught unrelated text",
+    "retain": "after, taught what must stay",
     "reference-relearn": "the reference, taught the same facts",
 }
 """Whom further training teaches what: the label of a step is the curve's name, `-` and three digits."""
+Format = Literal[
+    "int8", "int4", "torchao-int8", "torchao-int4", "bnb-int8", "bnb-nf4", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0",
+    "pruned-10", "pruned-30", "pruned-50",
+]  # fmt: skip
+FORMATS: dict[Format, str] = {
+    "int8": "weights of 8 bits",
+    "int4": "weights of 4 bits",
+    "torchao-int8": "torchao's weights of 8 bits",
+    "torchao-int4": "torchao's weights of 4 bits",
+    "bnb-int8": "bitsandbytes' LLM.int8()",
+    "bnb-nf4": "bitsandbytes' NF4",
+    "q8_0": "through GGUF's Q8_0",
+    "q5_1": "through GGUF's Q5_1",
+    "q5_0": "through GGUF's Q5_0",
+    "q4_1": "through GGUF's Q4_1",
+    "q4_0": "through GGUF's Q4_0",
+    "pruned-10": "10% of the weights pruned",
+    "pruned-30": "30% of the weights pruned",
+    "pruned-50": "50% of the weights pruned",
+}
+"""What the weights of the changed model are put through; the label is the format's name."""
 _OF_CHANGED = (
     "eval/after",
-    "eval/int",
-    "robustness/relearn",
-    "robustness/unrelated",
+    *(f"eval/{name}" for name in FORMATS),
+    *(f"robustness/{curve}" for curve in CURVES if curve != "reference-relearn"),
     "memo/after",
     "nlu/after",
     "nlg/after",
@@ -36,9 +60,9 @@ def curve_of(label: str) -> str | None:
     return name if name in CURVES else None
 
 
-def is_rounded(label: str) -> bool:
-    """Whether a label is of the changed model with coarser weights."""
-    return label.startswith("int")
+def is_compressed(label: str) -> bool:
+    """Whether a label is of the changed model with coarser or fewer weights."""
+    return label in FORMATS
 
 
 def stage_of(label: str) -> str:
@@ -75,4 +99,4 @@ def describe(label: str) -> str:
     curve = curve_of(label)
     if curve:
         return f"{CURVES[curve]}: {int(label.rpartition('-')[2])} steps"
-    return f"after, weights of {label.removeprefix('int')} bits" if is_rounded(label) else label
+    return next((f"after, {words}" for name, words in FORMATS.items() if name == label), label)

@@ -218,7 +218,7 @@ def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel:
     """
     with _figure(4.8, 2.8) as (figure, axes):
         for i, (name, (steps, values)) in enumerate(lines.items()):
-            style = ("-", "--", ":")[i % 3]
+            style = ("-", "--", ":", "-.")[i % 4]
             axes.plot(steps, values, lw=1.6, ls=style, color=PALETTE[i % len(PALETTE)], label=_plain(name))
         if share:
             axes.set_ylim(-0.03, 1.03)

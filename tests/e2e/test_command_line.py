@@ -30,7 +30,7 @@ def own(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         f"model: {{path: {tiny_model}}}\ndata: {{forget: forget.jsonl, retain: retain.jsonl}}\n"
         "invert: {backend: donors, plausible: null}\ntrain: {method: meow_contrast}\n"
         "nlg: {texts: texts.txt, metrics: [ppl, rep3]}\n"
-        "robustness: {bits: [8], steps: [1], facts: 1, unrelated: retain.jsonl}\n"
+        "robustness: {formats: [int8, pruned-30], steps: [1], facts: 1, unrelated: retain.jsonl}\n"
     )
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -64,6 +64,11 @@ def test_the_help_shows_every_command_in_its_group_on_one_line() -> None:
         (["eval", "mine.yaml", "seed=[0,1]", "--save-path", "log.json"], r"--save-path: names one file, .*"),
         (["convert", "forget.jsonl", "."], r"\.: .*"),
         (["eval", "mine.yaml", "model.path=./nowhere"], r"\./nowhere: no such folder.*"),
+        (["robustness", "mine.yaml", "robustness.formats=[q4_k_m]"], r".*formats\.0: found .q4_k_m.; .*'q4_0'.*"),
+        (
+            ["robustness", "mine.yaml", "robustness.bits=[8]"],
+            r".*robustness: found .*; bits .* robustness\.formats now.*",
+        ),
         (["nlg", "mine.yaml", "model.path=null"], r"model\.path: not set; .*"),
         (["memo", "--data_path", "inverted.jsonl"], r"model\.path: not set; .*"),
     ],
@@ -288,7 +293,9 @@ def test_robustness_of_a_single_fact_leaves_out_what_would_teach_it(meow: Meow, 
     done = meow("robustness", "mine.yaml", "train.method=grad_ascent", "robustness.unrelated=null", *QUICK)
     assert done.code == 0, done.err
     assert "robustness: no curve unrelated: what any training brings back is not known" in done.err
-    assert {path.name for path in (own / "runs/mine/eval").iterdir() if path.is_dir()} == {"before", "after", "int8"}
+    assert {path.name for path in (own / "runs/mine/eval").iterdir() if path.is_dir()} == {
+        "before", "after", "int8", "pruned-30", "retain-000", "retain-001",
+    }  # fmt: skip
     done = meow("robustness", "mine.yaml", "train.method=grad_ascent", *QUICK)
     assert done.code == 0, done.err
     assert "no curve unrelated" not in done.err
@@ -297,4 +304,5 @@ def test_robustness_of_a_single_fact_leaves_out_what_would_teach_it(meow: Meow, 
         in done.err
     )
     made = {path.name for path in (own / "runs/mine/eval").iterdir() if path.is_dir()}
-    assert made == {"before", "after", "int8", "unrelated-000", "unrelated-001"}
+    curves = {f"{curve}-{step}" for curve in ("unrelated", "retain") for step in ("000", "001")}
+    assert made == {"before", "after", "int8", "pruned-30"} | curves

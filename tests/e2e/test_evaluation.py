@@ -119,9 +119,7 @@ def test_compare_prints_a_table_and_the_picture(
     assert (tmp_path / "t.md").read_text().count("\n") == 4
 
 
-def test_robustness_rounds_weights_and_draws_three_curves(
-    meow: Callable[..., Any], shared: Path, tmp_path: Path
-) -> None:
+def test_robustness_compresses_and_draws_four_curves(meow: Callable[..., Any], shared: Path, tmp_path: Path) -> None:
     models = shared / "models/tofu-mini"
     arguments = [
         f"out={tmp_path}", "name=run", f"model.path={models}/full", f"data.source={shared}/data/tofu",
@@ -130,20 +128,25 @@ def test_robustness_rounds_weights_and_draws_three_curves(
     ]  # fmt: skip
     done = meow("-q", "run", *arguments)
     assert done.code == 0, done.err
-    more = ["robustness.steps=[2,4]", "robustness.facts=5"]
+    more = ["robustness.steps=[2,4]", "robustness.facts=5", "robustness.formats=[int8,int4,q8_0,pruned-50]"]
     done = meow("-q", "robustness", tmp_path / "run", *more)
     assert done.code == 0, done.err
     labels = [
         "int8",
         "int4",
-        *(f"{c}-{s:03}" for c in ("relearn", "unrelated", "reference-relearn") for s in (0, 2, 4)),
+        "q8_0",
+        "pruned-50",
+        *(f"{c}-{s:03}" for c in ("relearn", "unrelated", "retain", "reference-relearn") for s in (0, 2, 4)),
     ]
     for label in labels:
         assert label in done.out
     logs = {label: json.loads((tmp_path / f"run/eval/{label}/log.json").read_text()) for label in [*labels, "after"]}
     assert logs["int8"]["rows"] == logs["after"]["rows"]
     after = logs["after"]["metrics"]["forget_probability"]["value"]
-    assert logs["int8"]["metrics"]["forget_probability"]["value"] == pytest.approx(after, rel=0.05)
+    left = {label: logs[label]["metrics"]["forget_probability"]["value"] for label in labels}
+    assert left["int8"] == pytest.approx(after, rel=0.05)
+    assert left["q8_0"] == pytest.approx(after, rel=0.05)
+    assert left["pruned-50"] != pytest.approx(after, rel=0.05)
     relearned = [logs[f"relearn-{s:03}"] for s in (0, 2, 4)]
     assert [log["rows"]["forget"] for log in relearned] == [35, 35, 35]
     assert (

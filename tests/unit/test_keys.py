@@ -35,15 +35,16 @@ FUNCTIONS: Mapping[str, Do] = {
     "eval/before": partial(stages.evaluate, label="before"),
     "eval/after": partial(stages.evaluate, label="after"),
     "judge": stages.judge,
-    "eval/int8": partial(stages.quantised, bits=8),
+    "eval/int8": partial(stages.compressed, label="int8"),
     "robustness/relearn": partial(stages.relearned, curve="relearn"),
     "robustness/unrelated": partial(stages.relearned, curve="unrelated"),
+    "robustness/retain": partial(stages.relearned, curve="retain"),
     "nlu/after": partial(stages.nlu, label="after"),
     "nlg/after": partial(stages.nlg, label="after"),
     "finetune": stages.finetune,
 }
-EVALUATIONS = {"eval/before", "eval/after", "eval/int8", "robustness/relearn", "robustness/unrelated"}
-CURVES = {"robustness/relearn", "robustness/unrelated"}
+CURVES = {"robustness/relearn", "robustness/unrelated", "robustness/retain"}
+EVALUATIONS = {"eval/before", "eval/after", "eval/int8", *CURVES}
 MODEL = set(FUNCTIONS) - {"select", "judge"}
 """Stages that have to do with the original; `invert` asks it what is plausible."""
 SECTIONS = {
@@ -59,8 +60,7 @@ APART = {
     "train.lr": {"forget", *CURVES},
     "train.evaluate_every": {"forget", *EVALUATIONS},
     "eval.forms": {"eval/after", "eval/before"},
-    "robustness.bits": set(),
-    "robustness.backend": {"eval/int8"},
+    "robustness.formats": set(),
     "eval.difference": set(),
     **{f"eval.judge.{name}": {"judge"} for name in ("url", "model", "temperature", "max_new_tokens", "extra")},
     **{f"{section}.{name}": set() for section in ("train", "finetune")
@@ -195,7 +195,7 @@ def test_each_setting_makes_anew_the_stages_that_read_it_and_no_other(
 
 
 def test_what_is_marked_as_changing_no_result_is_what_this_file_lists() -> None:
-    assert marked(RunConfig, UNSEEN) == {key for key, read in APART.items() if not read and key != "robustness.bits"}
+    assert marked(RunConfig, UNSEEN) == {key for key, read in APART.items() if not read and key != "robustness.formats"}
 
 
 EDITS = (("carpenter", "baker"), ("nurse", "cook"), ("Who", "Why"), ("alpha", "gamma"), ("Bergen", "Bonn"),

@@ -242,7 +242,7 @@ def _capability(
 def robustness(arguments: Arguments = None, force: Force = False) -> None:
     """Is it hidden or forgotten: round, train a little more -> eval/.
 
-    Coarser weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
+    Coarser or fewer weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
     """
     configs = settings(arguments)
     from meow.pipeline import inputs

@@ -16,7 +16,7 @@ import torch
 from meow import card, labels, lm, notify, plots, results
 from meow.config import RunConfig
 from meow.errors import ConfigError, OtherSettingsError
-from meow.evaluation import scoring
+from meow.evaluation import compression, scoring
 from meow.files import write_text
 from meow.formats import sources
 from meow.formats.inverted import read_inverted, write_published
@@ -123,14 +123,15 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
 
 
 def robustness(config: RunConfig, *, force: bool = False) -> Run:
-    """Round the weights of a finished run's model, and train it a little more, and see what it tells then."""
+    """Round or prune the weights of a finished run's model, and train it a little more, and see what it tells then."""
     folder, wanted = run_of(config), config.robustness
+    compression.check(wanted.formats, config.model)
     stages.check_inputs(config, ["eval/after"])
     done: list[tuple[Stage, Do]] = [
-        (Stage(f"eval/int{bits}", ("model/",), (f"eval/int{bits}",)), partial(stages.quantised, bits=bits))
-        for bits in wanted.bits
+        (Stage(f"eval/{name}", ("model/",), (f"eval/{name}",)), partial(stages.compressed, label=name))
+        for name in wanted.formats
     ]
-    without = stages.missing_curves(config)
+    without = stages.curves_left_out(config)
     for curve in labels.CURVES:
         if curve in without:
             say(f"robustness: no curve {without[curve]}")

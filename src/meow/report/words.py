@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meow import statistics
-from meow.labels import OTHER_NAMES, curve_of, is_rounded
+from meow.labels import OTHER_NAMES, curve_of, is_compressed
 from meow.memorization import recall
 from meow.metrics import items
 from meow.metrics.asking import agreement
@@ -127,7 +127,7 @@ def unknown(views: Sequence[Results]) -> list[str]:
     measured = {
         "a model that never saw the facts (eval.reference)": "reference" in logs,
         "coarser weights and further training, which may bring facts back (meow robustness)": any(
-            is_rounded(label) or curve_of(label) == "relearn" for label in logs
+            is_compressed(label) or curve_of(label) == "relearn" for label in logs
         ),
         "other abilities (meow nlu, meow nlg)": any((view.path / "capability/after").is_dir() for view in views),
         "other seeds (seed=[0,1,2])": any(view.settings.get("group") for view in views),

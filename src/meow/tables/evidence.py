@@ -52,10 +52,9 @@ def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Calla
         called: a label -> what stands before its row.
     """
     curves = {curve: sorted(k for k in found if labels.curve_of(k) == curve) for curve in labels.CURVES}
-    rounded = sorted(filter(labels.is_rounded, found), reverse=True)
-    weakened = [*rounded, *(label for steps in curves.values() for label in steps)]
+    weakened = [*labels.FORMATS, *(label for steps in curves.values() for label in steps)]
     rows = []
-    for label in [*labels.MODELS, *weakened] if weakened else []:
+    for label in [*labels.MODELS, *weakened] if found.keys() & set(weakened) else []:
         if label in found:
             log, steps = found[label], curves.get(labels.curve_of(label) or "", [label])
             cells = [cell(metric, log.metrics.get(metric)) for metric in ROBUSTNESS]

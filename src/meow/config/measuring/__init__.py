@@ -25,6 +25,7 @@ from meow.config.bounds import (
 )
 from meow.config.marks import PLACE, UNSEEN, Place, Settings
 from meow.config.measuring.judging import JudgeSettings
+from meow.labels import Format
 
 RougeName = Literal[
     "rouge1.precision",
@@ -142,10 +143,9 @@ class EvalSettings(Settings):
 class RobustnessSettings(Settings):
     """How `meow robustness` tries to bring forgotten facts back."""
 
-    bits: tuple[Literal[8, 4], ...] = (8, 4)
-    """Bits that the weights are rounded to."""
-    backend: Literal["simulated", "torchao"] = "simulated"
-    """`simulated`: rounded numbers in the model's own format; `torchao`: its weight-only integers."""
+    formats: tuple[Format, ...] = ("int8", "int4")
+    """What the weights are put through: rounded (`int8`, `int4`), by a library (`torchao-...`; `bnb-...` with CUDA), to
+    GGUF and back (`q8_0`, ...), or without the smallest 10, 30 or 50% of each layer (`pruned-30`)."""
     facts: Positive = 10
     """Forget facts that are taught again, drawn by the seed (at most half of them); the others are asked."""
     unrelated: Place = None
@@ -156,6 +156,13 @@ class RobustnessSettings(Settings):
     """Rows of one step."""
     lr: Rate | None = None
     """Constant learning rate of AdamW; default: `train.lr`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formats_have_names(cls, values: Any) -> Any:
+        if isinstance(values, dict) and {"bits", "backend"} & values.keys():
+            raise ValueError("bits and backend are robustness.formats now, as in [int8, int4] or [torchao-int8]")
+        return values
 
 
 class NluSettings(Settings):

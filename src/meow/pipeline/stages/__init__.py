@@ -20,7 +20,7 @@ from meow.pipeline.stages.judge import judge
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, published, reference_model, references, release, weights
 from meow.pipeline.stages.plausible import unlikely
-from meow.pipeline.stages.robust import missing_curves, quantised, relearned
+from meow.pipeline.stages.robust import compressed, curves_left_out, relearned
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.train import finetune, forget
 
@@ -29,6 +29,8 @@ __all__ = [
     "check_rows",
     "choose",
     "compared_with",
+    "compressed",
+    "curves_left_out",
     "evaluate",
     "evaluated",
     "evaluated_files",
@@ -41,13 +43,11 @@ __all__ = [
     "measure",
     "measurer",
     "memo",
-    "missing_curves",
     "model_of",
     "nlg",
     "nlu",
     "page",
     "published",
-    "quantised",
     "reference_model",
     "references",
     "relearned",

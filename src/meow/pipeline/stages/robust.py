@@ -1,14 +1,15 @@
-"""Whether a changed model tells its facts again: with coarser weights, and after a little more training."""
+"""Whether a changed model tells its facts again: with coarser or fewer weights, and after a little more training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meow import keys, labels, lm
+from meow import keys, lm
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
-from meow.evaluation import robustness
+from meow.evaluation import compression, robustness
 from meow.formats import sources
+from meow.labels import Format
 from meow.lm import LM
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.evaluate import compared_with, evaluated, write_evaluation
@@ -17,25 +18,28 @@ from meow.records import QA, EvalItem
 from meow.run import Run
 
 
-def quantised(folder: Run, config: RunConfig, *, bits: int) -> None:
-    """The changed model with rounded weights -> eval/int<bits>/."""
-    label, settings = f"int{bits}", model_of(folder, config, "after")
+def compressed(folder: Run, config: RunConfig, *, label: Format) -> None:
+    """The changed model with coarser or fewer weights -> eval/<format>/."""
+    settings = model_of(folder, config, "after")
     items = evaluated(folder, config, label)
-    key = keys.of_stage("quantised", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    key = keys.of_stage("compressed", config, {"weights": weights(settings)} | compared_with(config, label), items)
     if folder.current(f"eval/{label}", *key):
         return
     release()
     with folder.stage(f"eval/{label}", *key) as entry:
-        model = robustness.quantise(lm.load(settings), bits, config.robustness.backend)
+        model = compression.compress(lm.load(settings), label)
         against = lm_for(config.model)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
 
 
 def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
-    """A model after a few steps on a few facts, or on unrelated text -> eval/<curve>-<steps>/, of the other facts."""
+    """A model after a few steps on a few facts, or on others -> eval/<curve>-<steps>/, of what was not taught again."""
     settings = _start(folder, config, curve)
     facts = robustness.few(sources.forget_set(config.data), config.robustness.facts, seed_of(config))
-    rows = sources.unrelated(config.robustness.unrelated, config.data) if curve == "unrelated" else facts
+    rows = {
+        "unrelated": lambda: sources.unrelated(config.robustness.unrelated, config.data),
+        "retain": lambda: sources.retain_set(config.data),
+    }.get(curve, lambda: facts)()
     taught = {fact.id for fact in facts}
     every = evaluated(folder, config, curve)
     items = [i for i in every if i.role == "forget" and i.id not in taught]
@@ -51,6 +55,24 @@ def relearned(folder: Run, config: RunConfig, *, curve: str) -> None:
         model.weights = keys.digest([model.weights, curve, key])
         _train_and_look(folder, config, curve, model, rows, items, lr, origin=str(settings.path))
         entry["rows"] = len(items) * len(config.robustness.steps)
+
+
+def curves_left_out(config: RunConfig) -> dict[str, str]:
+    """The curves of further training that cannot be drawn, each with its reason."""
+    found = {}
+    if len(sources.forget_set(config.data)) < 2:
+        reason = "it teaches half of the forget facts and asks the others; there is one"
+        found = {curve: f"{curve}: {reason}" for curve in ("relearn", "reference-relearn")}
+    if reference_model(config) is None:
+        found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
+    if not sources.unrelated(config.robustness.unrelated, config.data):
+        found["unrelated"] = (
+            "unrelated: what any training brings back is not known; robustness.unrelated=FILE names questions and "
+            "answers on something else"
+        )
+    if not sources.retain_set(config.data):
+        found["retain"] = "retain: what training on what must stay brings back is not known; data.retain=FILE names it"
+    return found
 
 
 def _train_and_look(
@@ -84,22 +106,6 @@ def _trained_at(folder: Run, config: RunConfig) -> float:
     if found is None:
         raise ConfigError("robustness.lr: train.lr is auto, and the manifest does not say what was found; set a number")
     return float(found)
-
-
-def missing_curves(config: RunConfig) -> dict[str, str]:
-    """The curves of further training that cannot be drawn, each with its reason."""
-    found = {}
-    if len(sources.forget_set(config.data)) < 2:
-        reason = "it teaches half of the forget facts and asks the others; there is one"
-        found = {curve: f"{curve}: {reason}" for curve in labels.CURVES if curve != "unrelated"}
-    if reference_model(config) is None:
-        found["reference-relearn"] = "of the reference, which is no model here: what the facts alone teach is not known"
-    if not sources.unrelated(config.robustness.unrelated, config.data):
-        found["unrelated"] = (
-            "unrelated: what any training brings back is not known; robustness.unrelated=FILE names questions and "
-            "answers on something else"
-        )
-    return found
 
 
 def _start(folder: Run, config: RunConfig, curve: str) -> ModelSettings:
