@@ -59,6 +59,15 @@ def agreed(decide: Callable[[], T]) -> T:
     return found
 
 
+def gathered(mine: T) -> list[T]:
+    """What each process has, by rank, in every process."""
+    if world_size() == 1:
+        return [mine]
+    found: list[Any] = [None] * world_size()
+    _group().all_gather_object(found, mine)
+    return found
+
+
 def leave() -> None:
     """Take down what was set up."""
     if world_size() > 1:

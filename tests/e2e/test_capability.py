@@ -112,6 +112,29 @@ def test_a_tokenizer_that_appends_eos_changes_no_option(lm: LM, tasks: Path) -> 
     assert tokenizer("a")["input_ids"][-1] == tokenizer.eos_token_id
 
 
+def test_the_batch_is_the_one_that_is_set_or_what_the_model_may_take_at_once(
+    lm: LM, tasks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six items of two options are twelve requests, no two of one context and length alike."""
+    sizes: list[int] = []
+    monkeypatch.setattr(lm.model, "forward", _counting(lm.model.forward, sizes))
+    found = []
+    for batch, wanted in ((3, 3), (5, 5), ("auto", min(12, lm.batch_tokens // lm.prompter.max_length))):
+        sizes.clear()
+        settings = NluSettings(tasks=("piqa",), data=str(tasks), limit=6, batch_size=batch)
+        found.append(capability.evaluate_tasks(lm, settings, seed=0))
+        assert (max(sizes), sum(sizes)) == (wanted, 12)
+    assert found[0] == found[1] == found[2]
+
+
+def _counting(forward: Callable[..., Any], sizes: list[int]) -> Callable[..., Any]:
+    def count(ids: torch.Tensor, *more: Any, **named: Any) -> Any:
+        sizes.append(len(ids))
+        return forward(ids, *more, **named)
+
+    return count
+
+
 def test_the_generative_form_asks_for_a_label_with_four_shots_on_validation(lm: LM, tasks: Path) -> None:
     settings = NluSettings(tasks=("piqa", "arc_easy"), form="generate", data=str(tasks), limit=6)
     found, samples = capability.evaluate_tasks(lm, settings, seed=0)
@@ -197,6 +220,8 @@ def test_mauve_equals_the_package_on_the_same_features(lm: LM, texts: Path) -> N
     expected = mauve.compute_mauve(p_features=sides[0], q_features=sides[1], mauve_scaling_factor=2, seed=25)
     found = capability.nlg_metrics(samples, settings, lm)["mauve"]
     assert found.value == pytest.approx(float(expected.mauve), abs=1e-6)
+    assert (found.low or 0) < found.value <= (found.high or 0)
+    assert found.method == "jackknife over texts"
     assert "unstable below 200" in str(found.reason)
 
 

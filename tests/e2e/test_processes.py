@@ -103,6 +103,72 @@ def test_rows_of_an_interrupted_job_are_taken_in_by_another_number_of_processes(
     assert again[:3] + again[6:] == found[:3] + found[6:]
 
 
+def test_two_processes_give_the_bytes_of_one_in_the_tasks_of_the_harness(shared: Path, tmp_path: Path) -> None:
+    rows = [
+        {"goal": f"How does the author of book {i} begin?", "sol1": f"With chapter {i}.", "sol2": "With a fish.",
+         "label": i % 2} for i in range(20)
+    ]  # fmt: skip
+    (tmp_path / "tasks/piqa").mkdir(parents=True)
+    (tmp_path / "tasks/piqa/validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [
+        "nlu", f"model.path={shared}/models/tofu-mini/full", f"nlu.data={tmp_path}/tasks", "nlu.tasks=[piqa]",
+        "nlu.batch_size=1", "name=run",
+    ]  # fmt: skip
+    one = typed(*command, f"out={tmp_path}/one")
+    assert one.code == 0, one.err
+    two = together(2, *command, f"out={tmp_path}/two")
+    assert two.code == 0, two.err
+    assert two.out == one.out.replace(str(tmp_path / "one"), str(tmp_path / "two"))
+    for name in ("nlu.json", "nlu.jsonl"):
+        first, second = ((tmp_path / f"{runs}/run/capability/before/{name}").read_bytes() for runs in ("one", "two"))
+        assert first == second
+    assert json.loads((tmp_path / "two/run/manifest.json").read_text())["stages"]["nlu/before"]["world_size"] == 2
+    assert sorted(p.name for p in (tmp_path / "two/run/capability/before").iterdir()) == ["nlu.json", "nlu.jsonl"]
+
+
+ASKS = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from meow.capability.answers import remembering
+from meow.processes import leave, rank
+
+asked = []
+
+class Model:
+    def set_cache_hook(self, hook):
+        self.hook = hook
+
+    def loglikelihood(self, requests):
+        asked.append([request.args[0] for request in requests])
+        return [(-float(request.args[0]), False) for request in requests]
+
+    loglikelihood_rolling = generate_until = None
+
+model = Model()
+with remembering(model, Path(sys.argv[1]), 4):
+    found = model.loglikelihood([SimpleNamespace(args=(str(i), "a")) for i in range(int(sys.argv[2]))])
+assert found == [(-float(i), False) for i in range(int(sys.argv[2]))], found
+Path(f"{sys.argv[1]}.{rank()}").write_text(" ".join("-".join(group) for group in asked))
+leave()
+"""
+
+
+def test_processes_share_groups_of_requests_out_and_ask_only_what_is_not_known(tmp_path: Path) -> None:
+    """Eighteen requests in groups of four: 0 to 3, ..., 16 and 17. The first two groups are the first process's."""
+    script, file = tmp_path / "asks.py", tmp_path / "answers.jsonl"
+    script.write_text(ASKS)
+    done = together(2, file, 18, script=str(script))
+    assert done.code == 0, done.err
+    first, second = ((tmp_path / f"answers.jsonl.{i}").read_text() for i in range(2))
+    assert (first, second) == ("0-1-2-3 4-5-6-7", "8-9-10-11 12-13-14-15 16-17")
+    lines = file.read_text().splitlines(keepends=True)
+    assert len(lines) == 18
+    file.write_text("".join(lines[:6]) + lines[6][:9])  # stopped in the second group
+    assert typed(file, 18, script=str(script)).code == 0
+    assert (tmp_path / "answers.jsonl.0").read_text() == "6-7 8-9-10-11 12-13-14-15 16-17"
+
+
 def test_an_error_that_all_processes_have_is_said_once(shared: Path, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     first = typed(*arguments(shared, folder))

@@ -63,6 +63,7 @@ APART = {
     "robustness.formats": set(),
     "eval.difference": set(),
     **{f"eval.judge.{name}": {"judge"} for name in ("url", "model", "temperature", "max_new_tokens", "extra")},
+    "nlu.batch_size": set(),
     **{f"{section}.{name}": set() for section in ("train", "finetune")
        for name in ("save_steps", "max_minutes", "report_to", "gradient_checkpointing")},
     **{f"{section}.{name}": set() for section in ("invert", "eval.judge")

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from meow.keys import digest
+from meow.processes import gathered, rank, world_size
 from meow.records import Record
 from meow.run.rows import keeping
 
@@ -29,12 +30,16 @@ class NluAnswer(Record):
 
 
 @contextmanager
-def remembering(model: Any, path: Path) -> Iterator[None]:
+def remembering(model: Any, path: Path, group: int) -> Iterator[None]:
     """A model of the harness that is not asked again what it has answered, now or before it was interrupted.
+
+    Several processes share the requests out, and each has all answers in the end. They are asked in groups of their
+    order, so that another number of processes does not change what is padded with what.
 
     Args:
         model: the harness's; it answers through the file from here on.
         path: JSON lines, which grow as answers come; of this very model.
+        group: requests that are asked at once.
     """
     with keeping(path, NluAnswer) as (rows, write):
         known = {key: row.answer for key, row in rows.items()}
@@ -47,7 +52,7 @@ def remembering(model: Any, path: Path) -> Iterator[None]:
 
         model.set_cache_hook(SimpleNamespace(add_partial=keep))
         for kind in ASKED:
-            setattr(model, kind, partial(_answers, kind, getattr(model, kind), known, keep))
+            setattr(model, kind, partial(_answers, kind, getattr(model, kind), known, keep, group))
         yield
 
 
@@ -56,13 +61,22 @@ def _answers(
     ask: Callable[[list[Any]], list[Any]],
     known: dict[str, Any],
     keep: Callable[..., None],
+    group: int,
     requests: list[Any],
 ) -> list[Any]:
-    """The answers to all requests; those that are not known are asked for. What is drawn is drawn each time."""
+    """The answers to all requests; those that are not known are asked for, by this process or another. What is drawn is
+    drawn each time."""
     if kind == "generate_until" and any(request.args[1].get("do_sample") for request in requests):
         return ask(requests)
     keys = [digest([kind, *request.args]) for request in requests]
-    left = [request for request, key in zip(requests, keys, strict=True) if key not in known]
-    for request, answer in zip(left, ask(left) if left else [], strict=True):
-        keep(kind, request.args, answer)
+    pairs = list(zip(keys, requests, strict=True))
+    groups = [[pair for pair in pairs[at : at + group] if pair[0] not in known] for at in range(0, len(pairs), group)]
+    left = [pairs for pairs in groups if pairs]
+    first, last = (len(left) * i // world_size() for i in (rank(), rank() + 1))
+    for mine in left[first:last]:
+        asked = [request for _, request in mine]
+        for request, answer in zip(asked, ask(asked), strict=True):
+            keep(kind, request.args, answer)
+    for answers in gathered({key: known[key] for mine in left[first:last] for key, _ in mine}):
+        known |= answers
     return [known[key] for key in keys]

@@ -23,6 +23,7 @@ from meow.files import read_text, rows
 from meow.keys import digest, of_model
 from meow.prompts import Encoded
 from meow.records import NlgSample, Value
+from meow.statistics import Floats
 from meow.terminal import silent
 from meow.text import repetition
 
@@ -36,6 +37,8 @@ WINDOW = 128
 """Tokens of a text that are read, in those of the model at hand; what follows is left out."""
 FEW = 200
 """Texts below which MAUVE is unstable."""
+SCALING = 2
+"""MAUVE's scaling factor, as published."""
 GROUP = 256
 """Texts continued at once."""
 HUB = {
@@ -173,7 +176,10 @@ def perplexity(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: 
 
 
 def mauve(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | None = None) -> Value:
-    """MAUVE between what the model says and the texts, 0 to 1, higher: more alike (scaling factor 2, 256 tokens).
+    """MAUVE between what the model says and the texts, 0 to 1, higher: more alike (scaling factor SCALING, 256 tokens).
+
+    The interval is the jackknife's (`jackknifed`). A bootstrap would not do: texts that are drawn twice make the two
+    sets look less alike than they are.
 
     Source: Pillutla et al., arXiv 2102.01454; the package mauve-text.
     """
@@ -184,9 +190,68 @@ def mauve(samples: Sequence[NlgSample], settings: NlgSettings, featurizer: LM | 
     said, true = sides(samples, settings.scope)
     p, q = features(featurizer, true), features(featurizer, said)
     with silent():  # faiss writes past Python that there are few points; FEW says so
-        found = package.compute_mauve(p_features=p, q_features=q, mauve_scaling_factor=2, seed=25, verbose=False)
+        found = package.compute_mauve(p_features=p, q_features=q, mauve_scaling_factor=SCALING, seed=25, verbose=False)
     few = f"unstable below {FEW} texts" if len(samples) < FEW else None
-    return Value(value=float(found.mauve), n=len(samples), reason=few)
+    low, high = jackknifed(found.p_hist, found.q_hist, len(samples)) or (None, None)
+    return Value(
+        value=area(found.p_hist, found.q_hist),
+        n=len(samples),
+        low=low,
+        high=high,
+        method="jackknife over texts",
+        reason=few,
+    )
+
+
+def jackknifed(p: Floats, q: Floats, n: int) -> tuple[float, float] | None:
+    """The interval of MAUVE at 95%, from 0 to 1: each text is left out once, of either side, in the clusters that were
+    found with all of them.
+
+    The two sides are taken for independent. They share their prompts, so the interval is a little too wide.
+
+    Args:
+        p: (K,) the share of one side's texts in each cluster.
+        q: (K,) the other's.
+        n: texts of each side.
+
+    Returns:
+        None below two texts, and where nothing changes, whichever is left out.
+
+    Source: Efron and Stein (1981), The jackknife estimate of variance.
+    """
+    from scipy.special import stdtrit
+
+    if n < 2:
+        return None
+    variance = 0.0
+    for mine, other in ((p, q), (q, p)):
+        counts = np.rint(n * mine)
+        # clusters that hold as many texts of each side are as one
+        _, kinds, alike = np.unique(np.stack([counts, other]), axis=1, return_index=True, return_counts=True)
+        texts = counts[kinds] * alike
+        left = np.array([area((counts - (np.arange(len(p)) == k)) / (n - 1), other) for k in kinds[texts > 0]])
+        texts = texts[texts > 0]
+        variance += (n - 1) / n * float((texts * (left - np.average(left, weights=texts)) ** 2).sum())
+    if variance < 1e-20:
+        return None
+    reach = float(stdtrit(n - 1, 0.975)) * math.sqrt(variance)
+    middle = area(p, q)
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+
+
+def area(p: Floats, q: Floats) -> float:
+    """MAUVE of two histograms (K,), by the package: the area under their divergence curve. The same for (q, p).
+
+    Of a histogram with itself it is 1; the package rounds, and may then take the points of the curve in another order.
+    """
+    if np.array_equal(p, q):
+        return 1.0
+    from mauve.compute_mauve import get_divergence_curve_for_multinomials
+    from sklearn.metrics import auc
+
+    x, y = get_divergence_curve_for_multinomials(p, q, np.linspace(1e-6, 1 - 1e-6, 25), SCALING).T
+    along, up = np.argsort(x), np.argsort(y)
+    return 0.5 * float(auc(x[along], y[along]) + auc(y[up], x[up]))
 
 
 def features(lm: LM, texts: Sequence[str], *, limit: int = 256) -> Any:

@@ -24,6 +24,7 @@ from meow.config import NluSettings
 from meow.downloads import check_hub
 from meow.errors import ConfigError, DataError, MeowError, shown
 from meow.files import json_lines
+from meow.processes import agreed
 from meow.records import NluSample, Value
 from meow.statistics import wilson
 
@@ -33,6 +34,8 @@ OURS = Path(__file__).parent / "tasks"
 HUB = {"piqa": "baber/piqa", "arc_easy": "allenai/ai2_arc", "arc_challenge": "allenai/ai2_arc"}
 """Where the data of the published tasks lie."""
 PARTS = ("train", "validation", "test")
+BATCHES, LARGE = 16, 1024
+"""Batches that are asked at once; requests, where the harness finds the batch, which takes it five passes each time."""
 
 
 def task_files(settings: NluSettings) -> dict[str, dict[str, Path]]:
@@ -76,7 +79,7 @@ def evaluate_tasks(
 
     Args:
         lm: the model.
-        settings: tasks, form, shots, data, limit.
+        settings: tasks, form, shots, data, limit, batch_size.
         seed: of the shots.
         cache: JSON lines; answers that are there are not asked again, and it grows as they come.
 
@@ -92,17 +95,10 @@ def evaluate_tasks(
     with tempfile.TemporaryDirectory() as folder, _quiet():
         made = {task: _spec(harness, task, settings, files[task], Path(folder)) for task in settings.tasks}
         manager = _tasks(harness, [task for task, spec in made.items() if spec is None])
-        on_cpu = lm.device.type == "cpu"  # nothing to find there by running out of memory
-        model = harness.models.huggingface.HFLM(
-            pretrained=lm.model,
-            tokenizer=_open_ended(lm.tokenizer),
-            max_length=lm.prompter.max_length,
-            batch_size=max(1, lm.batch_tokens // lm.prompter.max_length) if on_cpu else "auto",
-            max_batch_size=64,
-            device=str(lm.device),
-        )
+        model = _wrapped(harness, lm, settings)
         _check_room(lm, settings, files)
-        with remembering(model, cache) if cache else nullcontext(), _named(settings):
+        group = LARGE if model.batch_size == "auto" else BATCHES * model.batch_size
+        with remembering(model, cache, group) if cache else nullcontext(), _named(settings):
             found = harness.simple_evaluate(
                 model=model,
                 tasks=[spec or task for task, spec in made.items()],
@@ -113,7 +109,22 @@ def evaluate_tasks(
                 bootstrap_iters=1000,
                 **{f"{of}random_seed": seed for of in ("", "numpy_", "torch_", "fewshot_")},
             )
-    return _read(found)
+    return agreed(lambda: _read(found))  # the harness gives them to the first process alone
+
+
+def _wrapped(harness: Any, lm: LM, settings: NluSettings) -> Any:
+    """The model as one of the harness's."""
+    batch: int | str = settings.batch_size
+    if batch == "auto" and lm.device.type == "cpu":  # nothing to find there by running out of memory
+        batch = max(1, lm.batch_tokens // lm.prompter.max_length)
+    return harness.models.huggingface.HFLM(
+        pretrained=lm.model,
+        tokenizer=_open_ended(lm.tokenizer),
+        max_length=lm.prompter.max_length,
+        batch_size=batch,
+        max_batch_size=64,
+        device=str(lm.device),
+    )
 
 
 @contextmanager

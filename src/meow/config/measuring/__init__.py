@@ -178,6 +178,9 @@ class NluSettings(Settings):
     """Solved examples before each question; default: the task's own."""
     limit: Positive | None = None
     """First items of each task; default: all."""
+    batch_size: Annotated[Room, UNSEEN] = "auto"
+    """Requests of one forward pass, as the harness's argument; `auto`: up to 64, as many as fit on an accelerator, on a
+    CPU as `model.batch_tokens` holds."""
 
 
 class NlgSettings(Settings):

@@ -8,11 +8,11 @@ from pathlib import Path
 from meow import capability, keys, lm, terminal
 from meow.capability import nlg as texts
 from meow.config import ModelSettings, RunConfig
-from meow.errors import ConfigError, DataError
+from meow.errors import DataError
 from meow.files import write_json
 from meow.pipeline.stages.common import done, part, seed_of
 from meow.pipeline.stages.models import lm_for, model_of, weights
-from meow.processes import world_size
+from meow.processes import rank
 from meow.records import CapabilityLog, NlgSample, Value, write_records
 from meow.run import Run
 from meow.run.rows import append_rows
@@ -21,8 +21,6 @@ from meow.terminal import say
 
 def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> capability/<label>/nlu.json and nlu.jsonl."""
-    if world_size() > 1:
-        raise ConfigError("nlu: runs in one process; start it without torchrun")
     files = capability.task_files(config.nlu)
     settings = model_of(folder, config, label)
     read = [[task, name, keys.file_hash(file)] for task, named in files.items() for name, file in named.items()]
@@ -48,7 +46,7 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
             settings=part(config, "nlu"),
         )
         write_json(folder / outputs[0], log.model_dump(mode="json", exclude_defaults=True))
-        for left in cache.parent.glob("answers*"):
+        for left in cache.parent.glob("answers*") if rank() == 0 else ():
             left.unlink()
         entry |= {"rows": len(samples), "device": str(model.device)}
 
