@@ -148,13 +148,13 @@ def interrupted(folder: Path, command: Sequence[str], stages: Mapping[str, float
 
 
 def test_killed_in_every_stage_a_run_ends_as_one_that_was_not(world: Path, whole: Whole, tmp_path: Path) -> None:
-    """Nineteen stages; the models, rows and logs are the same, and nothing that a killed process has begun is left."""
+    """Twenty stages; the models, rows and logs are the same, and nothing that a killed process has begun is left."""
     dice, hit = random.Random(0), list[str]()
     for stages, cut in zip(whole.stages, commands(world, tmp_path / "cut"), strict=True):
         hit += interrupted(tmp_path / "cut/run", cut, stages, dice)
         again = Command(cut).ended()
         assert again.code == 0, again.said
-    assert sum(map(len, whole.stages)) == 19
+    assert sum(map(len, whole.stages)) == 20
     assert len(hit) >= 12, "hardly any kill hit a stage at work"
     assert different(tmp_path / "cut", whole.left[-1]) == []
 
