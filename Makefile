@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install demo test check mutants bench study fmt docs real real-model
+.PHONY: install demo test check mutants bench meta study fmt docs real real-model
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -39,6 +39,9 @@ real-model: install
 real: real-model
 	.venv/bin/meow known examples/facts/france/forget.jsonl --model_name_or_path .models/smollm2 --save-path runs/known.jsonl
 	.venv/bin/meow run examples/france.yaml
+
+meta: install
+	$(PY) -m benchmarks.meta
 
 study: install
 	$(PY) -m benchmarks.study
