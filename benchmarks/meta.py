@@ -102,6 +102,7 @@ class World:
         seed: of the invented facts.
         """
         self.folder, self.data, self.seed = folder, folder / "data", seed
+        self.settings = DataSettings(source=str(self.data), split="forget10")
         demo.write(self.data, seed=seed)
 
     def _read(self, name: str) -> list[QA]:
@@ -110,7 +111,7 @@ class World:
     @cached_property
     def forget(self) -> list[QA]:
         """The forget facts, as they are asked."""
-        return self._read("forget10")
+        return sources.forget_set(self.settings)
 
     def rows(self, learnt: str) -> list[QA]:
         """What a model is trained on."""
@@ -159,7 +160,7 @@ class World:
             settings = InvertSettings(backend="self", n=2)
             write_records(file, inversion.invert(self.forget, settings, seed=self.seed, lm=original))
         others = {row.id: row.evaluation for row in read_if(file, InvertedFacts)}
-        every = sources.eval_items(DataSettings(source=str(self.data), split="forget10"))
+        every = sources.eval_items(self.settings)
         return [
             item.model_copy(update={"alternatives": others.get(item.id, ())}) if item.role == "forget" else item
             for item in every

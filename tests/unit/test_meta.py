@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import meta
 from meow import values
+from meow.formats import sources
 from meow.records import Value
 
 
@@ -76,3 +77,11 @@ def test_each_kind_of_model_learns_what_it_is_said_to(tmp_path: Path) -> None:
     for row in lies:
         fact = asked[row.question]
         assert not values.told(values.find(fact.question, fact.answer), row.answer, question=row.question)
+
+
+def test_what_is_taught_again_is_found_among_what_is_asked(tmp_path: Path) -> None:
+    world = meta.World(tmp_path, 0)
+    asked = {item.id for item in sources.eval_items(world.settings) if item.role == "forget"}
+    again = {fact.id for fact in world.again(meta.Model("retain", 1))}
+    assert len(again) == 8
+    assert again < asked == {fact.id for fact in world.forget}
