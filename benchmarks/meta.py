@@ -11,10 +11,13 @@ Of every row of METRICS that the forget set alone gives a value:
 
 - `auc`: P(a model that saw the facts scores higher than one that did not), ties half. A model's score is its value, so
   turned that higher means that it knows more: by `better`; for `reference` the distance to the reference's value.
+- `explained`: the share of the variance of the scores that the group explains (eta squared), since AUC alone is 1 for
+  most of them: what false facts or other wordings move lowers it.
 - `relearned`, `rounded`: 1 - min(1, mean over models of |score after - score before| / |mean score of those that saw -
   mean score of those that did not|): 1 where nothing moves, 0 where what a model is taught beside it, or loses by
   rounding, moves a number as far as knowing all facts.
-- `stability`: the harmonic mean of these two; `trust`: that of `auc` and `stability`. Rows are sorted by it.
+- `stability`: the harmonic mean of these two; `trust`: that of `auc`, `explained` and `stability`, by which rows are
+  sorted.
 
 Source: the meta-evaluation of OpenUnlearning, arXiv 2506.12618: faithfulness as the AUC of two pools, with facts
 reworded in one and falsified in the other; robustness as the harmonic mean of R = min((ret_after - ret_before) /
@@ -32,7 +35,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -94,13 +96,9 @@ def group(learnt: Sequence[str]) -> list[Model]:
 
 
 class World:
-    """One data set, and the models that are trained on it."""
+    """One data set, and the models that are trained on it; everything lies in one folder."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        """Args:
-        folder: of everything; the data lie in `folder/data`.
-        seed: of the invented facts.
-        """
         self.folder, self.data, self.seed = folder, folder / "data", seed
         self.settings = DataSettings(source=str(self.data), split="forget10")
         demo.write(self.data, seed=seed)
@@ -132,7 +130,7 @@ class World:
         folder = self.folder / model.name / made[:8]
         if not (folder / "model/config.json").is_file():
             new = LM(*lm.make_tiny(texts, RECIPE, seed=model.seed), template="qa")
-            training.finetune(new, rows, RECIPE, None, seed=model.seed, log=unlogged)
+            training.finetune(new, rows, RECIPE, None, seed=model.seed, log=lambda _: None)
             keep(new, folder / "model")
         if state == "relearned":
             return self._relearned(model, folder)
@@ -183,10 +181,6 @@ class World:
         words = sources.read_eval(self.data / "retain_perturbed.json", "retain")
         kept = [EvalSample(**item.model_dump(), key="", index=i) for i, item in enumerate(words)]
         return [*read_records(self.file(model, state), EvalSample), *kept]
-
-
-def unlogged(row: dict[str, Any]) -> None:
-    """A step that comes to nothing."""
 
 
 def load(folder: Path) -> LM:
@@ -268,6 +262,13 @@ def faithfulness(saw: Sequence[float], not_: Sequence[float]) -> float:
     return float(auc(np.array(not_), np.array(saw)).value or 0.0)
 
 
+def explained(saw: Sequence[float], not_: Sequence[float]) -> float:
+    """Share of the variance of the scores that lies between the groups, 0 to 1; 0 where all are equal."""
+    total = statistics.pvariance([*saw, *not_])
+    means = [statistics.fmean(side) for side in (saw, not_) for _ in side]
+    return statistics.pvariance(means) / total if total else 0.0
+
+
 def stability(before: Sequence[float], after: Sequence[float], gap: float) -> float:
     """1 less the mean change of a score as a share of the distance between the groups, 0 to 1.
 
@@ -280,16 +281,16 @@ def stability(before: Sequence[float], after: Sequence[float], gap: float) -> fl
     return 1 - min(1.0, change / abs(gap)) if gap else float(change == 0)
 
 
-def judged(name: str, saw: Sequence[Scored], not_: Sequence[Scored]) -> dict[str, Any] | str:
+def judged(name: str, saw: Sequence[Scored], not_: Sequence[Scored]) -> dict[str, Any]:
     """What a metric is worth, or why that cannot be said."""
     better, every = metrics.METRICS[name].better, [*saw, *not_]
     if not better:
-        return "no direction is better"
-    sides = [v[name] for s in every for v in (s.whole, s.rounded, s.rest, s.relearned)]
-    sides += [v[name] for s in every for v in s.aims] if better == "reference" else []
-    missing = [value.reason or "not computable" for value in sides if value.value is None]
+        return {"not judged": "no direction is better"}
+    values = [v[name] for s in every for v in (s.whole, s.rounded, s.rest, s.relearned)]
+    values += [v[name] for s in every for v in s.aims] if better == "reference" else []
+    missing = [value.reason or "not computable" for value in values if value.value is None]
     if missing:
-        return f"{missing[0]} ({len(missing)} of {len(sides)} values)"
+        return {"not judged": f"{missing[0]} ({len(missing)} of {len(values)} values)"}
 
     def scores(of: Sequence[Scored], which: str, aim: int) -> list[float]:
         return [score(better, getattr(s, which)[name].value, s.aims[aim][name].value) for s in of]
@@ -298,13 +299,13 @@ def judged(name: str, saw: Sequence[Scored], not_: Sequence[Scored]) -> dict[str
         gap = statistics.fmean(scores(saw, before, aim)) - statistics.fmean(scores(not_, before, aim))
         return stability(scores(every, before, aim), scores(every, which, aim), gap)
 
-    means = [statistics.fmean(s.whole[name].value or 0.0 for s in side) for side in (saw, not_)]
-    found = faithfulness(scores(saw, "whole", 0), scores(not_, "whole", 0))
+    sides = scores(saw, "whole", 0), scores(not_, "whole", 0)
     relearned, rounded = held("relearned", "rest", 1), held("rounded", "whole", 0)
-    stable = statistics.harmonic_mean([relearned, rounded])
-    numbers = {"auc": found, "relearned": relearned, "rounded": rounded, "stability": stable}
-    numbers |= {"trust": statistics.harmonic_mean([found, stable]), "saw": means[0], "did_not": means[1]}
-    return {k: round(v, 3) for k, v in numbers.items()}
+    worth = [faithfulness(*sides), explained(*sides), statistics.harmonic_mean([relearned, rounded])]
+    means = [statistics.fmean(s.whole[name].value or 0.0 for s in side) for side in (saw, not_)]
+    numbers = dict(zip(("auc", "explained", "stability"), worth, strict=True))
+    numbers |= {"relearned": relearned, "rounded": rounded, "trust": statistics.harmonic_mean(worth)}
+    return {k: round(v, 3) for k, v in (numbers | {"saw": means[0], "did_not": means[1]}).items()}
 
 
 def groups(worlds: Sequence[World]) -> Iterator[tuple[str, int, list[float]]]:
@@ -326,7 +327,6 @@ def main() -> None:
     """Make what is missing and print a row for each metric."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=len(DATA), help="processes, a thread each")
-    os.environ["OMP_NUM_THREADS"] = "1"
     models = [model for side in (SAW, NOT) for model in group(side)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(parser.parse_args().jobs, mp_context=spawn) as pool:
@@ -337,12 +337,8 @@ def main() -> None:
         print(json.dumps({"models": what, "n": n, "smallest, median, largest": ends}), flush=True)
     saw, not_ = ([scored(world, model) for world in worlds for model in group(side)] for side in (SAW, NOT))
     found = {name: judged(name, saw, not_) for name in metrics.METRICS}
-    rows = sorted(((k, v) for k, v in found.items() if isinstance(v, dict)), key=lambda row: -row[1]["trust"])
-    for name, row in rows:
+    for name, row in sorted(found.items(), key=lambda item: -item[1].get("trust", -1)):
         print(json.dumps({"metric": name} | row), flush=True)
-    for name, why in found.items():
-        if isinstance(why, str):
-            print(json.dumps({"metric": name, "not judged": why}), flush=True)
 
 
 if __name__ == "__main__":

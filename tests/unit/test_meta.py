@@ -18,6 +18,12 @@ def test_auc_of_three_against_three_by_hand() -> None:
     assert meta.faithfulness([0, 0, 0], [1, 2, 3]) == 0
 
 
+def test_the_share_that_the_group_explains_of_three_and_three_by_hand() -> None:
+    # means 2 and 0, 1 from the middle in six models; 4 + 1 + 0 + 0 + 1 + 4 in all
+    assert meta.explained([3, 2, 1], [1, 0, -1]) == pytest.approx(6 / 10)
+    assert (meta.explained([1, 1, 1], [0, 0, 0]), meta.explained([1, 1], [1, 1])) == (1, 0)
+
+
 def test_a_score_rises_with_what_is_known() -> None:
     assert meta.score("lower", 0.8, None) == 0.8
     assert meta.score("higher", 0.8, None) == -0.8
@@ -44,25 +50,27 @@ def test_a_metric_is_judged_by_hand() -> None:
     saw, not_ = [scored(v, v - 0.25) for v in (1, 0.875, 0.75)], [scored(v, v) for v in (0, 0.125, 0.25)]
     # apart throughout; 0.25 in half of the models is 0.125, of a distance of 0.75: 1 - 1/6; with 1 for rounding
     stable = 2 / (6 / 5 + 1)
+    # means 3/8 from the middle, squared 9/64; within the groups two of three are 1/8 from it: 1/96
+    between = 9 / 64 / (9 / 64 + 1 / 96)
     assert meta.judged("facts_told", saw, not_) == {
         "auc": 1.0,
+        "explained": round(between, 3),
+        "stability": round(stable, 3),
         "relearned": 0.833,
         "rounded": 1.0,
-        "stability": round(stable, 3),
-        "trust": round(2 / (1 + 1 / stable), 3),
+        "trust": round(3 / (1 + 1 / between + 1 / stable), 3),
         "saw": 0.875,
         "did_not": 0.125,
     }
     # 0.5, 0.375 and 0.25 from the reference on either side: three pairs above, three level, of nine
-    found = meta.judged("mia_loss", saw, not_)
-    assert isinstance(found, dict)
-    assert found["auc"] == 0.5
+    assert meta.judged("mia_loss", saw, not_)["auc"] == 0.5
 
 
 def test_what_cannot_be_judged_says_why() -> None:
     none = scored(0.5, 0.5)._replace(relearned={"facts_told": Value(value=None, reason="nothing was generated")})
-    assert meta.judged("facts_told", [none], [scored(0.1, 0.1)]) == "nothing was generated (1 of 8 values)"
-    assert meta.judged("truncated", [none], [none]) == "no direction is better"
+    why = {"not judged": "nothing was generated (1 of 8 values)"}
+    assert meta.judged("facts_told", [none], [scored(0.1, 0.1)]) == why
+    assert meta.judged("truncated", [none], [none]) == {"not judged": "no direction is better"}
 
 
 def test_each_kind_of_model_learns_what_it_is_said_to(tmp_path: Path) -> None:
