@@ -51,10 +51,10 @@ from meow.evaluation import robustness, sampling
 from meow.formats import sources
 from meow.lm import LM
 from meow.metrics import items
-from meow.metrics.statistics import auc
 from meow.pipeline import demo
 from meow.records import QA, EvalItem, EvalSample, InvertedFacts, Value, read_if, read_records, write_records
 from meow.run.rows import append_rows
+from meow.statistics import auc
 
 OUT = Path("study/meta")
 DATA = (0, 1)
