@@ -17,7 +17,7 @@ Of every row of METRICS that the forget set alone gives a value:
   mean score of those that did not|): 1 where nothing moves, 0 where what a model is taught beside it, or loses by
   rounding, moves a number as far as knowing all facts.
 - `stability`: the harmonic mean of these two; `trust`: that of `auc`, `explained` and `stability`, by which rows are
-  sorted.
+  sorted, to two decimals; those that are level stand as in METRICS.
 
 Source: the meta-evaluation of OpenUnlearning, arXiv 2506.12618: faithfulness as the AUC of two pools, with facts
 reworded in one and falsified in the other; robustness as the harmonic mean of R = min((ret_after - ret_before) /
@@ -337,7 +337,7 @@ def main() -> None:
         print(json.dumps({"models": what, "n": n, "smallest, median, largest": ends}), flush=True)
     saw, not_ = ([scored(world, model) for world in worlds for model in group(side)] for side in (SAW, NOT))
     found = {name: judged(name, saw, not_) for name in metrics.METRICS}
-    for name, row in sorted(found.items(), key=lambda item: -item[1].get("trust", -1)):
+    for name, row in sorted(found.items(), key=lambda item: -round(item[1].get("trust", -1), 2)):
         print(json.dumps({"metric": name} | row), flush=True)
 
 

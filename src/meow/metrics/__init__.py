@@ -11,7 +11,7 @@ tables, report and docs read the row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple, Protocol
 
@@ -55,7 +55,9 @@ __all__ = [
     "HEADLINES",
     "METRICS",
     "NOT_VERIFIABLE",
+    "TRUST",
     "Metric",
+    "by_trust",
     "check_questions",
     "compute",
     "halves",
@@ -197,24 +199,40 @@ METRICS: dict[str, Metric] = {
 HEADLINES = (
     "worst_case",
     "worst_case_control",
-    "subjects_told",
-    "forget_quality",
+    "value_rank",
     "ks_d",
     "forget_distance",
     "forget_distance_relative",
-    "model_utility_gm",
     "facts_told",
     "facts_told_paraphrase",
     "value_probability",
-    "value_rank",
     "median_truth_ratio",
+    "subjects_told",
     "forget_rougeL",
+    "forget_quality",
+    "model_utility_gm",
     "retain_rougeL",
     "neighbours_kept",
     "others_kept",
     "fluency",
 )
-"""What a short table shows, of what can be computed: the worst case over all ways of asking first."""
+"""What a short table shows, of what can be computed: what is still known, in the order of TRUST, then what is kept."""
+
+TRUST = (
+    "worst_case", "value_rank", "facts_told_prefix", "still_there", "extraction_strength", "ks_d", "facts_told",
+    "facts_told_paraphrase", "value_probability", "facts_told_partly", "facts_told_words", "forget_probability",
+    "forget_truth_ratio_gm", "forget_truth_ratio_am", "median_truth_ratio", "subjects_told", "exact_memorization",
+    "forget_rougeL", "forget_quality", "mia_grad_norm", "privacy_leak", "mia_min_k_plus_plus", "mia_zlib",
+    "detectability", "mia_loss", "mia_reference", "mia_min_k",
+)  # fmt: skip
+"""Metrics of what a model still knows, the most reliable first, as `make meta` found them: those that tell best whether
+a model saw the facts and that stay when none of them is learnt. docs/numbers.md has the numbers."""
+
+
+def by_trust(names: Iterable[str]) -> list[str]:
+    """Names in the order of TRUST; those that were not judged come after it, as they stood."""
+    places = {name: i for i, name in enumerate(TRUST)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
 
 
 def compute(

@@ -37,8 +37,9 @@ def _once(views: Sequence[Results], of: Callable[[Results], Mapping[str, T]]) ->
 
 
 def others(found: Columns) -> Table:
-    """Every metric that is no headline."""
-    return tables.of_metrics(found, [name for name in metrics.METRICS if name not in metrics.HEADLINES], tail=True)
+    """Every metric that is no headline, the most reliable first."""
+    names = metrics.by_trust(name for name in metrics.METRICS if name not in metrics.HEADLINES)
+    return tables.of_metrics(found, names, tail=True)
 
 
 def strips(found: Columns) -> list[list[dict[str, Any]]]:
