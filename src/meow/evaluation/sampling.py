@@ -220,12 +220,11 @@ def _answers(
     )
     for i, rows in zip(forget, drawn, strict=False):
         more[i]["drawn"] = [completion.text.strip() for completion in rows]
-    put = [[prompt for i, prompt in everything if i == at] for at in forget]
-    facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
-    for i, fields in zip(forget, asking.further(lm, facts, texts, put, how) if how.forms else (), strict=False):
-        more[i] |= fields
-    for i, control in zip(forget, asking.elsewhere(lm, facts, how) if how.forms and how.name else (), strict=False):
-        more[i]["elsewhere"] = control
+    if how.forms:
+        put = [[prompt for i, prompt in everything if i == at] for at in forget]
+        facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
+        for i, fields in zip(forget, asking.asked(lm, facts, texts, put, how), strict=True):
+            more[i] |= fields
     return answers, more
 
 

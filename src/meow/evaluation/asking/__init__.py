@@ -61,6 +61,18 @@ class _Put(NamedTuple):
     question: Question
 
 
+def asked(
+    lm: LM, facts: Sequence[EvalItem], said: Sequence[str], known: Sequence[Iterable[Encoded]], how: Ways
+) -> list[dict[str, Any]]:
+    """Fields of samples: what is said in every way, and, where there is a name for it, in the control.
+
+    Args: as in `further`.
+    """
+    found = further(lm, facts, said, known, how)
+    control = elsewhere(lm, facts, how) if how.name else [()] * len(facts)
+    return [fields | {"elsewhere": rows} for fields, rows in zip(found, control, strict=True)]
+
+
 def further(
     lm: LM,
     facts: Sequence[EvalItem],

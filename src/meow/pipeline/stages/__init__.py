@@ -7,7 +7,7 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 
 from meow.pipeline.stages.answers import check_inputs, choose, instead, invert
 from meow.pipeline.stages.capability import nlg, nlu
-from meow.pipeline.stages.evaluate import (
+from meow.pipeline.stages.evaluation.evaluate import (
     compared_with,
     evaluate,
     evaluated,
@@ -16,11 +16,11 @@ from meow.pipeline.stages.evaluate import (
     with_taught,
     write_evaluation,
 )
-from meow.pipeline.stages.judge import judge
+from meow.pipeline.stages.evaluation.judge import judge
+from meow.pipeline.stages.evaluation.robust import compressed, curves_left_out, relearned
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, published, reference_model, references, release, weights
 from meow.pipeline.stages.plausible import unlikely
-from meow.pipeline.stages.robust import compressed, curves_left_out, relearned
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.train import finetune, forget
 

@@ -14,8 +14,8 @@ from meow.formats.inverted import read_inverted
 from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
-from meow.pipeline.stages import references
 from meow.pipeline.stages.common import done, inverted, seed_of
+from meow.pipeline.stages.evaluation import references
 from meow.pipeline.stages.models import lm_for, weights
 from meow.pipeline.stages.plausible import judge, settled
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
