@@ -212,20 +212,23 @@ def _answers(
         more[i][field] = row[0].text.strip()
     answers = [replace(row[0], text=row[0].text.strip()) for row in found[: len(prompts)]]
     forget = [i for i, item in enumerate(items) if item.role == "forget"]
-    drawn = lm.generate(
-        [prompts[i] for i in forget if settings.samples],
-        int(settings.max_new_tokens),
-        n=settings.samples,
-        temperature=settings.temperature,
-    )
-    for i, rows in zip(forget, drawn, strict=False):
-        more[i]["drawn"] = [completion.text.strip() for completion in rows]
+    for i, texts in zip(forget, _drawn(lm, [prompts[i] for i in forget], settings), strict=False):
+        more[i]["drawn"] = texts
     if how.forms:
         put = [[prompt for i, prompt in everything if i == at] for at in forget]
-        facts, texts = [items[i] for i in forget], [answers[i].text for i in forget]
-        for i, fields in zip(forget, asking.asked(lm, facts, texts, put, how), strict=True):
+        facts, direct = [items[i] for i in forget], [answers[i].text for i in forget]
+        for i, fields in zip(forget, asking.asked(lm, facts, direct, put, how), strict=True):
             more[i] |= fields
     return answers, more
+
+
+def _drawn(lm: LM, prompts: Sequence[Encoded], settings: EvalSettings) -> list[list[str]]:
+    """Answers drawn at random, where there shall be some."""
+    if not settings.samples:
+        return []
+    n, temperature = settings.samples, settings.temperature
+    rows = lm.generate(prompts, int(settings.max_new_tokens), n=n, temperature=temperature)
+    return [[completion.text.strip() for completion in row] for row in rows]
 
 
 def _original_losses(

@@ -77,9 +77,7 @@ def write_log(
     chosen: dict[str, Value] = {}
     if config.train.evaluate_every is not None:
         halves = [metrics.halves(rows) for rows in (samples, before, reference, second)]
-        seen = metrics.compute(halves[0][0], before=halves[1][0] or None, reference=halves[2][0] or None)
-        for name in CHOSEN_BY[config.eval.reference is not None]:
-            chosen[f"{name}_tuning"] = seen[name].model_copy(update={"selected_on": CHOSEN})
+        chosen = _tuning(config, *(half[0] for half in halves[:3]))
         samples, before, reference, second = (half[1] for half in halves)
     log = EvalLog(
         label=label,
@@ -98,6 +96,15 @@ def write_log(
     if label == "after":
         write_facts(folder, chosen=config.train.evaluate_every is not None)
     return log
+
+
+def _tuning(
+    config: RunConfig, samples: Sequence[EvalSample], before: Sequence[EvalSample], reference: Sequence[EvalSample]
+) -> dict[str, Value]:
+    """The numbers of the tuning half that have chosen the step, marked so."""
+    seen = metrics.compute(samples, before=before or None, reference=reference or None)
+    names = CHOSEN_BY[config.eval.reference is not None]
+    return {f"{name}_tuning": seen[name].model_copy(update={"selected_on": CHOSEN}) for name in names}
 
 
 def _named(reference: str | None) -> dict[str, str]:

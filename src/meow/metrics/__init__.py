@@ -214,7 +214,6 @@ HEADLINES = (
     "retain_rougeL",
     "neighbours_kept",
     "others_kept",
-    "fluency",
 )
 """What a short table shows, of what can be computed: what is still known, in the order of TRUST, then what is kept."""
 
