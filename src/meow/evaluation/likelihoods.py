@@ -75,14 +75,19 @@ def likelihoods(
         found.append(fields | (_member(*own[0]) if is_attacked else {}))
         encoded_true, scores = own[0]
         true.append(encoded_true)
-        follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
-        alone = _alone(encoded_true)
-        n = len(alone.ids) - alone.start
-        loss = -float(scores.logp[:n].sum()) / max(n, 1)
-        said.append(Said(encoded_true.ids, alone.ids, encoded_true.start + follows, loss))
+        said.append(_said(encoded_true, scores))
     if settings is not None and settings.grad_norm:
         _add_grad_norms(lm, found, true)
     return found, said
+
+
+def _said(true: Encoded, scores: TokenScores) -> Said:
+    """How far a model follows a true answer, by its scores."""
+    follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
+    alone = _alone(true)
+    n = len(alone.ids) - alone.start
+    loss = -float(scores.logp[:n].sum()) / max(n, 1)
+    return Said(true.ids, alone.ids, true.start + follows, loss)
 
 
 def _add_grad_norms(lm: LM, found: Sequence[dict[str, Any]], true: Sequence[Encoded]) -> None:

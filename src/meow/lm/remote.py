@@ -93,7 +93,7 @@ class RemoteLM:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int = 0,
-        known: Sequence[Sequence[int]] = (),
+        known: Sequence[Sequence[int]] = (),  # noqa: ARG002 - a server decodes by itself
         each: Callable[[int, list[Completion]], None] | None = None,
     ) -> list[list[Completion]]:
         """Continue each prompt, as `LM.generate` does, `known` aside; equal requests are sent once.
@@ -102,7 +102,6 @@ class RemoteLM:
             ConfigError: the server refuses a request.
             RunError: no server, or it keeps failing.
         """
-        del known
         room = [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
         places: dict[tuple[str, int], list[int]] = {}
         for i, (prompt, limit) in enumerate(zip(prompts, room, strict=True)):
