@@ -9,6 +9,9 @@ read the same likelihoods or the same generations share their pass. Model loaded
 by the same function. `difference`: the largest of any metric between the two, each computed from its own samples;
 `answers`: generations that differ, which can only be near-ties of the two highest logits.
 
+`eval.forms.cost`: how many times as long an evaluation takes that asks for the forget facts in every way (`baseline`)
+as one that asks the question, its paraphrase and the beginning of its answer (`ours`).
+
 With `--model MODEL`, a real one: forty real facts, asked, asked in other words and begun, with the likelihoods of the
 true and four false answers. `eval.real.batched`: against one pass over all of these and one `generate` over all of
 those, in batches of 32, sorted by length; the rest as in `python -m benchmarks.memo`.
@@ -181,7 +184,7 @@ def of_real(lm: LM, folder: Path, limit: int | None) -> None:
     found = read_eval(folder / "facts/everyday.jsonl", "forget")
     wrong = real.false_answers(found, 4)
     items = [i.model_copy(update={"perturbed_answers": tuple(w)}) for i, w in zip(found, wrong, strict=True)][:limit]
-    settings = EvalSettings(max_new_tokens=real.LIMIT)
+    settings = EvalSettings(max_new_tokens=real.LIMIT, forms=())
     sequences = sorted(
         (lm.prompter.encode(i, text) for i in items for text in likelihoods.texts(i)), key=lambda s: -len(s.ids)
     )
@@ -237,7 +240,7 @@ def main() -> None:
         return
     found = eval_items(DataSettings(source=str(asked.data / "tofu"), split="forget05"), limit=asked.limit or None)
     items = [item for item in found if item.role != "holdout"]
-    settings = EvalSettings()
+    settings = EvalSettings(forms=())
     kept: dict[str, list[EvalSample]] = {}
 
     def ours() -> None:
@@ -257,7 +260,7 @@ def main() -> None:
     list(sampling.evaluate(lm, items[:2], settings, original=lm))  # imports
     seconds = in_turns(1, ours, theirs)
     other_model = load(ModelSettings(path=str(asked.model.parent / "retain95")))
-    reference = list(sampling.evaluate(other_model, items[:200], EvalSettings(max_new_tokens=1)))
+    reference = list(sampling.evaluate(other_model, items[:200], EvalSettings(max_new_tokens=1, forms=())))
     values = [metrics.compute(samples, before=samples, reference=reference) for samples in kept.values()]
     pairs = [(values[0][n].value, values[1][n].value) for n in metrics.METRICS]
     assert all((a is None) == (b is None) for a, b in pairs)
@@ -274,6 +277,23 @@ def main() -> None:
         "eval.speedup", ours=seconds[0], baseline=seconds[1], items=len(items), threads=asked.threads,
         shared=round((seconds[1] - sum(repeated)) / seconds[0], 2), difference=float(f"{differences[worst]:.2g}"),
         of=worst, answers=other, metrics=len(differences), peak_memory_mb=peak_memory_mb(),
+    )  # fmt: skip
+    cost(lm, items)
+
+
+def cost(lm: LM, items: Sequence[EvalItem]) -> None:
+    """What asking the forget facts in every way costs: an evaluation with all forms over one without."""
+    samples: list[EvalSample] = []
+
+    def run(settings: EvalSettings) -> None:
+        samples[:] = sampling.evaluate(lm, items, settings, original=lm)
+
+    without, every = in_turns(1, lambda: run(EvalSettings(forms=())), lambda: run(EvalSettings()))
+    forms = {a.form for s in samples for a in s.asked}
+    prompts = sum(len(s.asked) for s in samples)
+    figure(
+        "eval.forms.cost", ours=without, baseline=every, facts=sum(i.role == "forget" for i in items),
+        forms=len(forms) + 2, prompts=prompts, threads=torch.get_num_threads(),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from meow.config import RunConfig
 from meow.errors import DataError
 from meow.evaluation.others import with_alternatives
 from meow.lm import LM
-from meow.metrics import items
+from meow.metrics import asking, items
 from meow.pipeline import stages
 from meow.pipeline.commands import perform
 from meow.pipeline.plan import Stage, load_config, run_of
@@ -92,6 +92,7 @@ def as_object(folder: Path) -> dict[str, Any]:
         "model": log.model,
         "metrics": {NAMES.get(name, name): _numbers(value) for name, value in log.metrics.items()},
         "forms": {name: {k: _numbers(v) for k, v in vars(rates).items()} for name, rates in log.forms.items()},
+        "subjects": {name: {"told": sum(told), "n": len(told)} for name, told in asking.by_subject(facts).items()},
         "facts": [_fact(sample) for sample in facts],
     }
 

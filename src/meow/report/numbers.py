@@ -82,6 +82,12 @@ def seeds(views: Sequence[Results]) -> list[str]:
     return found
 
 
+def subjects(views: Sequence[Results], *, redact: bool) -> Table:
+    """Facts told in any way by subject; of a redacted page nothing."""
+    found = {} if redact else _once(views, lambda view: {k: list(v.values()) for k, v in view.samples.items()})
+    return evidence.of_subjects(found)
+
+
 def capability(views: Sequence[Results]) -> Table:
     """NLU and NLG by run: before, after, reference, and the difference with what it means."""
     return tables.of_capability({view.name: changes.read(view.path) for view in views}, MODELS)

@@ -61,10 +61,10 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
     if plain is None:
         old, new = (log.metrics.get("facts_told", NOTHING).reason for log in (before, after))
         return f"How many true facts are still told is not computable: {new or old}."
-    other = _counted({"after": after}, "facts_told_paraphrase")
-    text = f"True facts told: {plain}" + (f"; asked in other words: {other}" if other else "")
-    worst = _counted({"after": after}, "worst_case")
-    text += f"; in any way that was tried: {worst}." if worst else "."
+    worst, other = _counted(logs, "worst_case"), _counted({"after": after}, "facts_told_paraphrase")
+    text = f"True facts told in any way that was tried: {worst}{_control(after)}. " if worst else ""
+    text += f"{'Asked directly' if worst else 'True facts told'}: {plain}"
+    text += f"; in other words: {other}." if other else "."
     quality, d = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "ks_d"))
     if quality.value is None or d.value is None:
         ps = [log.metrics.get("value_probability", NOTHING).value for log in (before, after)]
@@ -80,6 +80,15 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
         f"{text} On the forget set it {verdict} a model that never saw it "
         f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{_distance(after)}{lean}"
     )
+
+
+def _control(after: EvalLog) -> str:
+    """What a model tells that cannot know, where that is no reference, which is counted itself."""
+    found = after.metrics.get("worst_case_control", NOTHING)
+    if found.value is None or (found.reason or "").startswith("of the reference"):
+        return ""
+    whose = (found.reason or "").partition(";")[0]
+    return f" (control, {whose}: {found.value:.0%})"
 
 
 def _distance(after: EvalLog) -> str:
@@ -173,7 +182,7 @@ def _of_run(view: Results) -> list[str]:
     found = []
     still = sum(items.verdict(s) == "still there" for s in view.judged("after").values())
     if still:
-        found.append(f"{counted(still, 'true fact', 'is/are')} still told, to the question or to its paraphrase.")
+        found.append(f"{counted(still, 'true fact', 'is/are')} still told in some way of asking.")
     if "after" in view.logs:
         found += _of_numbers(view.logs["after"], view.logs.get("reference"))
     judged = agreement.agreement(list(view.judged("after").values()))

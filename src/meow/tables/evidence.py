@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from meow import labels, metrics
-from meow.metrics import distance
-from meow.records import EvalLog, EvalSample
+from meow.metrics import asking, distance
+from meow.records import EvalLog, EvalSample, Value
 from meow.tables import Cell, Row, Table, cell
 
 ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
@@ -23,9 +23,26 @@ def of_forms(columns: Mapping[str, EvalLog]) -> Table:
         if found.told.value is None:
             closed.append(f"{title}: {found.told.reason}.")
             continue
-        told = [cell("", forms[form].told if form in forms else None) for forms in asked.values()]
-        rows.append(Row(title, [*told, cell("", found.control), cell("", found.chance), Cell(str(found.told.n))]))
+        told = [_plain(forms[form].told if form in forms else None) for forms in asked.values()]
+        whose = (found.control.reason or "").partition(";")[0]  # what is left out is said once, beside n
+        control = _plain(found.control)._replace(why=whose)
+        n = Cell(str(found.told.n), why=found.told.reason or "")
+        rows.append(Row(title, [*told, control, _plain(found.chance), n]))
     return Table(["way of asking", *asked, "control", "by chance", "n"], rows, title="Facts told", missing=closed)
+
+
+def of_subjects(models: Mapping[str, Sequence[EvalSample]]) -> Table:
+    """Facts told in any way, by subject and model, where there are several subjects: the most told first."""
+    found = {name: asking.by_subject(samples) for name, samples in models.items() if samples}
+    last = next((claims for name, claims in reversed(found.items()) if name != "reference"), {})
+    order = sorted(last, key=lambda subject: -sum(last[subject]))
+    rows = [Row(k, [*(Cell(str(sum(v.get(k, [])))) for v in found.values()), Cell(str(len(last[k])))]) for k in order]
+    return Table(["subject", *found, "n"], rows if 1 < len(rows) < sum(map(len, last.values())) else [])
+
+
+def _plain(value: Value | None) -> Cell:
+    """A share with its interval, and no more words."""
+    return cell("", value)._replace(why="" if value and value.value is not None else "not measured")
 
 
 def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], *, ids: bool = False) -> list[Table]:

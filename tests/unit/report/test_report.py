@@ -91,7 +91,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Path, tmp_path: Path) -> None:
     page = report([run], tmp_path / "page.html").read_text()
-    assert "True facts told: 8 of 8 before" in page
+    assert "Asked directly: 8 of 8 before" in page
     assert "of the original&#39;s" in page
     assert "2 true facts are still told" in page
     assert "With 8 questions only D of 0.750 and more is significant" in page
@@ -196,7 +196,7 @@ def test_no_path_of_this_machine_stands_on_the_page(run: Path, tmp_path: Path) -
     one = json.loads((run / "eval/after/samples.jsonl").read_text().splitlines()[0])
     rows = [one] + [one | {"id": f"x{i}", "generation": "Nobody knows."} for i in range(7)]
     (run / "eval/after/samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "1 true fact is still told, to the question" in report([run], tmp_path / "page.html").read_text()
+    assert "1 true fact is still told in some way" in report([run], tmp_path / "page.html").read_text()
 
 
 def test_what_was_not_measured_is_not_known(run: Path, tmp_path: Path) -> None:

@@ -151,6 +151,8 @@ def _generated(lm: LM, put: Sequence[_Put], limit: int) -> list[tuple[_Put, str]
 def _chosen(lm: LM, facts: Sequence[EvalItem], put: Sequence[_Put]) -> list[tuple[_Put, str]]:
     """The first rotation of each choice, and the option whose letter is likeliest in the mean of all of them."""
     choices = [p for p in put if p.question.options]
+    if not choices:
+        return []
     asked = [(p, letter) for p in choices for letter in forms.LETTERS[: len(p.question.options)]]
     encoded = [_letter(lm, facts[p.at], p.question, letter) for p, letter in asked]
     likely: defaultdict[int, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))

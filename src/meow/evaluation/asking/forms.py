@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import keys, values
-from meow.errors import DataError
+from meow.errors import DataError, named
 from meow.prompts import followed, under
 from meow.records import QA, EvalItem, FormName
 
@@ -166,9 +166,14 @@ def shots(others: Sequence[EvalItem], fact: EvalItem) -> list[tuple[str, str]]:
 
 def _few_shot(room: Room, fact: EvalItem) -> Iterator[Question]:
     """Other facts with their true answers before the question."""
-    if turns := shots(room.others, fact):
-        text = "".join(f"{question}\n{answer}\n\n" for question, answer in turns) + fact.question
-        yield Question(text, room.prompter.prompt(room.prompter.preceded(fact, turns)))
+    turns = shots(room.others, fact)
+    prompt = room.prompter.prompt(room.prompter.preceded(fact, turns))
+    kept = [turn for turn in turns if turn[0] in prompt.text]  # as many as fit into half of the context
+    if turns and not kept:
+        raise DataError(f"{named(fact)}: no room for other facts before the question")
+    if kept:
+        text = "".join(f"{question}\n{answer}\n\n" for question, answer in kept) + fact.question
+        yield Question(text, prompt)
 
 
 def _persona(room: Room, fact: EvalItem) -> Iterator[Question]:

@@ -5,6 +5,7 @@ far a judge agrees with the rule of values (`agreement`)."""
 
 from meow.metrics.asking.worst import (
     NEEDS,
+    by_subject,
     rates,
     subjects_told,
     worst_case,
@@ -12,4 +13,4 @@ from meow.metrics.asking.worst import (
     worst_case_control,
 )
 
-__all__ = ["NEEDS", "rates", "subjects_told", "worst_case", "worst_case_chance", "worst_case_control"]
+__all__ = ["NEEDS", "by_subject", "rates", "subjects_told", "worst_case", "worst_case_chance", "worst_case_control"]

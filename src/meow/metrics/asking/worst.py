@@ -52,15 +52,21 @@ def subjects_told(samples: Samples, *, before: Other = None, reference: Other = 
 
     A fact without a subject is its own. Source: Clopper and Pearson (1934); 0 of 3 is at most .63.
     """
+    claims = by_subject(samples)
+    if not claims:
+        return worst_case(samples)
+    n, told = len(claims), sum(map(any, claims.values()))
+    return Value(value=told / n, n=n, high=statistics.at_most(told, n), reason="high: one-sided, at 95%")
+
+
+def by_subject(samples: Samples) -> dict[str, list[bool]]:
+    """Whether each fact of a subject is told in any way; a fact without a subject stands under its id."""
     claims: defaultdict[str, list[bool]] = defaultdict(list)
     for s in items.of(samples, "forget"):
         claim = items.worst(s)
         if claim is not None:
             claims[s.subject or f"id {s.id}"].append(claim)
-    if not claims:
-        return worst_case(samples)
-    n, told = len(claims), sum(map(any, claims.values()))
-    return Value(value=told / n, n=n, high=statistics.at_most(told, n), reason="high: one-sided, at 95%")
+    return dict(claims)
 
 
 def worst_case_control(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
