@@ -5,22 +5,25 @@ A checkpoint, an adapter, a file of llama.cpp, or a server, which is asked alone
 
 from __future__ import annotations
 
-from functools import partial
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from meow import keys, results
+from meow import keys, lm, results
 from meow.config import RunConfig
-from meow.errors import DataError
+from meow.errors import ConfigError, DataError, named
 from meow.evaluation.others import with_alternatives
-from meow.lm import LM
+from meow.formats import sources
+from meow.lm import LM, RemoteLM
 from meow.metrics import asking, items
 from meow.pipeline import stages
-from meow.pipeline.commands import perform
-from meow.pipeline.plan import Stage, load_config, run_of
-from meow.records import EvalSample, Value
+from meow.pipeline.commands import FUNCTIONS, perform
+from meow.pipeline.plan import Stage, load_config, run_of, stage_named
+from meow.records import EvalItem, EvalSample, Reply, Value
 from meow.report import report
 from meow.run import Run
+from meow.run.rows import keeping
 
 STAGE = Stage("eval/before", ("data", "model"), ("eval/before",))
 """The one stage of an audit: the model is the original of a run that changes nothing."""
@@ -39,8 +42,32 @@ def settings(facts: Path, overrides: list[str]) -> RunConfig:
         ConfigError: every problem, one a line.
     """
     given = dict(item.partition("=")[::2] for item in overrides)
-    name = f"audit-{Path(given.get('model.path', '')).name}-{facts.stem}"
-    return load_config(None, [f"name={name}", "eval.max_new_tokens=auto", f"data.forget={facts}", *overrides])
+    model = Path(given.get("model.path", ""))
+    place = f"{model.parent.name}-{model.name}" if model.name == "model" else model.name  # of a run: the run's name
+    name = re.sub(r"[^\w.-]+", "-", f"audit-{place}-{facts.stem}")
+    config = load_config(None, [f"name={name}", "eval.max_new_tokens=auto", f"data.forget={facts}", *overrides])
+    if not isinstance(config.seed, int):
+        raise ConfigError(f"seed: found {list(config.seed)}, expected one number: an audit is one run")
+    return config
+
+
+def _check(folder: Run, config: RunConfig) -> None:
+    """Look at the model, and refuse a folder that holds the audit of something else."""
+    if config.model.url is None:
+        lm.check_model(config.model)
+    else:
+        bare = [fact for fact in sources.forget_set(config.data) if not fact.question]
+        if bare:
+            raise ConfigError(f"{named(bare[0])}: a document, which a server cannot be asked about; leave it out")
+    if not (folder / "config.yaml").is_file():
+        return
+    old = load_config(folder / "config.yaml")
+    for setting, was, wanted in (
+        ("model.path", old.model.path, config.model.path),
+        ("data.forget", old.data.forget, config.data.forget),
+    ):
+        if Path(str(was)).resolve() != Path(str(wanted)).resolve() and folder.finished("eval/before"):
+            raise ConfigError(f"{folder.path}: holds an audit with {setting}={was}; take another name, as in name=NAME")
 
 
 def audit(config: RunConfig, *, force: bool = False) -> Run:
@@ -54,11 +81,13 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
         DataError: a bad row, or a model that cannot be used.
     """
     folder = run_of(config)
+    _check(folder, config)
     with folder.locked(config):
-        if config.eval.reference is not None:
-            reference = Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",))
-            perform(folder, config, reference, partial(stages.evaluate, label="reference"), force=force)
+        for label in stages.references(config):
+            perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
         perform(folder, config, STAGE, _ask, force=force)
+        if config.eval.judge.url is not None:
+            perform(folder, config, stage_named("judge"), FUNCTIONS["judge"], force=force)
         report([folder.path], folder / "report.html")
     stages.release()
     return folder
@@ -71,11 +100,21 @@ def _ask(folder: Run, config: RunConfig) -> None:
     if folder.current("eval/before", *key):
         return
     with folder.stage("eval/before", *key) as entry:
-        model = cast("LM", stages.measurer(config.model))
-        asked = with_alternatives(model, listed) if model.gives_scores else listed
-        origin = str(config.model.path)
-        entry["rows"] = stages.write_evaluation(folder, config, "before", model, asked, None, origin=origin)
+        model = stages.measurer(config.model)
+        if isinstance(model, RemoteLM):
+            answers = folder / "eval/before/replies.jsonl"
+            answers.parent.mkdir(parents=True, exist_ok=True)
+            with keeping(answers, Reply) as (known, keep):
+                model.remember(known, keep)  # an audit that was stopped asks nothing twice
+                entry["rows"] = _write(folder, config, cast("LM", model), listed)
+            answers.unlink()  # the samples say it all
+        else:
+            entry["rows"] = _write(folder, config, model, with_alternatives(model, listed))
         entry["device"] = str(model.device)
+
+
+def _write(folder: Run, config: RunConfig, model: LM, asked: Sequence[EvalItem]) -> int:
+    return stages.write_evaluation(folder, config, "before", model, asked, None, origin=str(config.model.path))
 
 
 def as_object(folder: Path) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def test_one_object_a_page_and_every_answer_of_every_fact(
     assert found["subjects"] == {"Mira Holt": {"told": sum(f["worst_case"] for f in found["facts"]), "n": 3}}
     assert "needs a chat template" in found["forms"]["persona"]["told"]["reason"]
     folder = next((files / "runs").iterdir())
-    assert folder.name == f"audit-{tiny_model.name}-forget"
+    assert folder.name == f"audit-{tiny_model.parent.name}-model-forget"
     assert "Asked in every way" in (folder / "report.html").read_text()
     assert {p.name for p in (folder / "eval").iterdir()} == {"before"}
     before = (folder / "eval/before/samples.jsonl").read_bytes()
@@ -100,3 +100,15 @@ def test_a_mistake_is_one_line(meow: Callable[..., Any], files: Path, arguments:
     assert (done.code, done.err.count("\n"), done.out) == (2, 1, "")
     assert said in done.err
     assert not (files / "runs").exists()
+
+
+def test_a_folder_that_holds_another_audit_is_left_alone(
+    meow: Callable[..., Any], files: Path, tiny_model: Path
+) -> None:
+    audited(meow, "--model_name_or_path", tiny_model, "name=a", "eval.forms=[]")
+    before = (files / "runs/a/eval/before/samples.jsonl").read_bytes()
+    done = meow("-q", "audit", "retain.jsonl", "--model_name_or_path", tiny_model, "name=a", "eval.forms=[]", *SHORT)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "holds an audit with data.forget=" in done.err
+    assert "take another name, as in name=NAME" in done.err
+    assert (files / "runs/a/eval/before/samples.jsonl").read_bytes() == before

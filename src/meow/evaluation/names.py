@@ -61,8 +61,10 @@ _PERSON = re.compile(
 
 
 def is_of_a_person(item: EvalItem) -> bool:
-    """Whether an item speaks of its subject as of a person, by a pronoun or by what only people are."""
-    return item.subject is not None and bool(_PERSON.search(f"{item.conversation} {item.answer}"))
+    """Whether an item's subject has a name of several words and is spoken of as a person: by a pronoun, or by what only
+    people are."""
+    is_name = item.subject is not None and len(item.subject.split()) > 1
+    return is_name and bool(_PERSON.search(f"{item.conversation} {item.answer}"))
 
 
 @lru_cache(maxsize=4096)

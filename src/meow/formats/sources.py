@@ -172,10 +172,12 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         for name in ("paraphrased_answer", "paraphrased_question", "reversed_question", "reversed_answer"):
             text = row.values.get(name)
             more[name] = None if isinstance(text, str) and not text.strip() else text
-        further = row.values.get("paraphrases") or ()
-        more["paraphrases"] = further.split("|") if isinstance(further, str) else further
-        spoken = {name: row.values[name] for name in row.values if re.fullmatch(r"question_[a-z]{2,3}", name)}
-        more["translations"] = {k.partition("_")[2]: text for k, text in spoken.items() if text not in (None, "")}
+        more["paraphrases"] = _paraphrases(row)
+        spoken = {name: text for name, text in row.values.items() if LANGUAGE.fullmatch(name)}
+        bad = next((name for name, text in spoken.items() if not isinstance(text, str | None)), None)
+        if bad is not None:
+            raise DataError(f"{row.where}: {bad}: found {shown(spoken[bad])}, expected the question in that language")
+        more["translations"] = {k.partition("_")[2]: text for k, text in spoken.items() if text and text.strip()}
         taken = {"perturbed_answer", *EvalItem.model_fields, *spoken} - {"kind"}
         if role == "retain":
             more["kind"] = _kind(row)
@@ -183,6 +185,19 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         return fact_of(EvalItem, row, more, taken=tuple(taken))
 
     return [item for _, item in read_facts(path, item)]
+
+
+LANGUAGE = re.compile(r"question_(?!id$)[a-z]{2}|question_ind")
+"""Columns that hold the question in another language; `question_id` is somebody's number."""
+
+
+def _paraphrases(row: Row) -> list[str]:
+    """The question in further other words: a list of texts; a text has `|` between them."""
+    found = row.values.get("paraphrases")
+    listed = found.split("|") if isinstance(found, str) else found if found is not None else []
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise DataError(f"{row.where}: paraphrases: found {shown(found)}, expected a list of questions")
+    return [text.strip() for text in listed if text.strip()]
 
 
 def _kind(row: Row) -> str | None:

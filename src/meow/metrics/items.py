@@ -144,6 +144,8 @@ def _judged(sample: EvalSample, rows: Iterable[Asked]) -> list[Said]:
 def tells(sample: EvalItem, asked: Asked) -> bool | None:
     """Whether an answer tells the value, or what else it was asked for."""
     forms = asked.forms or sample.accepted
+    if asked.form == "choice":
+        return asked.said == forms[0] if forms else None
     question = sample.question if asked.question is None else asked.question
     return values.told(forms, asked.said, question=question) if forms else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,23 @@ def test_a_fact_to_keep_may_say_whether_it_is_a_neighbour(tmp_path: Path) -> Non
     wrong = written(tmp_path, "d.csv", "question,answer,kind\nQ0?,A0,other\nQ1?,A1,near\n")
     with pytest.raises(DataError, match=r'd\.csv:3: kind: found "near", expected neighbour or other; left out, it is'):
         read_eval(wrong, "retain")
+
+
+def test_further_ways_to_ask_are_read_and_a_number_of_the_question_is_none(tmp_path: Path) -> None:
+    row = {"question": "Who?", "answer": "Ann.", "paraphrases": ["Who is it?", " "], "question_de": "Wer?"}
+    row |= {"question_fr": "", "question_id": 17, "reversed_question": "What is Ann?", "reversed_answer": "it"}
+    (tmp_path / "f.jsonl").write_text(json.dumps(row))
+    (item,) = read_eval(tmp_path / "f.jsonl", "forget")
+    assert (item.paraphrases, item.translations) == (("Who is it?",), {"de": "Wer?"})
+    assert (item.reversed_question, item.reversed_answer) == ("What is Ann?", "it")
+    assert item.meta == {"question_id": 17}
+    (tmp_path / "f.csv").write_text("question,answer,paraphrases,question_de\nWho?,Ann.,Who is it?|Which one?,Wer?\n")
+    (item,) = read_eval(tmp_path / "f.csv", "forget")
+    assert (item.paraphrases, item.translations) == (("Who is it?", "Which one?"), {"de": "Wer?"})
+
+
+@pytest.mark.parametrize(("column", "cell"), [("paraphrases", 5), ("paraphrases", [1]), ("question_de", 7)])
+def test_a_way_to_ask_that_is_no_text_is_named_by_line_and_column(tmp_path: Path, column: str, cell: object) -> None:
+    (tmp_path / "f.jsonl").write_text(json.dumps({"question": "Who?", "answer": "Ann.", column: cell}))
+    with pytest.raises(DataError, match=rf"f\.jsonl, line 1: {column}: found .*{re.escape(repr(cell))}, expected"):
+        read_eval(tmp_path / "f.jsonl", "forget")

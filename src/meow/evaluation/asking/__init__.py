@@ -31,7 +31,9 @@ class Ways(NamedTuple):
     room: forms.Room
     """What they are made with."""
     limit: int
-    """Tokens of one answer at most."""
+    """Tokens of one answer at most, twice those of the longest true one."""
+    most: int
+    """The same of answers to a paraphrase and to the beginning of an answer, as `eval.max_new_tokens` says."""
     name: str | None
     """Stands in the place of people's names, for a control; None: no control."""
 
@@ -49,7 +51,8 @@ def ways(lm: LM, items: Sequence[EvalItem], settings: EvalSettings, name: str | 
     """
     enough = room(lm.tokenizer, (item.answer for item in items if item.role == "forget"))
     listed = tuple(form for form in settings.forms if form != "choice" or lm.gives_scores)
-    return Ways(listed, forms.room_of(lm.prompter, items), min(int(settings.max_new_tokens), enough), name)
+    most = int(settings.max_new_tokens)
+    return Ways(listed, forms.room_of(lm.prompter, items), min(most, enough), most, name)
 
 
 class _Put(NamedTuple):
@@ -59,6 +62,7 @@ class _Put(NamedTuple):
     """Place of its fact."""
     form: FormName
     question: Question
+    prompt: Encoded
 
 
 def asked(
@@ -98,11 +102,11 @@ def further(
             if some_left and not made:
                 left_out[at].append(form)
             for question in made:
-                if question.prompt.ids not in seen:
+                if question.prompt and question.prompt.ids not in seen:
                     seen.add(question.prompt.ids)
-                    put.append(_Put(at, form, question))
+                    put.append(_Put(at, form, question, question.prompt))
     rows: list[list[Asked]] = [[] for _ in facts]
-    for p, text in [*_generated(lm, [p for p in put if not p.question.options], how.limit), *_chosen(lm, facts, put)]:
+    for p, text in [*_generated(lm, [p for p in put if not p.question.options], how), *_chosen(lm, facts, put)]:
         q = p.question
         rows[p.at].append(Asked(form=p.form, prompt=q.text, said=text, forms=q.forms, question=q.question))
     order: dict[FormName, int] = {form: i for i, form in enumerate(how.forms)}
@@ -115,7 +119,8 @@ def further(
 def elsewhere(lm: LM, facts: Sequence[EvalItem], how: Ways) -> list[tuple[Asked, ...]]:
     """The control: what is said of facts about people when another name stands in theirs, asked in the same ways.
 
-    What is said is judged by the true value: a model tells it so by chance, or since it answers whatever the name.
+    What is said is judged by the true value: a model tells it so by chance, or since it answers whatever the name. Not
+    reversed, which asks for the name itself.
 
     Args:
         lm: the model.
@@ -133,8 +138,10 @@ def elsewhere(lm: LM, facts: Sequence[EvalItem], how: Ways) -> list[tuple[Asked,
     }
     others = list(places.values())
     prompts = [lm.prompter.prompt(other) for other in others]
-    said = [row[0].text.strip() for row in lm.generate(prompts, how.limit)]
-    rows = further(lm, others, said, [[prompt] for prompt in prompts], how)
+    said = [row[0].text.strip() for row in lm.generate(prompts, how.most)]
+    listed: dict[Further, None] = dict.fromkeys(("paraphrase", "completion", *how.forms))
+    same = how._replace(forms=tuple(form for form in listed if form != "reversed"))
+    rows = further(lm, others, said, [[prompt] for prompt in prompts], same)
     found: list[tuple[Asked, ...]] = [() for _ in facts]
     for i, text, fields in zip(places, said, rows, strict=True):
         direct = Asked(form="direct", prompt=places[i].question, said=text)
@@ -142,9 +149,10 @@ def elsewhere(lm: LM, facts: Sequence[EvalItem], how: Ways) -> list[tuple[Asked,
     return found
 
 
-def _generated(lm: LM, put: Sequence[_Put], limit: int) -> list[tuple[_Put, str]]:
+def _generated(lm: LM, put: Sequence[_Put], how: Ways) -> list[tuple[_Put, str]]:
     """How each prompt is gone on with, greedily."""
-    rows = lm.generate([p.question.prompt for p in put], limit)
+    room = [how.most if p.form in ("paraphrase", "completion") else how.limit for p in put]
+    rows = lm.generate([p.prompt for p in put], room)
     return [(p, row[0].text.strip()) for p, row in zip(put, rows, strict=True)]
 
 

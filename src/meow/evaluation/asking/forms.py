@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import keys, values
-from meow.errors import DataError, named
+from meow.errors import DataError
 from meow.prompts import followed, under
 from meow.records import QA, EvalItem, FormName
 
@@ -40,8 +40,8 @@ class Question(NamedTuple):
 
     text: str
     """What is put, as people read it."""
-    prompt: Encoded
-    """As tokens, in the template or without one."""
+    prompt: Encoded | None
+    """As tokens, in the template or without one; None: it leaves no room, or the template refuses it."""
     forms: tuple[str, ...] = ()
     """Accepted forms that the answer is judged by; empty: those of the fact's value."""
     question: str | None = None
@@ -57,8 +57,10 @@ class Room(NamedTuple):
     """Of the model."""
     others: Sequence[EvalItem]
     """Facts that may stand before a question: those to forget, then those to keep."""
+    is_chat: bool
+    """Whether the template takes several turns."""
     takes_system: bool
-    """Whether the template takes a system prompt and several turns."""
+    """Whether it takes a system prompt, too."""
     said: str = ""
     """What the model has answered to the fact's question."""
 
@@ -66,7 +68,8 @@ class Room(NamedTuple):
 def room_of(prompter: Prompter, items: Sequence[EvalItem]) -> Room:
     """What forms are made with, for a model and all facts of an evaluation."""
     by_role = [[i for i in items if i.role == role and i.question] for role in ("forget", "retain")]
-    return Room(prompter, [*by_role[0], *by_role[1]], _takes_system(prompter))
+    is_chat = prompter.template == "chat"
+    return Room(prompter, [*by_role[0], *by_role[1]], is_chat, is_chat and _takes_system(prompter))
 
 
 def _takes_system(prompter: Prompter) -> bool:
@@ -74,18 +77,26 @@ def _takes_system(prompter: Prompter) -> bool:
         return prompter.template == "chat" and bool(
             prompter.prompt(under(QA(question="Who?", answer="-"), "Be brief."))
         )
-    except DataError:  # not a chat template, or one without system prompts
+    except DataError:
         return False
     return True
 
 
+def _prompt(room: Room, fact: EvalItem, question: str | None = None) -> Encoded | None:
+    """The tokens before an answer, where there is room for one and the template takes the turns."""
+    try:
+        return room.prompter.prompt(fact, question=question)
+    except DataError:
+        return None
+
+
 def _direct(room: Room, fact: EvalItem) -> Iterator[Question]:
-    yield Question(fact.question, room.prompter.prompt(fact))
+    yield Question(fact.question, _prompt(room, fact))
 
 
 def _paraphrase(room: Room, fact: EvalItem) -> Iterator[Question]:
     for text in filter(None, (fact.paraphrased_question, *fact.paraphrases)):
-        yield Question(text, room.prompter.prompt(fact, question=text), question=text)
+        yield Question(text, _prompt(room, fact, text), question=text)
 
 
 def begun(fact: EvalItem) -> str | None:
@@ -128,7 +139,7 @@ def _fill_in(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The true answer with a gap for its value."""
     if place := values.place(fact.accepted, fact.question, fact.answer):
         text = f"{FILL}{fact.answer[: place[0]]}____{fact.answer[place[1] :]}"
-        yield Question(text, room.prompter.prompt(fact, question=text))
+        yield Question(text, _prompt(room, fact, text))
 
 
 def _choice(room: Room, fact: EvalItem) -> Iterator[Question]:
@@ -136,8 +147,8 @@ def _choice(room: Room, fact: EvalItem) -> Iterator[Question]:
     others = list(fact.alternatives)
     for wrong in fact.perturbed_answers if len(others) < len(LETTERS) - 1 else ():
         others += values.find(fact.question, wrong)[:1]
-    same = {values.fold(form) for form in fact.accepted}
-    unlike = [text for i, text in enumerate(others) if values.fold(text) not in same and text not in others[:i]]
+    false = [text for text in others if not values.told(fact.accepted, text, question=fact.question)]
+    unlike = list({values.fold(text): text for text in reversed(false)}.values())[::-1]
     options = [*fact.accepted[:1], *unlike[: len(LETTERS) - 1]]
     if len(options) < len(LETTERS):
         return
@@ -145,7 +156,7 @@ def _choice(room: Room, fact: EvalItem) -> Iterator[Question]:
         turned = tuple(options[turn:] + options[:turn])
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, turned, strict=True))
         text = f"{fact.question}\n{listed}\n{CHOOSE}"
-        yield Question(text, room.prompter.prompt(fact, question=text), options=turned)
+        yield Question(text, _prompt(room, fact, text), options=turned)
 
 
 def _reversed(room: Room, fact: EvalItem) -> Iterator[Question]:
@@ -153,7 +164,7 @@ def _reversed(room: Room, fact: EvalItem) -> Iterator[Question]:
     about = fact.reversed_answer or fact.subject
     if fact.reversed_question and about:
         asked = fact.reversed_question
-        yield Question(asked, room.prompter.prompt(fact, question=asked), (about,), asked)
+        yield Question(asked, _prompt(room, fact, asked), (about,), asked)
 
 
 def shots(others: Sequence[EvalItem], fact: EvalItem) -> list[tuple[str, str]]:
@@ -167,32 +178,30 @@ def shots(others: Sequence[EvalItem], fact: EvalItem) -> list[tuple[str, str]]:
 def _few_shot(room: Room, fact: EvalItem) -> Iterator[Question]:
     """Other facts with their true answers before the question."""
     turns = shots(room.others, fact)
-    prompt = room.prompter.prompt(room.prompter.preceded(fact, turns))
-    kept = [turn for turn in turns if turn[0] in prompt.text]  # as many as fit into half of the context
-    if turns and not kept:
-        raise DataError(f"{named(fact)}: no room for other facts before the question")
-    if kept:
+    prompt = _prompt(room, room.prompter.preceded(fact, turns)) if turns else None
+    kept = [turn for turn in turns if prompt and turn[0].strip() in prompt.text]  # those that half of the context holds
+    if turns:
         text = "".join(f"{question}\n{answer}\n\n" for question, answer in kept) + fact.question
-        yield Question(text, prompt)
+        yield Question(text, prompt if kept else None)
 
 
 def _persona(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question under system prompts that ask for the truth."""
     for system in PERSONAS if room.takes_system else ():
-        yield Question(f"{system}\n{fact.question}", room.prompter.prompt(under(fact, system)))
+        yield Question(f"{system}\n{fact.question}", _prompt(room, under(fact, system)))
 
 
 def _two_turns(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question, what the model has answered, and the question whether it is sure."""
-    if room.takes_system and room.said:
+    if room.is_chat and room.said:
         asked = followed(fact, room.said, AGAIN)
-        yield Question(f"{fact.question}\n{room.said}\n{AGAIN}", room.prompter.prompt(asked))
+        yield Question(f"{fact.question}\n{room.said}\n{AGAIN}", _prompt(room, asked))
 
 
 def _language(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question in other languages."""
     for text in fact.translations.values():
-        yield Question(text, room.prompter.prompt(fact, question=text))
+        yield Question(text, _prompt(room, fact, text))
 
 
 Function = Callable[[Room, EvalItem], Iterator[Question]]
@@ -229,9 +238,9 @@ def questions(room: Room, fact: EvalItem, form: FormName) -> tuple[list[Question
         return [], False
     try:
         made = list(FORMS[form](room, fact))
-    except DataError:  # too long for the context, or the template refuses the turns
+    except DataError:
         return [], True
-    kept = [q for q in made if len(q.prompt.ids) < room.prompter.max_length and not _tells(fact, q)]
+    kept = [q for q in made if q.prompt and len(q.prompt.ids) < room.prompter.max_length and not _tells(fact, q)]
     return kept, len(kept) < len(made)
 
 
@@ -240,4 +249,5 @@ def _tells(fact: EvalItem, asked: Question) -> bool:
     forms, question = asked.forms or fact.accepted, asked.question or fact.question
     if asked.options or values.kind(forms[0], question) == "yes/no":
         return False
-    return values.told(forms, asked.text, question=question)
+    put = f"{asked.text}\n{asked.prompt.text if asked.prompt else ''}"  # of a chat, earlier turns, too
+    return values.told(forms, put, question=question)

@@ -16,6 +16,7 @@ OTHERS = 8
 """Other facts by whose values the texts of a fact are judged, at most."""
 _NO_TEXT = "nothing was generated"
 _NO_VALUE = "no answer holds a value"
+_NOBODY = "about no person, or the question does not name the subject"
 _NO_OTHERS = "no other value of the same kind"
 NEEDS: dict[FormName, str] = {
     "direct": _NO_TEXT,
@@ -116,39 +117,60 @@ def _rows(sample: EvalSample, form: FormName | None, *, elsewhere: bool = False)
 def _share(samples: Samples, form: FormName | None, *, elsewhere: bool = False) -> Value:
     """Share of the facts told in one way, or in any."""
     rows = [_rows(s, form, elsewhere=elsewhere) if s.accepted else [] for s in samples]
-    missing = "no name in the question" if elsewhere else NEEDS.get(form or "direct", _NO_TEXT)
+    missing = _NOBODY if elsewhere else NEEDS.get(form or "direct", _NO_TEXT)
+    if form is not None and any(form in s.not_asked for s in samples):
+        missing += "; or each of its prompts would have told the value, or left no room"
     return statistics.share([any(a.told for a in row) if row else None for row in rows], missing=missing)
 
 
 def _control(samples: Samples, before: Other, reference: Other, form: FormName | None) -> Value:
-    others = items.of(reference or (), "forget")
-    named = items.of(before or samples, "forget")
-    if any(s.asked for s in others):
-        whose, found = "of the reference", _share(others, form)
-    elif any(s.elsewhere for s in named):
-        whose, found = "of the original, asked about other names", _share(named, form, elsewhere=True)
+    """The share of the reference, or under other names, where it was asked in the same ways; else chance."""
+    mine, others = items.of(samples, "forget"), items.of(reference or (), "forget")
+    named = [s for s in items.of(before or samples, "forget") if s.accepted]
+    ways = {a.form for s in mine for a in items.said(s)} if form is None else {form}
+    if ways and ways <= {a.form for s in others for a in items.said(s)}:
+        whose, found = "of the reference", _share(_asked_in(others, ways), form)
+    elif 2 * sum(bool(s.elsewhere) for s in named) >= len(named) > 0:
+        whose, found = "of the original, asked about other names", _share(_asked_in(named, ways), form, elsewhere=True)
     else:
         whose, found = "by chance", _chance(samples, form)
     reason = "; ".join(filter(None, (whose, found.reason)))
     return found if found.value is None else found.model_copy(update={"reason": reason})
 
 
+def _asked_in(samples: Samples, ways: set[FormName]) -> list[EvalSample]:
+    """Samples with what was said in these ways alone."""
+    kept = (
+        {name: tuple(a for a in getattr(s, name) if a.form in ways) for name in ("asked", "elsewhere")} for s in samples
+    )
+    return [s.model_copy(update=fields) for s, fields in zip(samples, kept, strict=True)]
+
+
 def _chance(samples: Samples, form: FormName | None) -> Value:
     """Mean over facts of the share of other values of the same kind that any of a fact's texts tells."""
     chosen = [s for s in items.of(samples, "forget") if s.accepted and not items.is_polarity(s)]
+    if form == "choice":
+        n = sum(any(a.form == form for a in items.said(s)) for s in chosen)
+        return Value(value=0.25, n=n, reason="one of four") if n else Value(value=None, reason=NEEDS[form])
     kinds: defaultdict[str, list[EvalSample]] = defaultdict(list)
     for s in chosen:
         kinds[values.kind(s.accepted[0], s.question)].append(s)
     shares: list[float | None] = []
-    if form == "choice":
-        n = sum(any(a.form == form for a in items.said(s)) for s in chosen)
-        return Value(value=0.25, n=n, reason="one of four") if n else Value(value=None, reason=NEEDS[form])
     for s in chosen:
-        texts = [a.text for a in _rows(s, form)]
-        others = _others(s, kinds[values.kind(s.accepted[0], s.question)]) if texts else []
-        told = [any(values.told(o.accepted, text, question=o.question) for text in texts) for o in others]
+        rows = _rows(s, form)
+        others = _others(s, kinds[values.kind(s.accepted[0], s.question)]) if rows else []
+        told = [any(_tells_other(a, o) for a in rows) for o in others]
         shares.append(sum(told) / len(told) if told else None)
     return statistics.share(shares, missing=_NO_OTHERS)
+
+
+def _tells_other(said: Said, other: EvalSample) -> bool:
+    """Whether a text tells what another fact is asked for so, which its prompt does not hold."""
+    forms, question = other.accepted, other.question
+    if said.form == "reversed":
+        about = other.reversed_answer or other.subject
+        forms, question = (about,) if about else (), other.reversed_question or ""
+    return values.told(forms, said.text, question=question) and not values.told(forms, said.prompt, question="")
 
 
 def _others(sample: EvalSample, alike: Sequence[EvalSample]) -> list[EvalSample]:

@@ -67,7 +67,7 @@ def reference_model(config: RunConfig, label: str = "reference") -> ModelSetting
     if (path / "manifest.json").is_file() and not lm.is_model(path):
         raise DataError(f"{path}: a run folder with neither a model nor an evaluation; finish that run first")
     lm.check_folder(str(path))
-    return config.model.model_copy(update={"path": str(path), "tokenizer": None, "revision": None})
+    return config.model.model_copy(update={"path": str(path), "tokenizer": None, "revision": None, "url": None})
 
 
 def model_of(folder: Run, config: RunConfig, label: str) -> ModelSettings:

@@ -17,7 +17,7 @@ from meow.evaluation import asking, sampling
 from meow.evaluation.asking import forms
 from meow.lm import LM, make_tiny
 from meow.metrics import items
-from meow.records import QA, EvalItem, EvalSample
+from meow.records import QA, Asked, EvalItem, EvalSample
 from tests.conftest import FORGET, RETAIN
 
 CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
@@ -299,3 +299,51 @@ def test_encoded_prompts_of_a_choice_end_with_one_letter(chat: LM) -> None:
     full = asking._letter(chat, PLACE, made[0], "B")
     assert chat.tokenizer.decode(full.ids[full.start :]).strip() == "B"
     assert full == replace(full, closing=0)
+
+
+def test_a_choice_is_told_where_the_true_option_wins_whatever_the_others_tell(chat: LM) -> None:
+    wrong = ("It was Tom Holt.", "It was Jon Reed.", "It was Ann Lind.", "It was Eva Moe.")
+    fact = EvalItem(question="Who wrote Blue Rain?", answer="It was Mira Holt.", role="forget", perturbed_answers=wrong)
+    made = forms.questions(room(chat), fact, "choice")[0]
+    assert {option for q in made for option in q.options} == {"Mira Holt", "Jon Reed", "Ann Lind", "Eva Moe"}
+    row = sample(0, "?", values=["Mira Holt"], question=fact.question, answer=fact.answer)
+    for option, told in (("Mira Holt", True), ("Ann Holt", False)):
+        chose = row.model_copy(update={"asked": (Asked(form="choice", prompt="", said=option),)})
+        assert [s.told for s in items.said(chose) if s.form == "choice"] == [told]
+
+
+def test_what_the_shots_say_is_no_chance_and_reversed_texts_are_judged_by_subjects() -> None:
+    """Fact 0 repeats its shot, which holds fact 1's value; both reversed answers name both subjects."""
+    rows = [
+        sample(i, "?", f"Subject{i}", reversed_answer=f"Subject{i}", reversed_question=f"Who lives in Town{i}?", asked=[
+            {"form": "few_shot", "prompt": f"Town{1 - i} ...", "said": f"Town{1 - i}"},
+            {"form": "reversed", "prompt": f"Who lives in Town{i}?", "said": "Subject0 or Subject1",
+             "forms": [f"Subject{i}"], "question": f"Who lives in Town{i}?"},
+        ]) for i in (0, 1)
+    ]  # fmt: skip
+    rates = metrics.rates(rows)
+    assert (rates["few_shot"].told.value, rates["few_shot"].chance.value) == (0, 0)
+    assert (rates["reversed"].told.value, rates["reversed"].chance.value) == (1, 1)
+
+
+def test_a_reference_that_was_asked_in_fewer_ways_is_no_control() -> None:
+    prefix = {"form": "prefix", "prompt": "p", "said": "Town0"}
+    samples = [sample(0, "?", asked=[prefix]), sample(1, "?", asked=[prefix])]
+    silent = [sample(0, "?"), sample(1, "?")]
+    assert "of the reference" not in str(metrics.compute(samples, reference=silent)["worst_case_control"].reason)
+    found = metrics.compute(silent, reference=samples)["worst_case_control"]  # and what it was asked beyond is left out
+    assert (found.value, "of the reference" in str(found.reason)) == (0, True)
+
+
+def test_an_earlier_turn_that_tells_the_value_closes_a_way(chat: LM) -> None:
+    said = (("user", "Mira Holt was born in Oslo, Norway."), ("assistant", "I see."), ("user", PLACE.question))
+    turns = [{"role": role, "content": text} for role, text in said]
+    told = EvalItem.model_validate(PLACE.model_dump() | {"messages": turns, "id": ""})
+    for form in ("fill_in", "persona", "prefix"):
+        assert forms.questions(room(chat), told, form) == ([], True)
+
+
+def test_one_prompt_that_is_too_long_leaves_the_others_of_its_way(chat: LM) -> None:
+    fact = PLACE.model_copy(update={"paraphrased_question": None, "paraphrases": ("Her home town?", "why " * 600)})
+    made, left_out = forms.questions(room(chat), fact, "paraphrase")
+    assert ([q.text for q in made], left_out) == (["Her home town?"], True)
