@@ -235,5 +235,5 @@ def test_further_ways_to_ask_are_read_and_a_number_of_the_question_is_none(tmp_p
 @pytest.mark.parametrize(("column", "cell"), [("paraphrases", 5), ("paraphrases", [1]), ("question_de", 7)])
 def test_a_way_to_ask_that_is_no_text_is_named_by_line_and_column(tmp_path: Path, column: str, cell: object) -> None:
     (tmp_path / "f.jsonl").write_text(json.dumps({"question": "Who?", "answer": "Ann.", column: cell}))
-    with pytest.raises(DataError, match=rf"f\.jsonl, line 1: {column}: found .*{re.escape(repr(cell))}, expected"):
+    with pytest.raises(DataError, match=rf"f\.jsonl:1: {column}: found .*{re.escape(repr(cell))}, expected"):
         read_eval(tmp_path / "f.jsonl", "forget")
