@@ -159,18 +159,18 @@ def _chance(samples: Samples, form: FormName | None) -> Value:
     for s in chosen:
         rows = _rows(s, form)
         others = _others(s, kinds[values.kind(s.accepted[0], s.question)]) if rows else []
-        told = [any(_tells_other(a, o) for a in rows) for o in others]
+        told = [any(_tells_other(a, s, o) for a in rows) for o in others]
         shares.append(sum(told) / len(told) if told else None)
     return statistics.share(shares, missing=_NO_OTHERS)
 
 
-def _tells_other(said: Said, other: EvalSample) -> bool:
-    """Whether a text tells what another fact is asked for so, which its prompt does not hold."""
+def _tells_other(said: Said, sample: EvalSample, other: EvalSample) -> bool:
+    """Whether a text of one fact tells what another is asked for so, which is not the same and not in the prompt."""
     forms, question = other.accepted, other.question
     if said.form == "reversed":
-        about = other.reversed_answer or other.subject
-        forms, question = (about,) if about else (), other.reversed_question or ""
-    return values.told(forms, said.text, question=question) and not values.told(forms, said.prompt, question="")
+        own, about = (s.reversed_answer or s.subject for s in (sample, other))
+        forms, question = (about,) if about and about != own else (), other.reversed_question or ""
+    return values.told(forms, said.text, question=question) and not values.told(forms, said.prompt)
 
 
 def _others(sample: EvalSample, alike: Sequence[EvalSample]) -> list[EvalSample]:
