@@ -161,7 +161,7 @@ def audit(
     *,
     flags: Flags,
 ) -> None:
-    """Does a model tell facts, asked in every way -> eval/, report.html.
+    """Ask a model for facts in every way -> report.html.
 
     A model that nothing was done to here: a checkpoint, an adapter, a .gguf file, or a server (model.url), beside what
     is told by chance.
