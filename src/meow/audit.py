@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from meow import keys, lm, results
-from meow.config import RunConfig
+from meow.config import RunConfig, read_tree
 from meow.errors import ConfigError, DataError, named
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
@@ -61,11 +61,10 @@ def _check(folder: Run, config: RunConfig) -> None:
             raise ConfigError(f"{named(bare[0])}: a document, which a server cannot be asked about; leave it out")
     if not (folder / "config.yaml").is_file():
         return
-    old = load_config(folder / "config.yaml")
-    for setting, was, wanted in (
-        ("model.path", old.model.path, config.model.path),
-        ("data.forget", old.data.forget, config.data.forget),
-    ):
+    old = read_tree(folder / "config.yaml")
+    for setting, wanted in (("model.path", config.model.path), ("data.forget", config.data.forget)):
+        section, _, name = setting.partition(".")
+        was = (old.get(section) or {}).get(name)
         if Path(str(was)).resolve() != Path(str(wanted)).resolve() and folder.finished("eval/before"):
             raise ConfigError(f"{folder.path}: holds an audit with {setting}={was}; take another name, as in name=NAME")
 

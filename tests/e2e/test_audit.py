@@ -112,3 +112,9 @@ def test_a_folder_that_holds_another_audit_is_left_alone(
     assert "holds an audit with data.forget=" in done.err
     assert "take another name, as in name=NAME" in done.err
     assert (files / "runs/a/eval/before/samples.jsonl").read_bytes() == before
+
+
+@pytest.mark.usefixtures("files")
+def test_an_audit_that_trusts_code_is_repeated_as_it_was_typed(meow: Callable[..., Any], tiny_model: Path) -> None:
+    typed = ["--model_name_or_path", tiny_model, "name=b", "eval.forms=[]", "model.trust_remote_code=true"]
+    assert audited(meow, *typed) == audited(meow, *typed)

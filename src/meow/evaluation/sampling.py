@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from meow import keys, values
+from meow import keys
 from meow.config import EvalSettings
 from meow.evaluation import asking
 from meow.evaluation.asking import forms
@@ -175,9 +175,8 @@ def _indices(items: Sequence[EvalItem]) -> list[int]:
 
 
 def _prefix(item: EvalItem) -> str | None:
-    """The beginning of a forget item's true answer, up to its value; None where it begins with it, or holds none."""
-    place = values.place(item.accepted, item.question, item.answer) if item.role == "forget" else None
-    return item.answer[: place[0]].rstrip() or None if place else None
+    """The beginning of a forget item's true answer, up to its value; None where there is none."""
+    return forms.begun(item) if item.role == "forget" else None
 
 
 def _answers(

@@ -62,6 +62,7 @@ class LM:
     """A causal language model with its tokenizer and template."""
 
     gives_scores = True
+    """Whether `score` can be asked; a server has none."""
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ class RemoteLM:
     """A model on a server, with its tokenizer and template here."""
 
     gives_scores = False
+    """Whether `score` can be asked; a server has none."""
 
     def __init__(
         self,

@@ -204,7 +204,8 @@ class Value(Record):
         """The number with its interval and n, or why there is none."""
         if self.value is None:
             return f"not computable: {self.reason or 'not measured'}"
-        ends = f"{self.low:.3f} to {self.high:.3f}, " if self.low is not None and self.high is not None else ""
+        ends = "" if self.high is None else f"at most {self.high:.3f}, "
+        ends = ends if self.low is None else f"{self.low:.3f} to {self.high:.3f}, "
         unit = self.unit if self.unit not in ("share", "answers") else ""
         return f"{self.value:.3g} {unit}".strip() + f" ({ends}n = {self.n})"
 

@@ -42,7 +42,8 @@ def of_subjects(models: Mapping[str, Sequence[EvalSample]]) -> Table:
 
 def _plain(value: Value | None) -> Cell:
     """A share with its interval, and no more words."""
-    return cell("", value)._replace(why="" if value and value.value is not None else "not measured")
+    found = cell("", value)
+    return found if value is None or value.value is None else found._replace(why="")
 
 
 def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], *, ids: bool = False) -> list[Table]:

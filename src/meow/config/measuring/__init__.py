@@ -144,7 +144,7 @@ class RobustnessSettings(Settings):
     """How `meow robustness` tries to bring forgotten facts back."""
 
     formats: tuple[Format, ...] = ("int8", "int4")
-    """What the weights are put through: rounded (`int8`, `int4`), by a library (`torchao-...`; `bnb-...` with CUDA), to
+    """What the weights are put through: rounded (`int8`, `int4`), by a library (`torchao-...`, `bnb-...`), to
     GGUF and back (`q8_0`, ...), or without the smallest 10, 30 or 50% of each layer (`pruned-30`)."""
     facts: Positive = 10
     """Forget facts that are taught again, drawn by the seed (at most half of them); the others are asked."""

@@ -74,9 +74,7 @@ def room_of(prompter: Prompter, items: Sequence[EvalItem]) -> Room:
 
 def _takes_system(prompter: Prompter) -> bool:
     try:
-        return prompter.template == "chat" and bool(
-            prompter.prompt(under(QA(question="Who?", answer="-"), "Be brief."))
-        )
+        prompter.prompt(under(QA(question="Who?", answer="-"), "Be brief."))
     except DataError:
         return False
     return True

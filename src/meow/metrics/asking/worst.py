@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from meow import keys, statistics, values
 from meow.metrics import items
@@ -114,9 +114,12 @@ def _rows(sample: EvalSample, form: FormName | None, *, elsewhere: bool = False)
     return [s for s in rows if s.form == form]
 
 
-def _share(samples: Samples, form: FormName | None, *, elsewhere: bool = False) -> Value:
-    """Share of the facts told in one way, or in any."""
-    rows = [_rows(s, form, elsewhere=elsewhere) if s.accepted else [] for s in samples]
+def _share(
+    samples: Samples, form: FormName | None, *, ways: Collection[FormName] | None = None, elsewhere: bool = False
+) -> Value:
+    """Share of the facts told in one way, or in any, or in any of some ways."""
+    every = [_rows(s, form, elsewhere=elsewhere) if s.accepted else [] for s in samples]
+    rows = [[a for a in row if ways is None or a.form in ways] for row in every]
     missing = _NOBODY if elsewhere else NEEDS.get(form or "direct", _NO_TEXT)
     if form is not None and any(form in s.not_asked for s in samples):
         missing += "; or each of its prompts would have told the value, or left no room"
@@ -129,21 +132,14 @@ def _control(samples: Samples, before: Other, reference: Other, form: FormName |
     named = [s for s in items.of(before or samples, "forget") if s.accepted]
     ways = {a.form for s in mine for a in items.said(s)} if form is None else {form}
     if ways and ways <= {a.form for s in others for a in items.said(s)}:
-        whose, found = "of the reference", _share(_asked_in(others, ways), form)
-    elif 2 * sum(bool(s.elsewhere) for s in named) >= len(named) > 0:
-        whose, found = "of the original, asked about other names", _share(_asked_in(named, ways), form, elsewhere=True)
+        whose, found = "of the reference", _share(others, form, ways=ways)
+    elif 2 * sum(any(a.form in ways for a in s.elsewhere) for s in named) >= len(named) > 0:
+        whose = "of the original, asked about other names"
+        found = _share(named, form, ways=ways, elsewhere=True)
     else:
         whose, found = "by chance", _chance(samples, form)
     reason = "; ".join(filter(None, (whose, found.reason)))
     return found if found.value is None else found.model_copy(update={"reason": reason})
-
-
-def _asked_in(samples: Samples, ways: set[FormName]) -> list[EvalSample]:
-    """Samples with what was said in these ways alone."""
-    kept = (
-        {name: tuple(a for a in getattr(s, name) if a.form in ways) for name in ("asked", "elsewhere")} for s in samples
-    )
-    return [s.model_copy(update=fields) for s, fields in zip(samples, kept, strict=True)]
 
 
 def _chance(samples: Samples, form: FormName | None) -> Value:

@@ -347,3 +347,19 @@ def test_one_prompt_that_is_too_long_leaves_the_others_of_its_way(chat: LM) -> N
     fact = PLACE.model_copy(update={"paraphrased_question": None, "paraphrases": ("Her home town?", "why " * 600)})
     made, left_out = forms.questions(room(chat), fact, "paraphrase")
     assert ([q.text for q in made], left_out) == (["Her home town?"], True)
+
+
+def test_a_control_counts_only_the_ways_in_which_the_model_itself_was_asked() -> None:
+    """The reference tells to its paraphrase, which the model was not asked; drawn answers have no control of names."""
+    told = {"paraphrased_question": "Which?", "paraphrase_generation": "Town0"}
+    found = metrics.compute([sample(0, "?")], reference=[sample(0, "?", **told)])["worst_case_control"]
+    assert (found.value, found.n) == (0, 1)
+    other = {"form": "direct", "prompt": "p", "said": "?"}
+    prefix = {"form": "prefix", "prompt": "p", "said": "?"}
+    rows = [sample(i, "?", asked=[prefix], elsewhere=[other], drawn=["Town0", "Town1"]) for i in range(2)]
+    assert str(metrics.rates(rows)["draws"].control.reason).startswith("by chance")
+    assert str(metrics.rates(rows)["direct"].control.reason).startswith("of the original")
+
+
+def test_a_bound_without_a_lower_end_is_printed() -> None:
+    assert repr(metrics.compute([sample(i, "?") for i in range(3)])["subjects_told"]) == "0 (at most 0.632, n = 3)"
