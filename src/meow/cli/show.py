@@ -68,7 +68,8 @@ def forms(folder: Path) -> None:
     table = evidence.of_forms({label: found[label] for label in MODELS if label in found})
     if table.rows:
         out.print()
-        tables.show(table._replace(missing=[f"ways of asking: {' '.join(table.missing)}"] if table.missing else []))
+        notes = [f"not open, or not for every fact: {' '.join(table.missing)}"] if table.missing else []
+        tables.show(table._replace(notes=notes, missing=()))
 
 
 def telling(folder: Path) -> None:

@@ -24,10 +24,10 @@ def of_forms(columns: Mapping[str, EvalLog]) -> Table:
             closed.append(f"{title}: {found.told.reason}.")
             continue
         told = [_plain(forms[form].told if form in forms else None) for forms in asked.values()]
-        whose = (found.control.reason or "").partition(";")[0]  # what is left out is said once, beside n
+        closed += [f"{title}: {found.told.reason}."] if found.told.reason else []  # for some of the facts
+        whose = (found.control.reason or "").partition(";")[0]
         control = _plain(found.control)._replace(why=whose)
-        n = Cell(str(found.told.n), why=found.told.reason or "")
-        rows.append(Row(title, [*told, control, _plain(found.chance), n]))
+        rows.append(Row(title, [*told, control, _plain(found.chance), Cell(str(found.told.n))]))
     return Table(["way of asking", *asked, "control", "by chance", "n"], rows, title="Facts told", missing=closed)
 
 
