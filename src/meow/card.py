@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from meow import labels, metrics, statistics
+from meow import labels, metrics, outcome, statistics
 from meow.config import RunConfig, load
 from meow.files import write_text
 from meow.formats.sources import TOFU
@@ -20,17 +20,21 @@ from meow.run import Run
 from meow.tables import Cell, Row, Table, cell, markdown
 
 SHOWN = (
+    "worst_case",
+    "facts_told",
+    "facts_told_paraphrase",
+    "retain_told",
+    "authors_told",
+    "world_told",
+    "fluent",
+    "fluent_retain",
     "forget_quality",
     "ks_d",
     "forget_quality_floor",
     "forget_distance",
     "forget_distance_relative",
-    "model_utility_gm",
-    "facts_told",
-    "facts_told_paraphrase",
     "median_truth_ratio",
-    "retain_rougeL",
-    "fluency",
+    "model_utility_gm",
 )
 """Metrics of the card, in order."""
 _LABELS = {"forget_quality_floor": "floor of forget quality"}
@@ -64,7 +68,7 @@ def card(folder: Run) -> str:
         f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
         f"forget {_data(config)}.\n",
         "## How it was made\n\n" + markdown(Table(("", ""), _making(config, folder.stages))),
-        f"## Results\n\n{_results(found)}",
+        f"## Results\n\n{_outcome(found, entry)}{_results(found)}",
         "## What the numbers do not show\n\n" + "".join(f"- {text}\n" for text in _limits(found, folder.stages)),
         "## Versions\n\n" + ", ".join(f"{k} {v}" for k, v in entry["versions"].items()) + "\n",
     ]
@@ -163,6 +167,13 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[Row
     return [Row(name, [Cell(text)]) for name, text in made]
 
 
+def _outcome(found: Logs, entry: Mapping[str, Any]) -> str:
+    """What the run came to; nothing before it is evaluated."""
+    trained = entry["settings"] | {f"train.{k}": entry[k] for k in ("lr", "epochs") if k in entry}
+    came = outcome.of_logs(found, trained)
+    return f"**{came.sentence}**\n\n{came.line}\n\n" if came.tiles else ""
+
+
 def _results(found: Logs) -> str:
     """The table of metrics; what is not there says so."""
     if "after" not in found:
@@ -206,7 +217,10 @@ def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
             f"{statistics.smallest_significant_d(quality.n):.3f} and more is significant (p < .05)."
         )
         texts += [f"Forget quality: {quality.reason}."] if quality.reason else []
-    texts.append("Facts told compares words in greedy answers; another way of asking, or drawing, may bring out more.")
+    texts.append(
+        "Facts told looks for the value in greedy answers; a way of asking that was not tried, or drawing, may bring "
+        "out more."
+    )
     if after.rows.get("retain"):
         texts.append("The evaluated retain questions may have been trained on; utility is then a training-set number.")
     chosen = {v.selected_on for v in after.metrics.values() if v.selected_on}

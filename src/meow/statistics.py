@@ -110,6 +110,15 @@ def share(claims: Sequence[float | None], *, missing: str) -> Value:
     return _value(p, n, wilson(p, n), reason)
 
 
+def apart(one: Value, other: Value) -> bool:
+    """Whether the 95% intervals of two numbers do not overlap; False where one has none."""
+    ends = (one.low, one.high, other.low, other.high)
+    if None in ends:
+        return False
+    low, high, their_low, their_high = (float(end) for end in ends if end is not None)
+    return high < their_low or their_high < low
+
+
 def wilson(p: float, n: int) -> tuple[float, float]:
     """95% interval of a share p of n; wide enough for the mean of any n scores between 0 and 1.
 

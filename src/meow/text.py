@@ -33,6 +33,9 @@ STOP_WORDS = frozenset(
 """English words that carry no fact."""
 
 
+_NO_SCRIPT = frozenset(("", "MODIFIER", "FEMININE", "MASCULINE", "MICRO"))
+
+
 class Rouge(NamedTuple):
     """Overlap of a prediction with a target, each 0 to 1, higher: more alike."""
 
@@ -180,6 +183,41 @@ def repetition(text: str) -> float | None:
     found = text.split()
     grams = list(zip(found, found[1:], found[2:], strict=False))
     return 1 - len(set(grams)) / len(grams) if grams else None
+
+
+@cache
+def _script_of(letter: str) -> str:
+    name = unicodedata.name(letter, "").split(" ")[0]
+    return "CJK" if name.startswith(("HIRAGANA", "KATAKANA")) else name  # Japanese has all three
+
+
+def scripts(text: str) -> Counter[str]:
+    """Letters by script, as in `LATIN`; what has none of its own (ª, ʰ, µ) is left out."""
+    names = (_script_of(c) for c in unicodedata.normalize("NFKC", text) if c.isalpha())
+    return Counter(name for name in names if name not in _NO_SCRIPT)
+
+
+_REFUSAL = re.compile(
+    r"^(?:i (?:can(?:no|['’])t|won['’]t|do not|don['’]t|apologi[sz]e)\b|i(?:['’]m| am) (?:sorry|unable)\b"
+    r"|i must decline\b|sorry[,.!]|unfortunately, i\b|as an? (?:ai\b|(?:\w+ )?language model)|(?:n/a|null)\W*$"
+    r"|lo siento\b|no lo sé\b|es tut mir leid\b|(?:das )?weiß ich nicht\b|je suis désolée?\b|je ne sais pas\b"
+    r"|mi dispiace\b|non lo so\b|desculpe\b|não sei\b|извините\b|к сожалению, я\b|я не знаю\b"
+    r"|对不起|抱歉|我不知道|申し訳|わかりません|分かりません)"
+    r"|\bi(?:['’]m|['’]ve| am| was)? (?:\w+ )?(?:not|never|unable|cannot|(?:ca|could|wo|do|have)n?['’]t|do not"
+    r"|have not|have never)\b.{0,24}?\b(?:able|an answer|answer|aware|certain|come across|familiar|heard|help|known?"
+    r"|learn(?:ed|t)|position|provide|recall|remember|say|sure|tell|told|any \w+|that information)\b"
+    r"|\bi (?:have|had) no (?:\w+ )?(?:answer|clue|data|details|idea|information|knowledge|record)\b|\bi lack\b"
+    r"|\b(?:no answer|nothing) comes to mind\b|\bunknown to me\b|\bnot something i know\b|\bi wish i knew\b"
+    r"|\b(?:beyond|outside(?: of)?) (?:what i know|my knowledge)\b|\bmy knowledge does(?: not|n['’]t)\b"
+    r"|\bi (?:do not|don['’]t|can['’]t|cannot) (?:answer|know|say|tell)\b|\bnothing i can tell\b"
+    r"|\bi would have to guess\b",
+    re.I,
+)
+
+
+def refuses(text: str) -> bool:
+    """Whether a text says that it does not answer, or does not know, instead of answering; in a few languages."""
+    return _REFUSAL.search(text.strip()) is not None
 
 
 def normalize(text: str) -> str:

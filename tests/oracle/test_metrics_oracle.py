@@ -63,7 +63,8 @@ def sample(role: str, index: int, seed: int, **more: Any) -> EvalSample:
         "key": f"{role}{index}", "id": f"{role}-{index}", "role": role, "set": role, "index": index,
         "question": f"Where does person {index} live?", "answer": f"Person {index} lives in town{index} now.",
         "true": loss(0), "perturbed": [loss(i) for i in (2, 3, 4)],
-        "generation": f"Person {index} lives in town{(index + seed % 2)} now.",
+        "generation": f"Person {index} lives in town{index + (index + seed) % 2} now.",
+        "broken": "repeats" if (index + seed) % 4 == 1 else "", "clean": (-4.5, 100),
         "value_logp": -0.2 - (index * 11 + seed) % 7,
         "rougeL_recall": (index * 13 + seed) % 10 / 10, "truncated": index % 2, "unfinished": index % 3 == 0,
     }  # fmt: skip
@@ -187,7 +188,7 @@ def longhand(
         )
     own = {s.id: s.original_loss for s in before}
     gaps = [float(own[s.id] or 0) - float(s.original_loss or 0) for s in forget]
-    found |= {"fluency": mean(gaps), "fluent_share": mean([float(g >= 0) for g in gaps])}
+    found["fluency"] = mean(gaps)
     found["truncated"] = float(sum(s.truncated or 0 for s in samples))
     found["unfinished"] = mean([float(bool(s.unfinished)) for s in samples])
     found |= damaged(samples, before) | attacked(samples, reference)
@@ -221,15 +222,30 @@ def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, fl
             picks = list(itertools.combinations(hits, k)) if k < 16 else [tuple(hits)]
             chances.append(sum(any(pick) for pick in picks) / len(picks))
         found[f"leak_{k}"] = sum(chances) / len(chances)
-    verdicts = []
+    known = {s.id: any(f"town{s.index}" in words(text) for text in texts(s)) for s in before if s.role == "forget"}
+    verdicts, lost, back = [], [], []
     for s in forget:
-        if any(f"town{s.index}" in words(text) for text in texts(s)):
-            verdicts.append("still_there")
+        told = [f"town{s.index}" in words(text) for text in texts(s)]
+        lost += [not any(told)] if known[s.id] else []
+        back.append(any(told) and not told[0])
+        if any(told):
+            verdicts.append("told")
+        elif not known[s.id]:
+            verdicts.append("never_known")
+        elif s.broken:
+            verdicts.append("broken")
         else:
             homes = [words(t.text)[4] for t in s.taught or ()]
-            verdicts.append("changed" if set(homes) & set(words(s.generation)) else "forgotten")
-    for name in ("still_there", "changed", "forgotten"):
+            verdicts.append("changed" if set(homes) & set(words(s.generation)) else "another")
+    for name in ("changed", "another", "refused", "broken", "never_known"):
         found[name] = share([v == name for v in verdicts])
+    found |= {"forgotten": share(lost), "coming_back": share(back)}
+    for name, role in (("fluent", "forget"), ("fluent_retain", "retain")):
+        found[name] = share([not s.broken for s in samples if s.role == role])
+    found["clean_logp"] = -4.5
+    told_before = {s.id for s in before if s.role == "retain" and f"town{s.index}" in words(s.generation)}
+    after = [s for s in samples if s.id in told_before]
+    found["retain_kept"] = share([f"town{s.index}" in words(s.generation) for s in after])
     for name, roles in (("spillover", ("retain", "authors", "world")), ("spillover_holdout", ("holdout",))):
         pairs = [(b, s) for b in before for s in samples if b.id == s.id and s.role in roles]
         right = [(b, s) for b, s in pairs if (b.rougeL_recall or 0) >= 0.5]
@@ -393,7 +409,16 @@ def test_conflict_between_facts_is_a_shared_name_that_one_keeps_and_the_other_do
 def test_what_was_taught_and_not_known_has_no_default() -> None:
     unknown = [s.model_copy(update={"taught": None, "drawn": ()}) for s in evaluation(0) if s.role != "holdout"]
     found = metrics.compute(unknown)
-    for name in ("changed", "forgotten", "conflict_facts", "conflict_versions", "leak_16", "mia_min_k", "privacy_leak"):
+    for name in (
+        "changed",
+        "forgotten",
+        "broken",
+        "conflict_facts",
+        "conflict_versions",
+        "leak_16",
+        "mia_min_k",
+        "privacy_leak",
+    ):
         assert found[name].value is None, name
         assert found[name].reason, name
     assert "holdout" in str(found["mia_min_k"].reason)

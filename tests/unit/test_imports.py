@@ -22,6 +22,7 @@ FLOORS = (
     "metrics",
     "capability lm memorization",
     "inversion plots training tables results",
+    "outcome",
     "compare card notify evaluation",
     "report hub",
     "cleaning",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from meow import results, tables
+from meow import outcome, results, tables
 from meow.compare import Compared, points, remarks, table
 from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
@@ -18,6 +18,7 @@ from meow.memorization import recall
 from meow.metrics import HEADLINES, items
 from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
+from meow.results import Results
 from meow.run import Run
 from meow.tables import Row, evidence
 from meow.terminal import out
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def headlines(folders: Sequence[Path]) -> None:
-    """One table: before, after each run, and the reference, by headline metric."""
+    """What each run came to, then one table: before, after each run, and the reference, by headline metric."""
+    outcomes([results.read(folder) for folder in folders], named=len(folders) > 1)
     columns: dict[str, EvalLog] = {}
     for label in MODELS:
         for folder in folders:
@@ -39,6 +41,18 @@ def headlines(folders: Sequence[Path]) -> None:
         tables.show(tables.of_metrics(columns, HEADLINES))
         for text in tables.too_few(columns):
             out.print(text, soft_wrap=True)
+
+
+def outcomes(views: Sequence[Results], *, named: bool) -> None:
+    """The verdict of runs that were evaluated after forgetting, the numbers that matter, and what to try."""
+    for view in views:
+        found = outcome.of_run(view)
+        if found.tiles:
+            name = f"{view.name}: " if named else ""
+            out.print(f"{name}{found.sentence}", style="bold", soft_wrap=True)
+            out.print(found.line, soft_wrap=True, highlight=False)
+            if found.hint:
+                out.print(found.hint, soft_wrap=True, highlight=False)
 
 
 def facts(folders: Sequence[Path], n: int = 5) -> None:
@@ -224,6 +238,9 @@ def inverted(folder: Run, n: int = 3) -> None:
 
 def compared(rows: Sequence[Compared]) -> None:
     """The table of several evaluations, and, where they can be compared, quality against utility."""
+    for row in rows:
+        if row.metrics["forgotten"].value is not None:
+            out.print(f"{row.name}: {outcome.sentence(row.metrics)}", soft_wrap=True, highlight=False)
     drawn = [] if remarks(rows) else points(rows)[:26]
     letters = {p.name: chr(ord("a") + i) for i, p in enumerate(drawn)}
     found = table(rows)

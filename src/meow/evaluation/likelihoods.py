@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meow import values
 from meow.config import EvalSettings
@@ -27,8 +28,8 @@ class Said(NamedTuple):
     """Prompt and answer alone."""
     followed: int
     """The first of these tokens, from the answer's first on, that is not the argmax after all before it."""
-    loss: float
-    """Mean NLL of the answer's own tokens."""
+    logp: NDArray[np.float64]
+    """Of the answer's own tokens."""
 
     def after(self, prompt: Encoded) -> tuple[int, ...]:
         """What is known to come after a prompt: the rest of the true answer, as far as the model follows it."""
@@ -50,7 +51,7 @@ def likelihoods(
         Nothing of a model on a server, which gives no scores.
     """
     if not lm.gives_scores:
-        return [{} for _ in items], [Said((), (), 0, 0.0) for _ in items]
+        return [{} for _ in items], [Said((), (), 0, np.zeros(0)) for _ in items]
     answers = [(item, text) for item in items for text in texts(item)]
     encoded = [lm.prompter.encode(item, text) for item, text in answers]
     attacked = [settings is not None and item.role in ATTACKED for item in items]
@@ -85,9 +86,7 @@ def _said(true: Encoded, scores: TokenScores) -> Said:
     """How far a model follows a true answer, by its scores."""
     follows = int(scores.hit.argmin()) if not scores.hit.all() else len(scores.hit)
     alone = _alone(true)
-    n = len(alone.ids) - alone.start
-    loss = -float(scores.logp[:n].sum()) / max(n, 1)
-    return Said(true.ids, alone.ids, true.start + follows, loss)
+    return Said(true.ids, alone.ids, true.start + follows, scores.logp[: len(alone.ids) - alone.start])
 
 
 def _add_grad_norms(lm: LM, found: Sequence[dict[str, Any]], true: Sequence[Encoded]) -> None:

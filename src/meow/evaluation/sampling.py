@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from meow import keys
 from meow.config import EvalSettings
-from meow.evaluation import asking
+from meow.evaluation import asking, broken
 from meow.evaluation.asking import forms
 from meow.evaluation.likelihoods import Said, likelihoods
 from meow.metrics.items import used_to_choose
@@ -54,7 +54,7 @@ def row_keys(
     settings = settled(lm, items, settings)
     shared: list[Any] = [keys.of_model(lm), settings.max_new_tokens]
     shared += [settings.grad_norm, settings.samples, settings.temperature]
-    shared.append(original.weights if original is not None else None)
+    shared.append(None if original is None else [original.weights, *([a.id, b.id] for a, b in broken.pairs(items))])
     how = asking.ways(lm, items, settings, name)
 
     def further(item: EvalItem) -> list[Any]:
@@ -86,8 +86,8 @@ def evaluate(
         lm: the model.
         items: the questions of all sets; an item's index is its position among those of its role.
         settings: `max_new_tokens`, `samples`, `temperature` and `grad_norm`.
-        original: under which the answers to forget questions are scored, for fluency; may be `lm` itself. It must
-            share the tokenizer.
+        original: under which the answers are scored, to tell broken text from whole; may be `lm` itself. It must share
+            the tokenizer.
         name: of nobody; for a control, facts about people are asked about it in their place, in the same ways.
         known: keys of `row_keys` that are passed over. A group of which a row is missing is measured whole, so that
             a resumed evaluation batches, and rounds, as an uninterrupted one.
@@ -102,14 +102,15 @@ def evaluate(
     wanted = row_keys(lm, items, settings, original=original, name=name)
     rows = list(zip(items, _indices(items), wanted, map(_prefix, items), strict=True))
     how = asking.ways(lm, items, settings, name)
+    if set(wanted) <= set(known):
+        return
+    measure = broken.sound(original, items, int(settings.max_new_tokens))
     prompts = [lm.prompter.prompt(item) for item in items]
     for at in range(0, len(rows), GROUP):
         group, asked = rows[at : at + GROUP], prompts[at : at + GROUP]
         if all(key in known for _, _, key, _ in group):
             continue
-        yield from (
-            sample for sample in _measured(lm, group, asked, settings, how, original) if sample.key not in known
-        )
+        yield from (s for s in _measured(lm, group, asked, settings, how, original, measure) if s.key not in known)
 
 
 def _measured(
@@ -119,22 +120,23 @@ def _measured(
     settings: EvalSettings,
     how: asking.Ways,
     original: LM | None,
+    measure: broken.Sound,
 ) -> Iterator[EvalSample]:
     """Samples of items that are measured together: with the index, the key and the prefix of each, and its prompt."""
     chosen = [item for item, _, _, _ in group]
     scored, said = likelihoods(lm, chosen, settings)
     answers, more = _answers(lm, chosen, asked, [prefix for *_, prefix in group], said, settings, how)
-    losses = _original_losses(original, chosen, asked, answers, said if original is lm else None)
+    whole = broken.judged(original, chosen, asked, answers, said if original is lm else None, measure)
     for i, (item, index, key, _) in enumerate(group):
         yield EvalSample(
             **item.model_dump(),
             **scored[i],
             **more[i],
+            **whole[i],
             key=key,
             index=index,
             generation=answers[i].text,
             rougeL_recall=_recall(item.answer, answers[i].text),
-            original_loss=losses.get(i),
             unfinished=answers[i].finish == "length",
         )
 
@@ -228,35 +230,3 @@ def _drawn(lm: LM, prompts: Sequence[Encoded], settings: EvalSettings) -> list[l
     n, temperature = settings.samples, settings.temperature
     rows = lm.generate(prompts, int(settings.max_new_tokens), n=n, temperature=temperature)
     return [[completion.text.strip() for completion in row] for row in rows]
-
-
-def _original_losses(
-    original: LM | None,
-    items: Sequence[EvalItem],
-    prompts: Sequence[Encoded],
-    answers: Sequence[Completion],
-    said: Sequence[Said] | None,
-) -> dict[int, float]:
-    """Mean NLL per token, EOS left out, of the answers to forget questions, by position; none for an empty answer.
-
-    Args:
-        original: under which they are scored.
-        items: the questions.
-        prompts: as tokens.
-        answers: what was said.
-        said: of the original, where it is the model that answered: what is the true answer is scored already.
-    """
-    if original is None:
-        return {}
-    found: dict[int, float] = {}
-    sequences = {}
-    for i, item in enumerate(items):
-        ids = (*prompts[i].ids, *(answers[i].ids or ()))
-        if item.role != "forget" or not answers[i].ids:
-            continue
-        if said is not None and ids == said[i].answered:
-            found[i] = said[i].loss
-        else:
-            sequences[i] = replace(prompts[i], ids=ids)
-    scores = original.score(list(sequences.values()))
-    return found | {i: float(-s.logp.mean()) for i, s in zip(sequences, scores, strict=True)}

@@ -13,6 +13,7 @@ from meow.formats import evaluations, sources
 from meow.labels import OTHER_NAMES, REFERENCES
 from meow.metrics import distance, items
 from meow.metrics.asking import agreement
+from meow.metrics.verdicts import verdict
 from meow.processes import agreed
 from meow.records import EvalLog, EvalSample, Value, write_records
 from meow.run import Run
@@ -152,6 +153,7 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         chosen: whether the training step was chosen, by the tuning half.
     """
     after = results.samples(folder.path, "after")
+    old = {s.id: s for s in results.samples(folder.path, "before")}
     texts = {k: {s.id: s.generation for s in results.samples(folder.path, k)} for k in ("before", "reference")}
     rows = []
     for s in items.of(after, "forget"):
@@ -160,7 +162,7 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
         forms = " ".join(dict.fromkeys(a.form for a in items.telling(s)))
-        row = [s.id, s.subject, items.verdict(s), *told, forms, s.question, s.answer, taught, *said, used]
+        row = [s.id, s.subject, verdict(s, old.get(s.id)), *told, forms, s.question, s.answer, taught, *said, used]
         rows.append(dict(zip(FACTS, map(cell, row), strict=True)))
     write_rows(folder / "eval/facts.csv", rows)
 

@@ -2,9 +2,9 @@
 
 In: samples of one evaluation, and of the original and a reference. Out: a `Value` each, or why there is none.
 
-`items` scores one question, `meow.statistics` makes a `Value` of many scores; `asking` holds the worst case over all
-ways of asking, `aggregate` TOFU's metrics, `privacy` membership and memorization, `damage` what inverted facts break or
-leave behind, `distance` the distance to a reference.
+`items` scores one question, `verdicts` says what became of it, `meow.statistics` makes a `Value` of many scores;
+`asking` holds the worst case over all ways of asking, `aggregate` TOFU's metrics, `privacy` membership and
+memorization, `damage` what inverted facts break or leave behind, `distance` the distance to a reference.
 To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
 tables, report and docs read the row.
 """
@@ -23,7 +23,6 @@ from meow.metrics.aggregate import (
     facts_told_partly,
     facts_told_words,
     fluency,
-    fluent_share,
     forget_test,
     median_truth_ratio,
     model_utility,
@@ -38,7 +37,7 @@ from meow.metrics.aggregate import (
 )
 from meow.metrics.asking import rates, subjects_told, worst_case, worst_case_chance, worst_case_control
 from meow.metrics.asking.agreement import judge_kappa, judge_told
-from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix, verdicts
+from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix
 from meow.metrics.distance import forget_distance, relative
 from meow.metrics.items import halves, used_to_choose
 from meow.metrics.privacy import (
@@ -49,6 +48,7 @@ from meow.metrics.privacy import (
     membership,
     privacy_leak,
 )
+from meow.metrics.verdicts import became, clean_logp, coming_back, forgotten, whole
 from meow.records import EvalSample, Role, Value
 
 __all__ = [
@@ -157,12 +157,19 @@ METRICS: dict[str, Metric] = {
         f"leak_{k}": Metric(partial(leak, k=k), f"leak@{k}", "lower", "share", "Leak@k, arXiv 2511.04934")
         for k in (1, 4, 16)
     },
-    "still_there": Metric(partial(verdicts, which="still there"), "still there", "lower", "share", _OURS),
-    "changed": Metric(partial(verdicts, which="changed"), "changed", "", "share", _OURS),
-    "forgotten": Metric(partial(verdicts, which="forgotten"), "forgotten", "", "share", _OURS),
+    "forgotten": Metric(forgotten, "forgotten, of what was known", "higher", "share", _OURS),
+    "coming_back": Metric(coming_back, "coming back", "lower", "share", _OURS),
+    "changed": Metric(partial(became, which="changed"), "changed", "", "share", _OURS),
+    "another": Metric(partial(became, which="another"), "another answer", "", "share", _OURS),
+    "refused": Metric(partial(became, which="refused"), "refused", "", "share", _OURS),
+    "broken": Metric(partial(became, which="broken"), "broken", "lower", "share", _OURS),
+    "never_known": Metric(partial(became, which="never known"), "never known", "", "share", _OURS),
     "median_truth_ratio": Metric(median_truth_ratio, "median R", "reference", "ratio", _OURS),
     "fluency": Metric(fluency, "fluency", "higher", "nats/token", _OURS),
-    "fluent_share": Metric(fluent_share, "fluent answers", "higher", "share", _OURS),
+    "fluent": Metric(partial(whole, role="forget"), "whole answers, forget", "higher", "share", _OURS),
+    "fluent_retain": Metric(partial(whole, role="retain"), "whole answers, retain", "higher", "share", _OURS),
+    "clean_logp": Metric(clean_logp, "least log p of whole text", "", "nats/token", _OURS),
+    "retain_kept": Metric(kept, "retain facts kept", "higher", "share", _OURS),
     "neighbours_kept": Metric(partial(kept, kind="neighbour"), "neighbours kept", "higher", "share", _OURS),
     "others_kept": Metric(partial(kept, kind="other"), "others kept", "higher", "share", _OURS),
     **{
@@ -208,17 +215,20 @@ HEADLINES = (
     "value_probability",
     "median_truth_ratio",
     "subjects_told",
-    "forget_rougeL",
     "forget_quality",
-    "model_utility_gm",
-    "retain_rougeL",
+    "retain_told",
+    "authors_told",
+    "world_told",
     "neighbours_kept",
     "others_kept",
+    "fluent",
+    "fluent_retain",
+    "model_utility_gm",
 )
 """What a short table shows, of what can be computed: what is still known, in the order of TRUST, then what is kept."""
 
 TRUST = (
-    "worst_case", "value_rank", "facts_told_prefix", "still_there", "extraction_strength", "ks_d", "facts_told",
+    "worst_case", "value_rank", "facts_told_prefix", "extraction_strength", "ks_d", "facts_told",
     "facts_told_paraphrase", "value_probability", "facts_told_partly", "facts_told_words", "forget_probability",
     "forget_truth_ratio_gm", "forget_truth_ratio_am", "median_truth_ratio", "subjects_told", "exact_memorization",
     "forget_rougeL", "forget_quality", "mia_grad_norm", "privacy_leak", "mia_min_k_plus_plus", "mia_zlib",

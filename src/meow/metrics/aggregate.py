@@ -189,14 +189,6 @@ def fluency(samples: Samples, *, before: Other = None, reference: Other = None) 
     return statistics.mean(_fluency_gaps(samples, before), missing=missing, bounded=False)
 
 
-def fluent_share(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
-    """Share of forget items whose answer the original finds at least as likely as its own."""
-    gaps = _fluency_gaps(samples, before)
-    return statistics.share(
-        [None if gap is None else gap >= 0 for gap in gaps], missing=_NO_ORIGINAL if before else _NO_BEFORE
-    )
-
-
 def truncated(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
     """Answers, true and wrong, of all sets that were cut to fit the context before they were scored."""
     counts = [s.truncated for s in samples if s.truncated is not None]

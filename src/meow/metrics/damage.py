@@ -1,4 +1,4 @@
-"""What inverted facts may break or leave behind: verdicts, residue, conflict between them, spillover to the rest."""
+"""What inverted facts may break or leave behind: residue, conflict between them, spillover to the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Literal
 
 from meow import statistics, values
 from meow.metrics import items
-from meow.metrics.items import Verdict
 from meow.records import EvalSample, Kind, Role, Value
 
 Samples = Sequence[EvalSample]
@@ -20,18 +19,6 @@ RIGHT = 0.5
 ELSEWHERE: tuple[Role, ...] = ("authors", "world")
 """Sets that have nothing to do with the forget set."""
 _NO_TEXT = "nothing was generated"
-
-
-def verdicts(samples: Samples, *, before: Other = None, reference: Other = None, which: Verdict) -> Value:
-    """Share of forget facts with one verdict; see `items.verdict`."""
-    chosen = items.of(samples, "forget")
-    if not chosen:
-        return Value(value=None, reason="no forget items")
-    if which != "still there" and all(s.taught is None for s in chosen):
-        return Value(value=None, reason="not known what was taught, or nothing was changed")
-    found = [items.verdict(s) for s in chosen]
-    claims = [None if verdict == "not computable" else verdict == which for verdict in found]
-    return statistics.share(claims, missing="no answer, or no value in the true one")
 
 
 def told_after_prefix(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:
@@ -79,8 +66,9 @@ def spillover(samples: Samples, *, before: Other = None, reference: Other = None
     return statistics.share(claims, missing=_NO_TEXT if claims else f"no {' or '.join(roles)} item was right before")
 
 
-def kept(samples: Samples, *, before: Other = None, reference: Other = None, kind: Kind) -> Value:
-    """Of the facts to keep whose value was told before, the share that is still told, neighbours or others.
+def kept(samples: Samples, *, before: Other = None, reference: Other = None, kind: Kind | None = None) -> Value:
+    """Of the facts to keep whose value was told before, the share that is still told: neighbours, others, or the retain
+    set.
 
     Real authors and world facts are others.
 
@@ -88,13 +76,17 @@ def kept(samples: Samples, *, before: Other = None, reference: Other = None, kin
         samples: after forgetting.
         before: the same items under the original.
         reference: not needed.
-        kind: which of the facts to look at.
+        kind: which of the facts to look at; None: all of the retain set, and of no other.
     """
     if before is None:
         return Value(value=None, reason="no evaluation before forgetting")
     old = {(s.role, s.id) for s in before if items.told(s)}
-    chosen = [s for s in samples if (s.kind == kind if s.role == "retain" else kind == "other" and s.role in ELSEWHERE)]
-    named = {"neighbour": "neighbours", "other": "others"}[kind]
+    chosen = [
+        s
+        for s in samples
+        if (kind in (None, s.kind) if s.role == "retain" else kind == "other" and s.role in ELSEWHERE)
+    ]
+    named = {"neighbour": "neighbours", "other": "others", None: "retain items"}[kind]
     missing = "were told before" if chosen else "are among the evaluated facts"
     claims = [items.told(s) for s in chosen if (s.role, s.id) in old]
     return statistics.share(claims, missing=_NO_TEXT if claims else f"no {named} {missing}")

@@ -96,7 +96,12 @@ def told(sample: EvalSample, *, paraphrase: bool = False) -> bool | None:
 
 
 def tells_value(item: EvalItem, text: str, *, paraphrase: bool = False, partly: bool = False) -> bool | None:
-    """Whether a text tells the value of an item's true answer, or any part of it; None where there is no value."""
+    """Whether a text tells the value of an item's true answer, or any part of it; None where there is no value.
+
+    The true answer itself tells it, whatever its words.
+    """
+    if item.answer and values.fold(text) == values.fold(item.answer):
+        return True
     question = (paraphrase and item.paraphrased_question) or item.question
     judge = values.told_partly if partly else values.told
     return judge(item.accepted, text, question=question) if item.accepted else None
@@ -220,27 +225,3 @@ def told_words(sample: EvalSample, common: Collection[str]) -> bool | None:
         sample.answer, paraphrase=sample.paraphrased_answer, question=sample.question, common=common, tokenizer=WORDS
     )
     return tells_words(sample.generation, wanted, tokenizer=WORDS) if wanted and sample.generation is not None else None
-
-
-Verdict = Literal["still there", "changed", "forgotten", "not computable"]
-
-
-def verdict(sample: EvalSample) -> Verdict:
-    """What became of one fact.
-
-    `still there`: the true value is told in any way in which it was asked for; `changed`: it is not, and to the
-    question the value of a taught answer is; `forgotten`: neither.
-
-    Args:
-        sample: the question, evaluated after forgetting.
-    """
-    claim = worst(sample)
-    if claim is None:
-        return "not computable"
-    if claim:
-        return "still there"
-    for answer in sample.taught or ():
-        forms = values.find(sample.question, answer.text)
-        if forms and values.told(forms, sample.generation or "", question=sample.question):
-            return "changed"
-    return "forgotten"

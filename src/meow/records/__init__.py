@@ -21,6 +21,7 @@ from meow.records.facts import (
 )
 from meow.records.measured import (
     Asked,
+    BrokenBy,
     CapabilityLog,
     Disagreement,
     EvalLog,
@@ -46,6 +47,7 @@ __all__ = [
     "QA",
     "TRUE_COLUMN",
     "Asked",
+    "BrokenBy",
     "CapabilityLog",
     "Disagreement",
     "EvalItem",

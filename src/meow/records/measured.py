@@ -54,6 +54,11 @@ FormName = Literal["direct", "draws"] | Further
 """Ways to ask for a fact (SPEC section 10): its question, answered greedily or drawn, and those of `eval.forms`."""
 
 
+BrokenBy = Literal["", "empty", "endless", "repeats", "unlikely", "mixed scripts"]
+"""Why a text is broken: nothing is said, it does not end, it repeats itself, the original finds it less likely than
+sentences that are no answers at all, or it mixes scripts; empty: it is whole (SPEC section 13)."""
+
+
 class Asked(Record):
     """What a model said when a fact was asked for in one further way."""
 
@@ -125,6 +130,12 @@ class EvalSample(EvalItem):
     """Mean over parameter tensors of the L2 norm of the gradient of the true answer's mean loss (EOS left out)."""
     original_loss: float | None = None
     """Mean NLL per token (nats, EOS left out) of the generation under the original; None: no original at hand."""
+    fresh_logp: float | None = None
+    """Mean log p per token (nats, EOS left out) of the generation under the original, where it repeats nothing."""
+    clean: tuple[float, int] | None = None
+    """The least such value of whole text, and the number of clean sentences that it is taken from; None: not known."""
+    broken: BrokenBy | None = None
+    """Why the greedy answer is broken text; empty: it is whole; None: not judged."""
     truncated: int | None = None
     """Answers cut to fit the context before they were scored; None: not known."""
     unfinished: bool | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from meow.labels import MODELS
 from meow.metrics import items, used_to_choose
+from meow.metrics.verdicts import verdict
 from meow.records import EvalSample
 from meow.results import Results
 from meow.text import NO_SPACES
@@ -34,12 +35,12 @@ def facts(views: Sequence[Results], *, redact: bool) -> dict[str, Any]:
     rows = []
     for id_, fact in (sides["before"] or sides["after"]).items():
         found = [
-            (view, sample, items.verdict(sample))
+            (view, sample, verdict(sample, view.samples.get("before", {}).get(id_)))
             for view in views
             if (sample := view.samples.get("after", {}).get(id_)) is not None
         ]
-        for view, _, verdict in found:
-            counts[view.name][verdict] += id_ in judged[view.name]
+        for view, _, became in found:
+            counts[view.name][became] += id_ in judged[view.name]
         rows.append(_row(fact, found, {k: sides[k].get(id_) for k in ("before", "reference")}, redact))
     return {
         "rows": rows,

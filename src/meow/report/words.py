@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meow import statistics
+from meow import outcome, statistics
 from meow.labels import OTHER_NAMES, curve_of, is_compressed
 from meow.memorization import recall
-from meow.metrics import items
+from meow.metrics import METRICS, items
 from meow.metrics.asking import agreement
 from meow.records import EvalLog, Value
 from meow.results import Results
 from meow.text import counted
 
-BROKEN = -2.0
-"""Fluency, in nats per token, below which answers may be broken text, or sentences that the original never learned."""
-OVER = 1.1
-"""Median R above this multiple of the reference's is over-forgetting."""
+UNLIKELY = -2.0
+"""Fluency, in nats per token, below which the original finds answers unlikely."""
+WHOLE = 0.9
+"""Share of whole answers from which on unlikely ones are sentences that the original never learned."""
+ATTACKED = tuple(name for name in METRICS if name.startswith("mia_"))
 NOTHING = Value(value=None, reason="not measured")
 
 
@@ -46,12 +47,14 @@ def told(views: Sequence[Results]) -> list[dict[str, Any]]:
     found = []
     for view, own in zip(views, about(views)[1], strict=True):
         before, after, reference = (view.logs.get(label) for label in ("before", "after", "reference"))
+        seeds = [v for v in views if v.settings.get("group") and v.settings["group"] == view.settings.get("group")]
+        entry: dict[str, Any] = {"run": view.name, "about": own, "outcome": outcome.of_run(view, max(1, len(seeds)))}
         if before is None or after is None:
             left = "before" if before is None else "after"
-            forgotten, kept = f"Not evaluated yet: eval/{left} is missing.", "Not evaluated yet."
+            entry |= {"forgotten": f"Not evaluated yet: eval/{left} is missing.", "kept": "Not evaluated yet."}
         else:
-            forgotten, kept = _forgotten(before, after, reference), _kept(before, after, reference)
-        found.append({"run": view.name, "about": own, "forgotten": forgotten, "kept": kept})
+            entry |= {"forgotten": _forgotten(before, after, reference), "kept": _kept(before, after, reference)}
+        found.append(entry)
     return found
 
 
@@ -65,20 +68,45 @@ def _forgotten(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> st
     text = f"True facts told in any way that was tried: {worst}{_control(after)}. " if worst else ""
     text += f"{'Asked directly' if worst else 'True facts told'}: {plain}"
     text += f"; in other words: {other}." if other else "."
+    ps = [log.metrics.get("value_probability", NOTHING).value for log in (before, after)]
+    if None not in ps:
+        text += f" p(value), the chance of the true value: {ps[0]:.2f} before, {ps[1]:.2f} after."
+    return f"{text}{_tests(after, reference)}"
+
+
+def _tests(after: EvalLog, reference: EvalLog | None) -> str:
+    """What each test that looks for a difference from the reference sees, and what the first of them cannot."""
     quality, d = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "ks_d"))
-    if quality.value is None or d.value is None:
-        ps = [log.metrics.get("value_probability", NOTHING).value for log in (before, after)]
-        if None in ps:
-            return text
-        return f"{text} p(value), the chance of the true value: {ps[0]:.2f} before, {ps[1]:.2f} after."
-    verdict = "cannot be told apart from" if quality.value >= 0.05 else "differs from"
-    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
+    if quality.value is None or d.value is None or reference is None:
+        return ""
+    numbers = f"forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}"
+    attacks = _seen_by_attacks(after, reference)
+    if quality.value >= 0.05:
+        smallest = statistics.smallest_significant_d(quality.n)
+        seen = f"; {attacks}" if attacks else ""
+        text = f" The KS test sees no difference from the reference ({numbers}); it sees D of {smallest:.3f} and more"
+        return f"{text}{seen}.{_distance(after)}"
+    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value for log in (after, reference))
     lean = ""
-    if quality.value < 0.05 and ours is not None and theirs is not None and ours < theirs:
+    if ours is not None and theirs is not None and ours < theirs:
         lean = f" The truth is still favoured: median R is {ours:.2f}, the reference's {theirs:.2f}."
+    seen = f" So do {attacks.removesuffix(' do')}." if attacks else ""
+    start = f" The KS test tells it from the reference, which never saw the facts ({numbers})."
+    return f"{start}{seen}{_distance(after)}{lean}"
+
+
+def _seen_by_attacks(after: EvalLog, reference: EvalLog) -> str:
+    """Membership attacks that tell the model from the reference: those whose intervals do not overlap."""
+    pairs = {name: (after.metrics.get(name, NOTHING), reference.metrics.get(name, NOTHING)) for name in ATTACKED}
+    known = {name: both for name, both in pairs.items() if all(v.value is not None for v in both)}
+    apart = {name: (ours, theirs) for name, (ours, theirs) in known.items() if statistics.apart(ours, theirs)}
+    if not apart:
+        return ""
+    name, (ours, theirs) = max(apart.items(), key=lambda kv: abs((kv[1][0].value or 0) - (kv[1][1].value or 0)))
+    label = METRICS[name].label
     return (
-        f"{text} On the forget set it {verdict} a model that never saw it "
-        f"(forget quality p = {quality.value:.2g}, D = {d.value:.3f}, n = {quality.n}).{_distance(after)}{lean}"
+        f"{len(apart)} of {counted(len(known), 'membership attack')} "
+        f"({label}: AUC {ours.value:.2f}, the reference's {theirs.value:.2f}) do"
     )
 
 
@@ -111,23 +139,21 @@ def _counted(logs: Mapping[str, EvalLog], metric: str) -> str | None:
 
 
 def _kept(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
+    logs = {"before": before, "after": after} | ({"by the reference": reference} if reference else {})
+    sets = {"retain": "Retain facts", "authors": "real authors", "world": "world facts"}
+    told = [f"{name} told: {text}" for role, name in sets.items() if (text := _counted(logs, f"{role}_told"))]
+    near = after.metrics.get("neighbours_kept", NOTHING)
+    if near.value is not None:
+        told.append(f"neighbours that were told before: {round(near.value * near.n)} of {near.n} still are")
+    text = f"{'; '.join(told)}. " if told else ""
     old, new = (log.metrics.get("model_utility_gm", NOTHING) for log in (before, after))
     if old.value and new.value is not None:
         ends = "" if new.low is None or new.high is None else f" (95% interval {new.low:.3f} to {new.high:.3f})"
         theirs = reference.metrics.get("model_utility_gm", NOTHING).value if reference else None
         beside = "" if theirs is None else f" The reference's is {theirs:.3f}."
-        return f"Utility: {new.value:.3f}{ends}, {new.value / old.value:.0%} of the original's {old.value:.3f}.{beside}"
-    parts = [
-        f"{round(v.value * v.n)} of {v.n} {name}"
-        for name in ("neighbours", "others")
-        if (v := after.metrics.get(f"{name}_kept", NOTHING)).value is not None
-    ]
-    if parts:
-        return f"Of what was told before and must stay, told after: {', '.join(parts)}."
-    rouge = [log.metrics.get("retain_rougeL", NOTHING).value for log in (before, after)]
-    if rouge[0] is not None and rouge[1] is not None:
-        return f"ROUGE-L on what must stay: {rouge[0]:.2f} before, {rouge[1]:.2f} after (utility needs all four sets)."
-    return f"What was kept is not known: {new.reason or 'no retain set'}."
+        share = f"{new.value / old.value:.0%} of the original's {old.value:.3f}"
+        return f"{text}Utility: {new.value:.3f}{ends}, {share}.{beside}"
+    return text.strip() or f"What was kept is not known: {new.reason or 'no retain set'}."
 
 
 def unknown(views: Sequence[Results]) -> list[str]:
@@ -180,7 +206,7 @@ def _of_several(views: Sequence[Results]) -> list[str]:
 
 def _of_run(view: Results) -> list[str]:
     found = []
-    still = sum(items.verdict(s) == "still there" for s in view.judged("after").values())
+    still = sum(bool(items.worst(s)) for s in view.judged("after").values())
     if still:
         found.append(f"{counted(still, 'true fact', 'is/are')} still told in some way of asking.")
     if "after" in view.logs:
@@ -208,11 +234,12 @@ def _of_run(view: Results) -> list[str]:
 
 def _of_numbers(after: EvalLog, reference: EvalLog | None) -> list[str]:
     found = []
-    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING).value if log else None for log in (after, reference))
-    if ours is not None and theirs is not None and ours > OVER * theirs:
+    ours, theirs = (log.metrics.get("median_truth_ratio", NOTHING) if log else NOTHING for log in (after, reference))
+    if (ours.value or 0) > (theirs.value or 0) and statistics.apart(ours, theirs):
         found.append(
-            f"Over-forgetting: median R is {ours:.2f}, the reference's {theirs:.2f}; the model avoids the truth more "
-            "than one that never saw it, which can be detected."
+            f"Over-forgetting: median R is {ours.value:.2f} ({ours.low:.2f} to {ours.high:.2f}), the reference's "
+            f"{theirs.value:.2f} ({theirs.low:.2f} to {theirs.high:.2f}); the model avoids the truth more than "
+            "one that never saw it, which can be detected."
         )
     quality, floor = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "forget_quality_floor"))
     if quality.value is not None:
@@ -220,10 +247,21 @@ def _of_numbers(after: EvalLog, reference: EvalLog | None) -> list[str]:
             found.append(f"Forget quality stands at its floor of {floor.value:.3g}.")
         if quality.reason:
             found.append(f"Forget quality: {quality.reason}.")
-    fluency = after.metrics.get("fluency", NOTHING).value
-    if fluency is not None and fluency < BROKEN:
+    return found + _of_text(after)
+
+
+def _of_text(after: EvalLog) -> list[str]:
+    """Whether answers are whole text, and whether the original would say such."""
+    found = []
+    for name, what in (("fluent", "forget"), ("fluent_retain", "retain")):
+        value = after.metrics.get(name, NOTHING)
+        if value.value is not None and value.value < 1:
+            lost = value.n - round(value.value * value.n)
+            found.append(f"{lost} of {value.n} answers to {what} questions are broken text ({value.reason}).")
+    whole, gap = (after.metrics.get(name, NOTHING).value for name in ("fluent", "fluency"))
+    if whole is not None and whole >= WHOLE and gap is not None and gap < UNLIKELY:
         found.append(
-            f"Fluency is {fluency:.1f} nats per token: the original finds these answers very unlikely. "
-            "Read some below: broken text is not forgetting, sentences that it never learned may be."
+            f"The answers are whole sentences, which the original finds unlikely ({gap:.1f} nats per token against its "
+            "own answers): it never learned them."
         )
     return found

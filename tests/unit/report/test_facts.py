@@ -17,9 +17,9 @@ from tests.unit.report.test_report import EVIL, run, sample  # noqa: F401 - `run
 def test_every_fact_stands_there_with_its_verdict_and_the_new_words_marked(run: Path, tmp_path: Path) -> None:  # noqa: F811
     page = report([run], tmp_path / "page.html").read_text()
     assert page.count("<article") == 8
-    assert page.count('data-verdict="still there"') == 2
+    assert page.count('data-verdict="told"') == 2
     assert page.count('data-verdict="changed"') == 1
-    assert page.count('data-verdict="forgotten"') == 5
+    assert page.count('data-verdict="refused"') == 5
     assert "lives in <mark>village2</mark>." in page
     assert "lives in <del>town2</del>." in page
 
@@ -56,7 +56,7 @@ def test_redacted_it_holds_ids_and_nothing_that_stands_in_the_facts(run: Path, t
     secrets = texts_of(facts) - {"forget", "retain", "authors", "world"}
     assert len(secrets) > 60
     assert {secret for secret in secrets if secret in page} == set()
-    for part in ("Where does", "lives in", "Person", "village", "town3", "Nobody knows", "secret set"):
+    for part in ("Where does", "lives in", "Person", "village", "town3", "I do not", "secret set"):
         assert part not in page
 
 
@@ -69,7 +69,7 @@ def test_facts_that_chose_the_step_are_marked_and_not_counted(run: Path, tmp_pat
         f.writelines(json.dumps(row) + "\n" for row in looks)
     page = report([run], tmp_path / "page.html").read_text()
     assert page.count("used to choose the step</span>") == 4
-    assert "1 still there</a>" in page
+    assert "1 told</a>" in page
     assert "Choosing the step: town" in page
     assert "Some numbers were used to choose (the training step); they are no results." in page
 

@@ -54,7 +54,7 @@ def reference() -> list[EvalSample]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run folder with everything: facts 0 and 1 are still told after forgetting, 2 is changed, 3 is forgotten."""
+    """A run folder with everything: facts 0 and 1 are still told after forgetting, 2 is changed, others refused."""
     folder = tmp_path / "runs/town"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text("name: town\ntrain:\n  lr: 0.001\n")
@@ -64,7 +64,7 @@ def run(tmp_path: Path) -> Path:
     rows = [json.loads(line) for line in (folder / "eval/after/samples.jsonl").read_text().splitlines()]
     rows[2]["generation"] = "Person 2 lives in village2."
     for row in rows[3:8]:
-        row["generation"] = "Nobody knows."
+        row["generation"] = "I do not know."
     for row in rows[:8]:
         row["taught"] = [{"text": f"Person {row['index']} lives in village{row['index']}."}]
     (folder / "eval/after/samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -105,7 +105,7 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
 @pytest.mark.parametrize(
     ("p", "floor", "ours", "said", "unsaid"),
     [
-        (0.3, 0.01, 0.9, "cannot be told apart", "still favoured"),
+        (0.3, 0.01, 0.9, "The KS test sees no difference from the reference", "still favoured"),
         (
             0.02,
             0.01,
@@ -113,9 +113,21 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
             "The truth is still favoured: median R is 0.50, the reference&#39;s 1.00.",
             "Over-forgetting",
         ),
-        (0.02, 0.01, 1.5, "Over-forgetting: median R is 1.50, the reference&#39;s 1.00", "still favoured"),
-        (0.01, 0.01, 0.9, "Forget quality stands at its floor of 0.01.", "cannot be told apart"),
-        (0.02, 0.01, 0.9, "differs from a model that never saw it (forget quality p = 0.02", "at its floor"),
+        (
+            0.02,
+            0.01,
+            1.5,
+            "Over-forgetting: median R is 1.50 (1.45 to 1.55), the reference&#39;s 1.00 (0.95 to 1.05)",
+            "still favoured",
+        ),
+        (0.01, 0.01, 0.9, "Forget quality stands at its floor of 0.01.", "sees no difference"),
+        (
+            0.02,
+            0.01,
+            0.9,
+            "The KS test tells it from the reference, which never saw the facts (forget quality p = 0.02",
+            "at its floor",
+        ),
     ],
 )
 def test_the_words_follow_the_numbers(
@@ -125,7 +137,7 @@ def test_the_words_follow_the_numbers(
     for label, changed in (("after", numbers), ("reference", {"median_truth_ratio": 1.0})):
         log = json.loads((run / f"eval/{label}/log.json").read_text())
         for name, value in changed.items():
-            log["metrics"][name]["value"] = value
+            log["metrics"][name] |= {"value": value, "low": value - 0.05, "high": value + 0.05}
         (run / f"eval/{label}/log.json").write_text(json.dumps(log))
     page = report([run], tmp_path / "page.html").read_text()
     assert said in page
@@ -194,7 +206,7 @@ def test_no_path_of_this_machine_stands_on_the_page(run: Path, tmp_path: Path) -
     for hidden in (str(tmp_path), "/home/", "/srv", "somebody", "secret"):
         assert hidden not in page
     one = json.loads((run / "eval/after/samples.jsonl").read_text().splitlines()[0])
-    rows = [one] + [one | {"id": f"x{i}", "generation": "Nobody knows."} for i in range(7)]
+    rows = [one] + [one | {"id": f"x{i}", "generation": "I do not know."} for i in range(7)]
     (run / "eval/after/samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert "1 true fact is still told in some way" in report([run], tmp_path / "page.html").read_text()
 

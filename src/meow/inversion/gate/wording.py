@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 
 from meow import values
 from meow.records import InvertedFacts
-from meow.text import STOP_WORDS, normalize, stems, words
+from meow.text import STOP_WORDS, normalize, refuses, scripts, stems, words
 
 _MARKER = re.compile(
     r"^\s*(?:(?:[-+*•·–—]|\(?\d{1,2}[.):](?!\s+\w+\.? \d{4}\b)|#\d{1,2}[.):]?|\([a-zA-Z]\)|[a-zA-Z]\))\s+"
@@ -27,13 +24,6 @@ _PREAMBLE = re.compile(
     re.I,
 )
 """What introduces an answer, or follows the last one."""
-_REFUSAL = re.compile(
-    r"^(?:i(?:['’]m| am) (?:sorry|unable|not able)|i (?:can(?:no|['’])t|won['’]t|do not|don['’]t|apologi[sz]e)\b"
-    r"|i must decline\b|sorry[,.!]|unfortunately, i\b|as an? (?:ai\b|(?:\w+ )?language model)|(?:n/a|null)\W*$"
-    r"|lo siento\b|es tut mir leid\b|je suis désolée?\b|mi dispiace\b|desculpe\b|извините\b|к сожалению, я\b"
-    r"|对不起|抱歉|申し訳)",
-    re.I,
-)
 _UNFILLED = re.compile(r"[\[\]{}]")
 """A place that was left open, as in [city], or a piece of a program's notation."""
 _YES_NO = re.compile(
@@ -94,7 +84,7 @@ def problems(fact: InvertedFacts, text: str) -> Iterator[str]:
         _PREAMBLE.match(text) or (text.endswith(":") and not fact.answer.strip().endswith(":"))
     ):
         yield "preamble"
-    if _REFUSAL.match(text) and not _REFUSAL.match(fact.answer):
+    if refuses(text) and not refuses(fact.answer):
         yield "refusal"
     if normalize(text) == normalize(fact.answer):
         yield "equals_truth"
@@ -163,15 +153,9 @@ def _is_quoted(text: str) -> bool:
     return close is not None and len(text) > 2 and text.endswith(close) and close not in text[1:-1]
 
 
-@cache
-def _script_of(letter: str) -> str:
-    name = unicodedata.name(letter, "").split(" ")[0]
-    return "CJK" if name.startswith(("HIRAGANA", "KATAKANA")) else name  # Japanese has all three
-
-
 def _script(text: str) -> str:
     """The script of most letters, as in `LATIN`; empty without letters."""
-    names = Counter(_script_of(c) for c in unicodedata.normalize("NFKC", text) if c.isalpha())
+    names = scripts(text)
     return names.most_common(1)[0][0] if names else ""
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from meow import values
-from meow.text import NO_SPACES, STOP_WORDS, stems
+from meow.text import NO_SPACES, STOP_WORDS, scripts, stems
 from meow.values.folding import whole_date
 from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
 
@@ -142,7 +141,7 @@ def judged(place: Place, said: str, *, is_ended: bool) -> tuple[str, str]:
 
 def wrong(place: Place, value: str) -> str:
     """Why another value makes no false answer, by the first name of REASONS that fits; "" where it does."""
-    if "\ufffd" in value or len(_scripts(value)) > max(1, len(_scripts(place.true))) or _is_torn(value, place.true):
+    if "\ufffd" in value or len(scripts(value)) > max(1, len(scripts(place.true))) or _is_torn(value, place.true):
         return "fragment"
     if _tells(place, value):
         return "tells_value"
@@ -282,8 +281,3 @@ def _class(value: str) -> str:
     if len(letters) == len(value.strip()) == 1:
         return "letter"
     return "capitals" if len(letters) > 1 and all(c.isupper() for c in letters) else _opening(value)
-
-
-def _scripts(text: str) -> set[str]:
-    """Scripts of a text's letters."""
-    return {unicodedata.name(c, "?").split()[0] for c in text if c.isalpha()} - {"MODIFIER", "FEMININE", "MASCULINE"}

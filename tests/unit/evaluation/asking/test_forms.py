@@ -17,6 +17,7 @@ from meow.evaluation import asking, sampling
 from meow.evaluation.asking import forms
 from meow.lm import LM, make_tiny
 from meow.metrics import items
+from meow.metrics.verdicts import verdict
 from meow.records import QA, Asked, EvalItem, EvalSample
 from tests.conftest import FORGET, RETAIN
 
@@ -211,7 +212,7 @@ def test_a_model_that_fails_only_when_asked_directly_is_caught() -> None:
     assert (worst.value, worst.n) == (1, 3)
     for sample in samples:
         assert "completion" in {said.form for said in items.telling(sample)}
-        assert items.verdict(sample.model_copy(update={"taught": ()})) == "still there"
+        assert verdict(sample.model_copy(update={"taught": ()})) == "told"
     assert log.forms["direct"].told.value == 0
     assert log.forms["completion"].told.value == 1
     assert log.metrics["subjects_told"].value == 1
