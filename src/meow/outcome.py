@@ -45,10 +45,9 @@ class Outcome(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The tiles on one line."""
-        return " · ".join(
-            f"{t.title} {t.text}{f' ({t.note})' * (t.title == BACK and bool(t.note))}" for t in self.tiles
-        )
+        """The tiles on one line, with the ways in which facts come back."""
+        ways = {tile.title: f" ({tile.note})" for tile in self.tiles if tile.title == BACK and tile.tone == "bad"}
+        return " · ".join(f"{tile.title} {tile.text}{ways.get(tile.title, '')}" for tile in self.tiles)
 
 
 BACK = "Comes back"
