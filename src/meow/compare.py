@@ -77,8 +77,8 @@ def compare(paths: Sequence[Path], reference: Path | None = None, second: Path |
     """Compute the metrics of several evaluations, in the order given.
 
     A run folder whose training step was chosen on one half of the questions is judged by the other half, and so are
-    all others beside it. An evaluation of more forget questions than the reference's, or of fewer, is compared on those
-    that both have, and this is said.
+    all others beside it. Evaluations of different forget questions are compared on those that all of them have, and
+    each on those that its reference was asked, too; both is said.
 
     Args:
         paths: run folders (their `after`, else what they have), `eval/<label>` folders, published files.
@@ -86,7 +86,7 @@ def compare(paths: Sequence[Path], reference: Path | None = None, second: Path |
         second: an evaluation of another such model; default: each run folder's own.
 
     Raises:
-        DataError: no evaluation, or one on other questions than the reference's.
+        DataError: no evaluation, or one without a question of the reference's.
     """
     found = [_cleaned(path) or evaluations.read(path) for path in paths]
     names = [_name(path, evaluation) for path, evaluation in zip(paths, found, strict=True)]
@@ -99,7 +99,8 @@ def compare(paths: Sequence[Path], reference: Path | None = None, second: Path |
         return metrics.halves(samples)[1] if samples and halved else samples or None
 
     rows = []
-    for path, name, evaluation in zip(paths, names, found, strict=True):
+    common = _common([fresh(e.samples) for e in found], names)
+    for path, name, evaluation, asked in zip(paths, names, found, common, strict=True):
         if evaluation.log is not None and not evaluation.samples:
             if reference is not None:
                 raise DataError(f"{path}: holds numbers alone, no samples to compare with --reference; leave that out")
@@ -108,8 +109,23 @@ def compare(paths: Sequence[Path], reference: Path | None = None, second: Path |
         theirs = fresh(named.samples if named is not None else _sibling(evaluation, "reference"))
         before = fresh(_sibling(evaluation, "before"))
         others = fresh(another.samples if another is not None else _sibling(evaluation, "second"))
-        rows.append(_judged(name, evaluation, fresh(evaluation.samples), before, theirs, others))
+        rows.append(_judged(name, evaluation, asked, before, theirs, others))
     return rows
+
+
+def _common(found: Sequence[Samples], names: Sequence[str]) -> list[Samples]:
+    """Evaluations without the forget questions that another one lacks; as they are where no question is in all."""
+    asked = [{_question(s) for s in items.of(samples, "forget")} for samples in found if samples]
+    common = set.intersection(*asked) if asked and all(answer for side in asked for _, answer in side) else set()
+    if not common or all(side == common for side in asked):
+        return list(found)
+    held = ", ".join(f"{name} {len(items.of(s, 'forget'))}" for name, s in zip(names, found, strict=True) if s)
+    say(f"compared on the {counted(len(common), 'forget question')} that all of them were asked ({held})")
+    return [[s for s in side or () if s.role != "forget" or _question(s) in common] or None for side in found]
+
+
+def _question(sample: EvalSample) -> tuple[str, str]:
+    return sample.question.strip(), sample.answer.strip()
 
 
 def _judged(
@@ -120,9 +136,11 @@ def _judged(
     if reference:
         both = metrics.shared(samples, reference)
         if [len(side) for side in both] != [len(samples), len(reference)]:
-            n = len(items.of(both[0], "forget"))
-            say(f"{name}: compared on the {counted(n, 'forget question')} that the reference was evaluated on, too")
+            n, ours, theirs = (len(items.of(side, "forget")) for side in (both[0], samples, reference))
+            asked = f"{counted(n, 'forget question')} that the reference was asked, too"
+            say(f"{name}: compared on the {asked} (here {ours}, there {theirs})")
             samples, reference = both
+    before = metrics.shared(samples, before)[1] if before else None
     try:
         values = metrics.compute(samples, before=before, reference=reference, second=second)
     except DataError as e:

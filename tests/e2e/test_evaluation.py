@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scipy.stats
 
 from meow import metrics
 from meow.records import EvalSample, read_records
@@ -104,9 +105,35 @@ def test_compare_takes_published_logs_and_gives_the_published_numbers(meow: Call
     assert rows[0]["forget_quality"] == pytest.approx(1.834066410994743e-21, rel=1e-9)
     assert rows[0]["model_utility_gm"] == pytest.approx(0.6226773637, abs=1e-9)
     assert rows[1]["forget_quality"] == pytest.approx(1)
-    refused = meow("compare", logs / names[0], "--reference", logs / "llama2-7b_retain95_wd0.01")
+
+
+def test_compare_takes_the_questions_that_logs_have_in_common_and_refuses_where_there_are_none(
+    meow: Callable[..., Any], shared: Path
+) -> None:
+    """The log of the full model holds the first 300 of forget10's 400, that of retain95 the 200 of forget05, which are
+    the last of these; that of retain99 the last 40."""
+    logs = shared / "data/tofu_logs"
+    full, fewer, none = (logs / f"llama2-7b_{name}_wd0.01" for name in ("full", "retain95", "retain99"))
+    done = meow("compare", full, "--reference", fewer, "--json")
+    assert done.code == 0, done.err
+    assert "compared on the 100 forget questions that the reference was asked, too (here 300, there 200)" in done.err
+    found = json.loads(done.out)
+    sides = []
+    for folder in (full, fewer):
+        log = json.loads((folder / "eval_log_aggregated.json").read_text())["eval_log_forget.json"]
+        wrong = {i: -sum(losses) / len(losses) for i, losses in log["average_perturb_loss"].items()}
+        truths = {i: said[2].strip() for i, said in log["generated_text"].items()}
+        sides.append({truths[i]: wrong[i] + log["avg_paraphrased_loss"][i] for i in wrong})
+    both = sorted(sides[0].keys() & sides[1].keys())
+    assert (found["n"], found["metrics"]["facts_told"]["n"], len(both)) == (100, 100, 100)
+    here, there = ([side[truth] for truth in both] for side in sides)
+    test = scipy.stats.ks_2samp(here, there, method="exact")
+    assert (found["ks_d"], found["forget_quality"]) == pytest.approx((test.statistic, test.pvalue))
+    rows = [json.loads(line) for line in meow("compare", full, fewer, "--json").out.splitlines()]
+    assert [row["n"] for row in rows] == [100, 100]
+    refused = meow("compare", full, "--reference", none)
     assert refused.code == 2
-    assert "the first that differs is forget question 0" in refused.err
+    assert "evaluated on other questions (40, here 300); the first that differs is forget question 0" in refused.err
 
 
 def test_compare_prints_a_table_and_the_picture(

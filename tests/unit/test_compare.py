@@ -138,9 +138,30 @@ def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
     assert row.metrics["ks_d"] == metrics.compute(mine, reference=six)["ks_d"]
     assert row.metrics["facts_told"].n == 6
     assert row.metrics["retain_probability"].n == 31
-    assert "town-s0: compared on the 6 forget questions that the reference" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "town-s0: compared on the 6 forget questions that the reference was asked, too (here 9, there 6)" in said
     (row,) = compare.compare([tmp_path / "six"], runs[0])
     assert (row.n, row.metrics["forget_quality"].n) == (6, 6)
+
+
+def test_evaluations_of_some_questions_in_common_are_compared_on_those_and_it_is_said(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nine questions here; there the last four of them and two others; with a third that shares none nothing is left
+    out."""
+    other = [s.model_copy(update={"answer": f"Not {s.answer}"}) if s.index in (3, 4) else s for s in evaluation(1)]
+    write(tmp_path / "six", "after", [s for s in other if s.role != "forget" or s.index > 2])
+    rows = compare.compare([runs[0], tmp_path / "six"])
+    assert [row.n for row in rows] == [4, 4]
+    assert (
+        "compared on the 4 forget questions that all of them were asked (town-s0 9, six 6)" in capsys.readouterr().err
+    )
+    kept = [[s for s in evaluation(i) if s.role != "forget" or s.index > 4] for i in (0, 11, 1)]
+    assert rows[0].metrics["ks_d"] == metrics.compute(kept[0], reference=kept[1])["ks_d"]
+    assert rows[1].metrics["facts_told"] == metrics.compute(kept[2])["facts_told"]
+    assert compare.remarks(rows) == []
+    write(tmp_path / "none", "after", [s.model_copy(update={"answer": "x"}) for s in evaluation(2)])
+    assert [row.n for row in compare.compare([runs[0], tmp_path / "six", tmp_path / "none"])] == [9, 6, 9]
 
 
 def test_what_cannot_be_compared_is_said_and_one_reason_stands_once(

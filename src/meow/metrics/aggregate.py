@@ -28,6 +28,8 @@ NOT_VERIFIABLE = "questions not verifiable"
 _NO_LIKELIHOOD = "no likelihood of the answer"
 _NO_WRONG = "no wrong answers were scored"
 _NO_TEXT = "nothing was generated"
+_NO_VALUE = "no answer holds a value"
+_NO_ROOM = "the paraphrased question leaves no room for an answer"
 _NO_ORIGINAL = "no likelihood of the generated answer under the original"
 _NO_BEFORE = "no evaluation before forgetting"
 _UNKNOWN = "the source does not say"
@@ -157,9 +159,12 @@ def _told(
     """Share of a set's asked items with a claim."""
     chosen = items.of(samples, role)
     asked = [s for s in chosen if (s.paraphrase_generation if paraphrase else s.generation) is not None]
+    reworded = [s for s in chosen if paraphrase and s.paraphrased_question and s.generation is not None]
+    unput = [s for s in reworded if s.paraphrase_generation is None]
     if not asked:
-        return Value(value=None, reason=_NO_TEXT if chosen else f"no {role} items")
-    return statistics.share([claim(s) for s in asked], missing="no answer holds a value")
+        return Value(value=None, reason=_NO_ROOM if unput else _NO_TEXT if chosen else f"no {role} items")
+    missing = f"{_NO_VALUE}, or {_NO_ROOM}" if unput else _NO_VALUE
+    return statistics.share([*map(claim, asked), *[None] * len(unput)], missing=missing)
 
 
 def value_probability(samples: Samples, *, before: Other = None, reference: Other = None, role: Role) -> Value:
@@ -231,18 +236,18 @@ def check_questions(samples: Samples, reference: Samples, *, name: str = "refere
 
 
 def shared(samples: Samples, reference: Samples) -> tuple[list[EvalSample], list[EvalSample]]:
-    """Both sides without the forget questions that only one has, where one side's are some of the other's.
+    """Both sides without the forget questions that only one has, judged by the true answers, stripped.
 
     Args:
         samples: of the model at hand.
         reference: of the reference.
 
     Returns:
-        Both whole where a side holds no true answers, or each has questions that the other has not.
+        Both whole where a side holds no true answers, or none is common.
     """
     counts = [Counter(s.answer.strip() for s in items.of(side, "forget")) for side in (samples, reference)]
     common = counts[0] & counts[1]
-    if "" in counts[0] or "" in counts[1] or common not in counts:
+    if "" in counts[0] or "" in counts[1] or not common:
         return list(samples), list(reference)
     return _only(samples, common), _only(reference, common)
 
