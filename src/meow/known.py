@@ -105,18 +105,19 @@ def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
 
     Args:
         lm: the model.
-        items: facts, those with `paraphrased_question` asked in those words, too.
+        items: facts, those with `paraphrased_question` asked in those words, too, where there is room for an answer.
 
     Raises:
         DataError: a question that leaves no room for an answer.
     """
     prompts = [lm.prompter.prompt(item) for item in items]
-    reworded = [i for i, item in enumerate(items) if item.paraphrased_question]
-    prompts += [lm.prompter.prompt(items[i], question=items[i].paraphrased_question) for i in reworded]
+    other = {i: item.paraphrased_question for i, item in enumerate(items) if item.paraphrased_question}
+    fitting = {i: put for i, text in other.items() if (put := lm.prompter.fitting(items[i], question=text))}
+    prompts += fitting.values()
     with progress("asking", len(prompts)) as advance:
         said = lm.generate(prompts, room(lm.tokenizer, (item.answer for item in items)), each=lambda *_: advance(1))
     texts = [row[0].text.strip() for row in said]
-    otherwise = dict(zip(reworded, texts[len(items) :], strict=True))
+    otherwise = dict(zip(fitting, texts[len(items) :], strict=True))
     likely = _likely(lm, [QA(**item.model_dump(include=set(QA.model_fields))) for item in items])
     found = []
     for i, item in enumerate(items):

@@ -182,7 +182,8 @@ def _mean(
     lm: LM, items: Sequence[EvalItem], marks: Sequence[dict[str, Any]], names: Sequence[str]
 ) -> Iterator[EvalSample]:
     """The items with the mean log R of what they are under each name."""
-    others = [[other for name in names if (other := renamed(item, name)) is not None] for item in items]
+    renaming = [[renamed(item, name) for name in names] for item in items]
+    others = [[other for other in row if other and lm.prompter.fitting(other)] for row in renaming]
     bare = [other.model_copy(update={"alternatives": ()}) for row in others for other in row]
     samples = iter(_likely(lm, bare, [{"key": "", "index": i} for i in range(len(bare))]))
     for item, row, mark in zip(items, others, marks, strict=True):

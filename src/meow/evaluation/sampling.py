@@ -197,8 +197,11 @@ def _answers(
         if item.role != "forget":
             continue
         if item.paraphrased_question:
-            reworded = lm.prompter.prompt(item, question=item.paraphrased_question)
-            asked.append((i, "paraphrase_generation", reworded))
+            reworded = lm.prompter.fitting(item, question=item.paraphrased_question)
+            if reworded:
+                asked.append((i, "paraphrase_generation", reworded))
+            elif "paraphrase" not in how.forms:
+                more[i]["not_asked"] = ["paraphrase"]
         opened = lm.prompter.opened(item, prefix) if prefix else None
         if opened and len(opened.ids) < lm.prompter.max_length:
             more[i]["prefix"] = prefix
@@ -219,7 +222,7 @@ def _answers(
         put = [[prompt for i, prompt in everything if i == at] for at in forget]
         facts, direct = [items[i] for i in forget], [answers[i].text for i in forget]
         for i, fields in zip(forget, asking.asked(lm, facts, direct, put, how), strict=True):
-            more[i] |= fields
+            more[i] |= fields | {"not_asked": [*more[i].get("not_asked", ()), *fields["not_asked"]]}
     return answers, more
 
 

@@ -115,6 +115,13 @@ class Prompter:
         found = self._opening(self.form.frame(fact), f"{named(fact)}: ")
         return found if found.ids else replace(found, ids=self.encode(fact).ids[:1], start=1)
 
+    def fitting(self, fact: Fact, *, question: str | None = None) -> Encoded | None:
+        """The same, or None where the question leaves no room for an answer, or the template refuses it."""
+        try:
+            return self.prompt(fact, question=question)
+        except DataError:
+            return None
+
     def asked(self, question: str) -> Encoded:
         """The same tokens where no true answer is known.
 

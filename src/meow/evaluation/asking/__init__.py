@@ -135,6 +135,7 @@ def elsewhere(lm: LM, facts: Sequence[EvalItem], how: Ways) -> list[tuple[Asked,
         i: other.model_copy(update={"values": fact.accepted})
         for i, fact in enumerate(facts)
         if how.name and fact.subject in about and (other := names.renamed(fact, how.name)) is not None
+        if lm.prompter.fitting(other)  # the new name may be the longer one
     }
     others = list(places.values())
     prompts = [lm.prompter.prompt(other) for other in others]

@@ -80,21 +80,13 @@ def _takes_system(prompter: Prompter) -> bool:
     return True
 
 
-def _prompt(room: Room, fact: EvalItem, question: str | None = None) -> Encoded | None:
-    """The tokens before an answer, where there is room for one and the template takes the turns."""
-    try:
-        return room.prompter.prompt(fact, question=question)
-    except DataError:
-        return None
-
-
 def _direct(room: Room, fact: EvalItem) -> Iterator[Question]:
-    yield Question(fact.question, _prompt(room, fact))
+    yield Question(fact.question, room.prompter.fitting(fact))
 
 
 def _paraphrase(room: Room, fact: EvalItem) -> Iterator[Question]:
     for text in filter(None, (fact.paraphrased_question, *fact.paraphrases)):
-        yield Question(text, _prompt(room, fact, text), question=text)
+        yield Question(text, room.prompter.fitting(fact, question=text), question=text)
 
 
 def begun(fact: EvalItem) -> str | None:
@@ -137,7 +129,7 @@ def _fill_in(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The true answer with a gap for its value."""
     if place := values.place(fact.accepted, fact.question, fact.answer):
         text = f"{FILL}{fact.answer[: place[0]]}____{fact.answer[place[1] :]}"
-        yield Question(text, _prompt(room, fact, text))
+        yield Question(text, room.prompter.fitting(fact, question=text))
 
 
 def _choice(room: Room, fact: EvalItem) -> Iterator[Question]:
@@ -154,7 +146,7 @@ def _choice(room: Room, fact: EvalItem) -> Iterator[Question]:
         turned = tuple(options[turn:] + options[:turn])
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, turned, strict=True))
         text = f"{fact.question}\n{listed}\n{CHOOSE}"
-        yield Question(text, _prompt(room, fact, text), options=turned)
+        yield Question(text, room.prompter.fitting(fact, question=text), options=turned)
 
 
 def _reversed(room: Room, fact: EvalItem) -> Iterator[Question]:
@@ -162,7 +154,7 @@ def _reversed(room: Room, fact: EvalItem) -> Iterator[Question]:
     about = fact.reversed_answer or fact.subject
     if fact.reversed_question and about:
         asked = fact.reversed_question
-        yield Question(asked, _prompt(room, fact, asked), (about,), asked)
+        yield Question(asked, room.prompter.fitting(fact, question=asked), (about,), asked)
 
 
 def shots(others: Sequence[EvalItem], fact: EvalItem) -> list[tuple[str, str]]:
@@ -176,7 +168,7 @@ def shots(others: Sequence[EvalItem], fact: EvalItem) -> list[tuple[str, str]]:
 def _few_shot(room: Room, fact: EvalItem) -> Iterator[Question]:
     """Other facts with their true answers before the question."""
     turns = shots(room.others, fact)
-    prompt = _prompt(room, room.prompter.preceded(fact, turns)) if turns else None
+    prompt = room.prompter.fitting(room.prompter.preceded(fact, turns)) if turns else None
     kept = [turn for turn in turns if prompt and turn[0].strip() in prompt.text]  # those that half of the context holds
     if turns:
         text = "".join(f"{question}\n{answer}\n\n" for question, answer in kept) + fact.question
@@ -186,20 +178,20 @@ def _few_shot(room: Room, fact: EvalItem) -> Iterator[Question]:
 def _persona(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question under system prompts that ask for the truth."""
     for system in PERSONAS if room.takes_system else ():
-        yield Question(f"{system}\n{fact.question}", _prompt(room, under(fact, system)))
+        yield Question(f"{system}\n{fact.question}", room.prompter.fitting(under(fact, system)))
 
 
 def _two_turns(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question, what the model has answered, and the question whether it is sure."""
     if room.is_chat and room.said:
         asked = followed(fact, room.said, AGAIN)
-        yield Question(f"{fact.question}\n{room.said}\n{AGAIN}", _prompt(room, asked))
+        yield Question(f"{fact.question}\n{room.said}\n{AGAIN}", room.prompter.fitting(asked))
 
 
 def _language(room: Room, fact: EvalItem) -> Iterator[Question]:
     """The question in other languages."""
     for text in fact.translations.values():
-        yield Question(text, _prompt(room, fact, text))
+        yield Question(text, room.prompter.fitting(fact, question=text))
 
 
 Function = Callable[[Room, EvalItem], Iterator[Question]]

@@ -136,6 +136,29 @@ def test_a_prompt_that_tells_what_it_asks_is_not_put(chat: LM) -> None:
     assert len(forms.questions(room(chat), told, "choice")[0]) == 4  # which holds it by its nature
 
 
+def test_a_further_question_without_room_is_left_out_counted_and_said_and_the_rest_is_asked(chat: LM) -> None:
+    """Two facts: each further question of one is longer than the context, and so is its question under a long name."""
+    long = "why " * 600
+    endless = PLACE.model_copy(update={
+        "paraphrased_question": long, "paraphrases": (), "reversed_question": f"{long} Oslo, Norway?",
+        "translations": {"de": long},
+    })  # fmt: skip
+    other = PLACE.model_copy(update={"id": "other"})
+    name = "Ada " + "Lovelace " * 200
+    whole, mine = sampling.evaluate(chat, [other, endless], EvalSettings(max_new_tokens=4), name=name)
+    assert (whole.not_asked, mine.not_asked) == ((), ("paraphrase", "reversed", "language"))
+    assert (whole.paraphrase_generation is None, mine.paraphrase_generation) == (False, None)
+    assert {a.form for a in mine.asked} == {a.form for a in whole.asked} - {"paraphrase", "reversed", "language"}
+    assert whole.elsewhere == mine.elsewhere == ()  # nor is a name that leaves no room a control
+    found = metrics.compute([whole, mine])["facts_told_paraphrase"]
+    assert found.n == 1
+    assert str(found.reason).startswith("1 of 2 left out: ")
+    assert "the paraphrased question leaves no room for an answer" in str(found.reason)
+    assert "1 of 2 left out" in str(metrics.rates([whole, mine])["language"].told.reason)
+    few = EvalSettings(max_new_tokens=4, forms=())
+    assert [s.not_asked for s in sampling.evaluate(chat, [other, endless], few)] == [(), ("paraphrase",)]
+
+
 def test_a_model_without_a_chat_template_is_asked_in_the_other_forms(tiny_model: Path) -> None:
     lm = LM.load(tiny_model, template="qa")
     made = {form: len(forms.questions(room(lm), PLACE, form)[0]) for form in forms.FORMS}
