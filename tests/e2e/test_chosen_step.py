@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ import pytest
 from meow import metrics
 from meow.metrics import used_to_choose
 from meow.records import EvalSample, read_records
+
+
+def log_r(sample: EvalSample) -> float:
+    """log R: the mean loss of the paraphrase minus that of the wrong answers."""
+    assert sample.paraphrased is not None
+    return sample.paraphrased.avg_loss - sum(wrong.avg_loss for wrong in sample.perturbed) / len(sample.perturbed)
 
 
 def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
@@ -41,8 +48,13 @@ def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
     assert log["forget_quality"]["value"] == found["forget_quality"].value
     assert log["model_utility_gm"]["value"] == found["model_utility_gm"].value
     with (folder / "eval/facts.csv").open(encoding="utf-8", newline="") as file:
-        marked = [row["selected_on"] for row in csv.DictReader(file)]
-    assert marked == [log["forget_quality_tuning"]["selected_on"], ""] * 20
+        facts = list(csv.DictReader(file))
+    assert [row["selected_on"] for row in facts] == [log["forget_quality_tuning"]["selected_on"], ""] * 20
+    after, reference = ({s.id: log_r(s) for s in rows[n] if s.role == "forget"} for n in ("after", "reference"))
+    nats = {row["id"]: float(row["forget_distance"]) for row in facts}
+    assert nats == {id_: pytest.approx(after[id_] - reference[id_], abs=6e-5) for id_ in after}
+    root = math.sqrt(sum(x * x for x in list(nats.values())[1::2]) / 20)  # of the half that chose nothing
+    assert root == pytest.approx(log["forget_distance"]["value"], abs=1e-4)
 
 
 def test_without_a_reference_the_step_that_tells_least_is_kept(
@@ -64,3 +76,5 @@ def test_without_a_reference_the_step_that_tells_least_is_kept(
     kept = log["retain_value_probability_tuning"]["value"] / before["retain_value_probability_tuning"]["value"]
     assert kept == pytest.approx(best["kept"], abs=1e-6)
     assert log["facts_told"]["n"] == 10
+    with (tmp_path / "run/eval/facts.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["forget_distance"] for row in csv.DictReader(file)} == {""}

@@ -129,6 +129,7 @@ def _write_disagreements(file: Path, samples: Sequence[EvalSample]) -> None:
 
 FACTS = (
     "id",
+    "set",
     "subject",
     "verdict",
     "told",
@@ -140,29 +141,36 @@ FACTS = (
     "before",
     "after",
     "reference",
+    "forget_distance",
     "selected_on",
 )
-"""Columns of `eval/facts.csv`; the last says what a fact was used to choose, which no result comes from then."""
+"""Columns of `eval/facts.csv`: `forget_distance` is log R minus the reference's, in nats; the last says what a
+fact was used to choose, which no result comes from then."""
 
 
 def write_facts(folder: Run, *, chosen: bool) -> None:
-    """Every forget fact with what each model says and what became of it -> eval/facts.csv.
+    """Every fact of every set with what each model says and what became of it -> eval/facts.csv.
 
     Args:
         folder: of the run.
         chosen: whether the training step was chosen, by the tuning half.
     """
     after = results.samples(folder.path, "after")
-    old = {s.id: s for s in results.samples(folder.path, "before")}
-    texts = {k: {s.id: s.generation for s in results.samples(folder.path, k)} for k in ("before", "reference")}
+    old = {(s.role, s.id): s for s in results.samples(folder.path, "before")}
+    gaps = {gap.sample.id: gap.nats for gap in distance.gaps(after, results.samples(folder.path, "reference"))}
+    texts = {
+        k: {(s.role, s.id): s.generation for s in results.samples(folder.path, k)} for k in ("before", "reference")
+    }
     rows = []
-    for s in items.of(after, "forget"):
+    for s in after:
         told = [items.told(s), items.told(s, paraphrase=True)]
-        said = [texts["before"].get(s.id), s.generation, texts["reference"].get(s.id)]
+        said = [texts["before"].get((s.role, s.id)), s.generation, texts["reference"].get((s.role, s.id))]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
         forms = " ".join(dict.fromkeys(a.form for a in items.telling(s)))
-        row = [s.id, s.subject, verdict(s, old.get(s.id)), *told, forms, s.question, s.answer, taught, *said, used]
+        nats = round(gaps[s.id], 4) if s.role == "forget" and s.id in gaps else None
+        became = verdict(s, old.get((s.role, s.id)))
+        row = [s.id, s.role, s.subject, became, *told, forms, s.question, s.answer, taught, *said, nats, used]
         rows.append(dict(zip(FACTS, map(cell, row), strict=True)))
     write_rows(folder / "eval/facts.csv", rows)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from meow import statistics, values
@@ -13,7 +13,7 @@ from meow.text import refuses
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
-Verdict = Literal["told", "broken", "another", "refused", "changed", "never known", "not computable"]
+Verdict = Literal["told", "damaged", "broken", "another", "refused", "changed", "kept", "never known", "not computable"]
 
 
 class Meaning(NamedTuple):
@@ -27,10 +27,12 @@ class Meaning(NamedTuple):
 
 VERDICTS: dict[Verdict, Meaning] = {
     "told": Meaning("bad", "The true value is told in at least one of the ways in which it was asked for."),
+    "damaged": Meaning("bad", "A fact to keep: the original told it when asked directly, and it is not told any more."),
     "broken": Meaning("bad", "The answer is no whole text: it is empty, does not end, repeats itself, or is soup."),
     "another": Meaning("plain", "Asked directly, the model says something else than the truth and what was taught."),
     "refused": Meaning("plain", "Asked directly, the model says that it does not know, or does not answer."),
     "changed": Meaning("good", "Asked directly, the model tells the value of an answer that it was taught."),
+    "kept": Meaning("good", "A fact to keep: it is told when asked directly."),
     "never known": Meaning("plain", "The original did not tell it either, however it was asked."),
     "not computable": Meaning("plain", "Nothing was generated, or the true answer holds no value."),
 }
@@ -38,12 +40,14 @@ VERDICTS: dict[Verdict, Meaning] = {
 
 
 def verdict(sample: EvalSample, before: EvalSample | None = None) -> Verdict:
-    """What became of one fact.
+    """What became of one fact, to forget or to keep.
 
     Args:
         sample: the question, evaluated after forgetting.
         before: the same under the original; None: whether it was known is not known.
     """
+    if sample.role != "forget":
+        return _fate(sample, before)
     claim = items.worst(sample)
     if claim is None:
         return "not computable"
@@ -57,6 +61,16 @@ def verdict(sample: EvalSample, before: EvalSample | None = None) -> Verdict:
     if refuses(text):
         return "refused"
     return "changed" if _tells_taught(sample, text) else "another"
+
+
+def _fate(sample: EvalSample, before: EvalSample | None) -> Verdict:
+    """What became of a fact to keep."""
+    old, new = (None if s is None else items.told(s) for s in (before, sample))
+    if new:
+        return "kept"
+    if new is None or old is None:
+        return "not computable"
+    return "damaged" if old else "never known"
 
 
 def _tells_taught(sample: EvalSample, text: str) -> bool:
@@ -133,9 +147,3 @@ def clean_logp(samples: Samples, *, before: Other = None, reference: Other = Non
 
 NOT_JUDGED = "not judged: a published file, or an evaluation by an earlier version"
 _NO_VALUE = "no answer, or no value in the true one"
-
-
-def counts(samples: Samples, before: Mapping[str, EvalSample]) -> Counter[Verdict]:
-    """How many facts have each verdict, in the order of VERDICTS."""
-    found = Counter(verdict(s, before.get(s.id)) for s in samples)
-    return Counter({name: found[name] for name in VERDICTS if found[name]})
