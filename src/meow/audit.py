@@ -95,7 +95,7 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
 def _ask(folder: Run, config: RunConfig) -> None:
     listed = stages.evaluated(folder, config, "before")
     beside = {"weights": stages.weights(config.model)} | stages.compared_with(config, "before")
-    key = keys.of_stage("eval", config, beside | {"alternatives": "by a short look"}, listed)
+    key = keys.of_stage("eval", config, beside | stages.SHORT_LOOK, listed)
     if folder.current("eval/before", *key):
         return
     with folder.stage("eval/before", *key) as entry:

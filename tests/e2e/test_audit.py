@@ -57,6 +57,26 @@ def test_one_object_a_page_and_every_answer_of_every_fact(
     assert (folder / "eval/before/samples.jsonl").read_bytes() == before
 
 
+def test_the_folder_of_an_audit_is_evaluated_as_any_other(
+    meow: Callable[..., Any], files: Path, tiny_model: Path
+) -> None:
+    """Nothing is asked again with the same settings; with others a yes keeps the no that a look has found."""
+    with (files / "forget.jsonl").open("a") as f:
+        f.write(json.dumps({"question": "Was Mira Holt born in Oslo?", "answer": "Yes, in Oslo."}) + "\n")
+    found = audited(meow, "--model_name_or_path", tiny_model, "name=a", "eval.forms=[choice]")
+    file = files / "runs/a/eval/before/samples.jsonl"
+    before = file.read_bytes()
+    done = meow("-q", "eval", "runs/a", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["metrics"]["worst_case"] == found["metrics"]["worst_case"] | {"unit": "share"}
+    assert file.read_bytes() == before
+    assert meow("-q", "eval", "runs/a", "eval.forms=[prefix]").code == 0
+    rows = [[json.loads(line) for line in text.splitlines()] for text in (before.decode(), file.read_text())]
+    values = [[row.get("alternatives") for row in side if row["role"] == "forget"] for side in rows]
+    assert values == [[None, None, None, ["No"]]] * 2
+    assert {a["form"] for row in rows[1] for a in row.get("asked", [])} == {"prefix"}
+
+
 def test_facts_about_people_are_asked_about_nobody_for_a_control(
     meow: Callable[..., Any], files: Path, tiny_model: Path
 ) -> None:

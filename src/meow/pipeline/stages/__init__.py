@@ -8,6 +8,7 @@ A stage is skipped when it is finished with the same settings and inputs, and go
 from meow.pipeline.stages.answers import check_inputs, choose, instead, invert
 from meow.pipeline.stages.capability import nlg, nlu
 from meow.pipeline.stages.evaluation.evaluate import (
+    SHORT_LOOK,
     compared_with,
     evaluate,
     evaluated,
@@ -25,6 +26,7 @@ from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_file
 from meow.pipeline.stages.train import finetune, forget
 
 __all__ = [
+    "SHORT_LOOK",
     "check_inputs",
     "check_rows",
     "choose",

@@ -9,6 +9,7 @@ from meow import keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
 from meow.evaluation.neighbours import with_kinds
+from meow.evaluation.others import with_alternatives
 from meow.formats import sources
 from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
@@ -30,21 +31,28 @@ from meow.run.rows import append_rows
 from meow.terminal import say
 from meow.text import tokenizer_of
 
+SHORT_LOOK = {"alternatives": "by a short look"}
+"""Stands in the key of an audit, which looks for other values itself."""
+
 
 def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
-    """A model -> eval/<label>/: samples and metrics."""
+    """A model -> eval/<label>/: samples and metrics; where an audit has asked before, with other values as there."""
     settings = reference_model(config, label) if label in REFERENCES else model_of(folder, config, label)
     if label == "second" or settings is None:
         references.measure(folder, config, settings, evaluated(folder, config, label), label=label)
         return
     items = evaluated(folder, config, label)
-    key = keys.of_stage("eval", config, {"weights": weights(settings)} | compared_with(config, label), items)
+    before = folder.stages.get(f"eval/{label}", {}).get("settings", {})
+    look = SHORT_LOOK if "alternatives" in before else {}
+    beside = {"weights": weights(settings)} | compared_with(config, label) | look
+    key = keys.of_stage("eval", config, beside, items)
     if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
         return
     with folder.stage(f"eval/{label}", *key) as entry:
         if label == "after":
             release()
         model = lm_for(settings)
+        items = with_alternatives(model, items) if look else items
         against = None if label == "reference" else lm_for(config.model)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
         entry["device"] = str(model.device)
