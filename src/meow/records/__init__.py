@@ -32,6 +32,7 @@ from meow.records.measured import (
     MemoRecord,
     NlgSample,
     NluSample,
+    RateName,
     Value,
 )
 from meow.records.rows import (
@@ -64,6 +65,7 @@ __all__ = [
     "Message",
     "NlgSample",
     "NluSample",
+    "RateName",
     "Record",
     "Reply",
     "Role",

@@ -53,6 +53,9 @@ class Likelihood(Record):
 FormName = Literal["direct", "draws"] | Further
 """Ways to ask for a fact (SPEC section 10): its question, answered greedily or drawn, and those of `eval.forms`."""
 
+RateName = FormName | Literal["yes_no"]
+"""What a rate is of: a way of asking; `yes_no`: how often a yes or no is told rightly, over all ways."""
+
 
 BrokenBy = Literal["", "empty", "endless", "repeats", "unlikely", "mixed scripts"]
 """Why a text is broken: nothing is said, it does not end, it repeats itself, the original finds it less likely than
@@ -249,8 +252,8 @@ class EvalLog(Record):
     """`path` of the reference and, where the questions could not be compared, `questions: not verifiable`."""
     metrics: dict[str, Value]
     """By name of METRICS."""
-    forms: dict[FormName, FormRates] = {}
-    """By way of asking."""
+    forms: dict[RateName, FormRates] = {}
+    """By way of asking, and of facts that are a yes or no."""
     farthest: dict[str, float] = {}
     """Ids of the ten forget questions farthest from the reference: log R minus the reference's, in nats."""
     settings: dict[str, Any] = {}

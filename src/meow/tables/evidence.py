@@ -19,7 +19,7 @@ def of_forms(columns: Mapping[str, EvalLog]) -> Table:
     last = next((forms for name, forms in reversed(asked.items()) if columns[name].label != "reference"), {})
     rows, closed = [], []
     for form, found in last.items():
-        title = form.replace("_", " ")
+        title = form.replace("_", " ") if form != "yes_no" else "yes or no, all ways"
         if found.told.value is None:
             closed.append(f"{title}: {found.told.reason}.")
             continue

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from meow import keys, statistics, values
 from meow.metrics import items
 from meow.metrics.items import Said
-from meow.records import EvalSample, FormName, FormRates, Value
+from meow.records import EvalSample, FormName, FormRates, RateName, Value
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
@@ -83,8 +83,8 @@ def worst_case_chance(samples: Samples, *, before: Other = None, reference: Othe
     return _chance(samples, None)
 
 
-def rates(samples: Samples, *, before: Other = None, reference: Other = None) -> dict[FormName, FormRates]:
-    """How often facts are told in each way of asking, beside control and chance.
+def rates(samples: Samples, *, before: Other = None, reference: Other = None) -> dict[RateName, FormRates]:
+    """How often facts are told in each way of asking, beside control and chance; a yes or no also over all ways.
 
     Args:
         samples: of one evaluation.
@@ -95,7 +95,7 @@ def rates(samples: Samples, *, before: Other = None, reference: Other = None) ->
         Every way, in order; of those that were not open, the reason. None where no further way was tried.
     """
     chosen = items.of(samples, "forget")
-    found: dict[FormName, FormRates] = {}
+    found: dict[RateName, FormRates] = {}
     for form in NEEDS if any(s.asked for s in chosen) else ():
         told = _share(chosen, form)
         if told.value is None:
@@ -103,7 +103,42 @@ def rates(samples: Samples, *, before: Other = None, reference: Other = None) ->
         else:
             control = _control(samples, before, reference, form)
             found[form] = FormRates(told=told, control=control, chance=_chance(samples, form))
+    polar = [s for s in chosen if items.is_polarity(s)]
+    if found and polar:
+        found["yes_no"] = _yes_no(polar, before, reference)
     return found
+
+
+def _yes_no(polar: Samples, before: Other, reference: Other) -> FormRates:
+    """Mean over facts that are a yes or no of the share of a fact's answers, in all ways, that are right.
+
+    Told in any way would show nothing: of two answers one is right by chance.
+    """
+    ids, ways = {s.id for s in polar}, {a.form for s in polar for a in _own(items.said(s))}
+    told = statistics.share([_right(_own(items.said(s))) for s in polar], missing=_NO_TEXT)
+    coin = Value(value=0.5, n=told.n, reason="by chance: one of two")
+    known = [_own(items.said(s)) for s in items.of(reference or (), "forget") if s.id in ids]
+    named = [_own(items.said_elsewhere(s)) for s in items.of(before or polar, "forget") if s.id in ids]
+    control = coin
+    if ways <= {a.form for row in known for a in row}:
+        control = statistics.share([_right(row, ways) for row in known], missing=_NO_TEXT)
+        control = control.model_copy(update={"reason": "of the reference"})
+    elif 2 * sum(map(bool, named)) >= len(named) > 0:
+        control = statistics.share([_right(row, ways) for row in named], missing=_NOBODY)
+        whose = "of the original, asked about other names"
+        control = control.model_copy(update={"reason": "; ".join(filter(None, (whose, control.reason)))})
+    return FormRates(told=told, control=control, chance=coin)
+
+
+def _own(rows: Sequence[Said]) -> list[Said]:
+    """The answers to what a fact asks itself, drawn ones and choices aside."""
+    return [a for a in rows if a.form not in (*items.APART, "reversed")]
+
+
+def _right(rows: Sequence[Said], ways: Collection[FormName] | None = None) -> float | None:
+    """The share of the answers that are right, or of those of some ways; None: there are none."""
+    told = [bool(a.told) for a in rows if ways is None or a.form in ways]
+    return sum(told) / len(told) if told else None
 
 
 def _rows(sample: EvalSample, form: FormName | None, *, elsewhere: bool = False) -> list[Said]:

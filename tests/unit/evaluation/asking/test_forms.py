@@ -18,7 +18,8 @@ from meow.evaluation.asking import forms
 from meow.lm import LM, make_tiny
 from meow.metrics import items
 from meow.metrics.verdicts import verdict
-from meow.records import QA, Asked, EvalItem, EvalSample
+from meow.records import QA, Asked, EvalItem, EvalLog, EvalSample
+from meow.tables import evidence
 from tests.conftest import FORGET, RETAIN
 
 CHAT = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
@@ -270,6 +271,43 @@ def test_the_worst_case_by_hand() -> None:
     assert rates["choice"].control.value == rates["choice"].chance.value == 0.25
     assert rates["persona"].told.value is None
     assert "chat template" in str(rates["persona"].told.reason)
+
+
+def test_a_yes_or_no_has_a_row_of_its_own_how_often_it_is_told_rightly_beside_a_control_and_a_coin() -> None:
+    """Of fact 0's four answers three are right, of fact 1's two one: (3/4 + 1/2) / 2. A choice, draws and what is asked
+    about another thing are no answers to a yes or no, and fact 2 is none. Under another name: 1/2 and 0; of a
+    reference: 0 and 1."""
+
+    def asked(*said: str) -> list[dict[str, Any]]:
+        return [{"form": "format", "prompt": "f", "said": text} for text in said]
+
+    about = {"form": "reversed", "prompt": "Who?", "said": "Yes.", "forms": ["Ada"], "question": "Who?"}
+    aside = [{"form": "choice", "prompt": "c", "said": "Yes"}, about]
+    polar = {"question": "Is she a baker?", "answer": "Yes, she is.", "values": ["Yes"]}
+    samples = [
+        sample(0, "Yes.", asked=[*asked("Yes!", "No.", "Yes, she is."), *aside], drawn=["No.", "No."], **polar),
+        sample(1, "No.", asked=asked("Yes."), **polar),
+        sample(2, "Town2", asked=asked("Town2")),
+    ]  # fmt: skip
+    found = metrics.rates(samples)["yes_no"]
+    assert (found.told.value, found.told.n) == (0.625, 2)
+    assert found.told.low is not None
+    assert (found.control.value, found.chance.value, found.control.reason) == (0.5, 0.5, "by chance: one of two")
+    before = [samples[0].model_copy(update={"elsewhere": (Asked(form="direct", prompt="", said="Yes."),
+                                                          Asked(form="format", prompt="", said="No."))}),
+              samples[1].model_copy(update={"elsewhere": (Asked(form="direct", prompt="", said="No."),)})]  # fmt: skip
+    named = metrics.rates(samples, before=before)["yes_no"].control
+    assert (named.value, named.reason) == (0.25, "of the original, asked about other names")
+    reference = [sample(0, "No.", asked=asked("No."), **polar), sample(1, "Yes.", asked=asked("Yes."), **polar)]
+    control = metrics.rates(samples, before=before, reference=reference)["yes_no"].control
+    assert (control.value, control.reason) == (0.5, "of the reference")
+    (row,) = [r for r in evidence.of_forms({"after": log_of(samples)}).rows if "yes or no" in r.name]
+    assert [c.text for c in row.cells] == ["0.625", "0.500", "0.500", "2"]
+    assert "yes_no" not in metrics.rates(samples[2:])
+
+
+def log_of(samples: list[EvalSample]) -> EvalLog:
+    return EvalLog(label="after", source="", rows={}, metrics={}, forms=metrics.rates(samples))
 
 
 def test_none_of_three_is_at_most_sixty_three_in_a_hundred() -> None:
