@@ -8,7 +8,6 @@ later. The ladder is climbed while enough is kept all the way.
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from meow import values
 from meow.config import TrainSettings
 from meow.errors import MeowError
 from meow.files import write_text
-from meow.lm import LM
+from meow.lm import LM, trim
 from meow.prompts.places import Spot, place
 from meow.records import QA
 from meow.terminal import say
@@ -109,7 +108,7 @@ def find(lm: LM, retain: Sequence[QA], run: Steps, folder: Path | None, *, adapt
                 shares.append(0.0)
             looks.append((lr, round(min(shares), 4)))
             lm.model.zero_grad(set_to_none=True)
-            gc.collect()  # its optimizer, before there is another one
+            trim()  # its optimizer, before there is another one
             put_back(lm, load_file(weights))
             say(f"train.lr: at {lr:g} p(value) of what must stay is {looks[-1][1]:.0%} of the original's at the lowest")
             return looks[-1][1] >= KEPT

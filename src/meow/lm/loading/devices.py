@@ -1,8 +1,11 @@
-"""Which device a model goes to."""
+"""Which device a model goes to, and memory that is given back when a model has gone."""
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+from contextlib import suppress
 
 import torch
 
@@ -30,3 +33,10 @@ def pick_device(name: str) -> torch.device:
             f"model.device: found {name!r}, which is not here; expected {', '.join(sorted(here))} or auto"
         )
     return torch.device(name)
+
+
+def trim() -> None:
+    """Give memory that nothing uses back to the system: glibc keeps what is freed, and what comes next adds to it."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

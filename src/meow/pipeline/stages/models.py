@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,9 +28,7 @@ def lm_for(settings: ModelSettings) -> LM:
 def release() -> None:
     """Let go of the loaded models."""
     lm_for.cache_clear()
-    gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what is freed; a training would come on top of it
+    lm.trim()
 
 
 def weights(settings: ModelSettings) -> str:
