@@ -255,9 +255,9 @@ FAULTS = (
     ),
     Fault(
         "the lock not taken",
-        "run/__init__.py",
-        "fcntl.LOCK_EX | fcntl.LOCK_NB",
-        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "run/lock.py",
+        "FileLock(folder / LOCK, ",
+        "FileLock(folder / os.urandom(4).hex(), ",
         "unit/run/test_run.py::test_two_processes_cannot_work_in_one_folder",
     ),
     Fault(

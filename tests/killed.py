@@ -126,5 +126,5 @@ def settled(root: Path) -> dict[str, object]:
             rows = map(json.loads, raw.splitlines())
             found[str(file)] = [{k: v for k, v in row.items() if k not in VOLATILE} for row in rows]
         else:  # a lock names a process, a page says when it was made
-            found[str(file)] = None if file.name in (".lock", "report.html") else raw
+            found[str(file)] = None if file.name in (".lock", ".worker", "report.html") else raw
     return {name.removeprefix(str(root)): value for name, value in found.items()}

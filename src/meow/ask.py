@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,7 +143,8 @@ def typed() -> Iterator[str]:
     if not sys.stdin.isatty():
         yield from sys.stdin
         return
-    import readline  # noqa: F401 - input() uses it where it is loaded
+    with suppress(ImportError):  # Windows
+        import readline  # noqa: F401 - input() uses it where it is loaded
 
     say("one question a line; Ctrl-D ends")
     while True:

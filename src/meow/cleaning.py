@@ -20,6 +20,7 @@ KEPT = (
     "log.jsonl",
     "report.html",
     ".lock",
+    ".worker",
     "eval/*/log.json",
     "capability/*/nlu.json",
     "capability/*/nlg.json",

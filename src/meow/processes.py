@@ -12,13 +12,9 @@ T = TypeVar("T")
 
 def is_alive(pid: int) -> bool:
     """Whether another process of that number is there; one of our own number was there before us."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return pid != os.getpid()
+    import psutil
+
+    return pid < 2**31 and pid != os.getpid() and psutil.pid_exists(pid)
 
 
 def rank() -> int:

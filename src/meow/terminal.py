@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,8 @@ def silent() -> Iterator[None]:
                 os.dup2(nothing.fileno(), fd)
             with redirect_stdout(nothing), redirect_stderr(nothing):
                 yield
-            ctypes.CDLL(None).fflush(None)
+            with suppress(TypeError):  # Windows, where the C library has no such name
+                ctypes.CDLL(None).fflush(None)
     finally:
         for fd, copy in kept.items():
             os.dup2(copy, fd)

@@ -229,13 +229,6 @@ def test_settings_and_files_are_looked_at_before_torch_is_loaded() -> None:
     assert sum("gone.jsonl: cannot be read" in line for line in lines) == 6
 
 
-def test_where_meow_does_not_run_it_says_so() -> None:
-    """Windows has no fcntl."""
-    code = "import sys; sys.modules['fcntl'] = None; from meow.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, "run"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "meow: runs on Linux and macOS; on Windows use it in WSL\n")
-
-
 def test_an_unknown_setting_of_the_demo_is_said_before_it_works(meow: Callable[..., object], tmp_path: Path) -> None:
     code, _, err = meow("-q", "demo", "--out", tmp_path / "demo", "train.lrr=1")
     assert (code, err) == (2, "meow: command line: train.lrr: unknown setting; did you mean train.lr?\n")

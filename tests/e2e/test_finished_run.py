@@ -220,7 +220,7 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
     assert holding(run, secrets) == []
     assert (run / "model/model.safetensors").read_bytes() == weights
     assert {f.name for f in run.iterdir()} == {
-        "config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", "model", "eval", "capability"
+        "config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", ".worker", "model", "eval", "capability"
     }  # fmt: skip
     page = (run / "report.html").read_text()
     assert page.count("<article") == len(FORGET)

@@ -209,6 +209,6 @@ def test_a_second_writer_is_refused_and_the_lock_of_a_killed_one_is_taken_over(w
         2, f"meow: {tmp_path / 'run'}: another process works in this folder; wait, or take another name\n"
     )  # fmt: skip
     assert first.ended(kill_after=0).code == -signal.SIGKILL
-    assert (tmp_path / "run/.lock").read_text().startswith(f"{first.process.pid} ")
+    assert (tmp_path / "run/.worker").read_text().startswith(f"{first.process.pid} ")
     assert run.worker is None
     assert Command(command).ended().code == 0

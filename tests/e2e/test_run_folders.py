@@ -46,7 +46,8 @@ def own(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def files(folder: Path) -> dict[str, bytes]:
     """Everything in a run folder but its lock."""
-    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file() and f.name != ".lock"}
+    found = [f for f in folder.rglob("*") if f.is_file() and f.name not in (".lock", ".worker")]
+    return {str(f.relative_to(folder)): f.read_bytes() for f in found}
 
 
 def steps(folder: Path) -> list[int]:

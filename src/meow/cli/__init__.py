@@ -7,7 +7,6 @@ code 2.
 from __future__ import annotations
 
 import errno
-import importlib.util
 import io
 import os
 import sys
@@ -116,8 +115,6 @@ def main() -> None:
     """Run the command line. A user's mistake is one line on stderr and exit code 2."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if importlib.util.find_spec("fcntl") is None:
-        sys.exit(_fail("runs on Linux and macOS; on Windows use it in WSL"))
     if processes.rank() > 0:
         sys.stdout = io.StringIO()
     try:

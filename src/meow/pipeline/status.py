@@ -14,7 +14,8 @@ from meow.config import load
 from meow.errors import ConfigError
 from meow.labels import command_of
 from meow.pipeline.plan import FINETUNE, Stage, gone, plan
-from meow.run import Run, Worker, existing
+from meow.run import Run, existing
+from meow.run.lock import Worker
 from meow.terminal import out, say
 
 

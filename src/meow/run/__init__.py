@@ -8,11 +8,8 @@ works in a folder; of several processes of a job, the first writes what is every
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -21,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any
 
 from meow.config import RunConfig, dump
 from meow.config.marks import placed
@@ -30,20 +27,12 @@ from meow.files import remove_left, write_json, write_text
 from meow.keys import digest
 from meow.labels import measures_changed
 from meow.processes import agreed, barrier, rank, world_size
-from meow.run import manifest
+from meow.run import lock, manifest
+from meow.run.lock import Worker
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
-
-
-class Worker(NamedTuple):
-    """A process that works in a run folder."""
-
-    pid: int | None
-    """Its number; None: not written yet."""
-    since: str | None
-    """When it began, as ISO 8601."""
 
 
 class Run:
@@ -66,23 +55,18 @@ class Run:
         Raises:
             RunError: another process works in it, or, with a config, it was cleaned.
         """
-        with ExitStack() as held:
+        with ExitStack() as kept:
 
-            def lock() -> None:
+            def take() -> None:
                 self.path.mkdir(parents=True, exist_ok=True)
-                file = held.enter_context((self / ".lock").open("a+", encoding="utf-8"))
-                if not _lock(file):
-                    raise RunError(f"{self.path}: another process works in this folder; wait, or take another name")
-                file.truncate(0)
-                file.write(f"{os.getpid()} {_now()}\n")
-                file.flush()
+                kept.enter_context(lock.held(self.path))
                 remove_left(self.path)
                 manifest.mend(self / "log.jsonl")
                 if config is not None:
                     self.refuse_cleaned()
                     write_text(self / "config.yaml", dump(placed(config)))
 
-            agreed(lock)
+            agreed(take)
             yield
 
     def refuse_cleaned(self) -> None:
@@ -98,15 +82,7 @@ class Run:
     @property
     def worker(self) -> Worker | None:
         """The process that works in the folder now; None: none does."""
-        if not (self / ".lock").is_file():
-            return None
-        with (self / ".lock").open(encoding="utf-8", errors="replace") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                pid, _, since = file.read(100).strip().partition(" ")
-                return Worker(int(pid) if pid.isdecimal() else None, since or None)
-        return None
+        return lock.holder(self.path)
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
@@ -259,22 +235,19 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")
 
 
-def _lock(file: IO[str]) -> bool:
-    """Take a lock, unless a process that works has it; who only looks (`Run.worker`) lets go in a moment."""
-    for pause in (0, 0.05, 0.1):
-        time.sleep(pause)
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-    return False
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def peak_memory_mb() -> int:
     """Largest resident memory of this process so far, in MB."""
+    try:
+        import resource
+    except ImportError:  # Windows, which tells it elsewhere
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss)) >> 20
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes // (1024 if sys.platform != "darwin" else 1024 * 1024)
 
