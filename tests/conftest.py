@@ -72,6 +72,7 @@ def meow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     def call(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["meow", *map(str, arguments)])
         monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "error")  # -v changes it, for this test alone
+        monkeypatch.setattr("meow.terminal.shows", False)  # set by the command, for this test alone
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()

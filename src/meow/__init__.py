@@ -5,6 +5,7 @@ In a notebook: `from meow import LM, invert, memorize, select, forget, evaluate`
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from meow.lm import LM
 
 __all__ = ["LM", "evaluate", "facts", "finetune", "forget", "invert", "memorize", "select"]
+
+logging.getLogger("meow").addHandler(logging.NullHandler())  # silent, until somebody asks to hear it
 
 try:
     __version__ = version("meow-unlearning")

@@ -1,8 +1,12 @@
-"""What people see while they wait: a progress bar, or plain lines where there is no terminal. All on stderr."""
+"""What people see while they wait: a progress bar, or plain lines where there is no terminal. All on stderr.
+
+The command line alone shows it. Called from Python, the lines go to the standard log `meow`.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import re
 import shlex
@@ -64,22 +68,28 @@ class _Console(Console):
 err = _Console(stderr=True)
 out = _Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 """Tables; where nobody's window limits them they are wide enough for every column."""
-quiet = False
-"""Set by `meow -q`: no progress."""
+log = logging.getLogger("meow")
+"""Where lines go that no command shows: what is done as INFO, warnings as WARNING, details as DEBUG."""
+shows = False
+"""Set by the command line, unless `meow -q`: bars and lines are shown."""
 verbose = False
 """Set by `meow -v`: settings, timings, and what others say."""
 
 
 def say(line: str) -> None:
     """One line of what happens, on stderr."""
-    if not quiet:
+    if shows:
         err.print(line, soft_wrap=True)
+    else:
+        log.log(logging.WARNING if line.startswith("warning: ") else logging.INFO, "%s", line)
 
 
 def detail(line: str) -> None:
     """One line for those who asked for more."""
-    if verbose:
+    if shows and verbose:
         say(line)
+    else:
+        log.debug("%s", line)
 
 
 RESUMED = ("demo", "run", "invert", "memo", "select", "forget", "finetune", "eval", "nlu", "nlg", "robustness")
@@ -121,11 +131,26 @@ def silent() -> Iterator[None]:
 @contextmanager
 def starting() -> Iterator[None]:
     """Around the import of torch and what builds on it, which takes seconds: a terminal shows that something moves."""
-    if quiet or not err.is_terminal or err.is_dumb_terminal:
+    if not shows or not err.is_terminal or err.is_dumb_terminal:
         yield
         return
     with err.status("starting"):
         yield
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """transformers draws no bar of its own, as it does for every shard on a disk."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
+    from transformers.utils import logging as theirs
+
+    drawn = theirs.is_progress_bar_enabled() and not are_progress_bars_disabled()
+    theirs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if drawn:
+            theirs.enable_progress_bar()
 
 
 class _Rate(ProgressColumn):
@@ -147,10 +172,10 @@ def progress(title: str, total: int, *, done: int = 0, note: Callable[[], str] |
         done: rows that an earlier command did.
         note: what else is counted, in words.
     """
-    if quiet or total == 0:
+    if total == 0:
         yield lambda _: None
         return
-    if not err.is_terminal or err.is_dumb_terminal:
+    if not shows or not err.is_terminal or err.is_dumb_terminal:
         yield from _lines(title, total, done, note)
         return
     columns = (

@@ -149,6 +149,7 @@ def test_where_rows_come_many_at_once_the_time_left_is_that_of_all_of_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "_EVERY", 0.2)
+    monkeypatch.setattr(terminal, "shows", True)
     with terminal.progress("rows", 9) as advance:
         for _ in range(3):
             time.sleep(0.3)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from transformers.utils.logging import enable_progress_bar, is_progress_bar_enabled
 
 import meow
-from meow import values
+from meow import terminal, values
 from meow.errors import ConfigError, DataError
 from meow.pipeline.plan import load_config
 from meow.records import QA, EvalLog, InvertedAnswer, InvertedFacts, Value
@@ -125,6 +126,23 @@ def test_what_a_notebook_shows_of_results_is_short(tiny_model: Path) -> None:
     assert repr(Value(value=None, reason="no <wrong> answers")) == "not computable: no <wrong> answers"
     log = EvalLog(label="a<b", source="", rows={}, metrics={"x": Value(value=1.0)})
     assert "a&lt;b" in log._repr_html_()
+
+
+def test_a_library_says_nothing_but_to_the_log(
+    tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    enable_progress_bar()
+    lm = meow.LM.load(tiny_model, template="qa")
+    meow.evaluate(lm, FORGET, more={"max_new_tokens": 4})
+    meow.forget(lm, FORGET, method="grad_ascent", lr=1e-2, epochs=1)
+    lm.save(tmp_path / "model")
+    assert (tmp_path / "model/model.safetensors").is_file()
+    assert capfd.readouterr() == ("", "")
+    assert is_progress_bar_enabled()  # for others all is as it was
+    assert any(record.message.startswith("evaluating") for record in caplog.records)
+    assert {record.name for record in caplog.records if "forgetting" in record.message} == {"meow"}
+    terminal.say("warning: what must stay is being lost")
+    assert caplog.records[-1].levelname == "WARNING"
 
 
 def test_a_model_that_is_given_inverts_its_own_facts(shared: Path) -> None:

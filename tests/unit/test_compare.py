@@ -127,7 +127,7 @@ def test_where_one_step_was_chosen_all_are_judged_by_the_other_half(runs: list[P
 
 
 def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
-    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nine forget questions here, the first six there, and the other way round; the rest of the sets stays."""
     six = [s for s in evaluation(11) if s.role != "forget" or s.index < 6]
@@ -138,8 +138,8 @@ def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
     assert row.metrics["ks_d"] == metrics.compute(mine, reference=six)["ks_d"]
     assert row.metrics["facts_told"].n == 6
     assert row.metrics["retain_probability"].n == 31
-    said = capsys.readouterr().err
-    assert "town-s0: compared on the 6 forget questions that the reference was asked, too (here 9, there 6)" in said
+    said = "town-s0: compared on the 6 forget questions that the reference was asked, too (here 9, there 6)"
+    assert said in caplog.text
     (row,) = compare.compare([tmp_path / "six"], runs[0])
     assert (row.n, row.metrics["forget_quality"].n) == (6, 6)
 
@@ -184,7 +184,7 @@ def test_what_cannot_be_compared_is_said_and_one_reason_stands_once(
     assert capsys.readouterr().out.count("a, b: no reference; set eval.reference") == 1
 
 
-def test_a_log_of_phi_says_what_tofu_scores_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_of_phi_says_what_tofu_scores_with_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def log(prompt: str) -> Path:
         texts = {str(i): [prompt.format(i), f"A{i}.", f"B{i}."] for i in range(4)}
         losses = {str(i): 1.0 + i for i in range(4)}
@@ -196,9 +196,9 @@ def test_a_log_of_phi_says_what_tofu_scores_with_it(tmp_path: Path, capsys: pyte
 
     phi, llama = log("Question: Who is {}?\n"), log("[INST] Who is {}? [/INST]")
     compare.compare([llama], llama)
-    assert "Answer:" not in capsys.readouterr().err
+    assert "Answer:" not in caplog.text
     compare.compare([phi], phi)
-    assert "TOFU's code scores the tag `Answer:` together with every answer of Phi" in capsys.readouterr().err
+    assert "TOFU's code scores the tag `Answer:` together with every answer of Phi" in caplog.text
 
 
 def test_another_reference_s_questions_are_refused_with_the_file(runs: list[Path], tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def _harness() -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The harness shows its own bars to who watches a terminal, and else nothing."""
-    shows = terminal.err.is_terminal and not terminal.quiet
+    shows = terminal.err.is_terminal and terminal.shows
     with warnings.catch_warnings(), nullcontext() if shows else terminal.silent():
         warnings.simplefilter("ignore")
         yield

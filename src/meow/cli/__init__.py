@@ -99,7 +99,7 @@ def _options(
     del version
     from meow import terminal
 
-    terminal.quiet = quiet or processes.rank() > 0
+    terminal.shows = not quiet and processes.rank() == 0
     terminal.verbose = verbose
     if verbose:
         os.environ["TRANSFORMERS_VERBOSITY"] = "info"

@@ -25,6 +25,7 @@ from meow.lm.decode.sweep import best
 from meow.lm.serving import Serving, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
+from meow.terminal import without_bars
 
 WORTH = 0.8
 """Sequences are scored as trees where those hold fewer than this share of their tokens."""
@@ -315,10 +316,11 @@ class LM:
         texts = [row[0].text.strip() for row in self.generate(prompts, max_new_tokens)]
         return texts if isinstance(question, list) else texts[0]
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with without_bars():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
     def _completion(self, ids: Sequence[int]) -> Completion:
         ended = bool(ids) and ids[-1] in self.prompter.eos_ids

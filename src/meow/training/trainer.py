@@ -307,7 +307,8 @@ def _go_on(trainer: UnlearnTrainer, keeper: Keeper, checkpoint: str | None) -> N
     """
     trainer.add_callback(keeper)
     try:
-        trainer.train(resume_from_checkpoint=checkpoint)
+        with terminal.without_bars():
+            trainer.train(resume_from_checkpoint=checkpoint)
     except (MeowError, MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as e:  # UnpicklingError, RuntimeError, SafetensorError, KeyError, ...

@@ -102,7 +102,7 @@ def test_through_gguf_is_what_its_package_makes_of_each_layer_and_nothing_else_c
         assert (back != before[key].numpy()).any() == (key in inner)
 
 
-def test_q8_0_by_hand_and_rows_that_fit_no_block_in_f16(capsys: pytest.CaptureFixture[str]) -> None:
+def test_q8_0_by_hand_and_rows_that_fit_no_block_in_f16(caplog: pytest.LogCaptureFixture) -> None:
     """32 weights share the scale max / 127 = 1: 3.4 -> 3, -2.6 -> -3. From 2048 to 4096 F16 has every other integer."""
     model = Small()
     model.inner = torch.nn.Linear(32, 1, bias=False)
@@ -113,7 +113,7 @@ def test_q8_0_by_hand_and_rows_that_fit_no_block_in_f16(capsys: pytest.CaptureFi
     model.inner.weight.data = torch.tensor([[2049.0, 2051.0]])
     changed(model, "q8_0")
     assert model.inner.weight.tolist() == [[2048.0, 2052.0]]
-    assert "Q8_0: 1 of 1 layers are kept in F16, since their rows are no multiple of 32" in capsys.readouterr().err
+    assert "Q8_0: 1 of 1 layers are kept in F16, since their rows are no multiple of 32" in caplog.text
 
 
 def test_eight_bits_are_off_by_half_a_step_at_most_and_four_by_more(lm: LM, tiny_model: Path) -> None:

@@ -101,13 +101,13 @@ def test_the_original_asked_about_other_names_is_a_reference_and_is_marked(world
         commands.evaluate(config(world, "name=few", "eval.reference=other_names", "data.names=[Mira Vale, Bo Reed]"))
 
 
-def test_a_question_that_names_nobody_is_counted_and_said(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_question_that_names_nobody_is_counted_and_said(world: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [json.loads(line) for line in (world / "forget.jsonl").read_text().splitlines()]
     rows[1] |= {"question": "Who was born on May 3, 1961?", "answer": "It is Mira Holt."}
     (world / "unnamed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = commands.evaluate(config(world, "name=u", "eval.reference=other_names", f"data.forget={world}/unnamed.jsonl"))
     assert [s.log_truth_ratio is None for s in results.samples(run.path, "reference")] == [False, True, False]
-    assert "1 question of 3 cannot be asked so: the question names nobody" in capsys.readouterr().err
+    assert "1 question of 3 cannot be asked so: the question names nobody" in caplog.text
     found = results.logs(run.path)["before"].metrics
     assert (found["forget_distance"].n, found["forget_distance"].reason) == (
         2,

@@ -102,24 +102,24 @@ def test_the_rate_is_the_largest_before_a_fall_and_the_weights_are_put_back(
 
 
 def test_an_interrupted_training_goes_on_at_the_rate_that_was_found(
-    shared: Path, facts: tuple[list[Target], list[QA]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared: Path, facts: tuple[list[Target], list[QA]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "rate.json").write_text(json.dumps({"lr": 3e-4, "looks": [[3e-4, 0.95]]}))
     found = train(fresh(shared), facts, tmp_path)
     assert found.lr == 3e-4
-    assert "what must stay" not in capsys.readouterr().err
+    assert "what must stay" not in caplog.text
 
 
 def test_without_facts_to_keep_a_small_rate_is_taken_and_said(
-    shared: Path, facts: tuple[list[Target], list[QA]], capsys: pytest.CaptureFixture[str]
+    shared: Path, facts: tuple[list[Target], list[QA]], caplog: pytest.LogCaptureFixture
 ) -> None:
     found = train(fresh(shared), (facts[0], []), None, epochs=0.1, objective={"target_nll": 1.0})
     assert (found.lr, list(found.looks)) == (1e-5, [])
-    assert "train.lr: auto needs facts to keep" in capsys.readouterr().err
+    assert "train.lr: auto needs facts to keep" in caplog.text
 
 
 def test_a_rate_at_which_training_breaks_keeps_nothing_and_leaves_nothing_behind(
-    shared: Path, facts: tuple[list[Target], list[QA]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    shared: Path, facts: tuple[list[Target], list[QA]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lm, looked = fresh(shared), []
 
@@ -135,7 +135,7 @@ def test_a_rate_at_which_training_breaks_keeps_nothing_and_leaves_nothing_behind
     found = rate.find(lm, facts[1], breaks, tmp_path / "train", adapter=False)
     assert [share for _, share in found.looks] == [0.0] * (1 + rate.RUNGS)
     assert found.lr == min(looked) == pytest.approx(rate.FULL / rate.RUNG**rate.RUNGS, rel=0.01)
-    assert "the smallest; none keeps 90%" in capsys.readouterr().err
+    assert "the smallest; none keeps 90%" in caplog.text
     for name, weight in fresh(shared).model.state_dict().items():
         assert torch.equal(weight, lm.model.state_dict()[name]), name
     assert [file.name for file in (tmp_path / "train").iterdir()] == ["rate.json"]

@@ -20,6 +20,7 @@ from meow.lm.loading.checks import adapted_base, check_folder, folder_of, one_li
 from meow.lm.loading.devices import pick_device
 from meow.lm.loading.packed import is_packed, unpacked, unpacked_tokenizer
 from meow.lm.model import LM
+from meow.terminal import without_bars
 
 _WEIGHTS = ("*.safetensors",)
 _TEXT_FILES = (
@@ -56,9 +57,8 @@ def load(settings: ModelSettings) -> LM:
     if settings.load_in_4bit:
         where["quantization_config"] = _four_bits()
     how = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": settings.trust_remote_code} | where
-    _no_bars()
     tokenizer = load_tokenizer(settings)
-    with one_line(settings.path):
+    with one_line(settings.path), without_bars():
         model = _weights(folder, how)
         if not settings.device_map and not settings.load_in_4bit:
             model = model.to(device)
@@ -221,7 +221,6 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     from tokenizers import ByteLevelBPETokenizer
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    _no_bars()
     bpe = ByteLevelBPETokenizer()
     bpe.train_from_iterator(
         texts,
@@ -246,10 +245,3 @@ def make_tiny(texts: Sequence[str], settings: FinetuneSettings, *, seed: int) ->
     )
     torch.manual_seed(seed)
     return LlamaForCausalLM(config), tokenizer
-
-
-def _no_bars() -> None:
-    """transformers draws a bar for every shard on a disk; that of a download is the hub's own."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()

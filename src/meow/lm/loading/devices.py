@@ -38,5 +38,5 @@ def pick_device(name: str) -> torch.device:
 def trim() -> None:
     """Give memory that nothing uses back to the system: glibc keeps what is freed, and what comes next adds to it."""
     gc.collect()
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
