@@ -21,7 +21,12 @@ __all__ = ["ALIASES", "METHODS", "TERMS", "Known", "Original", "Scores", "Term",
 
 
 def objective(
-    weights: Mapping[str, float], views: Views, original: Original, beta: float | None, counts: Mapping[str, float]
+    weights: Mapping[str, float],
+    views: Views,
+    original: Original,
+    beta: float | None,
+    counts: Mapping[str, float],
+    terms: Mapping[str, Term] = TERMS,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weighted sum of terms of one micro-batch, as its share of the whole optimizer step.
 
@@ -31,6 +36,7 @@ def objective(
         original: what the original says, by view.
         beta: of all terms that have one; None: each term's own.
         counts: of the whole optimizer step, by term.
+        terms: what each name of `weights` is.
 
     Returns:
         The loss, and each term's share of its mean over the step (unweighted, detached).
@@ -38,7 +44,7 @@ def objective(
     loss: Tensor | None = None
     shares = {}
     for name, weight in weights.items():
-        term = TERMS[name]
+        term = terms[name]
         total, _ = term.function(views, original, term.beta if beta is None else beta)
         share = total / counts[name]
         shares[name] = share.detach()

@@ -7,14 +7,16 @@ function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from transformers import TrainerCallback
 
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, named
 from meow.lm import LM, adapted
-from meow.losses import TERMS
+from meow.losses import TERMS, Term
 from meow.processes import world_size
 from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Target
@@ -51,6 +53,8 @@ def forget(
     seed: int,
     log: Log,
     on_evaluate: Callable[[], Look] | None = None,
+    terms: Mapping[str, Term] = TERMS,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Chosen:
     """Train `lm.model` in place on the objective.
 
@@ -63,6 +67,8 @@ def forget(
         seed: of the order and of the retain rows.
         log: gets one row per optimizer step.
         on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
+        terms: what each name of the objective is.
+        callbacks: of transformers; one that stops the training ends it as it is.
 
     Returns:
         The settings that were `auto`, as numbers.
@@ -72,23 +78,29 @@ def forget(
         DataError: a question that leaves no room for an answer.
     """
     settings = sized(settings, len(targets))
-    rows = _rows(lm, targets, retain, settings, seed)
+    rows = _rows(lm, targets, retain, settings, seed, terms)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
-    settings, looks = _at_a_rate(lm, rows, retain, settings, folder)
+    settings, looks = _at_a_rate(lm, rows, retain, settings, folder, terms)
     chooser = None
     if on_evaluate is not None and settings.evaluate_every is not None:
         assert folder is not None, "looks are kept beside the checkpoints"
         chooser = Chooser(lm, on_evaluate, settings, folder, log)
     weights = settings.objective or {}
-    train(lm, rows, settings, weights, settings.beta, folder, seed=seed, log=log, chooser=chooser)
+    beta = settings.beta
+    train(lm, rows, settings, weights, beta, folder, seed=seed, log=log, chooser=chooser, more=callbacks, terms=terms)
     if settings.lora_rank and settings.lora_merge:
         lm.model = lm.model.merge_and_unload()
     return Chosen(float(settings.lr), float(settings.epochs), int(settings.batch_size), looks)
 
 
 def _at_a_rate(
-    lm: LM, rows: Rows, retain: Sequence[QA], settings: TrainSettings, folder: Path | None
+    lm: LM,
+    rows: Rows,
+    retain: Sequence[QA],
+    settings: TrainSettings,
+    folder: Path | None,
+    terms: Mapping[str, Term],
 ) -> tuple[TrainSettings, Sequence[tuple[float, float]]]:
     """The settings with a learning rate, and what it was chosen by; () where it was given.
 
@@ -106,7 +118,7 @@ def _at_a_rate(
     def run(lr: float, watch: Callable[[int], None]) -> None:
         short = settings.model_copy(update={"lr": lr} | more)
         weights, watcher = settings.objective or {}, Watcher(lm, watch)
-        train(lm, half, short, weights, settings.beta, None, seed=rows.seed, log=_unlogged, more=[watcher])
+        train(lm, half, short, weights, settings.beta, None, seed=rows.seed, log=_unlogged, more=[watcher], terms=terms)
 
     found = rate.find(lm, retain[::2], run, folder, adapter=settings.lora_rank > 0)
     return settings.model_copy(update={"lr": found.lr}), found.looks
@@ -121,11 +133,18 @@ def _at_once(settings: TrainSettings) -> int:
     return int(settings.batch_size) * settings.accumulate
 
 
-def _rows(lm: LM, targets: Sequence[Target], retain: Sequence[QA], settings: TrainSettings, seed: int) -> Rows:
+def _rows(
+    lm: LM,
+    targets: Sequence[Target],
+    retain: Sequence[QA],
+    settings: TrainSettings,
+    seed: int,
+    terms: Mapping[str, Term],
+) -> Rows:
     """The rows of a training, with what the original says of them where the terms of the objective need it."""
     weights = settings.objective or {}
-    views = {view for term in weights for view in TERMS[term].views}
-    cached = {view for term in weights if TERMS[term].original == "logp" for view in TERMS[term].views}
+    views = {view for term in weights for view in terms[term].views}
+    cached = {view for term in weights if terms[term].original == "logp" for view in terms[term].views}
     encode = _encoder(lm, settings)
     sequences: dict[str, list[Encoded]] = {}
     if "target" in views:
@@ -154,6 +173,7 @@ def finetune(
     seed: int,
     log: Log,
     on_step: Callable[[int], None] | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> None:
     """Train `lm.model` in place to give these answers, with the loss on answer tokens.
 
@@ -164,9 +184,9 @@ def finetune(
     lengths = [len(s.ids) for s in sequences]
     order = epochs_order(lengths, settings.epochs, settings.batch_size, seed, like_lengths=True)
     examples = [Example(named(qa), {"target": (s,)}, {}) for qa, s in zip(rows, sequences, strict=True)]
-    watcher = Watcher(lm, on_step) if on_step else None
+    more = [*([Watcher(lm, on_step)] if on_step else []), *callbacks]
     every = Rows(examples, order, [], 0, seed)
-    train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=[watcher])
+    train(lm, every, settings, {"target_nll": 1.0}, None, folder, seed=seed, log=log, more=more)
 
 
 def _taught(target: Target) -> str:

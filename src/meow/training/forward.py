@@ -15,7 +15,7 @@ from torch import Tensor
 
 from meow.lm import widened
 from meow.lm.decode.tree import chosen
-from meow.losses import TERMS, Known, Scores
+from meow.losses import TERMS, Known, Scores, Term
 
 
 class Said(NamedTuple):
@@ -77,21 +77,22 @@ def split(said: Said, logp: Tensor, inputs: Mapping[str, Any], *, logits: bool) 
 class Reference:
     """What the original says, for the terms of one objective."""
 
-    def __init__(self, model: Any, weights: Mapping[str, float], seed: int) -> None:
+    def __init__(self, model: Any, weights: Mapping[str, float], seed: int, terms: Mapping[str, Term] = TERMS) -> None:
         """Args:
         model: the original, not yet trained; copied only where its logits or hidden states are needed and it has no
             adapter that can be switched off.
         weights: the objective.
         seed: of RMU's direction.
+        terms: what each name of the objective is.
         """
-        terms = [TERMS[name] for name in weights]
-        self.asked = {t.views[0]: {u.original for u in terms if u.views[0] == t.views[0]} for t in terms if t.asks}
+        used = [terms[name] for name in weights]
+        self.asked = {t.views[0]: {u.original for u in used if u.views[0] == t.views[0]} for t in used if t.asks}
         self.layer = max(1, model.config.num_hidden_layers // 3)
         self.frozen = None
         if self.asked and not hasattr(model, "disable_adapter"):
             self.frozen = copy.deepcopy(model).eval().requires_grad_(False)
         self.direction: Tensor | None = None
-        if any(term.needs == "hidden" for term in terms):
+        if any(term.needs == "hidden" for term in used):
             drawn = torch.rand(model.config.hidden_size, generator=torch.Generator().manual_seed(seed))
             self.direction = drawn / drawn.norm()
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from meow.lm import pad
-from meow.losses import TERMS
+from meow.losses import TERMS, Term
 from meow.prompts import Encoded
 
 
@@ -136,9 +136,9 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def count(term: str, batch: Mapping[str, Any]) -> int:
+def count(term: str, batch: Mapping[str, Any], terms: Mapping[str, Term] = TERMS) -> int:
     """What a term divides by in one micro-batch: rows or answer tokens of its first view, or tokens of all."""
-    row = TERMS[term]
+    row = terms[term]
     places = [batch["places"][view] for view in (row.views if row.per == "token of all" else row.views[:1])]
     if row.per == "row":
         return int(places[0][1] - places[0][0])

@@ -52,7 +52,7 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
     def __init__(self, minutes: float | None, asked: Callable[[], bool]) -> None:
         self.until = time.monotonic() + 60 * minutes if minutes else math.inf
         self.asked = asked
-        self.is_under_way = False
+        self.is_under_way = self.stopped = False
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """What a checkpoint holds has been read."""
@@ -69,3 +69,4 @@ class Keeper(TrainerCallback):  # type: ignore[misc]
         del state, kwargs
         if agreed(lambda: self.asked() or time.monotonic() > self.until):
             control.should_save, control.should_training_stop = args.save_strategy != "no", True
+            self.stopped = True

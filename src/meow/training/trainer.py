@@ -25,7 +25,7 @@ from meow import terminal
 from meow.config import Optimization
 from meow.errors import ConfigError, MeowError, RunError
 from meow.lm import LM
-from meow.losses import TERMS, objective
+from meow.losses import TERMS, Term, objective
 from meow.processes import agreed, world_size
 from meow.training.checkpoints import last_complete, saved
 from meow.training.choosing import Chooser
@@ -53,6 +53,7 @@ class UnlearnTrainer(InParts):
         self,
         *,
         weights: Mapping[str, float],
+        terms: Mapping[str, Term],
         beta: float | None,
         emit: Log,
         reference: Reference,
@@ -62,7 +63,7 @@ class UnlearnTrainer(InParts):
         super().__init__(**kwargs, data_collator=list)
         self.budget = budget
         self.remove_callback(PrinterCallback)
-        self.weights, self.beta, self.emit, self.reference = weights, beta, emit, reference
+        self.weights, self.terms, self.beta, self.emit, self.reference = weights, terms, beta, emit, reference
         self.moved: Tensor | None = None
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
@@ -72,13 +73,15 @@ class UnlearnTrainer(InParts):
         return Epochs(len((train_dataset if train_dataset is not None else self.train_dataset).examples))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> dict[str, float]:
-        if any(TERMS[term].step for term in self.weights):
+        if any(self.terms[term].step for term in self.weights):
             found = torch.cat([moved(self._prepare_inputs(b), self.model_wrapped) for b in batch_samples]).double()
             step = torch.stack([found.sum(), found.new_tensor(len(found))])
             if self.args.world_size > 1:
                 step = self.accelerator.reduce(step, "sum")
             self.moved = step[0] / step[1]
-        counts = torch.tensor([sum(count(t, b) for b in batch_samples) for t in self.weights], dtype=torch.float64)
+        counts = torch.tensor(
+            [sum(count(t, b, self.terms) for b in batch_samples) for t in self.weights], dtype=torch.float64
+        )
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts.to(device), "sum").cpu()
         return dict(zip(self.weights, counts.tolist(), strict=True))
@@ -88,12 +91,12 @@ class UnlearnTrainer(InParts):
     ) -> Tensor:
         """A part's share of the step's loss; stops at the first term that is not finite."""
         del return_outputs
-        needs = {TERMS[term].needs for term in self.weights}
+        needs = {self.terms[term].needs for term in self.weights}
         out = run(model, inputs, layer=self.reference.layer if "hidden" in needs else None)
         logp = -torch.nn.functional.cross_entropy(out.logits, inputs["labels"], reduction="none")
         views = split(out, logp, inputs, logits="logits" in needs)
         known = self.reference.known(inputs, model, moved=self.moved)
-        loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch)
+        loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch, self.terms)
         for term, share in shares.items():
             if not torch.isfinite(share):
                 raise self._not_finite(term, share.item(), inputs["names"])
@@ -149,9 +152,8 @@ class UnlearnTrainer(InParts):
                     "terms": dict(self.shares),
                 }
             )
-            if self.args.report_to:
-                terms = {f"term/{name}": value for name, value in self.shares.items()}
-                super().log({name: float(value) for name, value in logs.items()} | terms)
+            terms = {f"term/{name}": value for name, value in self.shares.items()}
+            super().log({name: float(value) for name, value in logs.items()} | terms)
         self.shares, self.tokens, self.clock, self.names = {}, 0, now, []
 
 
@@ -250,6 +252,7 @@ def train(
     log: Log,
     chooser: Chooser | None = None,
     more: Sequence[TrainerCallback | None] = (),
+    terms: Mapping[str, Term] = TERMS,
 ) -> None:
     """Train on rows in place, from a checkpoint in `folder` where there is one; leaves the whole model."""
     settings = settings.model_copy(update={"batch_size": min(int(settings.batch_size), len(rows.examples))})
@@ -261,9 +264,10 @@ def train(
     _check_format(lm.model, float(settings.lr))
     trainer = UnlearnTrainer(
         weights=weights,
+        terms=terms,
         beta=beta,
         emit=log,
-        reference=Reference(lm.model, weights, seed),
+        reference=Reference(lm.model, weights, seed, terms),
         budget=budget_of(settings, lm.device),
         model=lm.model,
         args=_arguments(lm, settings, folder, steps, seed),
@@ -283,7 +287,7 @@ def train(
 def _until_done(
     trainer: UnlearnTrainer, folder: Path | None, minutes: float | None, is_chosen: Callable[[], bool]
 ) -> None:
-    """Train to the last step, or to the one where choosing ends.
+    """Train to the last step, or to the one where choosing or a callback ends.
 
     Raises:
         KeyboardInterrupt: somebody asked to stop; there is a checkpoint.
@@ -291,9 +295,10 @@ def _until_done(
     """
     with asked_to_stop() if folder else nullcontext(lambda: False) as asked:
         checkpoint = agreed(lambda: last_complete(folder)) if folder else None
-        _go_on(trainer, Keeper(minutes, asked), checkpoint)
+        keeper = Keeper(minutes, asked)
+        _go_on(trainer, keeper, checkpoint)
     at, steps = trainer.state.global_step, trainer.state.max_steps
-    if at < steps and not is_chosen():
+    if keeper.stopped and at < steps and not is_chosen():
         if asked():
             raise KeyboardInterrupt
         raise RunError(f"stopped at step {at} of {steps} after max_minutes={minutes}; the same command goes on")

@@ -57,8 +57,8 @@ def trained(lm: LM, folder: Path, **more: Any) -> tuple[list[dict[str, Any]], di
 class Elsewhere(Reference):
     """An original that differs from the model: distances from it are not 0 at the first step."""
 
-    def __init__(self, model: Any, weights: Any, seed: int) -> None:
-        super().__init__(model, weights, seed)
+    def __init__(self, model: Any, weights: Any, seed: int, terms: Any = TERMS) -> None:
+        super().__init__(model, weights, seed, terms)
         dice = torch.Generator().manual_seed(0)
         for parameter in self.frozen.parameters() if self.frozen is not None else ():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=dice))

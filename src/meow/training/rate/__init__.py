@@ -4,6 +4,8 @@ For the rate, a short look at a ladder: a few steps are made at each rate, const
 weights, with every second fact to keep; the values of the others, which are not trained on, are scored on the way. A
 model that is pushed too hard loses them in the first steps, even where it learns them again from their neighbours
 later. The ladder is climbed while enough is kept all the way.
+
+In: a model, what it must keep, a training of a few steps. Out: a learning rate, and what it was chosen by.
 """
 
 from __future__ import annotations
