@@ -130,11 +130,11 @@ def silent() -> Iterator[None]:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Around the import of torch and what builds on it, which takes seconds: a terminal shows that something moves."""
+    """Around the import of torch and what builds on it, which takes seconds: a terminal shows what is waited for."""
     if not shows or not err.is_terminal or err.is_dumb_terminal:
         yield
         return
-    with err.status("starting"):
+    with err.status("loading torch ..."):
         yield
 
 
@@ -166,6 +166,8 @@ class _Rate(ProgressColumn):
 def progress(title: str, total: int, *, done: int = 0, note: Callable[[], str] | None = None) -> Iterator[Advance]:
     """A bar with rate and time left; plain lines where stderr is no terminal.
 
+    Both count from the first row on: what is set up before it says nothing of the rows.
+
     Args:
         title: what is being done.
         total: rows to do.
@@ -188,8 +190,13 @@ def progress(title: str, total: int, *, done: int = 0, note: Callable[[], str] |
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task(f"{shown(title):28}", total=total, completed=done, note="")
-        yield lambda n: bar.update(task, advance=n, note=shown(note()) if note else "")
+        task = bar.add_task(f"{shown(title):28}", start=False, total=total, completed=done, note="")
+
+        def advance(n: int) -> None:
+            bar.start_task(task)  # again and again: the first one sets the clock
+            bar.update(task, advance=n, note=shown(note()) if note else "")
+
+        yield advance
 
 
 @contextmanager
@@ -216,21 +223,22 @@ def steps(title: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 def _lines(title: str, total: int, before: int, note: Callable[[], str] | None) -> Iterator[Advance]:
-    started = last = time.monotonic()
+    started = first = last = time.monotonic()
     done = 0
 
     def advance(n: int) -> None:
-        nonlocal done, last
-        if not done or time.monotonic() - last > _EVERY:
+        nonlocal done, first, last
+        if not done:
+            first = last = time.monotonic()
+        elif time.monotonic() - last > _EVERY:
             last = time.monotonic()
-            if done:  # said before this one counts: rows may come many at once, after a while
-                tell()
+            tell()  # before this one counts: rows may come many at once, after a while
         done += n
 
     def tell() -> None:
-        left = duration((last - started) * (total - before - done) / done)
+        left = duration((last - first) * (total - before - done) / done)
         more = f", {note()}" if note else ""
-        say(f"{title}: {before + done}/{total}, {_rate(done / (last - started))}, {left} left{more}")
+        say(f"{title}: {before + done}/{total}, {_rate(done / (last - first))}, {left} left{more}")
 
     say(f"{title}: {total - before} to do")
     yield advance

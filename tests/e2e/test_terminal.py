@@ -84,6 +84,19 @@ def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(meow: Callable[
     assert steps(own) == list(range(1, 301))
 
 
+def test_sigterm_is_said_as_ctrl_c_is(own: Path) -> None:
+    """A scheduler's end comes at any time: here while the facts are read, before anything heavy is loaded."""
+    (own / "forget.jsonl").unlink()
+    os.mkfifo(own / "forget.jsonl")
+    process = subprocess.Popen(flags("run", *QUICK), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with (own / "forget.jsonl").open("w"):  # until it is read
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, ""), err
+    assert err.strip().startswith("meow: stopped; go on with: python -m meow run data.forget=forget.jsonl ")
+    assert err.count("\n") == 2
+
+
 def test_two_plain_files_are_enough_and_the_end_names_files_and_the_next_command(own: Path) -> None:
     files = ["--forget", "forget.jsonl", "--retain", "retain.jsonl", "--model_name_or_path", "model"]
     done = typed("forget", *files, "--method", "meow_contrast", *OTHERS, *QUICK)
@@ -157,6 +170,20 @@ def test_where_rows_come_many_at_once_the_time_left_is_that_of_all_of_them(
                 advance(1)
     said = re.findall(r"rows: (\d+)/9", capsys.readouterr().err)
     assert said == ["3", "6"]
+
+
+def test_the_rate_counts_from_the_first_row_and_not_from_what_is_set_up_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "_EVERY", 0.0)
+    with terminal.progress("rows", 4) as advance:
+        time.sleep(1.0)  # weights, a list of words
+        for _ in range(4):
+            advance(1)
+            time.sleep(0.1)
+    said = re.findall(r"rows: (\d)/4, ([\d.]+)/s", capsys.readouterr().err)
+    assert [n for n, _ in said] == ["1", "2", "3"]
+    assert all(5 < float(rate) <= 10 for _, rate in said)  # one row in 0.1 s; from the start on it is 3 a second
 
 
 HOSTILE = "a\x1b]0;b\x07\x1b[31m[/b][red]:smile:\u202ec\x9bd\ud800"

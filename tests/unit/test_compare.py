@@ -145,7 +145,7 @@ def test_a_reference_on_fewer_questions_is_compared_on_those_and_it_is_said(
 
 
 def test_evaluations_of_some_questions_in_common_are_compared_on_those_and_it_is_said(
-    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nine questions here; there the last four of them and two others; with a third that shares none nothing is left
     out."""
@@ -153,9 +153,7 @@ def test_evaluations_of_some_questions_in_common_are_compared_on_those_and_it_is
     write(tmp_path / "six", "after", [s for s in other if s.role != "forget" or s.index > 2])
     rows = compare.compare([runs[0], tmp_path / "six"])
     assert [row.n for row in rows] == [4, 4]
-    assert (
-        "compared on the 4 forget questions that all of them were asked (town-s0 9, six 6)" in capsys.readouterr().err
-    )
+    assert "compared on the 4 forget questions that all of them were asked (town-s0 9, six 6)" in caplog.text
     kept = [[s for s in evaluation(i) if s.role != "forget" or s.index > 4] for i in (0, 11, 1)]
     assert rows[0].metrics["ks_d"] == metrics.compute(kept[0], reference=kept[1])["ks_d"]
     assert rows[1].metrics["facts_told"] == metrics.compute(kept[2])["facts_told"]

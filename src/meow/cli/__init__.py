@@ -9,9 +9,12 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +25,7 @@ from meow.cli import files, stages, start
 from meow.errors import MeowError
 
 STOPPED = 130
-"""Exit code after Ctrl-C."""
+"""Exit code after Ctrl-C, and after SIGTERM, with which a scheduler ends a job."""
 FULL = {
     errno.ENOSPC: "no space is left on the disk",
     errno.EDQUOT: "the disk quota is used up",
@@ -118,7 +121,8 @@ def main() -> None:
     if processes.rank() > 0:
         sys.stdout = io.StringIO()
     try:
-        code = app(prog_name="meow", standalone_mode=False)
+        with _ended_as_by_keys():
+            code = app(prog_name="meow", standalone_mode=False)
     except MeowError as e:
         code = _fail("" if e.agreed else str(e))
     except UsageError as e:
@@ -134,6 +138,23 @@ def main() -> None:
 
         sys.stderr.write(f"\nmeow: stopped{terminal.going_on()}\n")
     sys.exit(code or 0)
+
+
+@contextmanager
+def _ended_as_by_keys() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does: what is under way is closed, and how to go on is said."""
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _fail(message: str, *, code: int = 2) -> int:
