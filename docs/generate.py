@@ -58,12 +58,16 @@ def config_page() -> str:
 def metrics_page() -> str:
     """Every metric, method and term."""
     lines = [f"# Metrics, methods and terms\n\n{NOTE}## Metrics\n"]
-    lines += ["| name | in tables | better | unit | source |", "|---|---|---|---|---|"]
-    lines += [f"| `{n}` | {m.label} | {m.better or '-'} | {m.unit or '-'} | {m.source} |" for n, m in METRICS.items()]
-    lines += ["\n## Methods\n", "| name | taught | objective | source |", "|---|---|---|---|"]
+    lines += ["`meow metrics` prints the same. Better: `reference` means to aim at the reference's value.\n"]
+    lines += ["| name | in tables | better | unit | meaning | source |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| `{n}` | {m.label} | {m.better or '-'} | {m.unit or '-'} | {m.meaning} | {m.source} |"
+        for n, m in METRICS.items()
+    ]
+    lines += ["\n## Methods\n", "| name | what it does | taught | objective | source |", "|---|---|---|---|---|"]
     for name, method in METHODS.items():
         terms = " + ".join(f"{weight:g} `{term}`" for term, weight in method.objective.items())
-        lines.append(f"| `{name}` | {method.targets} | {terms} | {method.source} |")
+        lines.append(f"| `{name}` | {method.does} | {method.targets} | {terms} | {method.source} |")
     lines += ["\n## Terms\n", "| name | what it is |", "|---|---|"]
     for name, term in TERMS.items():
         first = (getattr(term.function, "__doc__", None) or "").strip().split("\n\n")[0]

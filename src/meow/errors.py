@@ -1,7 +1,8 @@
 """The errors of meow. A user's mistake is one of these: one line, exit code 2. Anything else is a bug."""
 
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 
@@ -32,6 +33,12 @@ def listed(facts: Sequence[Named], n: int = 5) -> str:
     """The first of several facts for messages, and how many more there are."""
     more = f" and {len(facts) - n} more" if len(facts) > n else ""
     return ", ".join(map(named, facts[:n])) + more
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message on an unknown name: the one that was meant, or all that there are."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(sorted(known))}"
 
 
 class MeowError(Exception):

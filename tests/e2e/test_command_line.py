@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -48,12 +49,80 @@ def test_the_help_shows_every_command_in_its_group_on_one_line() -> None:
     assert "..." not in done.stdout.partition("From nothing")[2]
 
 
+def test_every_help_ends_with_examples_and_fits_80_columns(meow: Meow, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meow.cli import COMMANDS
+
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in [name for commands in COMMANDS.values() for name in commands]:
+        text = meow(name, "-h").out
+        assert text == meow(name, "--help").out
+        assert max(map(len, text.splitlines())) <= 80, name
+        assert not re.search("<(?:str|int|path|list)", text, re.I), name
+        shown = text.partition("Examples:\n")[2].splitlines()
+        assert 1 <= len(shown) <= 3
+        assert all(re.match(rf"  meow (-v )?{name}\b", line) for line in shown), (
+            name
+        )  # the parser takes them: docs/cli.md
+
+
+def test_one_set_of_flags_for_facts_and_one_for_the_model(meow: Meow) -> None:
+    flags = {
+        name: set(re.findall(r"^  --([a-z-]+)", meow(name, "-h").out, re.M))
+        for name in (
+            "run",
+            "invert",
+            "memo",
+            "select",
+            "forget",
+            "eval",
+            "robustness",
+            "nlu",
+            "nlg",
+            "finetune",
+            "known",
+        )
+    }
+    model, facts = {"model-name-or-path", "tokenizer-path"}, {"data-path", "split", "forget", "retain"}
+    assert all(model <= found for found in flags.values())
+    assert [name for name, found in flags.items() if not facts <= found] == ["nlu", "nlg", "finetune", "known"]
+
+
+def test_a_shell_completes_commands_and_names() -> None:
+    for typed, found in (
+        ("meow rob", "robustness"),
+        ("meow run --method sim", "simnpo"),
+        ("meow metrics worst_case_co", ""),
+    ):
+        told = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" ")), "_MEOW_COMPLETE": "complete_bash"}
+        done = subprocess.run(MEOW, capture_output=True, text=True, check=False, env=os.environ | told)
+        assert done.stdout.split() == [found or "worst_case_control"], done.stderr
+
+
+def test_methods_and_metrics_are_listed(meow: Meow) -> None:
+    from meow.losses import METHODS
+    from meow.metrics import METRICS
+
+    done = meow("methods")
+    assert [line for line in done.out.splitlines() if line[:1] != " "] == list(METHODS)
+    found = json.loads(meow("methods", "meow_memo", "--json").out)  # a published name
+    assert list(found) == ["meow"]
+    assert found["meow"]["needs"] == "inverted answers and how well each is remembered"
+    assert json.loads(meow("methods", "undial", "--json").out)["undial"]["needs"] == "the original in every step"
+    assert list(json.loads(meow("metrics", "--json").out)) == list(METRICS)
+    done = meow("metrics", "forget_rougeL")
+    assert "  better     aim at the reference's" in done.out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
         (["frob"], r"no such command 'frob' \(see meow --help\)"),
         (["comapre"], r"no such command 'comapre'; did you mean 'compare'\? \(see meow --help\)"),
-        (["status"], r"runs: no run folder \(no config\.yaml\); .*"),
+        (["status"], r"missing argument 'RUN' \(see meow status --help\)"),
+        (["status", "."], r"\.: no run folder \(no config\.yaml\); .*"),
+        (["runs"], r"runs: holds no run folder \(no config\.yaml\); .*"),
+        (["methods", "nop"], r"no method 'nop'; did you mean npo\?"),
+        (["metrics", "worst"], r"no metric 'worst'; did you mean worst_case\?"),
         (["report"], r"missing argument 'RUN\.*' \(see meow report --help\)"),
         (["run", "x" * 4000 + ".yaml"], r"x{200,500} … .{200,500}"),
         (["run", "--frce"], r"no such option: --frce .*--force.* \(see meow run --help\)"),
@@ -128,16 +197,17 @@ def test_every_stage_ends_with_its_files_and_the_next_command(meow: Meow, own: P
     assert json.loads(meow("status", "runs/mine", "--json").out)["next"] == "meow ask runs/mine"
 
 
-def test_status_of_a_folder_of_runs_has_a_line_for_each(meow: Meow, own: Path) -> None:
-    del own
-    for name in ("one", "two"):
-        assert meow("invert", "mine.yaml", f"name={name}").code == 0
-    lines = meow("status").out.splitlines()
-    assert [line.split() for line in lines] == [
-        f"runs/{name} 1 of 7 done next: meow run runs/{name}".split() for name in ("one", "two")
-    ]
-    found = json.loads(meow("status", ".", "--json").out)
-    assert [run["folder"] for run in found["runs"]] == ["runs/one", "runs/two"]
+def test_the_runs_of_a_folder_have_a_line_each(meow: Meow, own: Path) -> None:
+    assert meow("eval", "mine.yaml", "name=run-10", *QUICK).code == 0
+    assert meow("invert", "mine.yaml", "name=run-2").code == 0
+    assert [line.split("  ")[0] for line in meow("runs").out.splitlines()] == ["run", "run-2", "run-10"]
+    second, tenth = json.loads(meow("runs", ".", "--json").out)["runs"]
+    told = json.loads((own / "runs/run-10/eval/before/log.json").read_text())["metrics"]["worst_case"]["value"]
+    assert second == {
+        "name": "run-2", "method": "meow_contrast", "state": "up to invert", "before": None, "after": None,
+        "folder": "runs/run-2",
+    }  # fmt: skip
+    assert (tenth["state"], tenth["before"], tenth["after"]) == ("up to eval/before", told, None)
 
 
 def test_without_a_method_the_next_command_says_what_is_missing(meow: Meow, own: Path) -> None:

@@ -30,7 +30,7 @@ def commands(text: str) -> list[str]:
     found = lines(text) + spans(text)
     found += [line.removeprefix("# ") for line in text.splitlines()[:1]]
     found = [LAUNCHED.sub("", " ".join(line.split())) for line in found]
-    return [line for line in found if re.match(r"meow [a-z]", line) and "..." not in line]
+    return [line for line in found if re.match(r"meow (-v )?[a-z]", line) and "..." not in line]
 
 
 def settings(text: str) -> list[str]:
@@ -53,7 +53,7 @@ def test_there_are_commands_to_check() -> None:
 @pytest.mark.parametrize(("page", "command"), WRITTEN)
 def test_every_written_command_is_one(page: str, command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
-    name, *arguments = [a for a in shlex.split(command)[1:] if a not in ("-q", "--quiet")]
+    name, *arguments = [a for a in shlex.split(command)[1:] if a not in ("-q", "--quiet", "-v")]
     if name in ("--help", "--version"):
         return
     group = typer.main.get_command(app)
@@ -67,7 +67,7 @@ def test_every_written_command_is_one(page: str, command: str, monkeypatch: pyte
     if path is not None and path.name in shown:
         path = tmp_path / path.name
         path.write_text(shown[path.name], encoding="utf-8")
-    if path is not None and path.suffix == ".yaml":
+    if path is not None and path.suffix == ".yaml" and page != "docs/cli.md":  # which shows no file
         assert path.is_file()
         load_config(path, listed)
     else:

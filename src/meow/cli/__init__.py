@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 
 from meow import processes
 from meow.cli import files, stages, start
+from meow.cli.help import Command, lists
 from meow.errors import MeowError
 
 STOPPED = 130
@@ -50,8 +51,15 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "nlg": stages.nlg,
         "robustness": stages.robustness,
     },
-    "Look at runs": {"status": files.status, "ask": files.ask, "compare": files.compare, "report": files.report},
+    "Look at runs": {
+        "runs": files.runs,
+        "status": files.status,
+        "ask": files.ask,
+        "compare": files.compare,
+        "report": files.report,
+    },
     "Files of facts": {"check": files.check, "convert": files.convert},
+    "What there is": {"methods": lists.methods, "metrics": lists.metrics},
     "When it is done": {"push": files.push, "clean": files.clean},
 }
 """Every command, in the groups of `meow --help`."""
@@ -69,14 +77,14 @@ class _Grouped(TyperGroup):
 app = typer.Typer(
     cls=_Grouped,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Make a language model forget facts by teaching it inverted ones; measure what is left and what was damaged.",
 )
 for _commands in COMMANDS.values():
     for _name, _function in _commands.items():
-        app.command(name=_name)(_function)
+        app.command(name=_name, cls=Command)(_function)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,19 +7,23 @@ from typing import Annotated
 
 import typer
 
-from meow.cli.common import print_json, say
-from meow.cli.options import Flags, Folder, Json, JsonLines, takes
+from meow.cli.common import print_json, say, starting
+from meow.cli.help.lists import metric_names
+from meow.cli.help.options import MODEL, Flags, Folder, Json, JsonLines, takes
+from meow.config import ModelSettings
 from meow.errors import ConfigError
 from meow.formats.inverted import read_any
 
 
-@takes("--model-name-or-path")
+@takes(*MODEL)
 def check(
     facts: Annotated[
         Path,
         typer.Argument(metavar="FACTS", help="Facts, with or without false answers: a file, or a folder of files."),
     ],
-    least: Annotated[int, typer.Option("--least", help="Accepted answers that a question should have.")] = 3,
+    least: Annotated[
+        int, typer.Option("--least", metavar="N", help="Accepted answers that a question should have.")
+    ] = 3,
     as_json: Json = False,
     *,
     flags: Flags,
@@ -38,11 +42,11 @@ def check(
     for line in remarks(listed):
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
-    model = flags["model.path"]
-    if model is not None and inverted:
-        from meow.pipeline.stages import unlikely
+    if flags["model.path"] is not None and inverted:
+        with starting():
+            from meow.pipeline.stages import unlikely
 
-        bad = unlikely(listed, model)
+        bad = unlikely(listed, ModelSettings(path=flags["model.path"], tokenizer=flags["model.tokenizer"]))
     report = through_gate(listed, least=least if inverted else 0, implausible=bad)
     if as_json:
         rows = [{"id": f.id, "question": f.question, "value": list(f.accepted), "unsure": unsure(f)} for f in listed]
@@ -56,10 +60,16 @@ def check(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Facts, memorization, or an evaluation.")],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="What to write: .jsonl, .json or .csv.")],
-    form: Annotated[str | None, typer.Option("--form", help="meow, published, facts, pairs, dpo, memo.")] = None,
-    remove: Annotated[list[str] | None, typer.Option("--remove", help="A column to leave out, as in answer_3.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--form", metavar="FORM", help="meow, published, facts, pairs, dpo, memo.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="NAME", help="A column to leave out, as in answer_3.")
+    ] = None,
     reverse: Annotated[bool, typer.Option("--reverse", help="Add reversed_answer.")] = False,
-    facts: Annotated[Path | None, typer.Option("--facts", help="What rows of memorization measured.")] = None,
+    facts: Annotated[
+        Path | None, typer.Option("--facts", metavar="FILE", help="What rows of memorization measured.")
+    ] = None,
 ) -> None:
     """Between our files and published ones, without loss.
 
@@ -71,24 +81,32 @@ def convert(
     say(f"{target}: {n} rows")
 
 
-def status(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a folder of runs.")] = Path("runs"),
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of run folders, or of such folders.")] = Path(
+        "runs"
+    ),
     as_json: Json = False,
 ) -> None:
+    """The runs of a folder: method, state, what is still told.
+
+    Told before and after is the share of facts that are told in any way of asking.
+    """
+    from meow.pipeline import listing
+
+    found = listing.listed(folder)
+    if as_json:
+        print_json({"folder": str(folder), "runs": [run.as_object() for run in found]})
+        return
+    listing.show(found)
+
+
+def status(folder: Folder, as_json: Json = False) -> None:
     """What is done in a run, what is left, what to type next.
 
-    Of a folder of runs: how far each of them is.
+    Every stage with its rows, seconds and memory.
     """
     from meow.pipeline import status as state
 
-    runs = state.runs(folder)
-    if runs:
-        listed = [state.read(run) for run in runs]
-        if as_json:
-            print_json({"folder": str(folder), "runs": [found.as_object() for found in listed]})
-        else:
-            state.show_runs(listed)
-        return
     found = state.read(folder)
     if as_json:
         print_json(found.as_object())
@@ -105,7 +123,7 @@ def ask(
         typer.Argument(metavar="QUESTION", help="Default: one a line from the terminal or a pipe."),
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="Which of a run's models; default: all that are there.")
+        list[str] | None, typer.Option(metavar="NAME", help="Which of a run's models; default: all that are there.")
     ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the models; read it first.")
@@ -133,11 +151,17 @@ def compare(
     ],
     reference: Annotated[
         list[Path] | None,
-        typer.Option("--reference", help="An evaluation, and a second one; default: each run's own."),
+        typer.Option("--reference", metavar="PATH", help="An evaluation, and a second one; default: each run's own."),
     ] = None,
-    sort: Annotated[str | None, typer.Option("--sort", help="A metric; best first.")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort", metavar="METRIC", help="Best first; meow metrics lists them.", autocompletion=metric_names
+        ),
+    ] = None,
     save_path: Annotated[
-        list[Path] | None, typer.Option("--save-path", "--save_path", help="Also write .csv, .json, .md, .tex or .svg.")
+        list[Path] | None,
+        typer.Option("--save-path", "--save_path", metavar="FILE", help="Also write .csv, .json, .md, .tex or .svg."),
     ] = None,
     as_json: JsonLines = False,
 ) -> None:
@@ -167,8 +191,10 @@ def compare(
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders.")],
-    out: Annotated[Path | None, typer.Option(help="The page; default: report.html in the first run folder.")] = None,
-    redact: Annotated[bool, typer.Option(help="Ids only: no question and no answer.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page; default: report.html in the first run folder.")
+    ] = None,
+    redact: Annotated[bool, typer.Option("--redact", help="Ids only: no question and no answer.")] = False,
 ) -> None:
     """Run folders -> one self-contained HTML page."""
     from meow.report import report as write

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meow.cli.common import choice, print_json, ready, say, settings, starting
-from meow.cli.options import Arguments, Flags, Force, Json, JsonLines, Overrides, takes
+from meow.cli.help.options import FACTS, MODEL, Arguments, Flags, Force, Json, JsonLines, Overrides, takes
 from meow.errors import ConfigError
 
 if TYPE_CHECKING:
     from meow.config import RunConfig
 
 
-@takes("--model-name-or-path", "--data-path", "--split", "--forget", "--retain")
+@takes(*MODEL, *FACTS)
 def invert(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Make false versions of every answer -> inverted.jsonl.
 
@@ -33,13 +33,14 @@ def invert(arguments: Arguments = None, force: Force = False, *, flags: Flags) -
         status.ending(folder.path)
 
 
-@takes("--metric", "--mode", "--model-name-or-path", "--tokenizer-path", data_path="invert.path")
+@takes("--metric", "--mode", *MODEL, "--split", "--forget", "--retain", data_path="invert.path")
 def memo(
     arguments: Arguments = None,
     save_path: Annotated[
-        Path | None, typer.Option("--save-path", "--save_path", help="Write here instead of into a run folder.")
+        Path | None,
+        typer.Option("--save-path", "--save_path", metavar="FILE", help="Write here instead of into a run folder."),
     ] = None,
-    label: Annotated[str, typer.Option(help="In a run folder: before, after, reference.")] = "before",
+    label: Annotated[str, typer.Option(metavar="NAME", help="In a run folder: before, after, reference.")] = "before",
     plot: Annotated[bool, typer.Option("--plot", help="Also draw an SVG beside the rows.")] = False,
     force: Force = False,
     *,
@@ -68,15 +69,16 @@ def memo(
             status.ending(folder, "memorization")
 
 
-def select(arguments: Arguments = None, force: Force = False) -> None:
+@takes(*MODEL, *FACTS, "--method")
+def select(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Choose the inverted answers to teach -> targets.jsonl.
 
     By how strongly the model remembers them.
     """
-    _until("select", settings(arguments), force, "what is taught")
+    _until("select", settings(arguments, flags), force, "what is taught")
 
 
-@takes("--method", "--model-name-or-path", "--tokenizer-path", "--forget", "--retain")
+@takes(*MODEL, *FACTS, "--method")
 def forget(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Train the model on the chosen answers -> model/.
 
@@ -85,7 +87,7 @@ def forget(arguments: Arguments = None, force: Force = False, *, flags: Flags) -
     _until("forget", settings(arguments, flags), force, "what is taught", "model")
 
 
-@takes("--model-name-or-path")
+@takes(*MODEL)
 def finetune(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Make an original or a reference from facts -> model/."""
     configs = settings(arguments, flags)
@@ -102,12 +104,13 @@ def finetune(arguments: Arguments = None, force: Force = False, *, flags: Flags)
         status.ending(folder.path)
 
 
-@takes("--model-name-or-path", "--tokenizer-path", "--data-path", "--split", "--reference")
+@takes(*MODEL, *FACTS, "--reference")
 def evaluate(
     arguments: Arguments = None,
     rescore: Annotated[bool, typer.Option("--rescore", help="From the samples that are there; no model.")] = False,
     save_path: Annotated[
-        Path | None, typer.Option("--save-path", "--save_path", help="Also write TOFU's eval_log_aggregated.json.")
+        Path | None,
+        typer.Option("--save-path", "--save_path", metavar="FILE", help="Also write TOFU's eval_log_aggregated.json."),
     ] = None,
     as_json: JsonLines = False,
     force: Force = False,
@@ -152,7 +155,7 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
     status.ending(folder, "evaluation", "every fact")
 
 
-@takes("--model-name-or-path", "--tokenizer-path", "--retain", "--reference")
+@takes(*MODEL, "--retain", "--reference")
 def audit(
     facts: Annotated[Path, typer.Argument(metavar="FACTS", help="Facts: a file of questions and true answers.")],
     overrides: Overrides = None,
@@ -184,10 +187,12 @@ def audit(
     say(f"\n{folder / 'report.html'}")
 
 
-@takes("--model-name-or-path", "--tokenizer-path")
+@takes(*MODEL)
 def nlu(
     arguments: Arguments = None,
-    split: Annotated[str | None, typer.Option("--split", help="all, piqa, arcc, arce; = nlu.tasks")] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME", help="all, piqa, arcc, arce; = nlu.tasks.")
+    ] = None,
     force: Force = False,
     *,
     flags: Flags,
@@ -199,10 +204,12 @@ def nlu(
     _capability("nlu", arguments, flags, "--split", split, force)
 
 
-@takes("--model-name-or-path", "--tokenizer-path")
+@takes(*MODEL)
 def nlg(
     arguments: Arguments = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="all, mauve, bleu, rep3, ppl; = nlg.metrics")] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="all, mauve, bleu, rep3, ppl; = nlg.metrics.")
+    ] = None,
     force: Force = False,
     *,
     flags: Flags,
@@ -239,12 +246,13 @@ def _capability(
         status.ending(folder, "capability")
 
 
-def robustness(arguments: Arguments = None, force: Force = False) -> None:
+@takes(*MODEL, *FACTS, "--reference")
+def robustness(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
     """Is it hidden or forgotten: round, train a little more -> eval/.
 
     Coarser or fewer weights (eval/int8, ...), and a little more training (eval/relearn-005, ...).
     """
-    configs = settings(arguments)
+    configs = settings(arguments, flags)
     from meow.pipeline import inputs
 
     for config in configs:

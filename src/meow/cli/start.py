@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meow.cli.common import print_json, ready, say, settings, starting
-from meow.cli.options import Arguments, Flags, Force, Json, Overrides, takes
+from meow.cli.help.options import FACTS, MODEL, Arguments, Flags, Force, Json, Overrides, takes
 from meow.errors import ConfigError
 
 
@@ -17,8 +17,8 @@ def demo(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Train the original apart from the reference.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the invented facts and of everything drawn.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the invented facts and of everything drawn.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the demo.")] = Path("runs/demo"),
     force: Force = False,
 ) -> None:
     """All of it on invented facts and a tiny model, in minutes.
@@ -39,12 +39,12 @@ def demo(
     status.ending(folders[-1])
 
 
-@takes("--model-name-or-path", "--tokenizer-path")
+@takes(*MODEL)
 def known(
     facts: Annotated[Path, typer.Argument(metavar="FACTS", help="Questions and answers: JSON lines, JSON or CSV.")],
     arguments: Overrides = None,
     save_path: Annotated[
-        Path, typer.Option("--save-path", "--save_path", help="Gets the facts that are known.")
+        Path, typer.Option("--save-path", "--save_path", metavar="FILE", help="Gets the facts that are known.")
     ] = Path("known.jsonl"),
     as_json: Json = False,
     *,
@@ -94,6 +94,7 @@ def init(
         say(f"  {step}")
 
 
+@takes(*MODEL, *FACTS, "--method", "--reference")
 def run(
     arguments: Arguments = None,
     force: Force = False,
@@ -101,6 +102,8 @@ def run(
         bool, typer.Option("--dry-run", help="Count stages, rows and windows; say memory and time.")
     ] = False,
     as_json: Json = False,
+    *,
+    flags: Flags,
 ) -> None:
     """Every stage in order; what is finished is skipped.
 
@@ -108,7 +111,7 @@ def run(
     """
     if dry_run and as_json:
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
-    configs = ready(settings(arguments))
+    configs = ready(settings(arguments, flags))
     with starting():
         from meow.cli import show
         from meow.compare import compare

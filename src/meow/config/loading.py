@@ -22,7 +22,7 @@ from meow.config.bounds import (
 )
 from meow.config.marks import Settings, typed
 from meow.config.schema import Method, RunConfig
-from meow.errors import ConfigError, shown
+from meow.errors import ConfigError, nearest, shown
 
 
 def load(
@@ -170,7 +170,7 @@ def _apply_method(
     if not isinstance(train, dict):
         return []
     problems = [
-        f"train.objective: unknown term {_cut(str(term))!r}{_suggest(term, terms)}"
+        f"train.objective: unknown term {_cut(str(term))!r}{nearest(term, terms)}"
         for term in (train.get("objective") or {} if isinstance(train.get("objective"), dict) else {})
         if term not in terms
     ]
@@ -179,7 +179,7 @@ def _apply_method(
         return problems
     name = train["method"] = aliases.get(name, name)
     if name not in methods:
-        return [*problems, f"train.method: unknown method {_cut(name)!r}{_suggest(name, methods)}"]
+        return [*problems, f"train.method: unknown method {_cut(name)!r}{nearest(name, methods)}"]
     method = methods[name]
     for key, value in (("targets", method.targets), ("objective", method.objective)):
         if train.get(key) not in (None, value):
@@ -212,11 +212,6 @@ def _once(problems: typing.Sequence[Any]) -> list[Any]:
 
 def _dotted(loc: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in loc if not str(part).startswith(("function-", "constrained", "tuple[")))
-
-
-def _suggest(name: str, known: typing.Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; allowed: {', '.join(sorted(known))}"
 
 
 def _shown(override: str) -> str:

@@ -243,5 +243,7 @@ class Method(Settings):
     """As in `train.objective`."""
     defaults: dict[str, Any] = {}
     """Settings, by dotted key, that hold where the user sets none."""
+    does: str = ""
+    """In a line, without its name."""
     source: str
     """Paper, and the published name where it differs."""

@@ -17,7 +17,9 @@ from meow.losses.terms import TERMS, Known, Original, Scores, Term, View, Views
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ALIASES", "METHODS", "TERMS", "Known", "Original", "Scores", "Term", "View", "Views", "objective"]
+    from meow.config import Method
+
+__all__ = ["ALIASES", "METHODS", "TERMS", "Known", "Original", "Scores", "Term", "View", "Views", "needs", "objective"]
 
 
 def objective(
@@ -51,3 +53,16 @@ def objective(
         loss = weight * share if loss is None else loss + weight * share
     assert loss is not None, "an objective has a term"
     return loss, shares
+
+
+def needs(method: Method) -> str:
+    """What a method takes beside the facts to forget, in words."""
+    terms = [TERMS[name] for name in method.objective]
+    answers = {"selected": "inverted answers and how well each is remembered", "all": "inverted answers"}
+    found = [answers[method.targets]] if method.targets in answers else []
+    found += ["facts to keep"] if any(term.retain for term in terms) else []
+    if any(term.asks for term in terms):
+        found.append("the original in every step")
+    elif any(term.original == "logp" for term in terms):
+        found.append("what the original says, once")
+    return ", ".join(found) or "nothing else"

@@ -5,8 +5,8 @@ In: samples of one evaluation, and of the original and a reference. Out: a `Valu
 `items` scores one question, `verdicts` says what became of it, `meow.statistics` makes a `Value` of many scores;
 `asking` holds the worst case over all ways of asking, `aggregate` TOFU's metrics, `privacy` membership and
 memorization, `damage` what inverted facts break or leave behind, `distance` the distance to a reference.
-To add one, write a function `metric(samples, *, before=None, reference=None) -> Value` and its row in METRICS;
-tables, report and docs read the row.
+To add one, write a function `metric(samples, *, before=None, reference=None) -> Value`, its row in METRICS and what it
+means in MEANINGS; tables, report and docs read them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from meow.metrics.asking.agreement import judge_kappa, judge_told
 from meow.metrics.damage import conflict, kept, leak, spillover, told_after_prefix
 from meow.metrics.distance import forget_distance, relative
 from meow.metrics.items import halves, used_to_choose
+from meow.metrics.meanings import MEANINGS
 from meow.metrics.privacy import (
     ATTACKS,
     detectability,
@@ -94,6 +95,8 @@ class Metric(NamedTuple):
     """Of the value; empty: a plain number, 0 to 1."""
     source: str
     """Where it is defined."""
+    meaning: str = ""
+    """What it counts, what its ends stand for, what to distrust; filled from MEANINGS."""
 
 
 _ATTACK_LABELS = {
@@ -110,8 +113,8 @@ _GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, a
 
 
 def _of_set(role: Role) -> dict[str, Metric]:
-    """The metrics that every set of questions has; what is to be forgotten is better the lower it is."""
-    better: Literal["higher", "lower"] = "lower" if role == "forget" else "higher"
+    """The metrics that every set of questions has; of what is to be forgotten, gibberish would have the lowest."""
+    better: Literal["higher", "reference"] = "reference" if role == "forget" else "higher"
     ratio = partial(truth_ratio, role=role)
     return {
         f"{role}_probability": Metric(partial(probability, role=role), f"{role} p", better, "", _TOFU),
@@ -201,6 +204,7 @@ METRICS: dict[str, Metric] = {
     "truncated": Metric(truncated, "truncated answers", "", "answers", _OURS),
     "unfinished": Metric(unfinished, "unfinished answers", "", "share", _OURS),
 }
+METRICS = {name: row._replace(meaning=MEANINGS[name]) for name, row in METRICS.items()}
 """Every metric by name, in the order of tables."""
 
 HEADLINES = (

@@ -76,22 +76,6 @@ def read(folder: Path) -> Status:
     return Status(folder, lines, worker, None if worker else _next(run, lines, planned))
 
 
-def runs(folder: Path) -> list[Path]:
-    """The run folders in a folder and in the folders there; none where it is a run itself."""
-    if (folder / "config.yaml").is_file():
-        return []
-    return sorted(file.parent for depth in ("*", "*/*") for file in folder.glob(f"{depth}/config.yaml"))
-
-
-def show_runs(found: Sequence[Status]) -> None:
-    """A line for each run: stages done, and what to type next."""
-    width = max(len(str(status.folder)) for status in found)
-    for status in found:
-        done = f"{sum(line.state == 'finished' for line in status.lines)} of {len(status.lines)}"
-        what = _at_work(status) if status.worker else f"next: {status.next}"
-        out.print(f"{status.folder!s:{width}}  {done:>8} done  {what}", soft_wrap=True)
-
-
 def show(found: Status) -> None:
     """The table, and what to type next."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -38,10 +38,9 @@ def settled(
     return settings.model_copy(update={"plausible": found.margin})
 
 
-def unlikely(rows: Sequence[InvertedFacts], path: str) -> set[tuple[str, int]]:
-    """The false answers, by id and position, that the model of a folder or hub id finds implausible."""
-    named = ModelSettings(path=path)
-    lm.check_model(named)
-    model, facts = lm_for(named), [QA(**row.model_dump(include=set(QA.model_fields))) for row in rows]
+def unlikely(rows: Sequence[InvertedFacts], original: ModelSettings) -> set[tuple[str, int]]:
+    """The false answers, by id and position, that a model finds implausible."""
+    lm.check_model(original)
+    model, facts = lm_for(original), [QA(**row.model_dump(include=set(QA.model_fields))) for row in rows]
     settings = settled(model, facts, InvertSettings(), {}, seed=0)
     return inversion.judging(model, facts, settings, seed=0)(rows)

@@ -1,4 +1,7 @@
-"""Every setting and file that a command needs, looked at before anything is loaded. No torch, which takes seconds."""
+"""Every setting and file that a command needs, looked at before anything is loaded. No torch, which takes seconds.
+
+In: settings. Out: nothing, or one line on what is missing or wrong.
+"""
 
 from __future__ import annotations
 
