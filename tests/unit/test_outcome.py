@@ -112,7 +112,7 @@ def test_page_terminal_and_card_begin_with_what_a_person_would_say(
 
 
 @pytest.mark.parametrize("made", ["damaged"], indirect=True)
-def test_runs_stand_in_a_table_the_best_first(made: tuple[str, Path], tmp_path: Path) -> None:
+def test_runs_stand_in_a_table_the_best_first(made: tuple[str, Path]) -> None:
     _, folder = made
     views = {"damaged": read(folder)}
     for name, kept in (("good", 29), ("other", 20)):

@@ -79,18 +79,14 @@ def forget(
     """
     settings = sized(settings, len(targets))
     rows = _rows(lm, targets, retain, settings, seed, terms)
-    if settings.lora_rank:
-        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
+    lm.model = adapted(lm.model, settings, base=lm.path, seed=seed) if settings.lora_rank else lm.model
     settings, looks = _at_a_rate(lm, rows, retain, settings, folder, terms)
     chooser = None
-    if on_evaluate is not None and settings.evaluate_every is not None:
-        assert folder is not None, "looks are kept beside the checkpoints"
+    if on_evaluate and settings.evaluate_every and folder:  # looks are kept beside the checkpoints
         chooser = Chooser(lm, on_evaluate, settings, folder, log)
-    weights = settings.objective or {}
-    beta = settings.beta
-    train(lm, rows, settings, weights, beta, folder, seed=seed, log=log, chooser=chooser, more=callbacks, terms=terms)
-    if settings.lora_rank and settings.lora_merge:
-        lm.model = lm.model.merge_and_unload()
+    kinds = (settings.objective or {}, settings.beta)
+    train(lm, rows, settings, *kinds, folder, seed=seed, log=log, chooser=chooser, more=callbacks, terms=terms)
+    lm.model = lm.model.merge_and_unload() if settings.lora_rank and settings.lora_merge else lm.model
     return Chosen(float(settings.lr), float(settings.epochs), int(settings.batch_size), looks)
 
 

@@ -1,4 +1,6 @@
-"""What became of each fact: told, changed, another answer, refused, broken, never known."""
+"""What became of each fact: told, changed, another answer, refused, broken, never known; kept or damaged.
+
+In: a sample after forgetting, and the same under the original. Out: its verdict, and shares of them."""
 
 from __future__ import annotations
 
