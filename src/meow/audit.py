@@ -82,8 +82,9 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
     folder = run_of(config)
     _check(folder, config)
     with folder.locked(config):
-        for label in stages.references(config):
-            perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
+        references = [f"eval/{label}" for label in stages.references(config)]
+        for name in (*["questions"] * bool(stages.lacking(config)), *references):
+            perform(folder, config, stage_named(name), FUNCTIONS[name], force=force)
         perform(folder, config, STAGE, _ask, force=force)
         if config.eval.judge.url is not None:
             perform(folder, config, stage_named("judge"), FUNCTIONS["judge"], force=force)

@@ -36,22 +36,25 @@ class Reads(NamedTuple):
     """Of those sections, what the stage does not read, or reads as content."""
 
 
+_ITEMS = ("eval.rows", "eval.forms", "eval.languages")
+"""What an evaluation reads as the questions that follow from it."""
 READS = {
-    "invert": Reads(("seed", "invert")),
-    "invert by a model here": Reads(("seed", "invert", "model")),
+    "invert": Reads(("seed", "invert"), without=("invert.url",)),
+    "invert by a model here": Reads(("seed", "invert", "model"), without=("invert.url",)),
+    "questions": Reads((), rows=("invert.temperature", "invert.tries", "invert.extra")),
     "memo": Reads(("model", "memo"), rows=("memo.metric", "memo.mode", "memo.cut", "memo.on", "memo.rouge")),
     "select": Reads(("seed", "train.targets", "select")),
     "select without ranks": Reads(("seed", "train.targets")),
     "forget": Reads(("seed", "threads", "model", "train")),
     "finetune": Reads(("seed", "threads", "model", "finetune")),
-    "eval": Reads(("model", "eval"), rows=("eval.forms",), without=("eval.rows", "eval.judge")),
+    "eval": Reads(("model", "eval"), rows=("eval.forms",), without=("eval.rows", "eval.languages", "eval.judge")),
     "judge": Reads((), rows=("eval.judge",)),
     "published evaluation": Reads(()),
     "scored reference": Reads(("model",)),
-    "compressed": Reads(("model", "eval"), without=("eval.rows", "eval.forms", "eval.judge")),
+    "compressed": Reads(("model", "eval"), without=(*_ITEMS, "eval.judge")),
     "relearned": Reads(
         ("seed", "model", "eval", "robustness"),
-        without=("eval.rows", "eval.forms", "eval.judge", "robustness.formats", "robustness.lr"),
+        without=(*_ITEMS, "eval.judge", "robustness.formats", "robustness.lr"),
     ),
     "nlu": Reads(("seed", "model", "nlu")),
     "nlg": Reads(("model",), rows=("nlg",), without=("nlg.n",)),

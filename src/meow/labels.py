@@ -84,7 +84,7 @@ def measures_changed(stage: str) -> bool:
 def command_of(stage: str) -> str:
     """The command that does a stage alone, as in `meow robustness`."""
     command, _, label = stage.partition("/")
-    if command == "judge":
+    if command in ("questions", "judge"):
         return "eval"
     return "robustness" if command == "eval" and label not in MODELS + REFERENCES else command
 

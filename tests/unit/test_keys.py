@@ -35,6 +35,7 @@ FUNCTIONS: Mapping[str, Do] = {
     "eval/before": partial(stages.evaluate, label="before"),
     "eval/after": partial(stages.evaluate, label="after"),
     "judge": stages.judge,
+    "questions": stages.write_questions,
     "eval/int8": partial(stages.compressed, label="int8"),
     "robustness/relearn": partial(stages.relearned, curve="relearn"),
     "robustness/unrelated": partial(stages.relearned, curve="unrelated"),
@@ -45,7 +46,7 @@ FUNCTIONS: Mapping[str, Do] = {
 }
 CURVES = {"robustness/relearn", "robustness/unrelated", "robustness/retain"}
 EVALUATIONS = {"eval/before", "eval/after", "eval/int8", *CURVES}
-MODEL = set(FUNCTIONS) - {"select", "judge"}
+MODEL = set(FUNCTIONS) - {"select", "judge", "questions"}
 """Stages that have to do with the original; `invert` asks it what is plausible."""
 SECTIONS = {
     "seed": {"invert", "select", "forget", "finetune", "nlu/after", *CURVES},
@@ -60,6 +61,10 @@ APART = {
     "train.lr": {"forget", *CURVES},
     "train.evaluate_every": {"forget", *EVALUATIONS},
     "eval.forms": {"eval/after", "eval/before"},
+    "eval.languages": {"questions"},
+    "eval.rows": {*EVALUATIONS, "questions"},
+    "invert.url": {"questions"},
+    **{f"invert.{name}": {"invert", "questions"} for name in ("temperature", "max_new_tokens", "tries", "extra")},
     "robustness.formats": set(),
     "eval.difference": set(),
     **{f"eval.judge.{name}": {"judge"} for name in ("url", "model", "temperature", "max_new_tokens", "extra")},
@@ -139,7 +144,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> tuple[Fi
     config = load_config(None, [
         f"out={path}", "name=run", f"model.path={path}/original", f"data.forget={path}/forget.jsonl",
         f"data.retain={path}/retain.jsonl", f"data.holdout={path}/holdout.jsonl", "train.method=meow_contrast",
-        "train.lr=1e-3", "eval.judge.url=http://localhost:1/v1", "eval.judge.model=judge",
+        "train.lr=1e-3", "invert.backend=donors", "invert.url=http://localhost:1/v1", "invert.model=chat",
+        "eval.judge.url=http://localhost:1/v1", "eval.judge.model=judge",
         f"invert.pools={path}/pools.json", f"invert.prompt={path}/prompt.txt", "memo.max_new_tokens=2",
         f"robustness.unrelated={path}/unrelated.jsonl", f"nlu.data={path}/tasks", "nlu.tasks=[people]",
         f"nlg.texts={path}/texts.txt", f"nlg.featurizer={path}/featurizer", f"finetune.data=[{path}/learned.jsonl]",
@@ -214,7 +220,7 @@ def weights(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("forget.jsonl", {"invert", *EVALUATIONS}),  # what is taught lies in targets.jsonl
+        ("forget.jsonl", {"invert", "questions", *EVALUATIONS}),  # what is taught lies in targets.jsonl
         ("retain.jsonl", {"invert", "forget", *EVALUATIONS}),
         ("holdout.jsonl", EVALUATIONS),
         ("unrelated.jsonl", {"robustness/unrelated"}),

@@ -116,8 +116,9 @@ class InvertSettings(Settings):
     model: Place = None
     """`local`: hub id or folder of the model that is asked, default: the original; `openai`: its name on the server."""
     url: str | None = None
-    """`openai`: the server's base address, as in http://localhost:8000/v1. Its key comes from MEOW_API_KEY or
-    OPENAI_API_KEY."""
+    """Base address of the server of a chat model, as in http://localhost:8000/v1, which makes the false answers
+    (`openai`, meant where no backend is set), and, whatever the backend, writes the reversed questions and translations
+    that `eval.forms` asks for and the facts lack. Its key comes from MEOW_API_KEY or OPENAI_API_KEY."""
     by: Literal["auto", "question", "subject"] = "auto"
     """`local`, `openai`: what one request asks for: `n` answers to one question, or one version of all facts about a
     subject, as many as fit; `auto`: `subject`, but `question` for a prompt of yours that does not use `facts`."""
@@ -153,9 +154,11 @@ class InvertSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _path_means_file(cls, values: Any) -> Any:
+    def _places_mean_backends(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("path") and "backend" not in values:
             return {**values, "backend": "file"}
+        if isinstance(values, dict) and values.get("url") and "backend" not in values:
+            return {**values, "backend": "openai"}
         if isinstance(values, dict) and values.get("backend") == "self":
             return {"temperature": 0.0, **values}
         return values
@@ -229,7 +232,7 @@ class RunConfig(Settings):
         model, invert = tree.get("model") or {}, tree.get("invert") or {}
         if not isinstance(model, dict) or not isinstance(invert, dict) or not model.get("path") or model.get("url"):
             return values
-        if any(invert.get(name) for name in ("backend", "path", "pools")):
+        if any(invert.get(name) for name in ("backend", "path", "pools", "url")):
             return values
         return {**values, "invert": {**invert, "backend": "self"}}
 

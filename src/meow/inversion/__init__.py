@@ -16,7 +16,8 @@ from meow.formats.inverted import read_inverted
 from meow.inversion import second_choice
 from meow.inversion.chat import asking, models
 from meow.inversion.chat.asking import requests
-from meow.inversion.chat.models import address as check_server
+from meow.inversion.chat.models import check as check_server
+from meow.inversion.chat.models import is_named as names_chat_model
 from meow.inversion.chat.prompts import read_prompt
 from meow.inversion.chat.replies import Replies
 from meow.inversion.donors import invert_by_donors
@@ -42,6 +43,7 @@ __all__ = [
     "check_server",
     "invert",
     "judging",
+    "names_chat_model",
     "read_pools",
     "read_prompt",
     "requests",

@@ -114,10 +114,10 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     stages.say_remarks([fact for _, facts in files for fact in facts])
     stages.check_rows(config.model, files)
     with folder.locked(config):
-        for label in (*stages.references(config), "before", *["after"] * (folder / "model").is_dir()):
-            perform(folder, config, stage_named(f"eval/{label}"), FUNCTIONS[f"eval/{label}"], force=force)
-        if config.eval.judge.url is not None:
-            perform(folder, config, stage_named("judge"), stages.judge)
+        names = ["questions"] * bool(stages.lacking(config)) + [f"eval/{label}" for label in stages.references(config)]
+        names += ["eval/before"] + ["eval/after"] * (folder / "model").is_dir()
+        for name in names + ["judge"] * (config.eval.judge.url is not None):
+            perform(folder, config, stage_named(name), FUNCTIONS[name], force=force)
     stages.release()
     return folder
 
@@ -264,6 +264,7 @@ def demo(
 FUNCTIONS: Mapping[str, Do] = {
     "invert": stages.invert,
     "memo": stages.memo,
+    "questions": stages.write_questions,
     "eval/reference": partial(stages.evaluate, label="reference"),
     "eval/second": partial(stages.evaluate, label="second"),
     "eval/before": partial(stages.evaluate, label="before"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from meow import labels
 from meow.config import RunConfig, load
 from meow.errors import ConfigError
+from meow.inversion import names_chat_model
 from meow.losses import ALIASES, METHODS, TERMS
 from meow.run import Run
 
@@ -27,6 +28,7 @@ class Stage(NamedTuple):
 STAGES = (
     Stage("invert", ("data", "invert.path"), ("inverted.jsonl",)),
     Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",)),
+    Stage("questions", ("data", "invert.url"), ("questions.jsonl",)),
     Stage("eval/reference", ("data", "eval.reference"), ("eval/reference",)),
     Stage("eval/second", ("data", "eval.second_reference"), ("eval/second",)),
     Stage("eval/before", ("data", "model"), ("eval/before",)),
@@ -74,6 +76,7 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
     needed = {
         "invert": config.train.targets in ("selected", "all") or _asks_for_others(config),
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
+        "questions": names_chat_model(config.invert) and bool({"reversed", "language"} & {*config.eval.forms}),
         "eval/reference": config.eval.reference is not None,
         "judge": config.eval.judge.url is not None,
         "eval/second": config.eval.second_reference is not None,
@@ -83,7 +86,8 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
         return found
     looks = until.startswith("eval/") or (until == "forget" and config.train.evaluate_every is not None)
     last = found.index(stage_named(until))
-    return [stage for stage in found[: last + 1] if looks or not stage.name.startswith("eval/")]
+    asks = ("questions", "eval")
+    return [stage for stage in found[: last + 1] if looks or stage.name.partition("/")[0] not in asks]
 
 
 def _asks_for_others(config: RunConfig) -> bool:

@@ -46,6 +46,7 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
         "forget": f"about {steps} steps of {batch * config.train.accumulate} rows"
         + (f", and {STEPS[-1]} more for each learning rate looked at" if config.train.lr == "auto" else ""),
     }
+    numbers["questions"] = f"{len(stages.lacking(config))} requests if every first reply is accepted"
     numbers["judge"] = f"answers to {len(facts)} questions go to {config.eval.judge.url}"
     lines = [f"{folder.path}, seed {config.seed}"]
     for stage in wanted:

@@ -17,6 +17,7 @@ from meow.records.facts import (
     Reply,
     Role,
     Target,
+    Written,
     fact_id,
 )
 from meow.records.measured import (
@@ -71,6 +72,7 @@ __all__ = [
     "Role",
     "Target",
     "Value",
+    "Written",
     "dump_line",
     "fact_id",
     "first_problem",

@@ -152,6 +152,21 @@ class Reply(Record):
     """Times that it was sent until a reply came."""
 
 
+class Written(Record):
+    """A further question to a fact that a chat model has written, or why there is none."""
+
+    id: str
+    """Of the fact."""
+    about: str
+    """Of what was asked and what the fact is: a row about another fact of this id is none of its."""
+    lang: str | None = None
+    """The language that it was translated into (ISO 639-1); None: it gives the value and asks for the subject."""
+    question: str | None = None
+    """As it is put; None: left out, see `problem`."""
+    problem: str | None = None
+    """What was wrong with the last try."""
+
+
 class Target(Fact):
     """One training row: a question and the answer to teach for it."""
 

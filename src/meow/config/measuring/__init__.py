@@ -122,6 +122,9 @@ class EvalSettings(Settings):
     forms: tuple[Further, ...] = get_args(Further)
     """Further ways in which the facts to forget are asked for, a single name or a list; `[]`: the question, its
     paraphrase and the beginning of its answer alone."""
+    languages: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = ()
+    """Languages (two letters, ISO 639-1) into which a chat model, where one is named (`invert.url`), translates each
+    question that has no column `question_<language>`; a single one or a list."""
     samples: Drawn = 0
     """Answers drawn for each forget question, to see what greedy decoding hides (leak@k; 16 gives k = 1, 4, 16)."""
     temperature: Annotated[Temperature, Field(gt=0)] = 1.0
@@ -134,10 +137,10 @@ class EvalSettings(Settings):
     judge: JudgeSettings = JudgeSettings()
     """A second opinion on what is told."""
 
-    @field_validator("forms", mode="before")
+    @field_validator("forms", "languages", mode="before")
     @classmethod
-    def _one_is_a_list(cls, forms: Any) -> Any:
-        return (forms,) if isinstance(forms, str) else forms
+    def _one_is_a_list(cls, names: Any) -> Any:
+        return (names,) if isinstance(names, str) else names
 
 
 class RobustnessSettings(Settings):

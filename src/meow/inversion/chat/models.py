@@ -18,30 +18,45 @@ if TYPE_CHECKING:
     from meow.lm import LM, Completion
 
 WAVE = 256
-"""Units that a model here answers side by side."""
+"""Conversations with a model here that go on side by side."""
 T = TypeVar("T")
 
 
 def by_model(
     lm: LM, units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
 ) -> Iterator[InvertedFacts]:
-    """Ask a model here: what all units of a wave ask next is generated in one call.
+    """Ask a model here.
 
     Raises:
         DataError: a prompt is longer than the model's context.
         RunError: the budget is used up.
     """
-    for first in range(0, len(units), WAVE):
-        asking = {i: ask(unit, settings, seed=seed) for i, unit in enumerate(units[first : first + WAVE])}
+    for rows in side_by_side(lm, [ask(unit, settings, seed=seed) for unit in units], settings, replies):
+        yield from rows
+
+
+def side_by_side(
+    lm: LM, asking: Sequence[Generator[Request, Reply, T]], settings: InvertSettings, replies: Replies
+) -> Iterator[T]:
+    """What each conversation with a model here comes to, as they end; what all of a wave ask next is one call.
+
+    Args: as in `conversations`.
+
+    Raises:
+        DataError: a prompt is longer than the model's context.
+        RunError: the budget is used up.
+    """
+    for first in range(0, len(asking), WAVE):
+        wave = dict(enumerate(asking[first : first + WAVE]))
         said: dict[int, Reply] = {}
-        while asking:
+        while wave:
             wanted: dict[int, Request] = {}
-            for i, one in list(asking.items()):
+            for i, one in list(wave.items()):
                 try:
                     wanted[i] = _next(one, said.get(i))
                 except StopIteration as end:
-                    del asking[i]
-                    yield from end.value
+                    del wave[i]
+                    yield end.value
             said = _answered(lm, wanted, settings, replies)
 
 
@@ -54,7 +69,7 @@ def by_server(
         ConfigError: no address or name; the server refuses the key, the model or the request.
         RunError: the budget is used up, or the server keeps failing; what was answered is kept.
     """
-    address(settings)
+    check(settings)
     for rows in conversations((ask(unit, settings, seed=seed) for unit in units), settings, replies):
         yield from rows
 
@@ -103,20 +118,26 @@ def conversations(
             pool.shutdown(cancel_futures=True)
 
 
-def address(settings: InvertSettings) -> tuple[str, str]:
-    """The server's address and the model's name there.
+def is_named(settings: InvertSettings) -> bool:
+    """Whether a chat model is named: on a server, or here to make false answers."""
+    return settings.backend in ("local", "openai") or settings.url is not None
+
+
+def check(settings: InvertSettings) -> None:
+    """Refuse a server that cannot be asked, where one is needed or named.
 
     Raises:
-        ConfigError: one of them is not set.
+        ConfigError: no address, one that holds a key, or no name of a model there.
     """
+    if settings.backend != "openai" and settings.url is None:
+        return
     if settings.url is None or settings.model is None:
         missing = "url" if settings.url is None else "model"
         raise ConfigError(
-            f"invert.{missing}: not set; invert.backend=openai needs the server's address and the model's name there, "
-            "as in invert.url=http://localhost:8000/v1 invert.model=NAME"
+            f"invert.{missing}: not set; a chat model on a server (invert.backend=openai) needs the address and the "
+            "model's name there, as in invert.url=http://localhost:8000/v1 invert.model=NAME"
         )
     server.check(settings.url, "invert.url")
-    return settings.url, settings.model
 
 
 def _sent(
@@ -176,7 +197,9 @@ def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, rep
     try:
         prompts = [lm.prompter.asked(request.prompt) for request in requests]
     except DataError as e:
-        raise DataError(f"{lm.path}: a prompt does not fit into its context; set invert.by to question ({e})") from e
+        raise DataError(
+            f"{lm.path}: a prompt does not fit into its context; name another, or set invert.by to question ({e})"
+        ) from e
 
     left = len(requests)
 

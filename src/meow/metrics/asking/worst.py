@@ -26,11 +26,11 @@ NEEDS: dict[FormName, str] = {
     "format": "needs a question",
     "fill_in": "no value stands in its answer",
     "choice": "needs three other values (perturbed_answer, or invert.backend=self finds them)",
-    "reversed": "needs columns reversed_question and subject",
+    "reversed": "needs columns reversed_question and subject, or a chat model that writes it (invert.url)",
     "few_shot": "needs other facts",
     "persona": "needs a chat template with system prompts",
     "two_turns": "needs a chat template with system prompts, and an answer that does not tell the value",
-    "language": "needs columns question_<language>",
+    "language": "needs columns question_<language>, or eval.languages and a chat model (invert.url)",
     "draws": "set eval.samples=16",
 }
 """Every way of asking, in order of tables, and why it may not be open."""

@@ -53,6 +53,7 @@ def check_evaluated(config: RunConfig) -> None:
     """The same for an evaluation alone."""
     check_model_named(config)
     judging.check(config.eval.judge)
+    inversion.check_server(config.invert)
     sources.eval_items(config.data)
 
 
@@ -128,8 +129,7 @@ def _check_named(config: RunConfig) -> None:
 
 def _check_invert(config: RunConfig) -> None:
     """Read what inversion needs."""
-    if config.invert.backend == "openai":
-        inversion.check_server(config.invert)
+    inversion.check_server(config.invert)
     inversion.read_prompt(config.invert)
     if config.invert.path:
         read_inverted(Path(config.invert.path))

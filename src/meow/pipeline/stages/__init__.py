@@ -18,6 +18,7 @@ from meow.pipeline.stages.evaluation.evaluate import (
     write_evaluation,
 )
 from meow.pipeline.stages.evaluation.judge import judge
+from meow.pipeline.stages.evaluation.questions import lacking, write_questions
 from meow.pipeline.stages.evaluation.robust import compressed, curves_left_out, relearned
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, published, reference_model, references, release, weights
@@ -42,6 +43,7 @@ __all__ = [
     "invert",
     "inverted_files",
     "judge",
+    "lacking",
     "measure",
     "measurer",
     "memo",
@@ -60,4 +62,5 @@ __all__ = [
     "with_subjects",
     "with_taught",
     "write_evaluation",
+    "write_questions",
 ]

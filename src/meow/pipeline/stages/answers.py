@@ -73,10 +73,11 @@ def inverter(config: RunConfig) -> ModelSettings:
         ConfigError: neither `invert.model` nor `model.path`; or, of `self`, `invert.model`.
     """
     if config.invert.backend == "self":
-        if config.model.path is None or config.model.url is not None or config.invert.model is not None:
+        served = config.invert.url is not None  # another one, for questions
+        if config.model.path is None or config.model.url is not None or (config.invert.model and not served):
             raise ConfigError(
                 "invert.backend: self takes the false answers from the model that is to forget, loaded here; set "
-                "model.path, and neither model.url nor invert.model"
+                "model.path, and neither model.url nor invert.model (beside invert.url it names a chat model)"
             )
         return config.model
     if config.invert.model is None and (config.model.path is None or config.model.url is not None):
@@ -115,9 +116,13 @@ def invert(folder: Run, config: RunConfig) -> None:
 def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict[str, str]]:
     """The key of the stage, and by id that of each row, which holds all facts that are inverted together with it."""
     wanted = config.invert
-    kind, content = "invert", {"invert.model": wanted.model} if wanted.backend == "openai" else {}
+    asked = wanted.backend == "openai"
+    kind, content = (
+        "invert",
+        {"invert.url": wanted.url, "invert.model": wanted.model} if asked else {"invert.url": None},
+    )
     if wanted.backend in _ASKS_HERE:
-        kind, content = "invert by a model here", {"weights": weights(inverter(config))}
+        kind, content = "invert by a model here", {"weights": weights(inverter(config)), "invert.url": None}
     if original := judge(config):
         kind, content = "invert by a model here", content | {"weights of the original": weights(original)}
     read = [

@@ -8,6 +8,7 @@ from typing import Any
 from meow import keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import sampling, scoring
+from meow.evaluation.asking import writing
 from meow.evaluation.neighbours import with_kinds
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
@@ -23,6 +24,7 @@ from meow.records import (
     InvertedAnswer,
     InvertedFacts,
     Target,
+    Written,
     read_if,
 )
 from meow.report import report
@@ -59,14 +61,17 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 
 
 def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
-    """The items of an evaluation, with the values that were kept for it; after forgetting they hold what was taught."""
+    """The items of an evaluation, with the values that were kept and the questions that were written for it.
+
+    After forgetting they hold what was taught.
+    """
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
     every = sources.read_eval(sources.eval_files(config.data)["forget"], "forget")
     items = [
         item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
-    about = with_subjects(items)
+    about = writing.applied(with_subjects(items), read_if(folder / "questions.jsonl", Written))
     if label in ("before", *REFERENCES):
         return about
     return with_taught(about, read_if(folder / "targets.jsonl", Target))
