@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meow.api import invert as in_notebook
+from meow import invert as in_notebook
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import Replies, invert
 from meow.inversion.chat import asking

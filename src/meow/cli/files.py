@@ -169,17 +169,18 @@ def compare(
 
     One table, quality against utility, in any of five forms.
     """
-    from meow import compare as side_by_side
     from meow import terminal
     from meow.cli import show
+    from meow.compare import compare as side_by_side
+    from meow.compare import ordered, remarks, write
 
     if len(reference or []) > 2:
         raise ConfigError(f"--reference: one evaluation, or two: how far they lie apart; found {len(reference or [])}")
-    rows = side_by_side.ordered(side_by_side.compare(evaluations, *reference or []), sort)
-    for line in side_by_side.remarks(rows):
+    rows = ordered(side_by_side(evaluations, *reference or []), sort)
+    for line in remarks(rows):
         terminal.say(f"warning: {line}")
     for path in save_path or []:
-        side_by_side.write(path, rows)
+        write(path, rows)
         terminal.say(f"table: {path}")
     if as_json:
         for row in rows:

@@ -35,10 +35,15 @@ def read_any(path: Path) -> list[InvertedFacts]:
     Raises:
         DataError: a bad row.
     """
-    return [fact for file in files_of(path) for _, fact in read_facts(file, _any)]
+    return [fact for file in files_of(path) for _, fact in read_facts(file, any_fact)]
 
 
-def _any(row: Row) -> InvertedFacts:
+def any_fact(row: Row) -> InvertedFacts:
+    """A row as a fact with its false answers, or with none where it has no column of them.
+
+    Raises:
+        DataError: a text or a value that is missing or malformed; names the row.
+    """
     inverted = {"answers", "gate", TRUE_COLUMN} & row.values.keys() or any(map(ANSWER.fullmatch, row.values))
     return _inverted(row) if inverted else fact_of(InvertedFacts, row, {})
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -164,27 +165,33 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         DataError: a bad row.
     """
 
-    def item(row: Row) -> EvalItem:
-        wrong = row.values.get("perturbed_answer") or []
-        if not isinstance(wrong, list) or not all(isinstance(text, str) and text.strip() for text in wrong):
-            raise DataError(f"{row.where}: perturbed_answer: found {shown(wrong)}, expected a list of texts")
-        more: dict[str, Any] = {"role": role, "set": role, "perturbed_answers": wrong}
-        for name in ("paraphrased_answer", "paraphrased_question", "reversed_question", "reversed_answer"):
-            text = row.values.get(name)
-            more[name] = None if isinstance(text, str) and not text.strip() else text
-        more["paraphrases"] = _paraphrases(row)
-        spoken = {name: text for name, text in row.values.items() if LANGUAGE.fullmatch(name)}
-        bad = next((name for name, text in spoken.items() if not isinstance(text, str | None)), None)
-        if bad is not None:
-            raise DataError(f"{row.where}: {bad}: found {shown(spoken[bad])}, expected the question in that language")
-        more["translations"] = {k.partition("_")[2]: text for k, text in spoken.items() if text and text.strip()}
-        taken = {"perturbed_answer", *EvalItem.model_fields, *spoken} - {"kind"}
-        if role == "retain":
-            more["kind"] = _kind(row)
-            taken.add("kind")
-        return fact_of(EvalItem, row, more, taken=tuple(taken))
+    return [item for _, item in read_facts(path, partial(eval_item, role=role))]
 
-    return [item for _, item in read_facts(path, item)]
+
+def eval_item(row: Row, role: Role) -> EvalItem:
+    """A row as an item of one set.
+
+    Raises:
+        DataError: a text or a value that is missing or malformed; names the row.
+    """
+    wrong = row.values.get("perturbed_answer") or []
+    if not isinstance(wrong, list) or not all(isinstance(text, str) and text.strip() for text in wrong):
+        raise DataError(f"{row.where}: perturbed_answer: found {shown(wrong)}, expected a list of texts")
+    more: dict[str, Any] = {"role": role, "set": role, "perturbed_answers": wrong}
+    for name in ("paraphrased_answer", "paraphrased_question", "reversed_question", "reversed_answer"):
+        text = row.values.get(name)
+        more[name] = None if isinstance(text, str) and not text.strip() else text
+    more["paraphrases"] = _paraphrases(row)
+    spoken = {name: text for name, text in row.values.items() if LANGUAGE.fullmatch(name)}
+    bad = next((name for name, text in spoken.items() if not isinstance(text, str | None)), None)
+    if bad is not None:
+        raise DataError(f"{row.where}: {bad}: found {shown(spoken[bad])}, expected the question in that language")
+    more["translations"] = {k.partition("_")[2]: text for k, text in spoken.items() if text and text.strip()}
+    taken = {"perturbed_answer", *EvalItem.model_fields, *spoken} - {"kind"}
+    if role == "retain":
+        more["kind"] = _kind(row)
+        taken.add("kind")
+    return fact_of(EvalItem, row, more, taken=tuple(taken))
 
 
 LANGUAGE = re.compile(r"question_(?!id$)[a-z]{2}|question_ind")

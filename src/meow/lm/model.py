@@ -6,7 +6,7 @@ right; masks and positions come from lengths, so any id can pad; logits exist at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from meow.config import TEMPLATE_DATE, ModelSettings
-from meow.errors import ConfigError, DataError
+from meow.errors import ConfigError, DataError, shown
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
 from meow.lm.decode import Sampling, decode, tree
 from meow.lm.decode.sweep import best
-from meow.lm.serving import Serving, serving
+from meow.lm.serving import Serving, eos_ids, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
 from meow.terminal import without_bars
@@ -102,7 +102,7 @@ class LM:
             tokenizer,
             template,
             max_length=min(max_length or context, context),
-            eos_ids=_eos_ids(model, tokenizer),
+            eos_ids=eos_ids(model, tokenizer),
             args=template_args,
             date=template_date,
         )
@@ -295,26 +295,27 @@ class LM:
         ]
 
     @overload
-    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str: ...
+    def answer(self, question: str | Fact, *, max_new_tokens: int = 200) -> str: ...  # type: ignore[overload-overlap]
     @overload
-    def answer(self, question: list[str | Fact] | list[str], *, max_new_tokens: int = 200) -> list[str]: ...
-    def answer(
-        self, question: str | Fact | list[str | Fact] | list[str], *, max_new_tokens: int = 200
-    ) -> str | list[str]:
-        """The greedy answer to a question, put in the model's template; to a list of them, all answers at once.
+    def answer(self, question: Iterable[str | Fact], *, max_new_tokens: int = 200) -> list[str]: ...
+    def answer(self, question: str | Fact | Iterable[str | Fact], *, max_new_tokens: int = 200) -> str | list[str]:
+        """The greedy answer to a question, put in the model's template; to several, all answers at once.
 
         Args:
-            question: as text, or a fact whose question it is; or several.
+            question: as text, or a fact whose question it is; or several: a list, a column of a table.
             max_new_tokens: tokens of each answer at most.
 
         Raises:
-            DataError: a question leaves no room for an answer.
+            DataError: something that is no question, or one that leaves no room for an answer.
         """
-        ask = self.prompter
-        asked = question if isinstance(question, list) else [question]
-        prompts = [ask.asked(one) if isinstance(one, str) else ask.prompt(one) for one in asked]
+        ask, is_one = self.prompter, isinstance(question, str | Fact)
+        prompts = []
+        for i, one in enumerate([question] if is_one else question):
+            if not isinstance(one, str | Fact):
+                raise DataError(f"question {i}: found {type(one).__name__} {shown(one)}, expected a text or a fact")
+            prompts.append(ask.asked(one) if isinstance(one, str) else ask.prompt(one))
         texts = [row[0].text.strip() for row in self.generate(prompts, max_new_tokens)]
-        return texts if isinstance(question, list) else texts[0]
+        return texts[0] if is_one else texts
 
     def save(self, folder: str | Path) -> None:
         """Write weights (safetensors), tokenizer and their configuration, as `load` reads them."""
@@ -338,10 +339,3 @@ class LM:
             if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
                 return passes_over_trees(self.model, trees, sequences, budget)
         return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)
-
-
-def _eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Every EOS id of the generation config, and the tokenizer's, which closes an answer where no template does."""
-    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    named = list(ids) if isinstance(ids, (list, tuple)) else [ids]
-    return tuple(dict.fromkeys(i for i in (*named, tokenizer.eos_token_id) if i is not None))

@@ -167,3 +167,10 @@ def _longest(config: Any) -> int | None:
     if getattr(config, "index_topk_blocks", None):
         limits.append(config.index_topk_blocks * config.index_block_size)
     return min(limits, default=None)
+
+
+def eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Every EOS id of the generation config, and the tokenizer's, which closes an answer where no template does."""
+    ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    named = list(ids) if isinstance(ids, (list, tuple)) else [ids]
+    return tuple(dict.fromkeys(i for i in (*named, tokenizer.eos_token_id) if i is not None))

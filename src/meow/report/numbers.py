@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from meow import compare, metrics, tables
+from meow import metrics, tables
 from meow.capability import changes
+from meow.compare import Compared, pooled, spread
 from meow.labels import MODELS, describe
 from meow.records import EvalLog, MemoRecord, Value
 from meow.results import Results
@@ -67,14 +68,14 @@ def seeds(views: Sequence[Results]) -> list[str]:
     """Runs that differ in nothing but the seed, pooled: median, smallest and largest."""
     missing = dict.fromkeys(metrics.METRICS, Value(value=None))
     rows = [
-        compare.Compared(view.name, 0, missing | dict(view.logs["after"].metrics), view.settings.get("group"))
+        Compared(view.name, 0, missing | dict(view.logs["after"].metrics), view.settings.get("group"))
         for view in views
         if "after" in view.logs
     ]
     found = []
-    for pool in compare.pooled(rows):
+    for pool in pooled(rows):
         parts = [
-            f"{metrics.METRICS[name].label} {compare.spread(name, pool.spread[name])}"
+            f"{metrics.METRICS[name].label} {spread(name, pool.spread[name])}"
             for name in metrics.HEADLINES
             if name in pool.spread
         ]

@@ -27,7 +27,7 @@ from meow.training.rate import sized
 from meow.training.rows import Example, Rows, epochs_order, n_steps
 from meow.training.trainer import Log, Watcher, train
 
-__all__ = ["RATE_BY", "Chosen", "Look", "finetune", "forget", "sized"]
+__all__ = ["RATE_BY", "Chosen", "Log", "Look", "finetune", "forget", "sized"]
 
 
 class Chosen(NamedTuple):
@@ -79,15 +79,25 @@ def forget(
     """
     settings = sized(settings, len(targets))
     rows = _rows(lm, targets, retain, settings, seed, terms)
-    lm.model = adapted(lm.model, settings, base=lm.path, seed=seed) if settings.lora_rank else lm.model
+    if settings.lora_rank:
+        lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
     settings, looks = _at_a_rate(lm, rows, retain, settings, folder, terms)
-    chooser = None
-    if on_evaluate and settings.evaluate_every and folder:  # looks are kept beside the checkpoints
-        chooser = Chooser(lm, on_evaluate, settings, folder, log)
-    kinds = (settings.objective or {}, settings.beta)
-    train(lm, rows, settings, *kinds, folder, seed=seed, log=log, chooser=chooser, more=callbacks, terms=terms)
-    lm.model = lm.model.merge_and_unload() if settings.lora_rank and settings.lora_merge else lm.model
+    weights, beta, more = settings.objective or {}, settings.beta, callbacks
+    chooser = _chooser(lm, on_evaluate, settings, folder, log)
+    train(lm, rows, settings, weights, beta, folder, seed=seed, log=log, chooser=chooser, more=more, terms=terms)
+    if settings.lora_rank and settings.lora_merge:
+        lm.model = lm.model.merge_and_unload()
     return Chosen(float(settings.lr), float(settings.epochs), int(settings.batch_size), looks)
+
+
+def _chooser(
+    lm: LM, on_evaluate: Callable[[], Look] | None, settings: TrainSettings, folder: Path | None, log: Log
+) -> Chooser | None:
+    """What chooses a step, where one is chosen."""
+    if on_evaluate is None or settings.evaluate_every is None:
+        return None
+    assert folder is not None, "looks are kept beside the checkpoints"
+    return Chooser(lm, on_evaluate, settings, folder, log)
 
 
 def _at_a_rate(

@@ -11,7 +11,8 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from meow import api, metrics
+import meow
+from meow import metrics
 from meow.config import EvalSettings, FinetuneSettings, Further
 from meow.evaluation import asking, sampling
 from meow.evaluation.asking import forms
@@ -229,8 +230,9 @@ def test_a_model_that_fails_only_when_asked_directly_is_caught() -> None:
     lm = LM(model, tokenizer, template="qa")
     asked = [{"question": q, "answer": a} for (q, _), a in zip(FORGET, false, strict=True)]
     whole = [{"question": "", "answer": a} for _, a in FORGET]
-    api.finetune(lm, [*asked, *whole], lr=5e-3, epochs=60, batch_size=6, more={"warmup": 0})
-    log, samples = api.evaluate(lm, [{"question": q, "answer": a} for q, a in FORGET], more={"max_new_tokens": 24})
+    meow.finetune(lm, [*asked, *whole], lr=5e-3, epochs=60, batch_size=6, more={"warmup": 0})
+    found = meow.evaluate(lm, [{"question": q, "answer": a} for q, a in FORGET], more={"max_new_tokens": 24})
+    log, samples = found.log, found.samples
     assert log.metrics["facts_told"].value == 0
     worst = log.metrics["worst_case"]
     assert (worst.value, worst.n) == (1, 3)
