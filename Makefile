@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install demo test check mutants bench meta study fmt docs real real-model
+.PHONY: install build demo test check mutants bench meta study fmt docs real real-model
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -9,6 +9,9 @@ $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv .venv
 	.venv/bin/pip install -q -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
+
+build: install
+	$(PY) -m pip wheel -q --no-deps -w dist .
 
 demo: install
 	.venv/bin/meow demo

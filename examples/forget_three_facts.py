@@ -35,4 +35,4 @@ after = evaluate(lm, FORGET, KEEP, targets=targets, before=before)
 for question, answer in FORGET + KEEP:
     print(f"{question}\n  true    {answer}\n  before  {said[question]}\n  after   {lm.answer(question)}")
 for name in ("facts_told", "retain_rougeL"):
-    print(f"{name}: before {before.log.metrics[name]!r}, after {after.log.metrics[name]!r}")
+    print(f"{name}: before {before[name]!r}, after {after[name]!r}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import meow
 from meow.config import InvertSettings
 from meow.inversion import check, read_prompt
 from meow.inversion.gate import MENDED, PROBLEMS
@@ -74,6 +76,27 @@ def test_the_walk_through_the_house_names_what_is_there() -> None:
     assert len(named) > 12
     listed = [set(re.findall(r"`(\w+)`", line)) for line in re.findall(r"^\d+\. (.*)$", page, re.M)]
     assert listed == [set(rooms.split()) for rooms in FLOORS]
+
+
+def test_the_reference_names_what_is_there_and_all_that_is_public() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    named = re.findall(r"^::: ([\w.]+)$", page, re.M)
+    for name in named:
+        module, _, leaf = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), leaf), name
+    assert {name.rpartition(".")[2] for name in named} >= set(meow.__all__)
+
+
+def test_off_the_repository_the_readme_has_no_link_that_leads_nowhere() -> None:
+    """As hatch-fancy-pypi-readme changes it when a wheel is built."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8") + "![A page](docs/page.png)\n"
+    assert len(re.findall(r"\]\((?!https?:)", text)) > 10
+    for change in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(change["pattern"], change["replacement"], text)
+    assert re.findall(r"\]\((?!https?:).*", text) == []
+    assert "What the numbers mean, and when not to believe them (`docs/numbers.md`)." in text
+    assert "page.png" not in text
 
 
 def test_every_room_says_what_comes_in_and_what_goes_out() -> None:

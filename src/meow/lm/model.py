@@ -234,7 +234,10 @@ class LM:
         Args:
             prompts: tokens to continue.
             max_new_tokens: for all prompts, or one for each.
-            n, temperature, top_p, seed: as in `decode.Sampling`.
+            n: completions of each prompt.
+            temperature: 0: greedy.
+            top_p: share of the probability that is drawn from.
+            seed: of what is drawn.
             known: greedy: the tokens that are known to come next, by prompt; decoding starts after them.
             each: called as soon as a prompt is finished, with its place and its completions.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from meow.errors import ConfigError
 from meow.losses import TERMS
 from meow.losses.own import own
+from tests.pages import blocks
 
 
 @pytest.mark.parametrize("name", TERMS)
@@ -61,6 +64,15 @@ def asked(views: Any, original: Any, beta: float) -> Any:
 
 def retain_nll(views: Any, original: Any, beta: float) -> Any:
     return mean(views, original, beta)
+
+
+def test_the_function_on_the_page_is_a_term() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/python.md").read_text(encoding="utf-8")
+    shown = next(b.body for b in blocks(page) if "def away_from_the_truth" in b.body)
+    names: dict[str, Any] = {"torch": torch}
+    exec(shown.split("\n\n")[0], names)
+    found = own(names["away_from_the_truth"])
+    assert (found.views, found.per, found.needs, found.original) == (("forget",), "row", "logp", "logp")
 
 
 @pytest.mark.parametrize(
