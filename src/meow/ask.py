@@ -8,20 +8,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meow import lm, results
+from meow import results
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError, MeowError
 from meow.formats import sources
 from meow.labels import MODELS
-from meow.lm import LM
-from meow.pipeline import stages
+from meow.modelfiles import check_files, is_model
+from meow.pipeline.inputs.models import check_changed
 from meow.pipeline.plan import load_config
 from meow.prompts import reworded, room
 from meow.records import EvalItem, Fact
 from meow.run import Run, existing
-from meow.terminal import out, say
+from meow.terminal import out, say, starting
+
+if TYPE_CHECKING:  # torch takes seconds, and a place is looked at without it
+    from meow.lm import LM
 
 MODEL = "model"
 """Label of a model that is asked directly."""
@@ -110,7 +113,7 @@ def _replies(asked: _Asked, questions: Sequence[str]) -> Iterator[Reply]:
 def _is_model(place: Path) -> bool:
     """Whether a place is a model's and no run's: a folder with one, a file, or what can only be an id of the hub."""
     if place.is_dir():
-        return lm.is_model(place) and not (place / "config.yaml").is_file()
+        return is_model(place) and not (place / "config.yaml").is_file()
     return place.is_file() or not (place.is_absolute() or place.parent.is_dir())
 
 
@@ -118,6 +121,10 @@ def _model(path: Path, labels: Sequence[str], *, trusted: bool) -> _Asked:
     """One model, asked directly."""
     if labels:
         raise ConfigError(f"--label: names a model of a run, but {path} is a model; leave it out")
+    check_files(str(path))
+    with starting():
+        from meow import lm
+
     say(f"loading {path}")
     settings = ModelSettings(path=str(path), trust_remote_code=trusted)
     return _Asked({MODEL: lm.load(settings)}, TOKENS)
@@ -169,6 +176,12 @@ def show(reply: Reply) -> None:
 
 def _models(run: Run, config: RunConfig, labels: Sequence[str]) -> tuple[dict[str, LM], dict[str, str]]:
     """The loaded models by label, and why others are missing."""
+    if "after" in (labels or ["after"]):
+        check_changed(run.path)
+    with starting():
+        from meow import lm
+        from meow.pipeline import stages
+
     found: dict[str, LM] = {}
     missing: dict[str, str] = {}
     wanted = labels or ["after", "before", *(["reference"] if config.eval.reference else [])]

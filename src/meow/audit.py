@@ -8,22 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from meow import keys, lm, results
+from meow import keys, results
 from meow.config import RunConfig, read_tree
 from meow.errors import ConfigError, DataError, named
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
-from meow.lm import LM, RemoteLM
 from meow.metrics import asking, items
-from meow.pipeline import stages
-from meow.pipeline.commands import FUNCTIONS, perform
 from meow.pipeline.plan import Stage, load_config, run_of, stage_named
 from meow.records import EvalItem, EvalSample, Reply, Value
 from meow.report import report
 from meow.run import Run
 from meow.run.rows import keeping
+from meow.terminal import starting
+
+if TYPE_CHECKING:  # torch takes seconds, and settings are checked without it
+    from meow.lm import LM
 
 STAGE = Stage("eval/before", ("data", "model"), ("eval/before",))
 """The one stage of an audit: the model is the original of a run that changes nothing."""
@@ -51,11 +52,14 @@ def settings(facts: Path, overrides: list[str]) -> RunConfig:
     return config
 
 
-def _check(folder: Run, config: RunConfig) -> None:
-    """Look at the model, and refuse a folder that holds the audit of something else."""
-    if config.model.url is None:
-        lm.check_model(config.model)
-    else:
+def check(config: RunConfig) -> None:
+    """Refuse a document where a server is asked, and a folder that holds the audit of something else. No torch.
+
+    Raises:
+        ConfigError: names the fact, or the folder and what it holds.
+    """
+    folder = run_of(config)
+    if config.model.url is not None:
         bare = [fact for fact in sources.forget_set(config.data) if not fact.question]
         if bare:
             raise ConfigError(f"{named(bare[0])}: a document, which a server cannot be asked about; leave it out")
@@ -80,7 +84,14 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
         DataError: a bad row, or a model that cannot be used.
     """
     folder = run_of(config)
-    _check(folder, config)
+    check(config)
+    with starting():
+        from meow import lm
+        from meow.pipeline import stages
+        from meow.pipeline.commands import FUNCTIONS, perform
+
+    if config.model.url is None:
+        lm.check_model(config.model)
     with folder.locked(config):
         references = [f"eval/{label}" for label in stages.references(config)]
         for name in (*["questions"] * bool(stages.lacking(config)), *references):
@@ -94,6 +105,9 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
 
 
 def _ask(folder: Run, config: RunConfig) -> None:
+    from meow.lm import RemoteLM
+    from meow.pipeline import stages
+
     listed = stages.evaluated(folder, config, "before")
     beside = {"weights": stages.weights(config.model)} | stages.compared_with(config, "before")
     key = keys.of_stage("eval", config, beside | stages.SHORT_LOOK, listed)
@@ -114,6 +128,8 @@ def _ask(folder: Run, config: RunConfig) -> None:
 
 
 def _write(folder: Run, config: RunConfig, model: LM, asked: Sequence[EvalItem]) -> int:
+    from meow.pipeline import stages
+
     return stages.write_evaluation(folder, config, "before", model, asked, None, origin=str(config.model.path))
 
 

@@ -230,6 +230,20 @@ def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) ->
     return Table(["", "n", *(metrics.METRICS[n].label for n in shown)], body)
 
 
+def check(references: Sequence[Path], by: str | None, targets: Sequence[Path]) -> None:
+    """Refuse what was typed before anything is read: too many references, no such metric, a file of an unknown form.
+
+    Raises:
+        ConfigError: names it.
+    """
+    if len(references) > 2:
+        raise ConfigError(f"--reference: one evaluation, or two: how far they lie apart; found {len(references)}")
+    ordered([], by)
+    for path in targets:
+        if path.suffix not in WRITERS:
+            raise ConfigError(f"{path}: unknown form; end the name in {', '.join(WRITERS)}")
+
+
 def write(path: Path, rows: Sequence[Compared]) -> None:
     """Write the comparison; the name's ending says how: .csv and .json hold every metric, .md and .tex the table of
     headlines, .svg the picture of quality against utility.
@@ -237,8 +251,7 @@ def write(path: Path, rows: Sequence[Compared]) -> None:
     Raises:
         ConfigError: another ending.
     """
-    if path.suffix not in WRITERS:
-        raise ConfigError(f"{path}: unknown form; end the name in {', '.join(WRITERS)}")
+    check((), None, [path])
     write_text(path, WRITERS[path.suffix](rows))
 
 

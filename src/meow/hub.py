@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,6 +59,16 @@ def files(folder: Path) -> list[tuple[str, int]]:
             raise DataError(f"{file}: is no file of a model (weights, configuration, tokenizer, README.md); remove it")
     _check_adapter(run / "model/adapter_config.json")
     return [(str(file.relative_to(run / "model")), file.stat().st_size) for file in found]
+
+
+def check_id(repo: str) -> None:
+    """Refuse what cannot be an id on the hub; nobody is asked.
+
+    Raises:
+        ConfigError: a malformed id.
+    """
+    if not re.fullmatch(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", repo, re.ASCII):
+        raise ConfigError(f"{repo}: no id of a repository on the hub; give one as in user/name")
 
 
 def push(folder: Path, repo: str, *, private: bool = True) -> str:

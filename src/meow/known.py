@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meow import values
 from meow.config import ModelSettings
@@ -19,12 +19,15 @@ from meow.formats.columns import SUFFIXES
 from meow.formats.sources import read_eval
 from meow.inversion.second_choice.choices import wanted_of
 from meow.inversion.second_choice.continuations import log_probabilities
-from meow.lm import LM, load
 from meow.metrics.items import tells_value
+from meow.modelfiles import check_files
 from meow.prompts import room
 from meow.prompts.places import Spot
 from meow.records import QA, EvalItem
-from meow.terminal import progress
+from meow.terminal import progress, starting
+
+if TYPE_CHECKING:  # torch takes seconds, and files are checked without it
+    from meow.lm import LM
 
 
 class Other(NamedTuple):
@@ -90,14 +93,32 @@ def known(path: Path, settings: ModelSettings, target: Path) -> list[Known]:
         ConfigError: no model; or the target is no file of rows, the facts themselves, or holds rows of something else.
         DataError: a bad row, or a model that cannot be used.
     """
-    items = read_eval(path, "forget")
-    kept = [_kept(row, item, as_text=target.suffix == ".csv") for row, item in zip(rows(path), items, strict=True)]
-    _check_target(target, path, kept)
-    found = ask(load(settings), items)
+    items, kept = check(path, settings, target)
+    with starting():
+        from meow import lm
+
+    found = ask(lm.load(settings), items)
     told = [row for row, one in zip(kept, found, strict=True) if one.is_known]
     if told:
         write_rows(target, told)
     return found
+
+
+def check(path: Path, settings: ModelSettings, target: Path) -> tuple[list[EvalItem], list[dict[str, Any]]]:
+    """The facts of a file, and their rows as `known` writes them; no model is loaded.
+
+    Raises:
+        ConfigError, DataError: see `known`.
+    """
+    items = read_eval(path, "forget")
+    if settings.path is None:
+        raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+    if settings.url is None:
+        check_files(settings.path, revision=settings.revision, tokenizer=settings.tokenizer)
+    _check_name(target, path)
+    kept = [_kept(row, item, as_text=target.suffix == ".csv") for row, item in zip(rows(path), items, strict=True)]
+    _check_target(target, path, kept)
+    return items, kept
 
 
 def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
@@ -169,15 +190,17 @@ def _filled(row: Row) -> dict[str, Any]:
     return {name: cell for name, cell in row.values.items() if name == "question" or cell not in ("", None)}
 
 
-def _check_target(target: Path, path: Path, kept: Sequence[dict[str, Any]]) -> None:
-    """Refuse to write over what cannot be made again from the facts."""
+def _check_name(target: Path, path: Path) -> None:
+    """Refuse a file of another form, and the facts themselves."""
     if target.suffix not in SUFFIXES:
         raise ConfigError(f"--save-path: found {target}, expected a name that ends in {', '.join(SUFFIXES)}")
-    if not target.exists():
-        return
-    if target.samefile(path):
+    if target.exists() and target.samefile(path):
         raise ConfigError(f"--save-path: {target} holds the facts themselves; name another file")
-    if any(_filled(row) not in kept for row in rows(target)):
+
+
+def _check_target(target: Path, path: Path, kept: Sequence[dict[str, Any]]) -> None:
+    """Refuse to write over what cannot be made again from the facts."""
+    if target.exists() and any(_filled(row) not in kept for row in rows(target)):
         raise ConfigError(
             f"{target}: is there already and holds rows that are not in {path}; name another file (--save-path), or "
             "move it away"

@@ -162,6 +162,78 @@ def test_no_torch_is_loaded_to_show_a_state_or_a_mistake(meow: Meow, own: Path, 
     assert "Traceback" not in done.stderr
 
 
+REFUSED = dict(
+    line.strip().split(" -> ")
+    for line in """
+    run -> no settings
+    run mine.yaml model.path=./nix -> no such folder
+    run mine.yaml model.path=forget.jsonl -> is a file
+    run mine.yaml data.retain=nix.jsonl -> cannot be read
+    run mine.yaml eval.reference=./nix -> no such folder
+    run mine.yaml invert.backend=local invert.model=./nix -> no such folder
+    run mine.yaml model.tokenizer=./nix -> no such folder
+    run mine.yaml model.path=empty -> holds no config
+    run mine.yaml model.path=half -> no weights
+    forget --method foo -> unknown method
+    forget mine.yaml data.forget=texts.txt -> texts.txt
+    invert mine.yaml invert.pools=nix -> cannot be read
+    memo mine.yaml --label foo -> --label
+    memo mine.yaml --label after -> nothing is trained yet
+    memo --data_path nix --model_name_or_path model -> cannot be read
+    eval mine.yaml model.path=./nix -> no such folder
+    eval mine.yaml eval.second_reference=./nix eval.reference=half -> no weights
+    audit forget.jsonl -> model.path
+    audit nix.jsonl model.path=half -> no weights
+    audit forget.jsonl model.path=./nix -> no such folder
+    known forget.jsonl -> model.path
+    known nix.jsonl model.path=half -> cannot be read
+    known forget.jsonl model.path=./nix -> no such folder
+    known forget.jsonl model.path=model --save-path forget.jsonl -> the facts themselves
+    nlu mine.yaml nlu.data=nix -> nix/piqa
+    nlu mine.yaml model.path=./nix -> no such folder
+    nlg mine.yaml nlg.texts=nix.txt -> no such file
+    nlg mine.yaml nlg.metrics=[mauve] nlg.featurizer=./nix -> leave MAUVE out
+    robustness mine.yaml -> nothing is trained yet
+    robustness mine.yaml model.path=./nix -> no such folder
+    finetune mine.yaml finetune.data=[nix] -> cannot be read
+    finetune finetune.data=[forget.jsonl] model.path=./nix -> no such folder
+    push runs/nix u/m -> no finished model
+    push runs/nix u//m -> no id of a repository
+    ask nix Q -> no run folder
+    check forget.jsonl --model_name_or_path ./nix -> no such folder
+    compare nix --sort foo -> no metric
+    """.strip().splitlines()
+)
+"""Mistakes in settings and files, and what is said of them."""
+REFUSING = """
+import contextlib, io, json, sys, time
+from meow.cli import main
+found = {}
+for typed in json.loads(sys.argv[1]):
+    sys.argv, said, clock = ["meow", *typed.split()], io.StringIO(), time.process_time()
+    with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+        main()
+    found[typed] = said.getvalue(), time.process_time() - clock, "torch" in sys.modules
+print(json.dumps(found))
+"""
+"""One process that types each of the commands, and prints message, seconds of CPU, and whether torch is loaded."""
+
+
+def test_a_mistake_in_settings_or_files_is_refused_before_torch_is_loaded(own: Path, tiny_model: Path) -> None:
+    (own / "model").symlink_to(tiny_model)
+    (own / "empty").mkdir()
+    (own / "half").mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_model / name, own / "half")
+    command = [sys.executable, "-c", REFUSING, json.dumps(list(REFUSED))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for typed, (said, seconds, is_loaded) in json.loads(done.stdout).items():
+        assert not is_loaded, typed
+        assert re.fullmatch(rf"meow: .*{re.escape(REFUSED[typed])}.*\n", said), f"{typed}: {said}"
+        assert seconds < 1, typed
+    assert not (own / "runs").exists()
+
+
 def test_a_page_cannot_take_the_place_of_a_folder(meow: Meow, own: Path) -> None:
     assert meow("invert", "mine.yaml").code == 0
     (own / "page").mkdir()

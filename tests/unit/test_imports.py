@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src/meow"
 FLOORS = (
     "errors text processes terminal labels",
     "downloads files server values",
-    "config",
+    "config modelfiles",
     "keys losses",
     "records",
     "formats prompts run statistics",
@@ -86,7 +86,7 @@ def test_training_never_imports_evaluation() -> None:
 LIGHT = (
     "cli report results tables compare capability evaluation.scoring formats.evaluations memorization.selection "
     "formats.sources files run plots pipeline.demo cleaning config.template pipeline.plan pipeline.status notify card "
-    "values pipeline.inputs losses inversion"
+    "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists"
 ).split()
 """What must start at once."""
 HEAVY = ("torch", "transformers", "wordfreq")

@@ -11,8 +11,8 @@ from meow.cli.common import print_json, say, starting
 from meow.cli.help.lists import metric_names
 from meow.cli.help.options import MODEL, Flags, Folder, Json, JsonLines, takes
 from meow.config import ModelSettings
-from meow.errors import ConfigError
 from meow.formats.inverted import read_any
+from meow.modelfiles import check_files
 
 
 @takes(*MODEL)
@@ -42,6 +42,8 @@ def check(
     for line in remarks(listed):
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
+    if flags["model.path"] is not None:
+        check_files(flags["model.path"], tokenizer=flags["model.tokenizer"])
     if flags["model.path"] is not None and inverted:
         with starting():
             from meow.pipeline.stages import unlikely
@@ -171,11 +173,10 @@ def compare(
     """
     from meow import terminal
     from meow.cli import show
+    from meow.compare import check, ordered, remarks, write
     from meow.compare import compare as side_by_side
-    from meow.compare import ordered, remarks, write
 
-    if len(reference or []) > 2:
-        raise ConfigError(f"--reference: one evaluation, or two: how far they lie apart; found {len(reference or [])}")
+    check(reference or [], sort, save_path or [])
     rows = ordered(side_by_side(evaluations, *reference or []), sort)
     for line in remarks(rows):
         terminal.say(f"warning: {line}")
@@ -215,6 +216,7 @@ def push(
     """
     from meow import hub
 
+    hub.check_id(repo_id)
     if not dry_run:
         say(hub.push(folder, repo_id, private=private))
         return

@@ -52,10 +52,14 @@ def memo(
     """
     configs = settings(arguments, flags)
     from meow.pipeline import inputs
+    from meow.pipeline.plan import memo_stage, run_of
 
+    memo_stage(label)
     for config in configs:
         if save_path is None and (config.data.split or config.data.forget):
             ready([config], "memo")
+            if label == "after":
+                inputs.models.check_changed(run_of(config).path)
         elif label == "before":  # another one stands for a model of a run folder: said there
             inputs.check_measured(config)
     with starting():
@@ -174,8 +178,7 @@ def audit(
 
     config = audit.settings(facts, [*(overrides or []), *(f"{k}={v}" for k, v in flags.items() if v is not None)])
     inputs.check_evaluated(config)
-    with starting():
-        from meow.cli import show
+    from meow.cli import show
 
     folder = audit.audit(config, force=force).path
     if as_json:
@@ -235,7 +238,7 @@ def _capability(
         key, names = "nlg.metrics", {"all": metrics} | {name: (name,) for name in metrics}
     configs = settings(arguments, flags | {key: choice(flag, short, names)}, alone=True)
     for config in configs:
-        inputs.check_model_named(config)
+        inputs.check_capability(config, kind)
     with starting():
         from meow.cli import show
         from meow.pipeline import commands, status
@@ -256,7 +259,7 @@ def robustness(arguments: Arguments = None, force: Force = False, *, flags: Flag
     from meow.pipeline import inputs
 
     for config in configs:
-        inputs.check(config, ["eval/after"])
+        inputs.check_changed(config)
     with starting():
         from meow.cli import show
         from meow.pipeline import commands, status

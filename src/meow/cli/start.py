@@ -58,9 +58,8 @@ def known(
 
     given = [f"{key}={value}" for key, value in flags.items() if value is not None]
     config = load_config(None, [*(arguments or []), *given])
-    with starting():
-        from meow import known
-        from meow.cli import show
+    from meow import known
+    from meow.cli import show
 
     found = known.known(facts, config.model, save_path)
     told = sum(fact.is_known for fact in found)

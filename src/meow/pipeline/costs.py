@@ -18,9 +18,9 @@ import torch
 from meow import lm, training
 from meow.config import RunConfig
 from meow.evaluation import sampling
-from meow.lm.loading.checks import adapted_base, folder_of
 from meow.losses import TERMS
 from meow.memorization import measures
+from meow.modelfiles import adapted_base, folder_of
 from meow.pipeline import sizes
 from meow.pipeline.sizes import GB, Pass, Shape, Way
 from meow.processes import world_size

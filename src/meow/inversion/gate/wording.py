@@ -73,11 +73,6 @@ def _unmarked(text: str) -> str:
     return _MARKER.sub("", _STRONG.sub(r"\2", text), count=1).strip()
 
 
-def refuses(text: str) -> bool:
-    """Whether a reply says that it will not say anything."""
-    return bool(_REFUSAL.match(text))
-
-
 def problems(fact: InvertedFacts, text: str) -> Iterator[str]:
     """Problems of one mended candidate by itself, as the gate names them.
 

@@ -16,10 +16,11 @@ from meow.config import FinetuneSettings, ModelSettings
 from meow.errors import ConfigError, DataError, shown
 from meow.keys import digest, file_hash
 from meow.lm.loading.adapters import merged
-from meow.lm.loading.checks import adapted_base, check_folder, folder_of, one_line, tokenizer_folder
+from meow.lm.loading.checks import check_folder, one_line
 from meow.lm.loading.devices import pick_device
-from meow.lm.loading.packed import is_packed, unpacked, unpacked_tokenizer
+from meow.lm.loading.packed import unpacked, unpacked_tokenizer
 from meow.lm.model import LM
+from meow.modelfiles import adapted_base, folder_of, is_packed, tokenizer_folder
 from meow.terminal import without_bars
 
 _WEIGHTS = ("*.safetensors",)

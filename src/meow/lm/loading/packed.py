@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
-from meow.errors import ConfigError, DataError
+from meow.errors import DataError
 from meow.terminal import silent
 
 _HEAD = 4096
@@ -16,28 +15,16 @@ _ARCHITECTURE = re.compile(rb"general\.architecture\x08\x00{3}.\x00{7}([\w.-]+?)
 """Its name, behind the mark of a text (8) and its length."""
 
 
-def is_packed(path: str | Path) -> bool:
-    """Whether a path is that of a GGUF file, by its name."""
-    return Path(path).suffix.lower() == ".gguf"
-
-
 def check_packed(file: Path) -> None:
-    """Refuse a file that cannot be unpacked; no weight is read.
+    """Refuse a file that cannot be unpacked; no weight is read, and `modelfiles.check_files` comes before.
 
     Raises:
-        ConfigError: the package `gguf` is not installed.
-        DataError: no such file, no GGUF file, or of an architecture that transformers does not unpack.
+        DataError: of an architecture that transformers does not unpack.
     """
-    if not file.is_file():
-        raise DataError(f"{file}: no such file; give a GGUF file, a folder with a model, or a hub id")
-    if importlib.util.find_spec("gguf") is None:
-        raise ConfigError(f"{file}: a GGUF file needs the package gguf; pip install gguf")
     from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
     with file.open("rb") as f:
         head = f.read(_HEAD)
-    if not head.startswith(b"GGUF"):
-        raise DataError(f"{file}: no GGUF file (it does not begin with GGUF); fetch it again, or give a folder")
     named = _ARCHITECTURE.search(head)
     kind = named[1].decode(errors="replace") if named else ""
     if kind and kind not in GGUF_SUPPORTED_ARCHITECTURES:

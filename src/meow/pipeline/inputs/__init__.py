@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from meow import inversion, server
+from meow import capability, inversion, server
+from meow.capability import nlg as texts
 from meow.config import MemoSettings, RunConfig
-from meow.errors import ConfigError
+from meow.errors import ConfigError, DataError
 from meow.evaluation import judging
 from meow.formats import sources
 from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
+from meow.modelfiles import check_files
+from meow.pipeline.inputs import models
+from meow.pipeline.plan import run_of
 from meow.processes import world_size
 
 
@@ -35,6 +39,7 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
         _check_named(config)
     sources.forget_set(config.data)
     _check_invert(config)
+    models.check_inverting(config)
     if only_inverts:
         return
     sources.retain_set(config.data)
@@ -47,14 +52,18 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     sources.eval_items(config.data)
     if config.memo.path:
         read_memo(Path(config.memo.path))
+    models.check(config.model)
+    models.check_references(config)
 
 
 def check_evaluated(config: RunConfig) -> None:
     """The same for an evaluation alone."""
-    check_model_named(config)
+    _check_original(config)
     judging.check(config.eval.judge)
     inversion.check_server(config.invert)
     sources.eval_items(config.data)
+    models.check(config.model)
+    models.check_references(config)
 
 
 def check_measured(config: RunConfig) -> None:
@@ -68,13 +77,50 @@ def check_measured(config: RunConfig) -> None:
 
 
 def check_model_named(config: RunConfig) -> None:
-    """Refuse settings that name no model.
+    """Refuse settings that name no model, or one whose files are not in order.
 
     Raises:
-        ConfigError: they do not.
+        ConfigError: no model.
+        DataError: names the file.
     """
+    _check_original(config)
+    models.check(config.model)
+
+
+def _check_original(config: RunConfig) -> None:
     if config.model.path is None:
         raise ConfigError("model.path: not set; name a folder or a hub id, as in --model_name_or_path MODEL")
+
+
+def check_changed(config: RunConfig) -> None:
+    """The same for weakening a changed model."""
+    check_model_named(config)
+    check(config, ["eval/after"])
+    models.check_changed(run_of(config).path)
+
+
+def check_capability(config: RunConfig, kind: str) -> None:
+    """The same for NLU or NLG; texts and tasks of the hub are left to the hub."""
+    check_model_named(config)
+    if kind == "nlu":
+        capability.task_files(config.nlu)
+        return
+    if config.nlg.texts not in texts.HUB:
+        texts.read_texts(config.nlg, seed=0)
+    check_featurizer(config)
+
+
+def check_featurizer(config: RunConfig) -> None:
+    """Refuse a model that MAUVE cannot compare texts by.
+
+    Raises:
+        DataError: names it, and what else can be done.
+    """
+    if "mauve" in config.nlg.metrics and config.nlg.featurizer != "self":
+        try:
+            check_files(config.nlg.featurizer)
+        except DataError as e:
+            raise DataError(f"nlg.featurizer: {e}, set it to self, or leave MAUVE out of nlg.metrics") from e
 
 
 def check_learned(config: RunConfig) -> None:
@@ -83,6 +129,8 @@ def check_learned(config: RunConfig) -> None:
         raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
     for path in config.finetune.data:
         sources.read_qa(Path(path), set_="train")
+    if not config.finetune.scratch:
+        models.check(config.model)
 
 
 def _check_served(settings: MemoSettings) -> None:

@@ -5,6 +5,7 @@ In: a run folder and settings. Out: its files.
 A stage is skipped when it is finished with the same settings and inputs, and goes on where it stopped otherwise.
 """
 
+from meow.pipeline.inputs.models import published, reference_model, references
 from meow.pipeline.stages.answers import check_inputs, choose, instead, invert
 from meow.pipeline.stages.capability import nlg, nlu
 from meow.pipeline.stages.evaluation.evaluate import (
@@ -21,7 +22,7 @@ from meow.pipeline.stages.evaluation.judge import judge
 from meow.pipeline.stages.evaluation.questions import lacking, write_questions
 from meow.pipeline.stages.evaluation.robust import compressed, curves_left_out, relearned
 from meow.pipeline.stages.memory import measure, memo
-from meow.pipeline.stages.models import measurer, model_of, published, reference_model, references, release, weights
+from meow.pipeline.stages.models import measurer, model_of, release, weights
 from meow.pipeline.stages.plausible import unlikely
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.train import finetune, forget

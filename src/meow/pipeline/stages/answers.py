@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from meow import inversion, keys, lm, terminal
-from meow.config import InvertSettings, ModelSettings, RunConfig
-from meow.errors import ConfigError, listed
+from meow.config import InvertSettings, RunConfig
+from meow.errors import listed
 from meow.formats import sources
 from meow.formats.inverted import read_inverted
 from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
+from meow.pipeline.inputs.models import ASKS_HERE, inverter, judge
 from meow.pipeline.stages.common import done, inverted, seed_of
 from meow.pipeline.stages.evaluation import references
 from meow.pipeline.stages.models import lm_for, weights
-from meow.pipeline.stages.plausible import judge, settled
+from meow.pipeline.stages.plausible import settled
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.processes import world_size
 from meow.records import (
@@ -38,8 +39,6 @@ from meow.text import counted
 LEAST = 3
 """Accepted answers that a question should have."""
 _MORE = "; a model (model.path), a longer retain file or lists of your own values (invert.pools) may find some"
-_ASKS_HERE = ("self", "local")
-"""Backends that load a model."""
 
 
 def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
@@ -51,7 +50,7 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
     """
     inputs.check(config, wanted)
     say_remarks(sources.forget_set(config.data))
-    if config.invert.backend in _ASKS_HERE:
+    if config.invert.backend in ASKS_HERE:
         lm.check_model(inverter(config))
     if model := judge(config):
         lm.check_model(model)
@@ -64,26 +63,6 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         taught = [Path(config.train.targets_path)] if config.train.targets_path else []
         more = [*inverted_files(config.invert.path), *((path, sources.read_qa(path)) for path in taught)]
         check_rows(config.model, [*evaluated_files(config.data), *more])
-
-
-def inverter(config: RunConfig) -> ModelSettings:
-    """The model that `invert.backend=local` asks, or `self`: then it is the one that is to forget.
-
-    Raises:
-        ConfigError: neither `invert.model` nor `model.path`; or, of `self`, `invert.model`.
-    """
-    if config.invert.backend == "self":
-        served = config.invert.url is not None  # another one, for questions
-        if config.model.path is None or config.model.url is not None or (config.invert.model and not served):
-            raise ConfigError(
-                "invert.backend: self takes the false answers from the model that is to forget, loaded here; set "
-                "model.path, and neither model.url nor invert.model (beside invert.url it names a chat model)"
-            )
-        return config.model
-    if config.invert.model is None and (config.model.path is None or config.model.url is not None):
-        raise ConfigError("invert.model: not set; invert.backend=local needs a chat model, as in invert.model=FOLDER")
-    other = {"path": config.invert.model, "tokenizer": None, "revision": None, "template": "auto", "url": None}
-    return config.model if config.invert.model is None else config.model.model_copy(update=other)
 
 
 def invert(folder: Run, config: RunConfig) -> None:
@@ -121,7 +100,7 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
         "invert",
         {"invert.url": wanted.url, "invert.model": wanted.model} if asked else {"invert.url": None},
     )
-    if wanted.backend in _ASKS_HERE:
+    if wanted.backend in ASKS_HERE:
         kind, content = "invert by a model here", {"weights": weights(inverter(config)), "invert.url": None}
     if original := judge(config):
         kind, content = "invert by a model here", content | {"weights of the original": weights(original)}
@@ -153,7 +132,7 @@ def _produce(
 
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
         corpus = sources.retain_set(config.data)
-        model = lm_for(inverter(config)) if config.invert.backend in _ASKS_HERE else None
+        model = lm_for(inverter(config)) if config.invert.backend in ASKS_HERE else None
         wanted, named = config.invert, judge(config)
         original = lm_for(named) if named else None
         if judging := original or (model if wanted.backend == "self" else None):

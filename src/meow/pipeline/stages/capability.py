@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from meow import capability, keys, lm, terminal
+from meow import capability, keys, terminal
 from meow.capability import nlg as texts
 from meow.config import ModelSettings, RunConfig
-from meow.errors import DataError
 from meow.files import write_json
+from meow.pipeline.inputs import check_featurizer
 from meow.pipeline.stages.common import done, part, seed_of
 from meow.pipeline.stages.models import lm_for, model_of, weights
 from meow.processes import rank
@@ -54,11 +54,7 @@ def nlu(folder: Run, config: RunConfig, *, label: str) -> None:
 def nlg(folder: Run, config: RunConfig, *, label: str) -> None:
     """A model -> capability/<label>/nlg.json and nlg.jsonl; with other metrics or another scope, from the kept rows."""
     found = texts.read_texts(config.nlg, seed=seed_of(config))
-    if "mauve" in config.nlg.metrics and config.nlg.featurizer != "self":
-        try:
-            lm.check_folder(config.nlg.featurizer)
-        except DataError as e:
-            raise DataError(f"nlg.featurizer: {e}, set it to self, or leave MAUVE out of nlg.metrics") from e
+    check_featurizer(config)
     settings = model_of(folder, config, label)
     compared = weights(_featurizer(config)) if "mauve" in config.nlg.metrics else None
     key = keys.of_stage("nlg", config, {"weights": weights(settings)}, [found, compared])

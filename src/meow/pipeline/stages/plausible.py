@@ -1,4 +1,4 @@
-"""Which model says what is plausible, and how much less likely than its own values a false one may be."""
+"""How much less likely to a model than its own values a false one may be, and which are too unlikely."""
 
 from __future__ import annotations
 
@@ -6,21 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from meow import inversion, lm
-from meow.config import InvertSettings, ModelSettings, RunConfig
+from meow.config import InvertSettings, ModelSettings
 from meow.lm import LM
 from meow.pipeline.stages.models import lm_for
 from meow.records import QA, InvertedFacts
 from meow.terminal import say
-
-
-def judge(config: RunConfig) -> ModelSettings | None:
-    """The model that the gate asks what is plausible: the one that is to forget, where it can be loaded here.
-
-    None where the gate is off or is not to ask. The backend `self` asks it anyway.
-    """
-    wanted, model = config.invert, config.model
-    is_asked = wanted.gate and wanted.plausible is not None and wanted.backend != "self"
-    return model if is_asked and model.path is not None and model.url is None else None
 
 
 def settled(

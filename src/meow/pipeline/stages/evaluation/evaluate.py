@@ -15,9 +15,10 @@ from meow.formats import sources
 from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
 from meow.lm import LM
+from meow.pipeline.inputs.models import reference_model
 from meow.pipeline.stages.common import done
 from meow.pipeline.stages.evaluation import references
-from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
+from meow.pipeline.stages.models import lm_for, model_of, release, weights
 from meow.records import (
     EvalItem,
     EvalSample,

@@ -12,7 +12,7 @@ from meow.evaluation.asking.writing import Wanted
 from meow.formats import sources
 from meow.inversion.chat.models import conversations, side_by_side
 from meow.inversion.subjects import with_subjects
-from meow.pipeline.stages.answers import inverter
+from meow.pipeline.inputs.models import inverter
 from meow.pipeline.stages.common import done
 from meow.pipeline.stages.models import lm_for, weights
 from meow.processes import agreed

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from meow import keys
+from meow import keys, lm
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.evaluation import names, scoring
@@ -14,8 +14,9 @@ from meow.formats import evaluations, sources
 from meow.inversion.subjects import with_subjects
 from meow.labels import OTHER_NAMES
 from meow.metrics.items import log_truth_ratio
+from meow.pipeline.inputs.models import check_references, reference_model, references
 from meow.pipeline.stages.common import seed_of
-from meow.pipeline.stages.models import lm_for, reference_model, references, weights
+from meow.pipeline.stages.models import lm_for, weights
 from meow.records import EvalItem, EvalSample, write_records
 from meow.run import Run
 from meow.run.rows import append_rows
@@ -51,9 +52,12 @@ def check(config: RunConfig) -> None:
         ConfigError: too few names, or a folder without a model.
         DataError: a broken evaluation.
     """
+    check_references(config)
     for label, place in references(config).items():
-        if reference_model(config, label) is None:
-            _drawn(config) if place == OTHER_NAMES else evaluations.read(Path(place))
+        if settings := reference_model(config, label):
+            lm.check_model(settings)
+        elif place == OTHER_NAMES:
+            _drawn(config)
 
 
 def named(config: RunConfig) -> dict[str, str | None]:

@@ -11,9 +11,10 @@ from meow.evaluation import compression, robustness
 from meow.formats import sources
 from meow.labels import Format
 from meow.lm import LM
+from meow.pipeline.inputs.models import reference_model
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.evaluation.evaluate import compared_with, evaluated, write_evaluation
-from meow.pipeline.stages.models import lm_for, model_of, reference_model, release, weights
+from meow.pipeline.stages.models import lm_for, model_of, release, weights
 from meow.records import QA, EvalItem
 from meow.run import Run
 
