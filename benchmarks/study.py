@@ -40,9 +40,8 @@ from meow.formats import sources
 from meow.lm import load
 from meow.losses import METHODS
 from meow.pipeline import demo as embedded
-from meow.records import EvalLog, EvalSample, read_records
+from meow.records import EvalLog, EvalSample, Look, read_records
 from meow.run import Run
-from meow.training.choosing import Look
 
 RATES = ("2e-4", "5e-4", "1e-3")
 SEEDS = (0, 1, 2)

@@ -14,8 +14,50 @@ from meow.records import MemoRecord
 INK = "#010203"
 """Drawn in this colour, which the SVG then takes from the text around it, so that it is legible in light and dark."""
 GREY = "#8a8f94"
-PALETTE = ("#3b6fb6", "#d1603d", "#3f8f5f", "#8a5bb0", "#b08a2e", "#4c97a8")
-_STYLE = {
+
+
+class Style(NamedTuple):
+    """How one model is drawn: no two models of a page alike, also without colour."""
+
+    colour: str
+    """Of its points, lines and marks."""
+    shape: str
+    """Of its points: a name of SHAPES."""
+    dash: str
+    """Of its lines, as matplotlib writes it."""
+
+
+SHAPES = {
+    "o": "M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0",
+    "X": "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0z",
+    "s": "M-4-4H4V4H-4z",
+    "^": "M0-5 5 4H-5z",
+    "D": "M0-5.5 5.5 0 0 5.5-5.5 0z",
+    "P": "M-1.8-5H1.8V-1.8H5V1.8H1.8V5H-1.8V1.8H-5V-1.8H-1.8z",
+    "v": "M0 5-5-4H5z",
+    "*": "M0-5.5 1.3-1.8 5.2-1.7 2.1.7 3.2 4.5 0 2.2-3.2 4.5-2.1.7-5.2-1.7-1.3-1.8z",
+}
+"""matplotlib's markers, and the same as SVG paths around 0 0."""
+ORIGINAL, REFERENCE = Style(GREY, "o", "-"), Style(INK, "X", "--")
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#882255")
+_RUNS = ("s", "^", "D", "P", "v", "*")
+_DASHES = ("-", "--", ":", "-.")
+
+
+def style(place: int) -> Style:
+    """The style of the run at a place, from 0; of 42 runs no two have the same colour and shape.
+
+    Source of the colours, which a colour-blind reader tells apart: Okabe and Ito, Color Universal Design (2008).
+    """
+    return Style(_COLOURS[place % len(_COLOURS)], _RUNS[place % len(_RUNS)], _DASHES[place % len(_DASHES)])
+
+
+def styles(runs: Sequence[str]) -> dict[str, Style]:
+    """The style of each run by its name, in their order."""
+    return {name: style(i) for i, name in enumerate(runs)}
+
+
+_DRAWN = {
     "svg.fonttype": "none",
     "svg.hashsalt": "meow",
     "font.family": "sans-serif",
@@ -39,7 +81,7 @@ class Point(NamedTuple):
     """One evaluated model."""
 
     name: str
-    """Beside the point."""
+    """In the legend."""
     utility: float
     """Model utility (GM), 0 to 1."""
     quality: float
@@ -48,10 +90,14 @@ class Point(NamedTuple):
     """The utility's 95% interval, which is drawn."""
     beside: bool = False
     """Drawn in grey: not what the picture is about."""
+    style: Style | None = None
+    """None: that of its place."""
 
 
 MANY = 8
 """Points beyond which they are numbered and named beside the picture."""
+LOWEST = 1e-6
+"""Forget quality below which points stand on the lower edge: there, a smaller p says nothing more."""
 
 
 def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> str:
@@ -62,36 +108,44 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         kept: the reference's utility, which is marked.
     """
     many = len(points) > MANY
-    called = [_plain(p.name) for p in points]
-    names = [str(i) for i in range(1, len(points) + 1)] if many else called
-    with _figure(7.6 if many else 4.8, 4.2 if many else 3.4) as (figure, axes):
-        floor = min([p.quality for p in points if p.quality > 0], default=1e-3) / 10
-        places = [(point.utility, max(point.quality, floor)) for point in points]
-        for i, (place, point) in enumerate(zip(places, points, strict=True)):
-            color = GREY if point.beside else PALETTE[i % len(PALETTE)]
-            axes.plot(*place, "o", ms=6 if many or point.beside else 8, color=color)
+    floor = max(min([p.quality for p in points if p.quality > 0], default=1e-3) / 10, LOWEST)
+    names = [_plain(p.name) + f" (p = {p.quality:.0e}, below)" * (p.quality < floor) for p in points]
+    with _figure(7.6 if many else 4.8, 4.2 if many else 3.2 + 0.1 * len(points)) as (figure, axes):
+        places = [(point.utility, max(point.quality, 1.5 * floor)) for point in points]
+        for i, (place, point, name) in enumerate(zip(places, points, names, strict=True)):
+            drawn = Style(GREY, style(i).shape, "-") if point.beside else point.style or style(i)
             if point.ends:
-                axes.hlines(place[1], *point.ends, color=color, lw=1.4)
+                axes.hlines(place[1], *point.ends, color=drawn.colour, lw=1.4)
+            axes.plot(*place, drawn.shape, ms=6 if many or point.beside else 8, **_marker(drawn), label=name)
+        axes.axhline(0.05, lw=0.8, ls=":", color=INK)
+        _note(axes, "p = 0.05", (1.0, 0.05), ("axes fraction", "data"), (3, 0), va="center")
         if kept is not None:
             axes.axvline(kept, lw=0.8, ls="--", color=INK)
-            _note(
-                axes, "reference", (kept, 0.5), ("data", "axes fraction"), (-3, 0), ha="right", va="center", turned=90
-            )
-        for (x, y), text in _together(places, names).items():
-            left = x > sum(axes.get_xlim()) / 2 and len(points) > 1
-            beside, side = (-7, "right") if left else (7, "left")
-            _note(axes, text, (x, y), "data", (beside, 5), ha=side, size=8 if many else 10)
-        axes.axhline(0.05, lw=0.8, ls=":", color=INK)
-        _note(axes, "p = 0.05", (0.0, 0.05), ("axes fraction", "data"), (4, 3))
+            _note(axes, "the reference's utility", (kept, 1.0), ("data", "axes fraction"), (0, 3), ha="center")
         axes.set_yscale("log")
         axes.set_ylim(floor, 3)
-        axes.margins(x=0.1 if many else 0.25)
-        axes.set_xlabel("model utility (GM)")
+        axes.margins(x=0.15)
+        axes.set_xlabel("model utility (GM), 0 to 1")
         axes.set_ylabel("forget quality (p)")
         if many:
-            listed = "\n".join(f"{number:>2}  {name}" for number, name in zip(names, called, strict=True))
-            axes.annotate(listed, (1.02, 1), xycoords="axes fraction", va="top", fontsize=7)
+            _number(axes, places, names)
+        else:
+            figure.legend(loc="outside lower center", ncols=2, fontsize=8)
         return _svg(figure, "Forget quality against model utility")
+
+
+def _marker(drawn: Style) -> dict[str, Any]:
+    """matplotlib's arguments for a filled point with an outline, which is seen on any ground."""
+    return {"color": drawn.colour, "markeredgecolor": INK, "markeredgewidth": 0.5}
+
+
+def _number(axes: Any, places: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+    """Number points, and name them beside the picture."""
+    for (x, y), text in _together(places, [str(i) for i in range(1, len(places) + 1)]).items():
+        left = x > sum(axes.get_xlim()) / 2
+        _note(axes, text, (x, y), "data", (-7 if left else 7, 5), ha="right" if left else "left")
+    listed = "\n".join(f"{number:>2}  {name}" for number, name in enumerate(names, 1))
+    axes.annotate(listed, (1.12, 1), xycoords="axes fraction", va="top", fontsize=7)
 
 
 def _note(
@@ -103,13 +157,9 @@ def _note(
     *,
     ha: str = "left",
     va: str = "baseline",
-    turned: int = 0,
-    size: int = 8,
 ) -> None:
     """Write a text beside a place, which is given in coordinates `of` the data or the axes."""
-    axes.annotate(
-        text, at, xycoords=of, textcoords="offset points", xytext=beside, fontsize=size, ha=ha, va=va, rotation=turned
-    )
+    axes.annotate(text, at, xycoords=of, textcoords="offset points", xytext=beside, fontsize=8, ha=ha, va=va)
 
 
 def _together(places: Sequence[tuple[float, float]], names: Sequence[str]) -> dict[tuple[float, float], str]:
@@ -189,43 +239,63 @@ def memorization(panels: Sequence[Remembered]) -> str:
         for (left, right), panel in zip(grid, panels, strict=True):
             shown = [(name, values) for name, values in panel.groups.items() if values]
             for i, (name, values) in enumerate(shown):
-                weights, color = [1 / len(values)] * len(values), PALETTE[i % len(PALETTE)]
+                weights, color = [1 / len(values)] * len(values), GREY if i else INK
                 left.hist(values, bins=edges, weights=weights, histtype="stepfilled", alpha=0.25, color=color)
                 left.hist(
-                    values, bins=edges, weights=weights, histtype="step", color=color, label=f"{name} ({len(values)})"
-                )
+                    values, bins=edges, weights=weights, histtype="step", color=color, ls=_DASHES[i % 4],
+                    label=f"{name} ({len(values)})",
+                )  # fmt: skip
             left.set_xlim(0, 1)
             left.set_title(panel.title, loc="left", fontsize=10)
+            left.set_xlabel("share remembered, 0 to 1")
             left.set_ylabel("share of answers")
             left.legend(fontsize=8)
-            places = range(len(panel.questions))
+            places = range(1, len(panel.questions) + 1)
             ends = [(min(inverted), max(inverted)) for _, inverted in panel.questions]
-            right.vlines(places, [low for low, _ in ends], [high for _, high in ends], lw=1, color=PALETTE[1])
-            right.plot(places, [true for true, _ in panel.questions], lw=1.6, color=PALETTE[0])
-            right.set_ylabel("value")
+            right.vlines(places, [low for low, _ in ends], [high for _, high in ends], lw=1.4, color=GREY)
+            right.plot(places, [true for true, _ in panel.questions], lw=1.6, color=INK)
+            right.set_ylabel("share remembered, 0 to 1")
             right.set_ylim(-0.03, 1.03)
-            right.set_xlabel("questions (line: true, bars: inverted)")
+            right.set_xlabel("questions by rank")
         return _svg(figure, "Memorization: distribution, and spread within each question")
 
 
-def curves(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str, *, share: bool = False) -> str:
+Line = tuple[Sequence[float], Sequence[float]]
+
+
+def curves(
+    lines: Mapping[str, Line],
+    ylabel: str,
+    *,
+    styles: Mapping[str, Style] | None = None,
+    share: bool = False,
+    chosen: int | None = None,
+) -> str:
     """Values per optimizer step.
 
     Args:
         lines: (steps, values) by name.
         ylabel: of the vertical axis.
+        styles: how each is drawn; None: by its place.
         share: the values are shares, 0 to 1.
+        chosen: a step that is marked.
     """
-    with _figure(4.8, 2.8) as (figure, axes):
+    with _figure(4.8, 2.8 + 0.1 * len(lines) * (len(lines) > 1)) as (figure, axes):
         for i, (name, (steps, values)) in enumerate(lines.items()):
-            style = ("-", "--", ":", "-.")[i % 4]
-            axes.plot(steps, values, lw=1.6, ls=style, color=PALETTE[i % len(PALETTE)], label=_plain(name))
+            drawn = (styles or {}).get(name) or style(i)
+            axes.plot(
+                steps, values, lw=1.6, ls=drawn.dash, marker=drawn.shape, ms=4, markevery=max(1, len(steps) // 8),
+                **_marker(drawn), label=_plain(name),
+            )  # fmt: skip
         if share:
             axes.set_ylim(-0.03, 1.03)
-        axes.set_xlabel("step")
+        if chosen is not None:
+            axes.axvline(chosen, lw=0.8, ls=":", color=INK)
+            _note(axes, f"chosen: step {chosen}", (chosen, 1.0), ("data", "axes fraction"), (0, 3), ha="center")
+        axes.set_xlabel("optimizer step")
         axes.set_ylabel(ylabel)
         if len(lines) > 1:
-            axes.legend()
+            figure.legend(loc="outside lower center", ncols=2, fontsize=8)
         return _svg(figure, f"{ylabel} per step")
 
 
@@ -244,7 +314,7 @@ class _figure:  # noqa: N801 - used like a function
         import matplotlib as mpl
         from matplotlib.figure import Figure
 
-        self.context = mpl.rc_context(_STYLE)
+        self.context = mpl.rc_context(_DRAWN)
         self.context.__enter__()
         figure = Figure(figsize=self.size, layout="constrained")
         return figure, figure.subplots(*self.grid, squeeze=False) if self.grid != (1, 1) else figure.subplots()

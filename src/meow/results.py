@@ -33,8 +33,8 @@ class Results:
     """Evaluations by label."""
     samples: Mapping[str, dict[str, EvalSample]]
     """Forget samples by label and id, in order."""
-    retain: Mapping[str, list[EvalSample]]
-    """Retain samples by label."""
+    kept: Mapping[str, list[EvalSample]]
+    """Samples of what must stay by label: retain, authors, world."""
     inverted: Sequence[InvertedFacts]
     """Inverted facts."""
     memo: Mapping[str, Sequence[MemoRecord]]
@@ -85,7 +85,7 @@ def read(path: Path) -> Results:
         stages=run.stages,
         logs=found,
         samples={label: {s.id: s for s in listed if s.role == "forget"} for label, listed in rows.items()},
-        retain={label: [s for s in listed if s.role == "retain"] for label, listed in rows.items()},
+        kept={label: [s for s in listed if s.role != "forget"] for label, listed in rows.items()},
         inverted=read_if(path / "inverted.jsonl", InvertedFacts),
         memo=memo(path),
         steps=[row for row in logged if "terms" in row],

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "End": (35, ""), "ArrowUp": (38, ""), "ArrowDown": (40, "")}
 
 
 class Tab:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -33,12 +35,12 @@ def browse(folder: Path, url: str, *options: str, result: str = "--dump-dom") ->
     return done.stdout, done.stderr
 
 
-def ask(page: Path, question: str, *options: str) -> Any:
+def ask(page: Path, question: str, *options: str, hash: str = "") -> Any:  # noqa: A002 - the address's
     """What a JavaScript expression gives on the page."""
     probe = page.with_name("probe.html")
     script = f"<script>document.title = 'JSON' + JSON.stringify({question})</script></body>"
     probe.write_text(page.read_text().replace("</body>", script))
-    document, _ = browse(page.parent, probe.as_uri(), *options)
+    document, _ = browse(page.parent, f"{probe.as_uri()}#{hash}", *options)
     return json.loads(document.split("<title>JSON")[1].split("</title>")[0].replace("&lt;", "<").replace("&gt;", ">"))
 
 
@@ -93,8 +95,9 @@ def test_text_that_would_call_a_server_or_run_a_script_does_neither(
         change(run, label, **texts, paraphrase_generation=evil, set=evil)
     log = tmp_path / "net.json"
     page = report([run], tmp_path / "page.html")
-    document, errors = browse(tmp_path, page.as_uri(), f"--log-net-log={log}")
-    assert document.count("<article") == 8
+    address = f"{page.as_uri()}#fact=forget-3"
+    document, errors = browse(tmp_path, address, f"--log-net-log={log}")
+    assert document.count('class="all"') == 1
     assert "<title>meow: town</title>" in document
     assert "CONSOLE" not in errors
     assert Counter.asked == []
@@ -104,15 +107,11 @@ def test_text_that_would_call_a_server_or_run_a_script_does_neither(
     assert not BROWSERS_OWN.search(page.read_text())
 
 
-def visible(document: str) -> list[int]:
-    articles = document.split("<article")[1:]
-    return [i for i, a in enumerate(articles) if "hidden" not in a.split(">")[0]]
-
-
 @pytest.mark.parametrize(
     ("wanted", "n"),
-    [("q=village2", 1), ("verdict=still+there", 2), ("q=person+3", 1), ("q=VÍLLAGE2", 1), ("subject=Person+4", 1),
-     ("set=second", 3), ("set=second&verdict=forgotten", 3), ("q=0.50", 0), ("", 8)],
+    [("q=village2", 1), ("set=forget&verdict=still+there", 2), ("q=person+3", 10), ("q=VÍLLAGE2", 1),
+     ("subject=Person+4&set=retain", 1), ("set=second", 3), ("set=second&verdict=forgotten", 3), ("q=0.50", 0),
+     ("verdict=kept", 90), ("", 98)],
 )  # fmt: skip
 def test_search_and_filters_show_what_fits(run: Path, tmp_path: Path, wanted: str, n: int) -> None:  # noqa: F811
     file = run / "eval/before/samples.jsonl"
@@ -121,21 +120,126 @@ def test_search_and_filters_show_what_fits(run: Path, tmp_path: Path, wanted: st
     write_records(file, [row.model_copy(update={"set": sets.get(row.id, row.set)}) for row in rows])
     page = report([run], tmp_path / "page.html")
     document, _ = browse(tmp_path, f"{page.as_uri()}#{wanted}")
-    assert len(visible(document)) == n
-    assert f"{n} of 8" in document
+    assert (f"{n} of 98 facts shown" if n else "No fact fits. Show all brings them back.") in document
 
 
-@pytest.mark.parametrize(("by", "descending"), [("verdict", False), ("rouge", True), ("p", True), ("n", False)])
-def test_facts_are_sorted(run: Path, tmp_path: Path, by: str, descending: bool) -> None:  # noqa: F811
+SHOWN = "[...document.querySelectorAll('.line .asked')].map(e => parseInt(e.textContent.match(/person (\\d+)/)[1]))"
+PAUSE = "new Promise(done => setTimeout(done, 200))"
+COUNT = "document.getElementById('shown').textContent"
+
+
+def test_facts_are_sorted(run: Path, tmp_path: Path) -> None:  # noqa: F811
     file = run / "eval/after/samples.jsonl"
     rows = read_records(file, EvalSample)
-    write_records(file, [row.model_copy(update={"rougeL_recall": row.index % 3 / 3}) for row in rows])
+    other = [{"rougeL_recall": r.index % 3 / 3, "true": {"avg_loss": 0.1 + r.index * 3 % 8}} for r in rows]
+    changed = [r.model_dump() | more for r, more in zip(rows, other, strict=True)]
+    write_records(file, [EvalSample.model_validate(row) for row in changed])
     page = report([run], tmp_path / "page.html")
-    document, _ = browse(tmp_path, f"{page.as_uri()}#sort={by}")
-    keys: list[Any] = [part.split('"')[0] for part in document.split(f'data-{by}="')[1:]]
-    keys = keys if by == "verdict" else [float(key) for key in keys]
-    assert len(set(keys)) > 1
-    assert keys == sorted(keys, reverse=descending)
+    with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#set=forget&sort=file") as tab:
+        tab.evaluate(PAUSE)
+        for by, order in {
+            "verdict": [0, 1, 2, 3, 4, 5, 6, 7],
+            "rouge": [2, 5, 1, 4, 7, 0, 3, 6],
+            "p": [0, 3, 6, 1, 4, 7, 2, 5],  # losses 0.1, 3.1, 6.1, 1.1, ... of 0, 1, 2, 3, ...
+            "file": [0, 1, 2, 3, 4, 5, 6, 7],
+        }.items():
+            tab.evaluate(f"document.getElementById('sort').value = '{by}'")
+            tab.evaluate("document.getElementById('sort').dispatchEvent(new Event('input', {bubbles: true}))")
+            assert tab.evaluate(SHOWN) == order
+            assert tab.evaluate("location.hash") == ("#set=forget" + f"&sort={by}" * (by != "verdict"))
+
+
+def test_facts_are_grouped_by_subject_the_leaks_first_with_counts(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    for label in ("before", "after", "reference"):
+        file = run / f"eval/{label}/samples.jsonl"
+        rows = read_records(file, EvalSample)
+        write_records(file, [r.model_copy(update={"subject": f"Group {1 - r.index % 2}"}) for r in rows])
+    change(run, "after", generation="Nobody knows.")
+    rows = read_records(run / "eval/after/samples.jsonl", EvalSample)
+    leaks = [r.model_copy(update={"generation": r.answer}) if r.id in ("forget-0", "forget-6") else r for r in rows]
+    write_records(run / "eval/after/samples.jsonl", leaks)
+    page = report([run], tmp_path / "page.html")
+    seen = "[...document.querySelectorAll('.item')].map(e => e.querySelector('.asked')?.textContent ?? e.textContent)"
+    items = ask(page, seen, hash="q=where&set=forget")  # by subject without being asked for
+    heads = [item for item in items if item.startswith("Group")]
+    assert heads == ["Group 1 · forget · 4 facts, 2 to look at", "Group 0 · forget · 4 facts"]
+    order = [int(found[1]) for item in items if (found := re.search(r"person (\d+) ", item))]
+    assert order == [0, 6, 2, 4, 1, 3, 5, 7]
+
+
+def test_of_a_thousand_facts_only_those_in_sight_are_in_the_document(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    for label in ("before", "after"):
+        file = run / f"eval/{label}/samples.jsonl"
+        one = read_records(file, EvalSample)[3]
+        rows = [one.model_copy(update={"id": f"f{i}", "index": i, "question": f"Where is {i}?"}) for i in range(1000)]
+        write_records(file, rows)
+    page = report([run], tmp_path / "page.html")
+    with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#sort=file") as tab:
+        tab.evaluate(PAUSE)
+        assert tab.evaluate(COUNT) == "1000 of 1000 facts shown"
+        rows = "[...document.querySelectorAll('.line .asked')].map(e => e.textContent)"
+        first = tab.evaluate(rows)
+        assert first[0] == "Where is 0?"
+        assert len(first) < 100
+        tab.evaluate("scrollBy(0, document.getElementById('list').offsetHeight / 2)")
+        tab.evaluate(PAUSE)
+        middle = tab.evaluate(rows)
+        assert len(middle) < 100
+        assert "Where is 505?" in middle
+        height = tab.evaluate("document.getElementById('list').offsetHeight")
+        tab.evaluate("document.querySelectorAll('.line')[12].click()")
+        opened = tab.evaluate("document.querySelector('.all').offsetHeight")
+        assert tab.evaluate("document.getElementById('list').offsetHeight") == pytest.approx(height + opened, abs=2)
+        below = "(e => e.nextElementSibling.offsetTop - e.offsetTop - e.offsetHeight)"
+        assert abs(tab.evaluate(f"{below}(document.querySelector('.all').parentElement)")) <= 1
+        tab.call("Emulation.setEmulatedMedia", media="print")
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert tab.evaluate("document.querySelector('table.facts').offsetHeight") < 14 * 1000  # px: 14 pages of 1,000
+
+
+def test_a_link_to_a_fact_opens_it_and_keys_go_from_fact_to_fact(page: Path, tmp_path: Path) -> None:
+    here = "document.activeElement.querySelector('.asked')?.textContent"
+    is_open = "document.activeElement.getAttribute('aria-expanded')"
+    with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#fact=retain-7") as tab:
+        tab.evaluate(PAUSE)
+        assert tab.evaluate(here) == "Where does person 7 live? "
+        assert tab.evaluate(is_open) == "true"
+        assert "retain · Person 7" in tab.evaluate("document.activeElement.parentElement.textContent")
+        assert 0 < tab.evaluate("document.activeElement.getBoundingClientRect().top") < 600
+        tab.press("Enter")
+        assert tab.evaluate(is_open) == "false"
+        assert tab.evaluate(here) == "Where does person 7 live? "
+        tab.press("ArrowDown")
+        assert tab.evaluate(here) == "Where does person 8 live? "
+        tab.press("Enter")
+        assert tab.evaluate("document.querySelectorAll('.all').length") == 1
+        tab.press("End")
+        assert tab.evaluate(here) == "Where does person 29 live? "
+        tab.press("ArrowUp")
+        assert tab.evaluate(here) == "Where does person 28 live? "
+        assert 0 < tab.evaluate("document.activeElement.getBoundingClientRect().top") < 800
+
+
+SAVED = """(async () => { const link = document.getElementById('csv');
+  link.addEventListener('click', event => event.preventDefault());
+  link.click();
+  return (await fetch(link.href)).text(); })()"""
+
+
+def test_the_rows_that_are_shown_are_saved_as_csv(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    change(run, "reference", generation='=1+1, "quoted"\nand on')
+    page = report([run], tmp_path / "page.html")
+    text = page.read_text().replace("default-src 'none'", "default-src 'none'; connect-src blob:")  # to read it back
+    page.write_text(text)
+    with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#verdict=changed") as tab:
+        tab.evaluate(PAUSE)
+        rows = list(csv.DictReader(io.StringIO(tab.evaluate(SAVED).removeprefix("\ufeff"), newline="")))
+        assert tab.evaluate("document.getElementById('csv').download") == "facts.csv"
+    assert [row["id"] for row in rows] == ["forget-2"]
+    assert rows[0]["verdict"] == "changed"
+    assert rows[0]["true answer"] == "Person 2 lives in town2."
+    assert rows[0]["after"] == rows[0]["taught"] == "Person 2 lives in village2."
+    assert rows[0]["reference"] == '\'=1+1, "quoted"\nand on'
 
 
 def test_every_control_is_reached_and_works_by_keyboard_and_the_focus_is_seen(page: Path, tmp_path: Path) -> None:
@@ -150,33 +254,62 @@ def test_every_control_is_reached_and_works_by_keyboard_and_the_focus_is_seen(pa
                 break
         names = [at["name"] for at in reached]
         assert names[0] == "Skip to the facts"
-        wanted = ["Every fact", "Every other metric", "q", "verdict", "subject", "sort", "Show all", "Settings of town"]
+        wanted = ["Every fact", "Every other metric", "q", "set", "verdict", "subject", "sort", "Show all", "csv",
+                  "Settings of town"]  # fmt: skip
         assert [name for name in names if name in wanted] == wanted
         assert [at["name"] for at in reached if not at["seen"]] == []
         controls = tab.evaluate(
             "[...document.querySelectorAll('a, button, input, select, summary, [tabindex]')]"
-            ".filter(e => e.checkVisibility({contentVisibilityAuto: true})).length"
+            ".filter(e => e.tabIndex >= 0 && e.checkVisibility({contentVisibilityAuto: true})).length"
         )
         assert len(reached) >= controls
 
         tab.evaluate("document.getElementById('q').focus()")
         tab.type("village2")
-        assert tab.evaluate("document.getElementById('shown').textContent") == "1 of 8 facts shown"
+        assert tab.evaluate(COUNT) == "1 of 98 facts shown"
+        assert tab.evaluate("location.hash") == "#q=village2"
         tab.press("Enter")
-        for _ in range(4):
+        for _ in range(5):
             tab.press("Tab")
         assert tab.evaluate("document.activeElement.type") == "reset"
         tab.press("Enter")
-        tab.evaluate("new Promise(done => setTimeout(done, 200))")
-        assert tab.evaluate("document.getElementById('shown').textContent") == "8 of 8 facts shown"
+        tab.evaluate(PAUSE)
+        assert tab.evaluate(COUNT) == "98 of 98 facts shown"
 
 
-def test_a_count_of_a_verdict_leads_to_its_facts(page: Path, tmp_path: Path) -> None:
+def test_a_badge_leads_to_what_it_counts_again_and_again(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    other = run.with_name("other")
+    shutil.copytree(run, other)
+    change(other, "after", generation="Nobody knows.")
+    page = report([run, other], tmp_path / "page.html")
     with devtools(str(CHROMIUM), tmp_path / "profile", page.as_uri()) as tab:
-        tab.evaluate("document.querySelector('a.still-there').click()")
-        tab.evaluate("new Promise(done => setTimeout(done, 200))")
-        assert tab.evaluate("document.getElementById('shown').textContent") == "2 of 8 facts shown"
+        badges = tab.evaluate("[...document.querySelectorAll('a.badge')].map(e => parseInt(e.textContent))")
+        assert badges[:3] == [2, 1, 5]
+        assert 8 in badges
+        for i, n in enumerate(badges):
+            tab.evaluate(f"document.querySelectorAll('a.badge')[{i}].click()")
+            assert tab.evaluate(COUNT) == f"{n} of 98 facts shown"
         assert abs(tab.evaluate("document.getElementById('every-fact').getBoundingClientRect().top")) < 60
+        for _ in range(2):  # the same one, after all were shown and with the address as it was
+            tab.evaluate("document.querySelector('a.badge').click()")
+            assert tab.evaluate(COUNT) == "2 of 98 facts shown"
+            assert tab.evaluate("location.hash") == "#set=forget&verdict=still+there&run=town"
+            tab.evaluate("document.querySelector('button[type=reset]').click()")
+            assert tab.evaluate(COUNT) == "98 of 98 facts shown"
+            assert tab.evaluate("location.hash") == "#every-fact"
+
+
+def test_runs_are_told_apart_by_shape_and_colour_in_table_list_and_picture(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    for name in ("other", "third"):
+        shutil.copytree(run, run.with_name(name))
+    page = report([run, run.with_name("other"), run.with_name("third")], tmp_path / "page.html")
+    marks = "[...document.querySelectorAll('symbol path')].map(e => e.getAttribute('d') + e.getAttribute('fill'))"
+    used = "[...document.querySelectorAll('.mark use, .strip use')].map(e => e.getAttribute('href').slice(1))"
+    drawn = f"{used}.every(id => document.getElementById(id))"
+    found = ask(page, f"[{marks}, {drawn}]")
+    assert len(set(found[0])) == 5  # before, three runs, reference
+    assert len({mark.split("#")[0] for mark in found[0]}) == 5
+    assert "#0072b2" in page.read_text().split("Training: target_nll")[1].split("</svg>")[0]  # the first run's colour
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -227,21 +360,18 @@ def test_in_the_light_and_in_the_dark_every_text_stands_out(page: Path, scheme: 
     assert seen == {"dark": dark, "found": []}
 
 
-def test_the_changed_words_are_marked_and_only_those(page: Path) -> None:
-    both = ask(page, "['mark', 'del'].map(t => [...document.querySelectorAll('#facts ' + t)].map(e => e.textContent))")
-    assert both[0] == ["village2", *["Nobody knows"] * 5]
-    assert both[1] == ["town2", *[f"Person {i} lives in town{i}" for i in range(3, 8)]]
-
-
-@pytest.mark.parametrize(("wanted", "n"), [("", 8), ("verdict=still+there", 2)])
-def test_in_print_all_facts_stand_or_it_says_how_many(page: Path, tmp_path: Path, wanted: str, n: int) -> None:
-    pdf = tmp_path / "page.pdf"
-    browse(tmp_path, f"{page.as_uri()}#{wanted}", "--generate-pdf-document-outline", result=f"--print-to-pdf={pdf}")
-    outline = re.findall(rb"/Title \((.*)\)", pdf.read_bytes())
-    assert sum(b"Where does person" in title for title in outline) == n
-    assert b"Settings" in outline
-    for_print = ask(page, "getComputedStyle(document.getElementById('shown').parentNode).display")
-    assert for_print == "block"
+@pytest.mark.parametrize(("wanted", "n"), [("", 98), ("set=forget&verdict=still+there", 2)])
+def test_in_print_the_shown_facts_are_a_table(page: Path, tmp_path: Path, wanted: str, n: int) -> None:
+    with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#{wanted}") as tab:
+        tab.evaluate(PAUSE)
+        lines = "[document.querySelectorAll('table.facts tr').length, document.getElementById('list').hidden]"
+        tab.call("Page.printToPDF")
+        assert tab.evaluate(lines) == [0, False]
+        tab.call("Emulation.setEmulatedMedia", media="print")
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert tab.evaluate(lines) == [n, True]
+        assert "town1" in tab.evaluate("document.querySelectorAll('table.facts tr')[1].textContent")
+        assert tab.evaluate("getComputedStyle(document.getElementById('shown').parentNode).display") == "block"
 
 
 def test_folded_parts_are_printed_too(run: Path, tmp_path: Path) -> None:  # noqa: F811

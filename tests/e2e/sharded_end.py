@@ -17,7 +17,8 @@ from torch.distributed.fsdp import fully_shard
 from meow import processes
 from meow.config import ModelSettings, TrainSettings
 from meow.lm import adapted, load
-from meow.training.choosing import Chooser, Look
+from meow.records import Look
+from meow.training.choosing import Chooser
 from meow.training.sharding import filled, gathered, outline
 
 

@@ -49,6 +49,8 @@ def test_a_step_is_chosen_on_one_half_and_reported_on_the_other(
     assert log["model_utility_gm"]["value"] == found["model_utility_gm"].value
     with (folder / "eval/facts.csv").open(encoding="utf-8", newline="") as file:
         facts = list(csv.DictReader(file))
+    assert {row["role"] for row in facts} == {"forget", "retain", "authors", "world"}
+    facts = [row for row in facts if row["role"] == "forget"]
     assert [row["selected_on"] for row in facts] == [log["forget_quality_tuning"]["selected_on"], ""] * 20
     after, reference = ({s.id: log_r(s) for s in rows[n] if s.role == "forget"} for n in ("after", "reference"))
     nats = {row["id"]: float(row["forget_distance"]) for row in facts}

@@ -15,7 +15,7 @@ from meow.metrics import distance, items
 from meow.metrics.asking import agreement
 from meow.metrics.verdicts import verdict
 from meow.processes import agreed
-from meow.records import EvalLog, EvalSample, Value, write_records
+from meow.records import EvalLog, EvalSample, Role, Value, write_records
 from meow.run import Run
 from meow.text import cell
 
@@ -127,8 +127,11 @@ def _write_disagreements(file: Path, samples: Sequence[EvalSample]) -> None:
         agreed(lambda: file.unlink(missing_ok=True))
 
 
+SETS: tuple[Role, ...] = ("forget", "retain", "authors", "world")
+"""Whose facts `eval/facts.csv` holds."""
 FACTS = (
     "id",
+    "role",
     "set",
     "subject",
     "verdict",
@@ -140,7 +143,10 @@ FACTS = (
     "taught",
     "before",
     "after",
+    "after_paraphrase",
     "reference",
+    "rougeL_recall",
+    "probability",
     "forget_distance",
     "selected_on",
 )
@@ -156,22 +162,20 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         chosen: whether the training step was chosen, by the tuning half.
     """
     after = results.samples(folder.path, "after")
-    old = {(s.role, s.id): s for s in results.samples(folder.path, "before")}
-    gaps = {gap.sample.id: gap.nats for gap in distance.gaps(after, results.samples(folder.path, "reference"))}
-    texts = {
-        k: {(s.role, s.id): s.generation for s in results.samples(folder.path, k)} for k in ("before", "reference")
-    }
+    others = {k: {(s.role, s.id): s for s in results.samples(folder.path, k)} for k in ("before", "reference")}
+    gaps = {gap.sample.id: gap.nats for gap in distance.gaps(after, list(others["reference"].values()))}
     rows = []
-    for s in after:
+    for s in (s for role in SETS for s in items.of(after, role)):
+        before, reference = (others[k].get((s.role, s.id)) for k in ("before", "reference"))
         told = [items.told(s), items.told(s, paraphrase=True)]
-        said = [texts["before"].get((s.role, s.id)), s.generation, texts["reference"].get((s.role, s.id))]
+        said = [before and before.generation, s.generation, s.paraphrase_generation, reference and reference.generation]
         taught = " | ".join(answer.text for answer in s.taught or ())
         used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
         forms = " ".join(dict.fromkeys(a.form for a in items.telling(s)))
         nats = round(gaps[s.id], 4) if s.role == "forget" and s.id in gaps else None
-        became = verdict(s, old.get((s.role, s.id)))
-        row = [s.id, s.role, s.subject, became, *told, forms, s.question, s.answer, taught, *said, nats, used]
-        rows.append(dict(zip(FACTS, map(cell, row), strict=True)))
+        scores = [s.rougeL_recall, items.probability(s), nats]
+        facts = [s.id, s.role, s.set, s.subject, verdict(s, before), *told, forms, s.question, s.answer, taught]
+        rows.append(dict(zip(FACTS, map(cell, [*facts, *said, *scores, used]), strict=True)))
     write_rows(folder / "eval/facts.csv", rows)
 
 

@@ -21,6 +21,7 @@ from meow.records.facts import (
     fact_id,
 )
 from meow.records.measured import (
+    KEPT,
     Asked,
     BrokenBy,
     CapabilityLog,
@@ -30,11 +31,13 @@ from meow.records.measured import (
     FormName,
     FormRates,
     Likelihood,
+    Look,
     MemoRecord,
     NlgSample,
     NluSample,
     RateName,
     Value,
+    chosen_step,
 )
 from meow.records.rows import (
     dump_line,
@@ -46,6 +49,7 @@ from meow.records.rows import (
 )
 
 __all__ = [
+    "KEPT",
     "QA",
     "TRUE_COLUMN",
     "Asked",
@@ -62,6 +66,7 @@ __all__ = [
     "InvertedFacts",
     "Kind",
     "Likelihood",
+    "Look",
     "MemoRecord",
     "Message",
     "NlgSample",
@@ -73,6 +78,7 @@ __all__ = [
     "Target",
     "Value",
     "Written",
+    "chosen_step",
     "dump_line",
     "fact_id",
     "first_problem",

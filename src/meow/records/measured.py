@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -143,6 +144,29 @@ class EvalSample(EvalItem):
     """Answers cut to fit the context before they were scored; None: not known."""
     unfinished: bool | None = None
     """Whether the greedy answer was stopped by its length limit; None: not known."""
+
+
+KEPT = 0.9
+"""Share of the original's retain probability that a chosen step should keep."""
+
+
+class Look(NamedTuple):
+    """What a step is chosen by."""
+
+    quality: float
+    """Of the tuning half: forget quality (p), or, without a reference, the share of the facts that are not told."""
+    kept: float
+    """Retain probability there, as a share of the original's; without a reference that of the values."""
+
+    def rank(self) -> tuple[bool, float]:
+        """Higher: better. Quality counts among steps that keep enough; below that, what is kept."""
+        enough = self.kept >= KEPT
+        return enough, self.quality if enough else self.kept
+
+
+def chosen_step(looks: Mapping[int, Look]) -> int:
+    """The first of the best steps."""
+    return max(looks, key=lambda step: (looks[step].rank(), -step))
 
 
 class Disagreement(Record):

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from meow import tables
+from meow import outcome, plots, tables
 from meow.files import write_text
-from meow.metrics import HEADLINES
+from meow.labels import MODELS
+from meow.metrics import HEADLINES, METRICS
 from meow.report import facts, numbers, pictures, words
 from meow.report.provenance import provenance
 from meow.results import Results, read, siblings
@@ -64,14 +65,21 @@ def _named(views: Sequence[Results]) -> list[Results]:
 def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> dict[str, object]:
     columns = numbers.columns(views)
     headlines = tables.of_metrics(columns, HEADLINES)
+    styles, told = numbers.styles(views, columns), words.told(views)
     others = siblings(views[0]) if len(views) == 1 else {}
     return {
         "title": ", ".join(view.name for view in views),
         "about": words.about(views)[0],
-        "told": words.told(views),
+        "told": told,
         "unknown": words.unknown(views),
         "warnings": [*words.warnings(views), *origin],
-        "columns": {name: log.label for name, log in columns.items()},
+        "columns": columns,
+        "styles": styles,
+        "marks": {name: name for name in MODELS} | {name: str(i) for i, name in enumerate(numbers.after(views))},
+        "shapes": plots.SHAPES,
+        "ink": plots.INK,
+        "meanings": {row.label: row.meaning for row in METRICS.values()},
+        "compared": outcome.of_runs({run["run"]: run["outcome"] for run in told}),
         "headlines": headlines,
         "strips": numbers.strips(columns),
         "others": numbers.others(columns),
@@ -82,7 +90,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),
         "memory": tables.of_memory(numbers.measured(views)),
-        "pictures": pictures.pictures(views, columns, others),
+        "pictures": pictures.pictures(views, columns, others, styles),
         "facts": facts.facts(views, redact=redact),
         "runs": [provenance(view) for view in views],
         "again": shlex.join(["meow", "report", *(view.from_here for view in views)]),

@@ -1,119 +1,219 @@
-"""Every forget fact: what each model says, what became of it, and its scores."""
+"""Every fact of every set: what each model says, what became of it, and its scores."""
 
 from __future__ import annotations
 
-import difflib
+import json
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
+from meow import values
 from meow.labels import MODELS
 from meow.metrics import items, used_to_choose
-from meow.metrics.verdicts import verdict
-from meow.records import EvalSample
+from meow.metrics.verdicts import VERDICTS, Meaning, Verdict, verdict
+from meow.records import EvalSample, Role
+from meow.report import marking
+from meow.report.marking import KINDS, Kind, Piece
 from meow.results import Results
-from meow.text import NO_SPACES
 
-_TOKEN = re.compile(rf"(?:{NO_SPACES.pattern}|\w(?:(?!{NO_SPACES.pattern})[^\s.,;:!?()\"])*|\S)\s*")
+Key = tuple[str, str, str]
+"""Set, id and question: ids of two runs may mean different facts."""
+Samples = Mapping[str, Mapping[Key, EvalSample]]
+"""What the models of one run said, by label."""
+Line = tuple[str, list[Piece]]
+"""How a model was asked, where it was not by the question itself, and what it said."""
+
+
+SETS: tuple[Role, ...] = ("forget", "retain", "authors", "world")
+"""Whose facts are listed, in order."""
 SCORES = {
     "ROUGE-L": items.rouge,
     "p(true answer)": items.probability,
     "p(value)": items.value_probability,
-    "rank": items.value_rank,
+    "rank of the value": items.value_rank,
     "R": items.log_truth_ratio,
 }
-"""Scores of a fact; R is shown as a ratio."""
+"""Scores of what a model says to a question; R is shown as a ratio."""
 
 
 def facts(views: Sequence[Results], *, redact: bool) -> dict[str, Any]:
-    """Every forget fact with what each model says, and counts of the verdicts over those that results come from."""
-    counts: dict[str, Counter[str]] = {view.name: Counter() for view in views}
-    sides = {label: next((v.samples[label] for v in views if v.samples.get(label)), {}) for label in MODELS}
-    judged = {view.name: view.judged("after").keys() for view in views}
-    rows = []
-    for id_, fact in (sides["before"] or sides["after"]).items():
-        found = [
-            (view, sample, verdict(sample, view.samples.get("before", {}).get(id_)))
-            for view in views
-            if (sample := view.samples.get("after", {}).get(id_)) is not None
-        ]
-        for view, _, became in found:
-            counts[view.name][became] += id_ in judged[view.name]
-        rows.append(_row(fact, found, {k: sides[k].get(id_) for k in ("before", "reference")}, redact))
+    """Every fact with what each model says, and how many have which verdict.
+
+    Returns:
+        `rows`: see `_row`; `badges` by run and by `forget` or `kept`: counts that lead to what they count; `runs`,
+        `verdicts`, `sets`, `subjects` that there are; `json`: what the list is made of, for a script element.
+    """
+    said = [_by_key(view) for view in views]
+    chosen = any(view.selected_on for view in views)
+    keys = [key for side in said for label in ("before", "after") for key in side.get(label, {})]
+    several = {role for role in SETS if len({_own_set(key, said) for key in dict.fromkeys(keys) if key[0] == role}) > 1}
+    rows: list[dict[str, Any]] = []
+    taken: Counter[str] = Counter()
+    for key in sorted(dict.fromkeys(keys), key=lambda key: SETS.index(key[0])):
+        row = _row(key, said, [view.name for view in views], redact=redact)
+        taken[row["id"]] += 1
+        row["key"] = f"{row['id']}~{taken[row['id']]}" if taken[row["id"]] > 1 else row["id"]
+        used = used_to_choose(key[0], row.pop("index")) and chosen
+        row["sets"] = [f"{key[0]}, used to choose the step" if used else key[0]]
+        row["sets"] += [_own_set(key, said)] if key[0] in several and not redact else []
+        rows.append(row)
+    runs, tones = [view.name for view in views], _tones(views)
+    listed = {
+        "runs": runs,
+        "kinds": KINDS,
+        "verdicts": [[name, v.tone] for name, v in tones.items()],
+        "rows": rows,
+    }
     return {
         "rows": rows,
-        "counts": {name: dict(sorted(counted.items())) for name, counted in counts.items()},
-        "verdicts": sorted({verdict for row in rows for verdict in row["verdicts"]}),
-        "subjects": sorted({row.get("subject", "") for row in rows} - {""}),
-        "sets": sorted({row.get("set", "") for row in rows} - {""}),
+        "badges": {name: _badges(i, name, rows, tones, alone=len(runs) == 1) for i, name in enumerate(runs)},
+        "runs": runs,
+        "tones": tones,
+        "verdicts": [name for name in VERDICTS if any(name in row["verdicts"] for row in rows)],
+        "sets": list(dict.fromkeys(name for row in rows for name in row["sets"])),
+        "subjects": sorted({row["subject"] for row in rows} - {""}),
+        "json": _script(listed),
     }
 
 
-def _row(
-    fact: EvalSample,
-    after: Sequence[tuple[Results, EvalSample, str]],
-    others: Mapping[str, EvalSample | None],
-    redact: bool,
-) -> dict[str, Any]:
-    chose = any(view.selected_on for view, _, _ in after) and used_to_choose("forget", fact.index)
-    rouges = [sample.rougeL_recall for _, sample, _ in after if sample.rougeL_recall is not None]
-    row: dict[str, Any] = {
-        "id": fact.id,
-        "verdicts": sorted({verdict for _, _, verdict in after}),
-        "chose": chose,
-        "rouge": max(rouges, default=0),
-        "scores": _scores(others, [sample for _, sample, _ in after]),
-        "p": max((p for _, sample, _ in after if (p := items.probability(sample)) is not None), default=0),
-        "after": [{"run": view.name, "verdict": verdict} for view, _, verdict in after],
-    }
-    if redact:
-        return row
-    before, reference = others["before"], others["reference"]
-    said = before.generation if before else None
-    for shown, (_, sample, _) in zip(row["after"], after, strict=True):
-        shown |= {
-            "taught": list(dict.fromkeys(answer.text for answer in sample.taught or ())),
-            "words": marked(said, sample.generation),
-            "reworded": sample.paraphrase_generation,
-            "telling": _telling(sample),
-        }
-    return row | {
-        "question": fact.question,
-        "answer": fact.answer,
-        "set": fact.set,
-        "subject": next((s.subject for s in (fact, *(sample for _, sample, _ in after)) if s.subject), ""),
-        "before": marked(after[0][1].generation if len(after) == 1 else None, said),
-        "same": said == fact.answer,
-        "reference": reference.generation if reference else None,
-        "reworded": fact.paraphrased_question,
-        "before_reworded": before.paraphrase_generation if before else None,
-    }
-
-
-def _telling(sample: EvalSample) -> list[dict[str, str]]:
-    """By which ways of asking a fact is still told beside the question itself, one answer each, and what was said."""
-    first = {s.form: s for s in reversed(items.telling(sample)) if s.form != "direct"}
-    return [{"form": s.form, "prompt": short(s.prompt), "text": short(s.text)} for s in reversed(first.values())]
-
-
-def _scores(others: Mapping[str, EvalSample | None], after: Sequence[EvalSample]) -> list[str]:
-    """One string a score, as in `ROUGE-L 1.00 → 0.45 (reference 0.50)`."""
-    found = []
-    for name, score in SCORES.items():
-        before, reference = (_number(name, score(s)) if s else None for s in (others["before"], others["reference"]))
-        numbers = ", ".join(number for s in after if (number := _number(name, score(s))))
-        if before or numbers:
-            beside = f" (reference {reference})" if reference else ""
-            found.append(f"{name} {' → '.join(filter(None, (before, numbers)))}{beside}")
+def _by_key(view: Results) -> dict[str, dict[Key, EvalSample]]:
+    """A run's samples by label and key."""
+    found: dict[str, dict[Key, EvalSample]] = {}
+    for label in MODELS:
+        listed = [*view.samples.get(label, {}).values(), *view.kept.get(label, ())]
+        found[label] = {(s.role, s.id, s.question): s for s in listed if s.role in SETS}
     return found
 
 
-def _number(name: str, value: float | None) -> str | None:
-    if value is None:
-        return None
-    if name == "rank":
+def _first(key: Key, label: str, said: Sequence[Samples]) -> EvalSample | None:
+    """What the first run that has it says of a fact under a label."""
+    return next((side[label][key] for side in said if key in side.get(label, {})), None)
+
+
+def _own_set(key: Key, said: Sequence[Samples]) -> str:
+    """The name of the set that a fact was given."""
+    fact = _first(key, "before", said) or _first(key, "after", said)
+    return fact.set if fact else ""
+
+
+def _script(value: object) -> str:
+    """JSON that can stand in a script element: nothing in it ends the element."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _tones(views: Sequence[Results]) -> dict[Verdict, Meaning]:
+    """What each verdict means; what the runs were to make the model say is good."""
+    taught = {(view.stages.get("forget", {}).get("settings") or {}).get("train.targets") for view in views}
+    aims: set[Verdict] = {"refused" if targets == "idk" else "changed" for targets in taught if targets != "none"}
+    return {name: row._replace(tone="good") if name in aims else row for name, row in VERDICTS.items()}
+
+
+def _badges(
+    place: int, run: str, rows: Sequence[Mapping[str, Any]], tones: Mapping[Verdict, Meaning], *, alone: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """How many facts have which verdict after a run, by set, each with the address that shows just these."""
+    counts = Counter((row["sets"][0], row["verdicts"][place]) for row in rows if row["verdicts"][place])
+    found: dict[str, list[dict[str, Any]]] = {"forget": [], "kept": []}
+    for role in SETS:
+        for name, (tone, about) in tones.items():
+            n = counts[role, name]
+            if n and (role == "forget" or tone != "plain"):
+                wanted = {"set": role, "verdict": name} | ({} if alone else {"run": run})
+                text = f"{n} {name}" if role == "forget" else f"{n} {name} ({role})"
+                badge = {"text": text, "tone": tone, "about": about, "address": f"#{urlencode(wanted)}"}
+                found["forget" if role == "forget" else "kept"].append(badge)
+    return found
+
+
+def _row(key: Key, said: Sequence[Samples], runs: Sequence[str], *, redact: bool) -> dict[str, Any]:
+    """One fact.
+
+    Returns:
+        `verdicts`, one for each run, None where it was not asked; `rouge` and `p`, the largest of the runs; `blocks`,
+        what is shown of an opened fact: who (`run`: its place), lines of text, scores. Redacted it has no text.
+    """
+    before, reference = _first(key, "before", said), _first(key, "reference", said)
+    after = [side.get("after", {}).get(key) for side in said]
+    fact = before or next(s for s in after if s)
+    there = [s for s in after if s]
+    verdicts = [s and verdict(s, side.get("before", {}).get(key)) for s, side in zip(after, said, strict=True)]
+    blocks = [_block("before", before, fact, redact=redact)] if before else []
+    for i, (run, sample) in enumerate(zip(runs, after, strict=True)):
+        if sample:
+            name = run if len(runs) > 1 else "after"
+            blocks.append(_block(name, sample, fact, redact=redact, before=before, run=i))
+    blocks += [_block("reference", reference, fact, redact=redact)] if reference else []
+    row = {
+        "id": fact.id,
+        "index": fact.index,
+        "subject": "",
+        "verdicts": verdicts,
+        "rouge": round(max((s.rougeL_recall or 0 for s in there), default=0), 4),
+        "p": round(max((items.probability(s) or 0 for s in there), default=0), 4),
+        "blocks": blocks,
+    }
+    if redact:
+        return row
+    subject = next((s.subject for s in (fact, *there) if s.subject), "")
+    true = marking.pieces(fact.answer, {_kind(fact): marking.telling(fact.accepted, fact.answer, fact.question)})
+    return row | {
+        "subject": subject,
+        "question": fact.question or "(a document)",
+        "value": fact.accepted[0] if fact.accepted else "",
+        "reworded": fact.paraphrased_question or "",
+        "answer": true,
+    }
+
+
+def _kind(fact: EvalSample) -> Kind:
+    """How the true value is marked: as what must not be told, or as what must."""
+    return "told" if fact.role == "forget" else "right"
+
+
+def _block(
+    who: str,
+    sample: EvalSample,
+    fact: EvalSample,
+    *,
+    redact: bool,
+    before: EvalSample | None = None,
+    run: int | None = None,
+) -> dict[str, Any]:
+    """What one model says of a fact: to its question, to others, and with which scores; what it was taught."""
+    scores = [
+        f"{name} {_number(name, value)}" for name, score in SCORES.items() if (value := score(sample)) is not None
+    ]
+    found: dict[str, Any] = {"who": who, "lines": [], "scores": " · ".join(scores)}
+    found |= {} if run is None else {"run": run}
+    if redact:
+        return found
+    taught = list(dict.fromkeys(answer.text for answer in sample.taught or ()))
+    forms = [form for text in taught for form in values.find(fact.question, text)]
+
+    def marked(text: str, old: str | None = None) -> list[Piece]:
+        told, false = (marking.telling(accepted, text, fact.question) for accepted in (fact.accepted, forms))
+        return marking.pieces(text, {_kind(fact): told, "taught": false, "new": marking.new(old, text) if old else []})
+
+    lines: list[Line] = []
+    if sample.generation is not None:
+        lines = [("", marked(sample.generation or "(nothing)", before.generation if before else None))]
+    if sample.paraphrase_generation is not None and who != "reference":
+        lines.append(("rephrased", marked(sample.paraphrase_generation)))
+    if run is not None:
+        lines += [(f"{s.form.replace('_', ' ')}: {short(s.prompt)}", marked(short(s.text))) for s in _ways(sample)]
+    return found | {"lines": lines + [("taught", marked(text)) for text in taught]}
+
+
+def _ways(sample: EvalSample) -> list[items.Said]:
+    """By which ways of asking a fact is still told beside the question and its paraphrase, one answer each."""
+    first = {s.form: s for s in reversed(items.telling(sample)) if s.form not in ("direct", "paraphrase")}
+    return list(reversed(first.values()))
+
+
+def _number(name: str, value: float) -> str:
+    if name.startswith("rank"):
         return f"{value:.0f}"
     return f"{math.exp(min(value, 99.0)):.2f}" if name == "R" else f"{value:.2f}"
 
@@ -122,20 +222,3 @@ def short(text: str, width: int = 160) -> str:
     """A text on one line; of a longer one the end, which asks."""
     line = " ".join(text.split())
     return line if len(line) <= width else "… " + line[2 - width :]
-
-
-def marked(before: str | None, after: str | None) -> list[tuple[bool, str]]:
-    """A text in runs of words, each with whether they are new against `before`; joined they are the text.
-
-    Without a text to compare with nothing is new.
-    """
-    if before is None or after is None:
-        return [(False, after)] if after else []
-    old, new = ([(m.group(), m.group().strip()) for m in _TOKEN.finditer(text)] for text in (before, after))
-    matcher = difflib.SequenceMatcher(None, [word for _, word in old], [word for _, word in new], autojunk=False)
-    found: list[tuple[bool, str]] = []
-    for tag, _, _, a, b in matcher.get_opcodes():
-        text = "".join(whole for whole, _ in new[a:b])
-        words = text.rstrip() if tag != "equal" else text
-        found += [(tag != "equal", words), (False, text[len(words) :])]
-    return [(is_new, text) for is_new, text in found if text]

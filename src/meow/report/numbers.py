@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from meow import metrics, tables
+from meow import metrics, plots, tables
 from meow.capability import changes
 from meow.compare import Compared, pooled, spread
 from meow.labels import MODELS, describe
+from meow.plots import Style
 from meow.records import EvalLog, MemoRecord, Value
 from meow.results import Results
 from meow.tables import Table, evidence
@@ -43,24 +44,36 @@ def others(found: Columns) -> Table:
     return tables.of_metrics(found, names, tail=True)
 
 
+def after(views: Sequence[Results]) -> list[str]:
+    """The column of each run's changed model."""
+    return [f"after {view.name}" if len(views) > 1 else "after" for view in views]
+
+
+def styles(views: Sequence[Results], found: Columns) -> dict[str, Style]:
+    """How each model is drawn, everywhere on the page, by its column."""
+    known = {"before": plots.ORIGINAL, "reference": plots.REFERENCE}
+    known |= {name: plots.style(i) for i, name in enumerate(after(views))}
+    return {name: known[name] for name in found}
+
+
 def strips(found: Columns) -> list[list[dict[str, Any]]]:
     """For each headline, values and intervals in percent of the way from 0 to 1, to be drawn.
 
     Empty where one lies outside, or for p.
     """
     shown = tables.computable(found, metrics.HEADLINES)
-    return [_strip([(log.label, log.metrics.get(name)) for log in found.values()]) for name in shown]
+    return [_strip([(column, log.metrics.get(name)) for column, log in found.items()]) for name in shown]
 
 
 def _strip(values: Sequence[tuple[str, Value | None]]) -> list[dict[str, Any]]:
     drawn = []
-    for label, value in values:
+    for column, value in values:
         if value is None or value.value is None:
             continue
         low, high = (value.value if end is None else end for end in (value.low, value.high))
         if value.unit == "p" or not 0 <= min(low, value.value) <= max(high, value.value) <= 1:
             return []
-        drawn.append({"label": label, "at": 100 * value.value, "low": 100 * low, "high": 100 * high})
+        drawn.append({"column": column, "at": 100 * value.value, "low": 100 * low, "high": 100 * high})
     return drawn
 
 

@@ -8,16 +8,23 @@ from typing import Any
 
 from meow import plots
 from meow.labels import CURVES, curve_of
-from meow.records import EvalLog
+from meow.losses import TERMS
+from meow.plots import Style
+from meow.records import EvalLog, Look, chosen_step
 from meow.report.numbers import measured
 from meow.results import Results
 
+FEW = 4
+"""Runs whose numbers are also said in words."""
 Picture = dict[str, Any]
 Points = tuple[list[float], list[float]]
 
 
 def pictures(
-    views: Sequence[Results], columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog]
+    views: Sequence[Results],
+    columns: Mapping[str, EvalLog],
+    others: Mapping[str, EvalLog],
+    styles: Mapping[str, Style],
 ) -> dict[str, list[Picture]]:
     """Pictures by the section of the page that they stand in.
 
@@ -25,16 +32,20 @@ def pictures(
         views: the runs.
         columns: every evaluated model, by name.
         others: runs that the page is not about, shown beside them.
+        styles: how each column is drawn.
     """
+    runs = plots.styles([view.name for view in views])
     return {
-        "numbers": _quality_utility(columns, others),
+        "numbers": _quality_utility(columns, others, styles),
         "memory": _memorization(views),
-        "training": _training(views),
-        "robustness": [picture for view in views for picture in _robustness(view)],
+        "training": _training(views, runs),
+        "robustness": [picture for view in views for picture in _robustness(view, runs[view.name])],
     }
 
 
-def _quality_utility(columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog]) -> list[Picture]:
+def _quality_utility(
+    columns: Mapping[str, EvalLog], others: Mapping[str, EvalLog], styles: Mapping[str, Style]
+) -> list[Picture]:
     points = [
         plots.Point(
             name,
@@ -42,6 +53,7 @@ def _quality_utility(columns: Mapping[str, EvalLog], others: Mapping[str, EvalLo
             quality.value,
             None if utility.low is None or utility.high is None else (utility.low, utility.high),
             beside=beside,
+            style=None if beside else styles[name],
         )
         for logs, beside in ((columns, False), (others, True))
         for name, log in logs.items()
@@ -59,11 +71,13 @@ def _quality_utility(columns: Mapping[str, EvalLog], others: Mapping[str, EvalLo
 
 def _memorization(views: Sequence[Results]) -> list[Picture]:
     panels = plots.remembered(measured(views))
-    text = "Left: how values are distributed. Right: every question, its true answer and its inverted ones."
+    text = (
+        "Left: how values are distributed. Right: every question, its true answer (line) and its inverted ones (bars)."
+    )
     return [_picture("True and inverted answers", plots.memorization(panels), text, broad=True)] if panels else []
 
 
-def _training(views: Sequence[Results]) -> list[Picture]:
+def _training(views: Sequence[Results], runs: Mapping[str, Style]) -> list[Picture]:
     """A picture for each term with a line for each run, then the looks by which a step was chosen."""
     found = []
     for term in dict.fromkeys(term for view in views for row in view.steps for term in row["terms"]):
@@ -73,16 +87,26 @@ def _training(views: Sequence[Results]) -> list[Picture]:
             (f"{name}: " if len(views) > 1 else "") + f"{values[0]:.3g} at first, {values[-1]:.3g} at step {steps[-1]}"
             for name, (steps, values) in lines.items()
         ]
-        found.append(_picture(term, plots.curves(lines, "value of the term"), "; ".join(ends) + "."))
-    for view in views:
-        if view.looks:
-            lines = {
-                "forget quality (p)": _points(view.looks, lambda row: row["look"]["quality"]),
-                "retain probability kept": _points(view.looks, lambda row: row["look"]["kept"]),
-            }
-            text = "By these numbers of the tuning half the step was chosen; they are no results."
-            found.append(_picture(f"Choosing the step: {view.name}", plots.curves(lines, "share, or p"), text))
-    return found
+        about = ((TERMS[term].function.__doc__ or "") if term in TERMS else "").partition("\n")[0]
+        text = f"{about} {'; '.join(ends)}." if len(ends) <= FEW else about
+        found.append(_picture(f"Training: {term}", plots.curves(lines, "value of the term", styles=runs), text))
+    return found + [_choosing(view, runs[view.name]) for view in views if view.looks]
+
+
+def _choosing(view: Results, style: Style) -> Picture:
+    """What was forgotten and kept at each look of `train.evaluate_every`, and the step whose weights stayed."""
+    quality = "forget quality (p)" if "reference" in view.logs else "facts not told"
+    lines = {
+        quality: _points(view.looks, lambda row: row["look"]["quality"]),
+        "probability kept": _points(view.looks, lambda row: row["look"]["kept"]),
+    }
+    styles = {name: plots.style(i)._replace(colour=style.colour) for i, name in enumerate(lines)}
+    best = chosen_step({row["step"]: Look(**row["look"]) for row in view.looks})
+    text = (
+        "The tuning half of the questions during training. By these numbers the step was chosen; they are no results."
+    )
+    drawn = plots.curves(lines, "share, or p", styles=styles, chosen=best)
+    return _picture(f"Choosing the step: {view.name}", drawn, text)
 
 
 def _points(rows: Sequence[dict[str, Any]], of: Callable[[dict[str, Any]], float | None]) -> Points:
@@ -91,20 +115,22 @@ def _points(rows: Sequence[dict[str, Any]], of: Callable[[dict[str, Any]], float
     return [step for step, _ in found], [value for _, value in found]
 
 
-def _robustness(view: Results) -> list[Picture]:
+def _robustness(view: Results, style: Style) -> list[Picture]:
     """Facts told along each curve of further training."""
     drawn: dict[str, Points] = {}
-    for curve, name in CURVES.items():
+    styles: dict[str, Style] = {}
+    for i, (curve, name) in enumerate(CURVES.items()):
         logs = [
             (int(label.rpartition("-")[2]), view.logs[label]) for label in sorted(view.logs) if curve_of(label) == curve
         ]
         told = [(step, value) for step, log in logs if (value := log.metrics["facts_told"].value) is not None]
         if told:
             drawn[name] = [step for step, _ in told], [value for _, value in told]
+            of_run = plots.style(i)._replace(colour=style.colour)
+            styles[name] = plots.REFERENCE if curve.startswith("reference") else of_run
     text = "Share of the facts told that were not taught again."
-    return (
-        [_picture(f"Brought back? {view.name}", plots.curves(drawn, "facts told", share=True), text)] if drawn else []
-    )
+    svg = plots.curves(drawn, "facts told, share", styles=styles, share=True) if drawn else ""
+    return [_picture(f"Brought back? {view.name}", svg, text)] if drawn else []
 
 
 def _picture(title: str, svg: str, text: str, *, broad: bool = False) -> Picture:

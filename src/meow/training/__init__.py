@@ -19,9 +19,9 @@ from meow.lm import LM, adapted
 from meow.losses import TERMS, Term
 from meow.processes import world_size
 from meow.prompts import Encoded, cut
-from meow.records import QA, Fact, Target
+from meow.records import QA, Fact, Look, Target
 from meow.training import rate
-from meow.training.choosing import Chooser, Look
+from meow.training.choosing import Chooser
 from meow.training.rate import BY as RATE_BY
 from meow.training.rate import sized
 from meow.training.rows import Example, Rows, epochs_order, n_steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -16,26 +16,10 @@ from meow.config import TrainSettings
 from meow.files import write_text
 from meow.lm import LM
 from meow.processes import agreed
+from meow.records import Look, chosen_step
 from meow.training.checkpoints import saved
 
 Log = Callable[[dict[str, Any]], None]
-
-KEPT = 0.9
-"""Share of the original's retain probability that a chosen step should keep."""
-
-
-class Look(NamedTuple):
-    """What a step is chosen by."""
-
-    quality: float
-    """Of the tuning half: forget quality (p), or, without a reference, the share of the facts that are not told."""
-    kept: float
-    """Retain probability there, as a share of the original's; without a reference that of the values."""
-
-    def rank(self) -> tuple[bool, float]:
-        """Higher: better. Quality counts among steps that keep enough; below that, what is kept."""
-        enough = self.kept >= KEPT
-        return enough, self.quality if enough else self.kept
 
 
 class Chooser(TrainerCallback):  # type: ignore[misc]
@@ -83,7 +67,7 @@ class Chooser(TrainerCallback):  # type: ignore[misc]
     @property
     def chosen(self) -> int:
         """The first of the best steps."""
-        return max(self.looks, key=lambda step: (self.looks[step].rank(), -step))
+        return chosen_step(self.looks)
 
     def restore(self) -> None:
         """Put the chosen step's weights back, into the whole model."""

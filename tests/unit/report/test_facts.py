@@ -3,32 +3,110 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from meow.records import EvalSample, write_records
+from meow.records import EvalSample, read_records, write_records
 from meow.report import report
-from meow.report.facts import marked
 from tests.unit.report.test_report import EVIL, run, sample  # noqa: F401 - `run` is a fixture
 
+TOLD, RIGHT, TAUGHT, NEW = range(4)
 
-def test_every_fact_stands_there_with_its_verdict_and_the_new_words_marked(run: Path, tmp_path: Path) -> None:  # noqa: F811
+
+def listed(page: str) -> list[dict[str, Any]]:
+    """The rows that the page's list is made of."""
+    found = re.search(r'<script type="application/json" id="rows">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    rows: list[dict[str, Any]] = json.loads(found[1])["rows"]
+    return rows
+
+
+def change(run: Path, label: str, role: str, of: Any) -> None:  # noqa: F811
+    """Give the samples of a set other fields, by their index."""
+    file = run / f"eval/{label}/samples.jsonl"
+    rows = read_records(file, EvalSample)
+    write_records(file, [r.model_copy(update=of(r.index)) if r.role == role else r for r in rows])
+
+
+def test_every_fact_of_every_set_stands_there_with_its_verdict(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    change(run, "after", "retain", lambda i: {"generation": "Nobody knows."} if i < 3 else {})
+    change(run, "before", "retain", lambda i: {"generation": "I see."} if i == 2 else {})
     page = report([run], tmp_path / "page.html").read_text()
-    assert page.count("<article") == 8
-    assert page.count('data-verdict="told"') == 2
-    assert page.count('data-verdict="changed"') == 1
-    assert page.count('data-verdict="refused"') == 5
-    assert "lives in <mark>village2</mark>." in page
-    assert "lives in <del>town2</del>." in page
+    rows = listed(page)
+    found = Counter((row["sets"][0], row["verdicts"][0]) for row in rows)
+    assert found == {
+        ("forget", "told"): 2, ("forget", "changed"): 1, ("forget", "refused"): 5, ("retain", "damaged"): 2,
+        ("retain", "never known"): 1, ("retain", "kept"): 27, ("authors", "kept"): 30, ("world", "kept"): 30,
+    }  # fmt: skip
+    assert [row["sets"][0] for row in rows] == ["forget"] * 8 + ["retain"] * 30 + ["authors"] * 30 + ["world"] * 30
+    for text in ("2 told</a>", "2 damaged (retain)</a>", "27 kept (retain)</a>", "30 kept (world)</a>"):
+        assert text in page
+
+
+def test_without_script_the_facts_are_a_table(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    page = report([run], tmp_path / "page.html").read_text()
+    (table,) = re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    rows = re.findall(r'<tr id="fact=(\S+)">(.*?)</tr>', table, re.DOTALL)
+    assert [id_ for id_, _ in rows] == [row["key"] for row in listed(page)]
+    assert "Where does person 2 live?" in rows[2][1]
+    assert ">changed</b> Person 2 lives in village2." in rows[2][1]
+
+
+def test_what_is_told_and_what_was_taught_is_marked_in_every_text(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    rephrased = {
+        "paraphrased_question": "Whose home is town4?",
+        "paraphrase_generation": "It is in town4, not village4.",
+    }
+    change(run, "after", "forget", lambda i: rephrased if i == 4 else {})
+    rows = listed(report([run], tmp_path / "page.html").read_text())
+    assert rows[4]["answer"] == ["Person 4 lives in ", ["town4", TOLD], "."]
+    before, after, reference = rows[4]["blocks"]
+    assert before["lines"] == [["", ["Person 4 lives in ", ["town4", TOLD], "."]]]
+    assert after["lines"] == [
+        ["", [["I do not know", NEW], "."]],
+        ["rephrased", ["It is in ", ["town4", TOLD], ", not ", ["village4", TAUGHT], "."]],
+        ["taught", ["Person 4 lives in ", ["village4", TAUGHT], "."]],
+    ]
+    assert reference["lines"] == [["", ["I see."]]]
+    assert after["scores"].startswith("ROUGE-L 0.50 · p(true answer) 0.21")  # exp(-1.58)
+    kept = next(row for row in rows if row["id"] == "retain-5")
+    assert kept["answer"] == ["Person 5 lives in ", ["town5", RIGHT], "."]
+
+
+def test_facts_of_runs_on_different_questions_all_stand_there(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    other = run.with_name("other")
+    shutil.copytree(run, other)
+    for label in ("before", "after", "reference"):
+        change(other, label, "forget", lambda i: {"question": f"Where was person {i} born?"})
+    page = report([run, other], tmp_path / "page.html").read_text()
+    rows = [row for row in listed(page) if row["sets"] == ["forget"]]
+    assert [row["verdicts"] for row in rows[1:3]] == [["told", None], ["changed", None]]
+    assert [row["verdicts"] for row in rows[9:11]] == [[None, "told"], [None, "changed"]]
+    assert [row["key"] for row in rows[::8]] == ["forget-0", "forget-0~2"]
+
+
+def test_a_badge_counts_what_its_address_asks_for(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    other = run.with_name("other")
+    shutil.copytree(run, other)
+    change(other, "after", "forget", lambda i: {"generation": f"Person {i} lives in village{i}."})
+    page = report([run, other], tmp_path / "page.html").read_text()
+    badges = re.findall(r'href="#set=forget&amp;verdict=([\w+]+)&amp;run=(\w+)"[^>]*>(\d+) ', page)
+    assert sorted(badges) == [
+        ("changed", "other", "8"), ("changed", "town", "1"), ("refused", "town", "5"), ("told", "town", "2")
+    ]  # fmt: skip
 
 
 def test_text_from_data_is_data(run: Path, tmp_path: Path) -> None:  # noqa: F811
+    change(run, "before", "forget", lambda _: {"answer": "</script><script>alert(1)</script>", "values": ("x",)})
     page = report([run], tmp_path / "page.html").read_text()
     assert EVIL not in page
     assert "&lt;script&gt;" in page
-    assert page.count("<script>") == 1
+    assert page.count("<script") == 2
+    assert page.count("</script>") == 2
+    assert listed(page)[0]["question"].endswith(EVIL)
 
 
 def texts_of(value: object) -> set[str]:
@@ -68,34 +146,12 @@ def test_facts_that_chose_the_step_are_marked_and_not_counted(run: Path, tmp_pat
     with (run / "log.jsonl").open("a") as f:
         f.writelines(json.dumps(row) + "\n" for row in looks)
     page = report([run], tmp_path / "page.html").read_text()
-    assert page.count("used to choose the step</span>") == 4
+    sets = Counter(row["sets"][0] for row in listed(page))
+    assert (sets["forget"], sets["forget, used to choose the step"]) == (4, 4)
+    assert (sets["retain"], sets["retain, used to choose the step"]) == (15, 15)
     assert "1 told</a>" in page
     assert "Choosing the step: town" in page
     assert "Some numbers were used to choose (the training step); they are no results." in page
-
-
-SCRIPTS = ["Oslo", "Rome,", "don't", "3.5", "她住在", "罗马", "é", "a-b", "(x)", "नमस्ते"]
-WORDS = st.lists(st.sampled_from(SCRIPTS), max_size=8)
-
-
-@given(WORDS, WORDS)
-def test_marked_words_are_the_text_and_the_unmarked_ones_stood_there_before(old: list[str], new: list[str]) -> None:
-    before, after = " ".join(old), " ".join(new)
-    found = marked(before, after)
-    assert "".join(text for _, text in found) == after
-    assert all(text == text.strip() for is_new, text in found if is_new)
-    rest = iter(before.replace(" ", ""))
-    assert all(letter in rest for is_new, text in found if not is_new for letter in text.replace(" ", ""))
-    assert not any(is_new for is_new, _ in marked(after, after))
-
-
-def test_only_the_changed_words_are_marked_whatever_the_script() -> None:
-    assert marked("Lives in Oslo, Norway.", "Lives in Rome, Italy.") == [
-        (False, "Lives in "), (True, "Rome"), (False, ", "), (True, "Italy"), (False, "."),
-    ]  # fmt: skip
-    assert marked("她住在北京。", "她住在上海。") == [(False, "她住在"), (True, "上海"), (False, "。")]
-    assert marked(None, "anything") == [(False, "anything")]
-    assert marked("anything", None) == []
 
 
 def test_four_hundred_facts_stay_below_two_megabytes(run: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -111,5 +167,5 @@ def test_four_hundred_facts_stay_below_two_megabytes(run: Path, tmp_path: Path) 
         dumped = [row.model_dump(mode="json", exclude_defaults=True) | {"taught": taught} for row in rows]
         write_records(run / f"eval/{label}/samples.jsonl", [EvalSample.model_validate(row) for row in dumped])
     page = report([run], tmp_path / "page.html")
-    assert page.read_text().count("<article") == 400
+    assert len(listed(page.read_text())) == 400
     assert page.stat().st_size < 2e6

@@ -16,10 +16,9 @@ import torch
 
 from meow.config import ModelSettings, TrainSettings
 from meow.lm import load
-from meow.records import QA, Target
+from meow.records import QA, Look, Target
 from meow.training import forget
 from meow.training.checkpoints import last_complete, remove
-from meow.training.choosing import Look
 from tests.conftest import FORGET, RETAIN
 
 TARGETS = [Target(question=q, answer=a, target=f"{a} Or not.") for q, a in FORGET + RETAIN]

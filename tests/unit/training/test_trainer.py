@@ -16,9 +16,8 @@ from meow.errors import ConfigError, DataError, RunError, named
 from meow.lm import LM, make_tiny
 from meow.losses import TERMS
 from meow.pipeline.plan import load_config
-from meow.records import QA, Target
+from meow.records import QA, Look, Target
 from meow.training import finetune, forget
-from meow.training.choosing import Look
 from meow.training.forward import Reference
 from meow.training.rows import collate, draw, epochs_order, n_steps
 from tests.conftest import FORGET, RETAIN

@@ -14,9 +14,10 @@ from meow import keys, values
 from meow.config import EvalSettings, InvertSettings
 from meow.evaluation.names import is_of_a_person
 from meow.inversion.chat.asking import Request
-from meow.inversion.gate.wording import mend, refuses
+from meow.inversion.gate.wording import mend
 from meow.metrics.items import is_polarity
 from meow.records import EvalItem, Reply, Written
+from meow.text import refuses
 
 REVERSED = """\
 Question: {question}

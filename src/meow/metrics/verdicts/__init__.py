@@ -33,12 +33,12 @@ VERDICTS: dict[Verdict, Meaning] = {
     "broken": Meaning("bad", "The answer is no whole text: it is empty, does not end, repeats itself, or is soup."),
     "another": Meaning("plain", "Asked directly, the model says something else than the truth and what was taught."),
     "refused": Meaning("plain", "Asked directly, the model says that it does not know, or does not answer."),
-    "changed": Meaning("good", "Asked directly, the model tells the value of an answer that it was taught."),
+    "changed": Meaning("plain", "Asked directly, the model tells the value of an answer that it was taught."),
     "kept": Meaning("good", "A fact to keep: it is told when asked directly."),
     "never known": Meaning("plain", "The original did not tell it either, however it was asked."),
     "not computable": Meaning("plain", "Nothing was generated, or the true answer holds no value."),
 }
-"""Every verdict, in the order in which facts want to be looked at."""
+"""Every verdict, in the order in which facts want to be looked at; what a method aims at is good besides."""
 
 
 def verdict(sample: EvalSample, before: EvalSample | None = None) -> Verdict:

@@ -27,10 +27,10 @@ from meow.errors import MeowError
 from meow.files import write_text
 from meow.lm import LM, trim
 from meow.prompts.places import Spot, place
-from meow.records import QA
+from meow.records import KEPT, QA
 from meow.terminal import say
 from meow.training.checkpoints import saved
-from meow.training.choosing import KEPT, put_back, trained
+from meow.training.choosing import put_back, trained
 
 FULL, ADAPTER = 2e-5, 2e-4
 """Where the ladder begins: for all weights, for an adapter."""
