@@ -107,8 +107,8 @@ FAULTS = (
     Fault(
         "divided by one micro-batch",
         "training/trainer.py",
-        "sum(count(t, b) for b in batch_samples)",
-        "count(t, batch_samples[0])",
+        "sum(count(t, b, self.terms) for b in batch_samples)",
+        "count(t, batch_samples[0], self.terms)",
         TRAINING + "test_accumulation_changes_no_weight",
     ),
     Fault(
