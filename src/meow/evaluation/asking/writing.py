@@ -151,10 +151,13 @@ def applied(items: Sequence[EvalItem], rows: Sequence[Written]) -> list[EvalItem
     langs = sorted({row.lang for row in rows if row.lang})
     found = []
     for item in items:
+        if not of or item.role != "forget":
+            found.append(item)
+            continue
         mine = {lang: of.get((item.id, Wanted(item, lang).mark)) for lang in (None, *langs)}
         spoken = {lang: text for lang, text in mine.items() if lang and text}
         update: dict[str, Any] = {"translations": spoken | item.translations} if spoken else {}
         if mine[None] and not item.reversed_question:
             update |= {"reversed_question": mine[None], "reversed_answer": Wanted(item, None).about}
-        found.append(item.model_copy(update=update) if of and item.role == "forget" else item)
+        found.append(item.model_copy(update=update))
     return found
