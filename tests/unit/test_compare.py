@@ -238,3 +238,19 @@ def test_many_points_are_numbered_and_named_beside_the_picture_and_share_a_label
     assert all(f"method{i}" in svg for i in range(10))
     assert "method3" in plots.quality_utility(points[:4])
     assert "1, 2" not in plots.quality_utility(points[:4])
+
+
+def test_a_tiny_p_does_not_stretch_the_picture_and_is_said_in_words() -> None:
+    svg = plots.quality_utility([plots.Point("gone", 0.6, 3e-18), plots.Point("near", 0.7, 0.4)], kept=0.65)
+    assert "gone (p = 3e-18, below)" in svg
+    assert "near<" in svg
+    assert "{-6}" in svg  # 10 to the power of -6 stands at the axis
+    assert "{-18}" not in svg
+
+
+def test_of_many_runs_no_two_are_drawn_alike() -> None:
+    drawn = [*plots.styles([f"run{i}" for i in range(42)]).values(), plots.ORIGINAL, plots.REFERENCE]
+    assert len({(style.colour, style.shape) for style in drawn}) == 44
+    assert len({style.shape for style in drawn[:6]}) == 6
+    assert plots.ORIGINAL.shape not in {style.shape for style in drawn[:42]}
+    assert all(style.shape in plots.SHAPES for style in drawn)

@@ -151,6 +151,7 @@ def test_facts_that_chose_the_step_are_marked_and_not_counted(run: Path, tmp_pat
     assert (sets["retain"], sets["retain, used to choose the step"]) == (15, 15)
     assert "1 told</a>" in page
     assert "Choosing the step: town" in page
+    assert "chosen: step 3" in page  # all keep enough, and there the quality is highest
     assert "Some numbers were used to choose (the training step); they are no results." in page
 
 
