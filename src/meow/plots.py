@@ -145,7 +145,7 @@ def _number(axes: Any, places: Sequence[tuple[float, float]], names: Sequence[st
         left = x > sum(axes.get_xlim()) / 2
         _note(axes, text, (x, y), "data", (-7 if left else 7, 5), ha="right" if left else "left")
     listed = "\n".join(f"{number:>2}  {name}" for number, name in enumerate(names, 1))
-    axes.annotate(listed, (1.12, 1), xycoords="axes fraction", va="top", fontsize=7)
+    axes.annotate(listed, (1.16, 1), xycoords="axes fraction", va="top", fontsize=7)
 
 
 def _note(

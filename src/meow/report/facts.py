@@ -192,24 +192,32 @@ def _block(
     taught = list(dict.fromkeys(answer.text for answer in sample.taught or ()))
     forms = [form for text in taught for form in values.find(fact.question, text)]
 
-    def marked(text: str, old: str | None = None) -> list[Piece]:
-        told, false = (marking.telling(accepted, text, fact.question) for accepted in (fact.accepted, forms))
+    def marked(text: str, *, old: str | None = None, other: Sequence[str] = ()) -> list[Piece]:
+        told = marking.telling(other or fact.accepted, text, fact.question)
+        false = marking.telling(forms, text, fact.question)
         return marking.pieces(text, {_kind(fact): told, "taught": false, "new": marking.new(old, text) if old else []})
 
     lines: list[Line] = []
     if sample.generation is not None:
-        lines = [("", marked(sample.generation or "(nothing)", before.generation if before else None))]
+        lines = [("", marked(sample.generation or "(nothing)", old=before.generation if before else None))]
     if sample.paraphrase_generation is not None and who != "reference":
         lines.append(("rephrased", marked(sample.paraphrase_generation)))
     if run is not None:
-        lines += [(f"{s.form.replace('_', ' ')}: {short(s.prompt)}", marked(short(s.text))) for s in _ways(sample)]
+        lines += [
+            (f"{s.form.replace('_', ' ')}: {short(s.prompt)}", marked(" ".join(s.text.split()), other=other))
+            for s, other in _ways(sample)
+        ]
     return found | {"lines": lines + [("taught", marked(text)) for text in taught]}
 
 
-def _ways(sample: EvalSample) -> list[items.Said]:
-    """By which ways of asking a fact is still told beside the question and its paraphrase, one answer each."""
+def _ways(sample: EvalSample) -> list[tuple[items.Said, Sequence[str]]]:
+    """By which ways of asking a fact is told beside the question and its paraphrase: one answer each.
+
+    With it the forms of what was asked for, where that is not the fact's own value.
+    """
     first = {s.form: s for s in reversed(items.telling(sample)) if s.form not in ("direct", "paraphrase")}
-    return list(reversed(first.values()))
+    others = {(a.form, a.prompt): a.forms for a in sample.asked}
+    return [(s, others.get((s.form, s.prompt), ())) for s in reversed(first.values())]
 
 
 def _number(name: str, value: float) -> str:

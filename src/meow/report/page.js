@@ -66,7 +66,10 @@
     const worst = chosen().filter(run => row.verdicts[run])
       .sort((a, b) => names.indexOf(row.verdicts[a]) - names.indexOf(row.verdicts[b]))[0];
     const lines = row.blocks.find(block => block.run === worst)?.lines ?? [];
-    return (lines.find(([, text]) => text.some(piece => kinds[piece[1]] === "told")) ?? lines[0])?.[1] ?? [];
+    const isTold = piece => Array.isArray(piece) && kinds[piece[1]] === "told";
+    const text = (lines.find(line => line[1].some(isTold)) ?? lines[0])?.[1] ?? [], begins = text.findIndex(isTold);
+    const before = plain(text.slice(0, Math.max(begins, 0)));
+    return before.length > 30 ? [`… ${before.slice(-20)}`, ...text.slice(begins)] : text;  // the leak is in sight
   };
   const line = row => make("button", { class: "line", type: "button", "aria-expanded": opened.has(row), tabindex: -1 },
     make("span", { class: "asked", dir: "auto" }, row.question ?? row.id),
@@ -75,7 +78,7 @@
   const block = found => {
     const who = make("dt", {}, mark(found.run ?? found.who), found.who);
     const texts = found.lines.map(([asked, text]) => make("dd", { dir: "auto" },
-      ...(asked ? [make("bdi", { class: "asked-so" }, `${asked}:`), " "] : []), ...pieces(text)));
+      ...(asked ? [make("bdi", { class: "asked-so" }, asked + (/[:?.]$/.test(asked) ? "" : ":")), " "] : []), ...pieces(text)));
     return [who, ...texts, ...(found.scores ? [make("dd", {}, make("small", {}, found.scores))] : [])];
   };
   const all = row => {
