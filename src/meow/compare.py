@@ -194,7 +194,7 @@ def ordered(rows: Sequence[Compared], by: str | None) -> list[Compared]:
         return list(rows)
     if by not in metrics.METRICS:
         raise ConfigError(f"--sort: no metric {by!r}; allowed: {', '.join(metrics.METRICS)}")
-    sign = 1 if metrics.METRICS[by].better == "lower" else -1
+    sign = 1 if metrics.METRICS[by].better in ("lower", "reference") else -1
 
     def rank(row: Compared) -> float:
         value = row.metrics[by].value

@@ -183,7 +183,8 @@ REFUSED = dict(
     eval mine.yaml model.path=./nix -> no such folder
     eval mine.yaml eval.second_reference=./nix eval.reference=half -> no weights
     audit forget.jsonl -> model.path
-    audit nix.jsonl model.path=half -> no weights
+    audit nix.jsonl model.path=half -> cannot be read
+    audit forget.jsonl model.path=half -> no weights
     audit forget.jsonl model.path=./nix -> no such folder
     known forget.jsonl -> model.path
     known nix.jsonl model.path=half -> cannot be read

@@ -46,8 +46,9 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Pat
     folder = tmp_path_factory.mktemp("judged")
     write_facts(folder)
     done = typed(
-        "eval", f"model.path={tiny_model}", f"data.forget={folder}/forget.jsonl", f"data.retain={folder}/retain.jsonl",
-        f"out={folder}", "name=run", "eval.samples=2", "eval.max_new_tokens=2", "eval.forms=[]",
+        "-v", "eval", f"model.path={tiny_model}", f"data.forget={folder}/forget.jsonl",
+        f"data.retain={folder}/retain.jsonl", f"out={folder}", "name=run", "eval.samples=2", "eval.max_new_tokens=2",
+        "eval.forms=[]",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert "not computable (no judge was asked (eval.judge.url)): facts told, by the judge" in done.out

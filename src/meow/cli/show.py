@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from meow import outcome, results, tables
+from meow import outcome, results, tables, terminal
 from meow.compare import Compared, points, remarks, table
 from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
@@ -82,7 +82,9 @@ def forms(folder: Path) -> None:
     table = evidence.of_forms({label: found[label] for label in MODELS if label in found})
     if table.rows:
         out.print()
-        notes = [f"not open, or not for every fact: {' '.join(table.missing)}"] if table.missing else []
+        n, why = len(table.missing), " ".join(table.missing)
+        lists = why if terminal.verbose else f"{counted(n, 'way')} of asking (meow -v lists them)"
+        notes = [f"not open, or not for every fact: {lists}"] if n else []
         tables.show(table._replace(notes=notes, missing=()))
 
 

@@ -152,10 +152,11 @@ def _show(folder: Path, save_path: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(show.last(folder))
         return
-    show.every_metric(folder)
     show.headlines([folder])
     show.forms(folder)
     show.judge(folder)
+    if terminal.verbose:
+        show.every_metric(folder)
     status.ending(folder, "evaluation", "every fact")
 
 

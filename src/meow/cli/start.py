@@ -137,5 +137,4 @@ def _show(folder: Path, *, as_json: bool) -> None:
         print_json(files | show.last(folder))
         return
     show.headlines([folder])
-    say(f"\n{folder / 'report.html'}")
-    status.ending(folder, "inverted facts", "what is taught", "model", "every fact")
+    status.ending(folder, "inverted facts", "what is taught", "model", "every fact", page=True)

@@ -109,12 +109,13 @@ FILES = {
 """What a user looks for in a run folder, beside the page."""
 
 
-def ending(folder: Path, *names: str) -> None:
+def ending(folder: Path, *names: str, page: bool = False) -> None:
     """Say how training went, where the files are, and what to type next.
 
     Args:
         folder: of the run.
         names: of FILES: what the command has written and has not printed.
+        page: print the page's path, too, a result of its own on stdout.
     """
     found = read(folder)
     for line in found.lines:
@@ -126,6 +127,8 @@ def ending(folder: Path, *names: str) -> None:
     for name in names:
         if (folder / FILES[name]).exists():
             say(f"{name}: {folder / FILES[name]}")
+    if page:
+        out.print(str(folder / "report.html"), soft_wrap=True, highlight=False)
     if found.next:
         say(f"next: {found.next}")
     if found.next and found.next.startswith("meow run") and (folder / "model").is_dir():

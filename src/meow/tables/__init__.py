@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from meow import labels, metrics, statistics
+from meow import labels, metrics, statistics, terminal
 from meow.capability import changes
 from meow.capability.changes import Changed
 from meow.memorization import recall
 from meow.records import EvalLog, MemoRecord, Value
 from meow.terminal import out
+from meow.text import counted
 
 
 class Cell(NamedTuple):
@@ -56,6 +57,8 @@ class Table(NamedTuple):
     """What it is of."""
     missing: Sequence[str] = ()
     """Which rows are left out since nothing of them can be computed, by reason."""
+    left_out: int = 0
+    """How many those are."""
 
 
 NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
@@ -119,8 +122,9 @@ def of_metrics(columns: Mapping[str, EvalLog], names: Sequence[str], *, tail: bo
         n = sorted({v.n for v in values.values() if v and v.value is not None and v.n})
         row = metrics.METRICS[name]
         rows.append(Row(row.label, [*cells, Cell(" / ".join(map(str, n)))], DIRECTIONS[row.better]))
-    missing = _missing(columns, [name for name in names if name not in there])
-    return Table(["metric", *columns, "n"], rows, tests(columns), missing=missing)
+    left = [name for name in names if name not in there]
+    head = ["metric", *columns, "n"]
+    return Table(head, rows, tests(columns), missing=_missing(columns, left), left_out=len(left))
 
 
 def _missing(columns: Mapping[str, EvalLog], names: Sequence[str]) -> list[str]:
@@ -285,9 +289,17 @@ def show(table: Table, elsewhere: str = "", *, ends: bool = False) -> None:
         out.print(drawn)
         if fit < len(table.head):
             out.print(f"too narrow for: {', '.join(table.head[fit:])}{elsewhere}", soft_wrap=True)
-    notes = [*table.notes, *([f"not computable: {' '.join(table.missing)}"] if table.missing else [])]
-    for text in notes:
+    for text in (*table.notes, *_folded(table)):
         out.print(text, soft_wrap=True, highlight=False)
+
+
+def _folded(table: Table) -> list[str]:
+    """What cannot be computed: how much, or with `meow -v` what and why."""
+    if not table.missing:
+        return []
+    if terminal.verbose or not table.left_out:
+        return [f"not computable: {text}" for text in table.missing]
+    return [f"{counted(table.left_out, 'number')} more are not computable (meow -v lists them)"]
 
 
 def markdown(table: Table, *, missing: str = "") -> str:
