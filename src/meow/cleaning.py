@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.filesize import decimal
 
 from meow.report import report
-from meow.run import existing
+from meow.run import CLEANED, existing
 
 KEPT = (
     "config.yaml",
@@ -28,7 +28,7 @@ KEPT = (
 """Files without a question or an answer; the page is written anew, with ids only."""
 KEPT_FOLDERS = ("model", "tensorboard")
 """Weights, and numbers of each step."""
-STAGE = "clean"
+STAGE = CLEANED
 """Its entry in the manifest: a folder that has it is not worked in any more."""
 
 

@@ -32,6 +32,8 @@ from meow.run.lock import Worker
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
+CLEANED = "clean"
+"""Stage of `meow clean`: after it nothing else is done in a folder."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
 
 
@@ -73,7 +75,7 @@ class Run:
         """Raises:
         RunError: the run was cleaned.
         """
-        if "clean" in self.stages:
+        if CLEANED in self.stages:
             raise RunError(
                 f"{self.path}: was cleaned, so what its stages read is gone; take another name, as in "
                 f"name={self.path.name}-again"
