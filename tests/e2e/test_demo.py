@@ -69,7 +69,7 @@ def test_it_prints_one_screen_with_a_table_and_a_fact_and_leaves_a_page(demo: tu
     assert text.strip().splitlines()[-1].endswith("report.html")
     page = (folder / "report.html").read_text()
     assert "shared first phase" in page
-    assert page.count("<article") == 64
+    assert page.count("<small>forget ·") == 64
 
 
 def test_a_second_run_reuses_what_is_finished(demo: tuple[Path, str]) -> None:
