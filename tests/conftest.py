@@ -67,7 +67,11 @@ class Done(NamedTuple):
 @pytest.fixture
 def meow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """The command line, in this process: `meow("run", "name=x")`."""
+    from meow import terminal
     from meow.cli import main
+
+    for name in ("quiet", "verbose"):  # -q and -v change them, for this test alone
+        monkeypatch.setattr(terminal, name, getattr(terminal, name))
 
     def call(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["meow", *map(str, arguments)])
