@@ -70,10 +70,11 @@ def check_measured(config: RunConfig) -> None:
     """The same for memorization of a file of facts."""
     if config.invert.path is None:
         raise ConfigError("invert.path: not set; name the facts to measure, as in --data_path facts.json")
-    check_model_named(config)
+    _check_original(config)
     if config.model.url is not None:
         _check_served(config.memo)
     read_inverted(Path(config.invert.path))
+    models.check(config.model)
 
 
 def check_model_named(config: RunConfig) -> None:
@@ -94,7 +95,7 @@ def _check_original(config: RunConfig) -> None:
 
 def check_changed(config: RunConfig) -> None:
     """The same for weakening a changed model."""
-    check_model_named(config)
+    _check_original(config)
     check(config, ["eval/after"])
     models.check_changed(run_of(config).path)
 
