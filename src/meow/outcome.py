@@ -13,7 +13,7 @@ from meow.tables import Cell, Row, Table
 from meow.text import counted
 
 Tone = Literal["good", "bad", "plain"]
-NOTHING = Value(value=None, reason="not measured")
+NOTHING = Value(value=None, reason="not measured; meow eval RUN --rescore counts it in what an earlier version left")
 WELL, ILL = 0.95, 0.9
 """Shares from which on a count is good, and below which one of facts to keep is bad."""
 
@@ -77,7 +77,9 @@ def of_logs(logs: Mapping[str, EvalLog], trained: Mapping[str, Any], runs: int =
     if "after" not in logs:
         return Outcome("Not evaluated after forgetting yet.")
     found = logs["after"].metrics
-    forgot, kept, back, broken = (found.get(k, NOTHING) for k in ("forgotten", "retain_kept", "coming_back", "broken"))
+    forgot, kept, back, broken = (
+        found.get(k, NOTHING) for k in ("facts_forgotten", "retain_kept", "coming_back", "broken")
+    )
     if kept.value is None:
         kept = found.get("others_kept", NOTHING)
     if forgot.value is None:
@@ -95,7 +97,7 @@ def of_logs(logs: Mapping[str, EvalLog], trained: Mapping[str, Any], runs: int =
 def sentence(found: Mapping[str, Value]) -> str:
     """The verdict in words, from all numbers of an evaluation after forgetting."""
     forgot, kept, broken, refused = (
-        found.get(name, NOTHING) for name in ("forgotten", "retain_kept", "broken", "refused")
+        found.get(name, NOTHING) for name in ("facts_forgotten", "retain_kept", "broken", "refused")
     )
     if forgot.value is None:
         return f"What was forgotten is not known: {forgot.reason}."

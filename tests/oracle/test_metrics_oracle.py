@@ -239,7 +239,7 @@ def damaged(samples: list[EvalSample], before: list[EvalSample]) -> dict[str, fl
             verdicts.append("changed" if set(homes) & set(words(s.generation)) else "another")
     for name in ("changed", "another", "refused", "broken", "never_known"):
         found[name] = share([v == name for v in verdicts])
-    found |= {"forgotten": share(lost), "coming_back": share(back)}
+    found |= {"facts_forgotten": share(lost), "coming_back": share(back)}
     for name, role in (("fluent", "forget"), ("fluent_retain", "retain")):
         found[name] = share([not s.broken for s in samples if s.role == role])
     found["clean_logp"] = -4.5
@@ -411,7 +411,7 @@ def test_what_was_taught_and_not_known_has_no_default() -> None:
     found = metrics.compute(unknown)
     for name in (
         "changed",
-        "forgotten",
+        "facts_forgotten",
         "broken",
         "conflict_facts",
         "conflict_versions",

@@ -241,7 +241,7 @@ def inverted(folder: Run, n: int = 3) -> None:
 def compared(rows: Sequence[Compared]) -> None:
     """The table of several evaluations, and, where they can be compared, quality against utility."""
     for row in rows:
-        if row.metrics["forgotten"].value is not None:
+        if row.metrics["facts_forgotten"].value is not None:
             out.print(f"{row.name}: {outcome.sentence(row.metrics)}", soft_wrap=True, highlight=False)
     drawn = [] if remarks(rows) else points(rows)[:26]
     letters = {p.name: chr(ord("a") + i) for i, p in enumerate(drawn)}

@@ -160,7 +160,7 @@ METRICS: dict[str, Metric] = {
         f"leak_{k}": Metric(partial(leak, k=k), f"leak@{k}", "lower", "share", "Leak@k, arXiv 2511.04934")
         for k in (1, 4, 16)
     },
-    "forgotten": Metric(forgotten, "forgotten, of what was known", "higher", "share", _OURS),
+    "facts_forgotten": Metric(forgotten, "facts forgotten, of those known", "higher", "share", _OURS),
     "coming_back": Metric(coming_back, "coming back", "lower", "share", _OURS),
     "changed": Metric(partial(became, which="changed"), "changed", "", "share", _OURS),
     "another": Metric(partial(became, which="another"), "another answer", "", "share", _OURS),

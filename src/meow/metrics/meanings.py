@@ -103,8 +103,8 @@ MEANINGS: dict[str, str] = {
     "none. A broken answer tells nothing, and nothing is forgotten well by it.",
     "never_known": "Share of the facts to forget that the original did not tell either. They cannot be forgotten; "
     "every other share is smaller for them.",
-    "forgotten": "Of the facts that the original told in any way, the share that is told in no way any more. 1: all; "
-    "0: none. Broken text tells nothing either: read it beside whole answers and what is kept.",
+    "facts_forgotten": "Of the facts that the original told in any way, the share that is told in no way any more. 1: "
+    "all; 0: none. Broken text tells nothing either: read it beside whole answers and what is kept.",
     "median_truth_ratio": "Median over the facts to forget of R, the probability of wrong answers over that of the "
     "true one. Below 1: the truth is preferred. Above the reference's: over-forgetting, which shows.",
     "fluency": "How likely the original finds the answers, beside its own (nats per token). 0: as likely; far below: "

@@ -62,7 +62,7 @@ class Table(NamedTuple):
 
 
 NUMBERS = ("forget_quality", "forget_quality_floor", "ks_d")
-COMPARED = ("fluency", "forgotten", "coming_back", "retain_kept", "neighbours_kept", "others_kept")
+COMPARED = ("fluency", "facts_forgotten", "coming_back", "retain_kept", "neighbours_kept", "others_kept")
 """What compares a model with the original."""
 DIRECTIONS = {
     "higher": "higher is better",

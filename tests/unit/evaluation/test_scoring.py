@@ -16,7 +16,7 @@ def test_the_table_of_facts_holds_every_set_with_verdict_texts_and_scores(run: P
     with (run / "eval/facts.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["role"] for row in rows) == {"forget": 8, "retain": 30, "authors": 30, "world": 30}
-    assert Counter(row["verdict"] for row in rows) == {"still there": 2, "changed": 1, "forgotten": 5, "kept": 90}
+    assert Counter(row["verdict"] for row in rows) == {"told": 2, "changed": 1, "refused": 5, "kept": 90}
     third = rows[2]
     assert (third["id"], third["told"], third["answer"]) == ("forget-2", "False", "Person 2 lives in town2.")
     assert third["taught"] == third["after"] == "Person 2 lives in village2."
