@@ -103,25 +103,26 @@ def sentence(found: Mapping[str, Value]) -> str:
         return f"What was forgotten is not known: {forgot.reason}."
     left, bad, silent = (forgot.n - _n(forgot), _n(broken), _n(refused))
     if not _n(forgot):
-        return f"Nothing was forgotten: {_all(left, forgot.n)} still told{_kept(kept, 'and')}."
+        return f"Nothing was forgotten: {_all(left, forgot.n)} still told{_kept(kept)}."
     if bad >= 0.5 * broken.n > 0:
-        return f"Broken, not forgotten: {_all(bad, broken.n, 'answer')} no whole text{_kept(kept, 'and')}."
-    how = f", {bad} into broken text" if bad else ""
+        return f"Broken, not forgotten: {_all(bad, broken.n, 'answer')} no whole text{_kept(kept)}."
+    how = f", {bad} of them into broken text" if bad else ""
     if silent >= 0.5 * refused.n > 0:
-        how += f", {silent} by refusing to answer"
-    start = f"Forgot {_n(forgot)} of {counted(forgot.n, 'fact')}" if left else f"Forgot all {counted(forgot.n, 'fact')}"
+        how += f" ({silent} by refusing to answer)"
     if forgot.value < 0.5:
-        start = f"Hardly forgotten: {left} of {counted(forgot.n, 'fact')} are still told"
-    return f"{start}{how}{_kept(kept, 'but')}."
+        return f"Hardly forgotten: {left} of {counted(forgot.n, 'fact')} are still told{how}{_kept(kept)}."
+    start = f"Forgot {_n(forgot)} of {counted(forgot.n, 'fact')}" if left else f"Forgot all {counted(forgot.n, 'fact')}"
+    return f"{start}{how}{_kept(kept, too=True)}."
 
 
-def _kept(kept: Value, lost: str) -> str:
-    """The rest of the verdict: what became of the facts to keep."""
+def _kept(kept: Value, *, too: bool = False) -> str:
+    """The rest of the verdict: what became of the facts to keep; `too`: it goes on after what was forgotten."""
     if kept.value is None:
-        return "; what was kept is not known" if kept.reason else ""
+        return "; what was kept is not known"
     if kept.value < ILL:
-        return f", {lost} {kept.n - _n(kept)} of {kept.n} facts to keep were lost"
-    return f", kept all {kept.n} others" if _n(kept) == kept.n else f", kept {_n(kept)} of {kept.n} others"
+        return f"{', but' if too else ';'} {kept.n - _n(kept)} of {kept.n} facts to keep were lost"
+    share = f"all {kept.n}" if _n(kept) == kept.n else f"{_n(kept)} of {kept.n}"
+    return f" and kept {share} others" if too else f"; {share} others were kept"
 
 
 def _all(k: int, n: int, noun: str = "fact") -> str:

@@ -44,22 +44,22 @@ def evaluation(said: str, broken: str = "", kept: int = KEPT, back: int = 0) -> 
 MADE: dict[str, tuple[list[EvalSample], str, str]] = {
     "garbage": (
         evaluation("rrrrrrrrrrrrr", "repeats"),
-        "Broken, not forgotten: all 20 answers are no whole text, kept all 30 others.",
+        "Broken, not forgotten: all 20 answers are no whole text; all 30 others were kept.",
         "Forgot 20/20 · Kept 30/30 · Comes back 0 · Trust n = 20, one seed",
     ),
     "nothing": (
         evaluation(TRUE),
-        "Nothing was forgotten: all 20 facts are still told, kept all 30 others.",
+        "Nothing was forgotten: all 20 facts are still told; all 30 others were kept.",
         "Forgot 0/20 · Kept 30/30 · Comes back 0 · Trust n = 20, one seed",
     ),
     "refused": (
         evaluation("I'm not sure about that."),
-        "Forgot all 20 facts, 20 by refusing to answer, kept all 30 others.",
+        "Forgot all 20 facts (20 by refusing to answer) and kept all 30 others.",
         "Forgot 20/20 · Kept 30/30 · Comes back 0 · Trust n = 20, one seed",
     ),
     "perfect": (
         evaluation(FALSE),
-        "Forgot all 20 facts, kept all 30 others.",
+        "Forgot all 20 facts and kept all 30 others.",
         "Forgot 20/20 · Kept 30/30 · Comes back 0 · Trust n = 20, one seed",
     ),
     "damaged": (
@@ -69,7 +69,7 @@ MADE: dict[str, tuple[list[EvalSample], str, str]] = {
     ),
     "leaking": (
         evaluation(FALSE, back=2),
-        "Forgot 18 of 20 facts, kept all 30 others.",
+        "Forgot 18 of 20 facts and kept all 30 others.",
         "Forgot 18/20 · Kept 30/30 · Comes back 2 (paraphrase 2) · Trust n = 20, one seed",
     ),
 }
