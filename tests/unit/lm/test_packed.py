@@ -1,4 +1,4 @@
-"""A model in one GGUF file: what it says, that it can be saved, and what is refused in one line."""
+"""A model in one GGUF file: what it says, that it can be saved, a run of it, and what is refused in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ import torch
 from meow.config import ModelSettings
 from meow.errors import ConfigError, DataError
 from meow.lm import check_folder, load, weights_hash
-from tests.conftest import FORGET
+from meow.pipeline import commands
+from meow.pipeline.plan import load_config
+from meow.records import EvalSample, read_records
+from tests.conftest import FORGET, write_facts
 
 NAMES = {
     "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -88,6 +91,26 @@ def test_a_packed_model_says_what_its_folder_says_and_can_be_trained_and_saved(
     assert torch.equal(again.model.model.norm.weight, 2 * whole.model.model.norm.weight)
     assert again.answer(questions, max_new_tokens=8) == lm.answer(questions, max_new_tokens=8)
     assert lm.weights == weights_hash(settings) != whole.weights
+
+
+def test_a_whole_run_begins_from_a_file_and_leaves_a_model_like_any_other(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_facts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    settings = [f"model.path={packed}", "model.template=qa", "data.forget=forget.jsonl", "data.retain=retain.jsonl",
+                "threads=1", "train.method=grad_diff", "train.lr=1e-2", "train.epochs=2", "eval.max_new_tokens=4",
+                "eval.forms=[]", "name=run"]  # fmt: skip
+    folder = commands.run(load_config(None, settings))
+    assert all("finished" in entry for entry in folder.stages.values())
+    before, after = (read_records(folder / f"eval/{label}/samples.jsonl", EvalSample) for label in ("before", "after"))
+    losses = [(b.true.avg_loss, a.true.avg_loss) for b, a in zip(before, after, strict=True) if b.true and a.true]
+    assert len(losses) == len(before)
+    assert all(b != a for b, a in losses)
+    assert "quantization_config" not in json.loads((folder / "model/config.json").read_text())
+    kept = load(ModelSettings(path=str(folder / "model"), template="qa"))
+    scored = kept.score([kept.prompter.encode(sample) for sample in after])
+    assert [float(-s.logp.mean()) for s in scored] == pytest.approx([a for _, a in losses], abs=1e-5)
 
 
 def test_other_bytes_have_another_hash(packed: Path, tmp_path: Path) -> None:
