@@ -21,7 +21,7 @@ TINY = ["finetune.scratch=true", "finetune.vocab_size=300", "finetune.hidden_siz
         "finetune.context=128", "finetune.epochs=2.5", "finetune.batch_size=4", "finetune.save_steps=2",
         "finetune.lr=1e-3", "threads=1", "model.template=qa"]  # fmt: skip
 FEW = ["threads=1", "train.save_steps=2", "eval.samples=0", "eval.max_new_tokens=4", "memo.max_new_tokens=4",
-       "memo.stride=40"]  # fmt: skip
+       "memo.stride=40", "eval.forms=[]"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.forked import typed
 from tests.web import Web, serve
 
 QUICK = ["data.forget=forget.jsonl", "data.retain=retain.jsonl", "train.method=npo_grad_diff", "train.epochs=1",
-         "eval.max_new_tokens=4", "threads=1"]  # fmt: skip
+         "eval.max_new_tokens=4", "eval.forms=[]", "threads=1"]  # fmt: skip
 DOWN = "127.0.0.1:9"
 """Nobody listens there."""
 
