@@ -70,7 +70,7 @@ def meow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     from meow import terminal
     from meow.cli import main
 
-    for name in ("quiet", "verbose"):  # -q and -v change them, for this test alone
+    for name in ("shows", "verbose"):  # -q and -v change them, for this test alone
         monkeypatch.setattr(terminal, name, getattr(terminal, name))
 
     def call(*arguments: object) -> Done:

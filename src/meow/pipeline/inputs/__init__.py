@@ -37,14 +37,14 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     only_inverts = set(wanted) == {"invert"}
     if not only_inverts:
         _check_named(config)
+    if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
+        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     sources.forget_set(config.data)
     _check_invert(config)
     models.check_inverting(config)
     if only_inverts:
         return
     sources.retain_set(config.data)
-    if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
-        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     if config.train.targets == "file":
         if config.train.targets_path is None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
