@@ -100,7 +100,8 @@ def tells_value(item: EvalItem, text: str, *, paraphrase: bool = False, partly: 
 
     The true answer itself tells it, whatever its words.
     """
-    if item.answer and values.fold(text) == values.fold(item.answer):
+    folded = values.fold(item.answer)
+    if folded and values.fold(text) == folded:
         return True
     question = (paraphrase and item.paraphrased_question) or item.question
     judge = values.told_partly if partly else values.told

@@ -13,7 +13,7 @@ import torch
 
 from meow import values
 from meow.config import ModelSettings, TrainSettings
-from meow.errors import ConfigError, RunError
+from meow.errors import ConfigError, DataError, RunError
 from meow.formats.sources import read_qa
 from meow.lm import LM, load
 from meow.pipeline import inputs
@@ -164,4 +164,5 @@ def test_a_run_in_several_processes_says_so_before_a_model_is_looked_at(
     config = load_config(None, ["model.path=nowhere", "train.method=npo_grad_diff", *files])
     with pytest.raises(ConfigError, match=r"train\.lr: auto .* set a number"):
         inputs.check(config, ["forget"])
-    inputs.check(config.model_copy(update={"train": config.train.model_copy(update={"lr": 1e-5})}), ["forget"])
+    with pytest.raises(DataError, match="^nowhere: "):
+        inputs.check(config.model_copy(update={"train": config.train.model_copy(update={"lr": 1e-5})}), ["forget"])
