@@ -164,5 +164,5 @@ def test_a_run_in_several_processes_says_so_before_a_model_is_looked_at(
     config = load_config(None, ["model.path=nowhere", "train.method=npo_grad_diff", *files])
     with pytest.raises(ConfigError, match=r"train\.lr: auto .* set a number"):
         inputs.check(config, ["forget"])
-    with pytest.raises(DataError, match="^nowhere: "):
+    with pytest.raises(DataError, match=r"^nowhere: "):
         inputs.check(config.model_copy(update={"train": config.train.model_copy(update={"lr": 1e-5})}), ["forget"])
