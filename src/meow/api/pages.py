@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from meow import hub
 from meow.api.found import Comparison, Evaluated
@@ -37,6 +38,7 @@ def report(*what: str | Path | Evaluated, out: str | Path | None = None, redact:
         ConfigError: nothing given, no `out`, or two evaluations of one label.
         DataError: a folder that is no run folder.
     """
+    what = _each("report", what)
     folders = [Path(one) for one in what if not isinstance(one, Evaluated)]
     found = [one for one in what if isinstance(one, Evaluated)]
     if out is None and not folders:
@@ -62,6 +64,7 @@ def compare(
         ConfigError: two evaluations of one label.
         DataError: no evaluation, or one on other questions than the reference's.
     """
+    what = _each("compare", what)
     labels = [one.log.label if isinstance(one, Evaluated) else "" for one in what]
     with TemporaryDirectory() as place:
         kept = _kept([one for one in what if isinstance(one, Evaluated)], Path(place))
@@ -95,6 +98,21 @@ def push(run: str | Path, repo: str, *, private: bool = True) -> str:
             "by lm.model.push_to_hub and lm.tokenizer.push_to_hub"
         )
     return hub.push(Path(run), repo, private=private)
+
+
+def _each(name: str, what: Sequence[Any]) -> tuple[str | Path | Evaluated, ...]:
+    """What was given, one by one or as one list.
+
+    Raises:
+        ConfigError: something that is neither a place nor an evaluation.
+    """
+    alone = what[0] if len(what) == 1 else None
+    listed = alone if isinstance(alone, list | tuple) and not isinstance(alone, Evaluated) else what
+    for i, one in enumerate(listed):
+        if not isinstance(one, str | Path | Evaluated):
+            kind = type(one).__name__
+            raise ConfigError(f"{name}: item {i}: found {kind}, expected a run folder or what evaluate returned")
+    return tuple(listed)
 
 
 def _kept(found: Sequence[Evaluated], folder: Path) -> dict[str, Path]:
