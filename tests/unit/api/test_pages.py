@@ -55,7 +55,7 @@ def test_evaluations_are_compared_by_their_labels_and_with_folders(tmp_path: Pat
     again = meow.compare(str(tmp_path / "page/after"), OTHER, reference=tmp_path / "page/after/eval/reference")
     assert again["after"]["ks_d"] == AFTER["ks_d"]
     assert meow.compare([AFTER, OTHER], reference=REFERENCE).to_pandas().equals(both.to_pandas())
-    with pytest.raises(ConfigError, match="compare: item 1: found int, expected a run folder or what evaluate returned"):
+    with pytest.raises(ConfigError, match="compare: item 1: found int, expected a run folder or what"):
         meow.compare(AFTER, 3)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="two evaluations are called after; name them"):
         meow.compare(AFTER, AFTER)
