@@ -273,7 +273,7 @@ def test_a_base_model_that_was_never_tuned_is_evaluated_too(
             ["nlg", "nlg.texts={texts}"],
             "nlg.featurizer: gpt2-large: not in the local cache and the hub cannot be reached",
         ),
-        (["nlg"], "Salesforce/wikitext: not in the local cache and the hub cannot be reached"),
+        (["nlg", "--metric", "ppl"], "Salesforce/wikitext: not in the local cache and the hub cannot be reached"),
     ],
 )
 def test_what_is_wrong_is_one_line(
