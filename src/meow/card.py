@@ -222,7 +222,7 @@ def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
         "out more."
     )
     if after.rows.get("retain"):
-        texts.append("The evaluated retain questions may have been trained on; utility is then a training-set number.")
+        texts.append("The evaluated retain questions may have been trained on; utility then says little.")
     chosen = {v.selected_on for v in after.metrics.values() if v.selected_on}
     texts += [f"Chosen with some of the questions: {what}. The table is of the others." for what in sorted(chosen)]
     if not chosen:
@@ -233,13 +233,13 @@ def _limits(found: Logs, stages: Mapping[str, dict[str, Any]]) -> list[str]:
 
 
 def _robustness(found: Logs) -> str:
-    """What relearning and coarser weights brought back."""
+    """What relearning and quantized weights brought back."""
     tried = {
         label: log.metrics["facts_told"]
         for label, log in sorted(found.items())
         if (labels.curve_of(label) or labels.is_compressed(label)) and "facts_told" in log.metrics
     }
     if not tried:
-        return "Whether a little more training, or coarser weights, bring the facts back was not tested."
+        return "Whether a little more training, or quantized weights, bring the facts back was not tested."
     shown = ", ".join(f"{metrics.show(value) or 'not computable'} ({label})" for label, value in tried.items())
-    return f"Facts told with coarser weights, or after further training for that many steps: {shown}."
+    return f"Facts told with quantized or pruned weights, or after further training for that many steps: {shown}."

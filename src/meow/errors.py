@@ -61,4 +61,4 @@ class RunError(MeowError, RuntimeError):
 
 
 class OtherSettingsError(RunError):
-    """A stage was made with other settings; `--force` sets its output aside and makes it anew."""
+    """A stage was made with other settings; `--force` keeps its output as a backup and starts again."""

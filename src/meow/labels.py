@@ -1,7 +1,7 @@
 """Labels: which model an evaluation, a memorization or a capability is of, which stage makes it, what it is called.
 
 `before` is the original, `after` the changed model, `reference` one that never saw the facts. `int8`, `pruned-30` are
-after with coarser or fewer weights; `relearn-020` and the like are a model after so many steps of a curve of further
+after with quantized or pruned weights; `relearn-020` and the like are a model after so many steps of a curve of further
 training.
 """
 
@@ -61,7 +61,7 @@ def curve_of(label: str) -> str | None:
 
 
 def is_compressed(label: str) -> bool:
-    """Whether a label is of the changed model with coarser or fewer weights."""
+    """Whether a label is of the changed model with quantized or pruned weights."""
     return label in FORMATS
 
 

@@ -336,7 +336,7 @@ def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
     acc = found["t acc"]
     assert acc is not None
     assert acc.value == pytest.approx(-7 / 12)
-    assert acc.reason == "outside the noise: 8 lost, 1 won, McNemar p = 0.039"
+    assert acc.reason == "significant: 8 lost, 1 won, McNemar p = 0.039"
     assert acc.low is not None
     assert acc.low < -7 / 12 < (acc.high or 0) <= 0
     from sacrebleu import corpus_bleu
@@ -347,7 +347,7 @@ def test_before_and_after_are_compared_item_by_item(tmp_path: Path) -> None:
     assert found["bleu"].value == pytest.approx(gap)
     assert found["ppl"] is not None
     assert found["ppl"].value == pytest.approx(math.exp(51 / 60) - math.exp(45 / 60))
-    assert found["ppl"].reason == "outside the noise"
+    assert found["ppl"].reason == "significant"
     assert found["mauve"] is not None
     assert "no interval" in str(found["mauve"].reason)
 
@@ -367,7 +367,7 @@ def test_two_runs_are_compared_item_by_item(tmp_path: Path) -> None:
     assert [row.values[name].value for name in ("one", "two")] == [0.5, 0.25]
     assert row.difference is not None
     assert row.difference.value == -0.25
-    assert row.difference.reason == "within the noise: 1 lost, 0 won, McNemar p = 1"
+    assert row.difference.reason == "not significant: 1 lost, 0 won, McNemar p = 1"
     assert changes.between(tmp_path / "one", tmp_path / "one") == []
 
 

@@ -241,7 +241,7 @@ def test_a_page_cannot_take_the_place_of_a_folder(meow: Meow, own: Path) -> None
     (own / "page").mkdir()
     code, out, err = meow("report", "runs/mine", "--out", "page")
     assert (code, out) == (2, "")
-    assert err == "meow: page: Is a directory; mend that, or name another place\n"
+    assert err == "meow: page: Is a directory; fix that, or choose another path\n"
     assert list(own.glob(".page*")) == []
     assert meow("-v", "report", "runs/mine", "--out", "other.html").code == 0
 

@@ -474,7 +474,7 @@ def test_a_constant_is_no_certainty() -> None:
 
 
 def test_the_interval_of_a_paired_difference_of_shares_agrees_with_mcnemar_s_verdict() -> None:
-    """Every outcome of 40 pairs; 5 lost of 60 are within the noise (p = 2/32), so the interval reaches 0."""
+    """Every outcome of 40 pairs; 5 lost of 60 are not significant (p = 2/32), so the interval reaches 0."""
     for lost, won in itertools.product(range(0, 15), range(0, 15)):
         right = [1.0] * lost + [0.0] * won + [1.0] * (40 - lost - won)
         then = [0.0] * lost + [1.0] * won + [1.0] * (40 - lost - won)

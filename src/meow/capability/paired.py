@@ -1,4 +1,4 @@
-"""Before and after on the same items: the difference, its interval, and whether it is more than noise."""
+"""Before and after on the same items: the difference, its interval, and whether it is significant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from meow import statistics
 from meow.records import Value
 
-OUTSIDE, WITHIN = "outside the noise", "within the noise"
+OUTSIDE, WITHIN = "significant", "not significant"
 
 
 def difference(before: Sequence[float], after: Sequence[float], *, binary: bool = False) -> Value:

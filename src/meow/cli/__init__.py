@@ -183,7 +183,7 @@ def _unreadable(error: OSError) -> int:
         return _fail(f"{place}{FULL[error.errno]}; make room, and the same command goes on")
     if terminal.verbose or error.filename is None:
         raise error
-    return _fail(f"{error.filename2 or error.filename}: {error.strerror}; mend that, or name another place")
+    return _fail(f"{error.filename2 or error.filename}: {error.strerror}; fix that, or choose another path")
 
 
 def _misused(error: Any) -> int:

@@ -140,7 +140,7 @@ def judge(folder: Path) -> None:
 
 
 def robustness(folder: Path) -> None:
-    """What is told with coarser weights, and along each curve of further training."""
+    """What is told with quantized or pruned weights, and along each curve of further training."""
     tables.show(evidence.of_robustness(results.logs(folder)))
 
 

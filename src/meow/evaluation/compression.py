@@ -107,7 +107,7 @@ def by_bitsandbytes(model: Any, kind: str) -> None:
 
 
 class Compression(NamedTuple):
-    """One way to make the weights coarser or fewer."""
+    """One way to quantize or prune the weights."""
 
     change: Callable[[Any], None]
     """A transformers model, in place."""

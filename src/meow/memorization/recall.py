@@ -11,7 +11,7 @@ from meow.records import TRUE_COLUMN, MemoRecord
 from meow.text import counted
 
 RANKS_FIRST = 0.7
-"""Below this share of questions whose true answer outranks every inverted one, a measure hardly tells them apart."""
+"""Below this share of questions whose true answer outranks every inverted one, a measure barely separates them."""
 
 
 class Spread(NamedTuple):
@@ -121,13 +121,13 @@ def agreements(measures: Mapping[str, Sequence[MemoRecord]]) -> list[Agreement]:
 
 
 def blind(rows: Sequence[MemoRecord]) -> list[str]:
-    """The measures that hardly tell true from inverted answers, a sentence each."""
+    """The measures that barely separate true from inverted answers, a sentence each."""
     found = []
     for name, mine in by_measure(rows).items():
         first = ranks_first(mine)
         if first is not None and first[0] < RANKS_FIRST:
             found.append(
-                f"{name} hardly tells true from inverted answers for this model: the true one ranks first in "
+                f"{name} barely separates true from inverted answers for this model: the true one ranks first in "
                 f"{first[0]:.0%} of {counted(first[1], 'question')}."
             )
     return found

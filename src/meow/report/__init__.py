@@ -1,6 +1,6 @@
 """The page: what was forgotten, what was kept, what is not known, every number, every fact.
 
-In: run folders. Out: one HTML file that loads nothing. No model, no torch."""
+In: run folders. Out: one self-contained HTML file. No model, no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meow import outcome, plots, tables
 from meow.files import write_text
 from meow.labels import MODELS
 from meow.metrics import HEADLINES, METRICS
-from meow.report import facts, numbers, pictures, words
+from meow.report import facts, glossary, numbers, pictures, words
 from meow.report.provenance import provenance
 from meow.results import Results, read, siblings
 from meow.tables import evidence
@@ -67,6 +67,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
     headlines = tables.of_metrics(columns, HEADLINES)
     styles, told = numbers.styles(views, columns), words.told(views)
     others = siblings(views[0]) if len(views) == 1 else {}
+    measured = numbers.measured(views)
     return {
         "title": ", ".join(view.name for view in views),
         "about": words.about(views)[0],
@@ -89,7 +90,8 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "tests": [*headlines.notes, *numbers.seeds(views)],
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),
-        "memory": tables.of_memory(numbers.measured(views)),
+        "memory": tables.of_memory(measured),
+        "glossary": glossary.words(tables.computable(columns, list(METRICS)), memory=bool(measured)),
         "pictures": pictures.pictures(views, columns, others, styles),
         "facts": facts.facts(views, redact=redact),
         "runs": [provenance(view) for view in views],

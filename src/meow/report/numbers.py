@@ -120,6 +120,6 @@ def distance(views: Sequence[Results], *, redact: bool) -> list[Table]:
 
 
 def robustness(views: Sequence[Results]) -> Table:
-    """What is told with coarser weights and after a little more training, beside what was told without."""
+    """What is told with quantized or pruned weights and after a little more training, beside what was told without."""
     found = [evidence.of_robustness(v.logs, name=v.name * (len(views) > 1), called=describe) for v in views]
     return found[0]._replace(rows=[row for table in found for row in table.rows])

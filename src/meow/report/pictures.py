@@ -103,7 +103,7 @@ def _choosing(view: Results, style: Style) -> Picture:
     styles = {name: plots.style(i)._replace(colour=style.colour) for i, name in enumerate(lines)}
     best = chosen_step({row["step"]: Look(**row["look"]) for row in view.looks})
     text = (
-        "The tuning half of the questions during training. By these numbers the step was chosen; they are no results."
+        "The tuning half of the questions during training. These numbers chose the step; do not report them as results."
     )
     drawn = plots.curves(lines, "share, or p", styles=styles, chosen=best)
     return _picture(f"Choosing the step: {view.name}", drawn, text)
@@ -128,9 +128,9 @@ def _robustness(view: Results, style: Style) -> list[Picture]:
             drawn[name] = [step for step, _ in told], [value for _, value in told]
             of_run = plots.style(i)._replace(colour=style.colour)
             styles[name] = plots.REFERENCE if curve.startswith("reference") else of_run
-    text = "Share of the facts told that were not taught again."
+    text = "Of the facts that were not taught again, the share that is told."
     svg = plots.curves(drawn, "facts told, share", styles=styles, share=True) if drawn else ""
-    return [_picture(f"Brought back? {view.name}", svg, text)] if drawn else []
+    return [_picture(f"Do facts come back? ({view.name})", svg, text)] if drawn else []
 
 
 def _picture(title: str, svg: str, text: str, *, broad: bool = False) -> Picture:

@@ -161,7 +161,7 @@ def unknown(views: Sequence[Results]) -> list[str]:
     logs = [label for view in views for label in view.logs]
     measured = {
         "a model that never saw the facts (eval.reference)": "reference" in logs,
-        "coarser weights and further training, which may bring facts back (meow robustness)": any(
+        "quantized weights and further training, which may bring facts back (meow robustness)": any(
             is_compressed(label) or curve_of(label) == "relearn" for label in logs
         ),
         "other abilities (meow nlu, meow nlg)": any((view.path / "capability/after").is_dir() for view in views),
@@ -173,7 +173,7 @@ def unknown(views: Sequence[Results]) -> list[str]:
     for n in sorted({quality.n for quality in sizes if quality.value is not None}):
         smallest = statistics.smallest_significant_d(n)
         found.append(f"With {counted(n, 'question')} only D of {smallest:.3f} and more is significant (p < .05).")
-    return found or ["Nothing that meow measures is left out."]
+    return found or ["Everything that meow can measure was measured."]
 
 
 def warnings(views: Sequence[Results]) -> list[str]:
@@ -184,9 +184,9 @@ def warnings(views: Sequence[Results]) -> list[str]:
     found = [*_of_several(views), *shared, *found]
     logs = [log for view in views for log in view.logs.values()]
     if any("retain" in log.rows and "authors" in log.rows for log in logs):
-        found.append("The evaluated retain questions were trained on: utility on them is a training-set number.")
+        found.append("The evaluated retain questions were trained on: utility on them is a score on training data.")
     chosen = {v.selected_on for log in logs for v in log.metrics.values() if v.selected_on}
-    found += [f"Some numbers were used to choose ({what}); they are no results." for what in sorted(chosen)]
+    found += [f"Some numbers were used to choose ({what}); do not report them as results." for what in sorted(chosen)]
     return found
 
 
@@ -214,7 +214,7 @@ def _of_run(view: Results) -> list[str]:
     judged = agreement.agreement(list(view.judged("after").values()))
     if judged.rule or judged.judge:
         texts = counted(judged.rule + judged.judge, "answer")
-        found.append(f"A judge differs from the rule of values on {texts} of {judged.n}: eval/after/judge.jsonl.")
+        found.append(f"The judge disagrees with the rule of values on {texts} of {judged.n}: eval/after/judge.jsonl.")
     if view.settings.get("eval", {}).get("reference") == OTHER_NAMES and "reference" in view.logs:
         found.append(
             "The reference is the original asked about other names. It favours the truth more than a model that never "
@@ -244,7 +244,7 @@ def _of_numbers(after: EvalLog, reference: EvalLog | None) -> list[str]:
     quality, floor = (after.metrics.get(name, NOTHING) for name in ("forget_quality", "forget_quality_floor"))
     if quality.value is not None:
         if floor.value is not None and quality.value <= floor.value:
-            found.append(f"Forget quality stands at its floor of {floor.value:.3g}.")
+            found.append(f"Forget quality is at its floor of {floor.value:.3g}, the smallest p that n can give.")
         if quality.reason:
             found.append(f"Forget quality: {quality.reason}.")
     return found + _of_text(after)
@@ -261,7 +261,7 @@ def _of_text(after: EvalLog) -> list[str]:
     whole, gap = (after.metrics.get(name, NOTHING).value for name in ("fluent", "fluency"))
     if whole is not None and whole >= WHOLE and gap is not None and gap < UNLIKELY:
         found.append(
-            f"The answers are whole sentences, which the original finds unlikely ({gap:.1f} nats per token against its "
-            "own answers): it never learned them."
+            f"The answers are whole sentences, but the original finds them unlikely ({gap:.1f} nats per token against "
+            "its own answers): it never learned them."
         )
     return found

@@ -10,7 +10,7 @@ from meow.records import EvalLog, EvalSample, Value
 from meow.tables import Cell, Row, Table, cell
 
 ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
-"""What is shown of a model with coarser weights or a little more training."""
+"""What is shown of a model with quantized or pruned weights or a little more training."""
 
 
 def of_forms(columns: Mapping[str, EvalLog]) -> Table:
@@ -62,7 +62,7 @@ def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], 
 
 
 def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:
-    """What is told with coarser weights and after a little more training, beside what was told without.
+    """What is told with quantized or pruned weights and after a little more training, beside what was told without.
 
     Args:
         found: evaluations of one run by label.

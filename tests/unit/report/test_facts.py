@@ -152,7 +152,7 @@ def test_facts_that_chose_the_step_are_marked_and_not_counted(run: Path, tmp_pat
     assert "1 told</a>" in page
     assert "Choosing the step: town" in page
     assert "chosen: step 3" in page  # all keep enough, and there the quality is highest
-    assert "Some numbers were used to choose (the training step); they are no results." in page
+    assert "Some numbers were used to choose (the training step); do not report them as results." in page
 
 
 def test_four_hundred_facts_stay_below_two_megabytes(run: Path, tmp_path: Path) -> None:  # noqa: F811

@@ -105,7 +105,7 @@ def write_evaluation(
     """
     everything = sources.eval_items(config.data, limit=config.eval.rows)  # the same for half of the facts
     how = sampling.settled(model, everything, config.eval)
-    if label not in labels.MODELS:  # a model with coarser weights, or a step: asked as the curves are drawn
+    if label not in labels.MODELS:  # a model with quantized weights, or a step: asked as the curves are drawn
         how = how.model_copy(update={"forms": ()})
     config = config.model_copy(update={"eval": how})
     name = references.nobody(config) if label == "before" and how.forms else None

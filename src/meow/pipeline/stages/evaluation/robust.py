@@ -1,4 +1,4 @@
-"""Whether a changed model tells its facts again: with coarser or fewer weights, and after a little more training."""
+"""Whether a changed model tells its facts again: with quantized or pruned weights, and after a little more training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from meow.run import Run
 
 
 def compressed(folder: Run, config: RunConfig, *, label: Format) -> None:
-    """The changed model with coarser or fewer weights -> eval/<format>/."""
+    """The changed model with quantized or pruned weights -> eval/<format>/."""
     settings = model_of(folder, config, "after")
     items = evaluated(folder, config, label)
     key = keys.of_stage("compressed", config, {"weights": weights(settings)} | compared_with(config, label), items)
