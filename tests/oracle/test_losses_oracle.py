@@ -177,6 +177,37 @@ def test_undial_by_hand() -> None:
     assert found[0] == pytest.approx([1 / 6, -1 / 6])
 
 
+def test_the_inverted_hinge_by_hand() -> None:
+    """Probabilities 1/2, 1/3, 1/6. True the first: 1 + 1/2 - 1/3 = 7/6; true the last: 1 + 1/6 - 1/2 = 2/3.
+
+    Gradient of the first token: dp1/dz = (1/4, -1/6, -1/12), dp2/dz = (-1/6, 2/9, -1/18): their difference is
+    (5/12, -7/18, -1/36). The true token goes down, its likeliest rival up.
+    """
+    table = [[math.log(3), LOG2, 0.0], [math.log(3), LOG2, 0.0]]
+    views = voiced("forget", table, [0, 2])
+    total, count = TERMS["forget_ihl"].function(views, {}, 0.1)
+    assert total.item() == pytest.approx(7 / 6 + 2 / 3)
+    assert count == 2
+    found = gradient("forget_ihl", views, {}, 0.1, of="logits")["forget"]
+    assert found[0] == pytest.approx([5 / 12, -7 / 18, -1 / 36])
+    assert found[1][2] > 0 > found[1][0]
+
+
+def test_flat_by_total_variation_by_hand() -> None:
+    """Row 1, true: tokens of 1/2 and 1/4, mean 3/8; taught: 1/4. Row 2, true: 1/2; taught: 1/2 and 1/2: nothing.
+
+    (tanh 3/8 - tanh 1/4) / 2. Gradient of a true token: p (1 - tanh^2 3/8) / 2 / 2 tokens, above 0; of a taught one
+    below.
+    """
+    views = {"target": scores([-LOG4], [-LOG2, -LOG2]), "forget": scores([-LOG2, -LOG4], [-LOG2])}
+    total, count = TERMS["flat_tv"].function(views, {}, 0.1)
+    assert total.item() == pytest.approx((math.tanh(3 / 8) - math.tanh(1 / 4)) / 2)
+    assert count == 2
+    found = gradient("flat_tv", views, {}, 0.1)
+    assert found["forget"][:2] == pytest.approx([(1 - math.tanh(3 / 8) ** 2) / 4 * p for p in (1 / 2, 1 / 4)])
+    assert all(g < 0 for g in found["target"])
+
+
 def test_rmu_by_hand() -> None:
     """H = 2, u = (0.6, 0.8), beta 5: the aim is (3, 4). Hidden (3, 0): 16/2 = 8; hidden (3, 4): 0.
 

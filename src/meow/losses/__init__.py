@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meow.losses.methods import ALIASES, METHODS
-from meow.losses.terms import TERMS, Known, Original, Scores, Term, View, Views
+from meow.losses.scores import Known, Original, Scores, Term, View, Views
+from meow.losses.terms import TERMS
 
 if TYPE_CHECKING:
     from torch import Tensor

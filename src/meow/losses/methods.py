@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meow.config import Method
 
-if TYPE_CHECKING:
-    pass
-
-
 _RETAIN = {"retain_nll": 1.0}
-
-
 _KL = {"retain_kl": 1.0}
 
 
@@ -164,6 +156,18 @@ METHODS: dict[str, Method] = {
         targets="none",
         objective={"forget_satimp": 0.1} | _RETAIN,
         source="SatImp, arXiv 2505.11953",
+    ),
+    "ihl": Method(
+        does="makes the likeliest other token likelier than the true one, and keeps the retain set",
+        targets="none",
+        objective={"forget_ihl": 1.0} | _RETAIN,
+        source="LoKU, arXiv 2408.06621, without its start of the adapter (FILA)",
+    ),
+    "flat": Method(
+        does='makes "I don\'t know" likelier than the true answers, without the original and the retain set',
+        targets="idk",
+        objective={"flat_tv": 1.0},
+        source="FLAT, arXiv 2410.11143, total variation",
     ),
     "rmu": Method(
         does="turns a layer's output on the true answers into noise, and keeps it on the retain set",

@@ -7,7 +7,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from meow.errors import ConfigError
-from meow.losses.terms import TERMS, Function, Known, Needs, Scores, Term, View
+from meow.losses.scores import Function, Known, Needs, Scores, Term, View
+from meow.losses.terms import TERMS
 
 if TYPE_CHECKING:
     from torch import Generator

@@ -2,93 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # torch takes seconds, and settings are checked against the table without it
+from meow.losses.scores import Known, Original, Scores, Term, Views
+
+if TYPE_CHECKING:
     from torch import Tensor
-
-View = Literal["forget", "target", "retain"]
-"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep."""
-Needs = Literal["logp", "logits", "hidden"]
-"""What a term needs of the model beside log-probabilities."""
-
-
-class Scores(NamedTuple):
-    """What a model says about the answer tokens of one view, all rows flattened."""
-
-    logp: Tensor
-    """(N,) natural log-probability of each answer token, final EOS included."""
-    row: Tensor
-    """(N,) row that each token belongs to, from 0."""
-    n_rows: int
-    """Rows B of the view."""
-    label: Tensor | None = None
-    """(N,) ids of the answer tokens."""
-    logits: Tensor | None = None
-    """(N, V) logits that predict each answer token, where a term needs them."""
-    hidden: Tensor | None = None
-    """(N, H) the steered layer's output at each answer token, where a term needs it."""
-
-    def per_row(self) -> Tensor:
-        """(B,) log-probability of each whole answer, in nats."""
-        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp)
-
-    def lengths(self) -> Tensor:
-        """(B,) answer tokens of each row."""
-        return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp.new_ones(len(self.logp)))
-
-
-class Known(NamedTuple):
-    """What the original says about one view; only what the active terms need is there."""
-
-    per_row: Tensor | None = None
-    """(B,) log-probability of each whole answer, in nats."""
-    logits: Tensor | None = None
-    """(N, V) logits that predict each answer token."""
-    hidden: Tensor | None = None
-    """(N, H) the steered layer's output at each answer token."""
-    direction: Tensor | None = None
-    """(H,) one uniform random unit vector of the run's seed (RMU)."""
-    moved: Tensor | None = None
-    """() mean over the taught answers of the whole optimizer step of log p minus the original's (KTO's z)."""
-
-
-Views: TypeAlias = Mapping[str, Scores]
-"""What a model says, by view."""
-Original: TypeAlias = Mapping[str, Known]
-"""What the original says, by view."""
-Function: TypeAlias = "Callable[[Views, Original, float], tuple[Tensor, int]]"
-"""`(views, original, beta) -> (sum, count)`."""
-
-
-class Term(NamedTuple):
-    """A row of TERMS."""
-
-    function: Function
-    """What it computes."""
-    views: tuple[View, ...]
-    """What it reads; the first is what it counts."""
-    per: Literal["token", "row", "token of all"]
-    """Whether the count is of the first view's answer tokens or rows, or of all views' tokens."""
-    needs: Needs = "logp"
-    """What it needs of the model."""
-    original: Literal["none"] | Needs = "none"
-    """What it needs of the original."""
-    beta: float = 0.1
-    """Its own `train.beta`, where it has one."""
-    step: bool = False
-    """Whether it needs `Known.moved`, which is of the whole optimizer step."""
-
-    @property
-    def asks(self) -> bool:
-        """Whether the original itself is asked in every step: what it says of whole answers is kept instead."""
-        return self.original in ("logits", "hidden")
-
-    @property
-    def retain(self) -> bool:
-        """Whether it reads the retain set."""
-        return "retain" in self.views
 
 
 def target_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -240,6 +159,31 @@ def forget_undial(views: Views, original: Original, beta: float) -> tuple[Tensor
     return -(lowered.softmax(-1) * _there(scores.logits).log_softmax(-1)).sum(), len(scores.logp)
 
 
+def forget_ihl(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """1 + p(true token) - p(likeliest other token), per token of the true answers: inverted hinge. Between 0 and 2.
+
+    Source: LoKU, arXiv 2408.06621 (margin 1, as in its code). Differs: that code clamps at 0, which is never below.
+    """
+    del original, beta
+    scores = views["forget"]
+    p, true = _there(scores.logits).softmax(-1), _there(scores.label)[:, None]
+    other = p.scatter(-1, true, 0.0).amax(-1)
+    return (1 + p.gather(-1, true)[:, 0] - other).sum(), len(p)
+
+
+def flat_tv(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """(tanh p(true) - tanh p(taught)) / 2 per row, p: mean token probability of an answer. Between -0.39 and 0.39.
+
+    The variational form of total variation: -g(p(taught)) + f*(g(p(true))), g(x) = tanh(x) / 2, f*(u) = u.
+
+    Source: FLAT, arXiv 2410.11143, and its code; of its divergences this is total variation. Differs: that code counts
+    prompt and padding as tokens of probability 0, and takes tanh of the mean over a batch; here tanh of each row.
+    """
+    del original, beta
+    taught, true = (_mean_probability(views[view]).tanh() for view in ("target", "forget"))
+    return (true - taught).sum() / 2, len(taught)
+
+
 def forget_rmu(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
     """||h - beta u||^2 / H per token of the true answers; h: the steered layer's output, u: a random unit vector.
 
@@ -269,6 +213,12 @@ def _nll(scores: Scores) -> tuple[Tensor, int]:
 def _kl(scores: Scores, known: Known) -> tuple[Tensor, int]:
     ours, theirs = _there(scores.logits).log_softmax(-1), _there(known.logits).log_softmax(-1)
     return (theirs.exp() * (theirs - ours)).sum(), len(ours)
+
+
+def _mean_probability(scores: Scores) -> Tensor:
+    """(B,) mean over the tokens of each answer."""
+    summed = scores.logp.new_zeros(scores.n_rows).index_add(0, scores.row, scores.logp.exp())
+    return summed / scores.lengths()
 
 
 def _moved(scores: Scores, known: Known) -> Tensor:
@@ -313,6 +263,8 @@ TERMS: dict[str, Term] = {
     "forget_wga": Term(forget_wga, ("forget",), "token", beta=1.0),
     "forget_satimp": Term(forget_satimp, ("forget",), "token", beta=5.0),
     "forget_undial": Term(forget_undial, ("forget",), "token", "logits", "logits", beta=10.0),
+    "forget_ihl": Term(forget_ihl, ("forget",), "token", "logits"),
+    "flat_tv": Term(flat_tv, ("target", "forget"), "row"),
     "forget_rmu": Term(forget_rmu, ("forget",), "token", "hidden", beta=2.0),
     "retain_rmu": Term(retain_rmu, ("retain",), "token", "hidden", "hidden"),
 }
