@@ -214,6 +214,9 @@ def steps(title: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
                 say(
                     f"{title}: {row['truncated']} rows are longer than the context or max_length; their answers are cut"
                 )
+            elif "whole" in row:
+                if row["whole"]:
+                    say(f"{title}: {row['whole']} of {row['rows']} rows are forgotten whole: their value has no place")
             elif "look" not in row:
                 if not bar:
                     bar.append(shown.enter_context(progress(title, row["steps"], done=row["step"] - 1)))

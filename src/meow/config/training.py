@@ -81,6 +81,10 @@ class TrainSettings(Optimization):
     """The file of `targets: file`: questions and the answers to teach, in any form of questions and answers."""
     objective: dict[str, float] | None = None
     """Weights of the terms, as in `{target_nll: 1, retain_nll: 1}`; instead of `method`."""
+    on: Literal["answer", "value"] = "answer"
+    """Which tokens of the true answers are forgotten: all, or those of the value alone, while the rest of the answer is
+    kept (`keep_nll`, weight 1 where the objective gives none). A fact whose value has no place in its answer, or is a
+    yes or no, is forgotten whole, and counted."""
     lora_rank: Rank = 0
     """Rank of a LoRA adapter (peft); 0: all weights are trained."""
     lora_alpha: Scale | None = None

@@ -49,7 +49,7 @@ def objective(
     for name, weight in weights.items():
         term = terms[name]
         total, _ = term.function(views, original, term.beta if beta is None else beta)
-        share = total / counts[name]
+        share = total / (counts[name] or 1)  # none in the whole step: 0
         shares[name] = share.detach()
         loss = weight * share if loss is None else loss + weight * share
     assert loss is not None, "an objective has a term"

@@ -13,8 +13,8 @@ from meow.losses.terms import TERMS
 if TYPE_CHECKING:
     from torch import Generator
 
-ROWS: dict[View, int] = {"target": 3, "forget": 3, "retain": 5}
-TOKENS: dict[View, int] = {"target": 11, "forget": 17, "retain": 29}
+ROWS: dict[View, int] = {"target": 3, "forget": 3, "retain": 5, "keep": 3}
+TOKENS: dict[View, int] = {"target": 11, "forget": 17, "retain": 29, "keep": 13}
 """Of the made-up scores: every number that a term may count differs."""
 WIDTH, VOCABULARY = 4, 7
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def _known(view: View, needs: tuple[str, ...], original: tuple[str, ...], dice: 
 
     n = TOKENS[view]
     return Known(
-        -10 * torch.rand(ROWS[view], generator=dice) if "logp" in original and view != "retain" else None,
+        -10 * torch.rand(ROWS[view], generator=dice) if "logp" in original and view in ("target", "forget") else None,
         torch.randn(n, VOCABULARY, generator=dice) if "logits" in original else None,
         torch.randn(n, WIDTH, generator=dice) if "hidden" in original else None,
         torch.ones(WIDTH) / WIDTH**0.5 if "hidden" in needs else None,

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:  # torch takes seconds, and settings are checked against the table without it
     from torch import Tensor
 
-View = Literal["forget", "target", "retain"]
-"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep."""
+View = Literal["forget", "target", "retain", "keep"]
+"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep; and, where only the
+values of the true ones are to be forgotten (`train.on: value`), the rest of them."""
 Needs = Literal["logp", "logits", "hidden"]
 """What a term needs of the model beside log-probabilities."""
+
+
+PER_TOKEN = ("logp", "row", "label", "logits", "hidden")
+"""Fields that have a row for each answer token."""
 
 
 class Scores(NamedTuple):
@@ -29,6 +34,11 @@ class Scores(NamedTuple):
     """(N, V) logits that predict each answer token, where a term needs them."""
     hidden: Tensor | None = None
     """(N, H) the steered layer's output at each answer token, where a term needs it."""
+
+    def only(self, chosen: Tensor) -> Scores:
+        """Those of some tokens, by a mask of (N,); the rows stay."""
+        cut = {name: value[chosen] for name in PER_TOKEN if (value := getattr(self, name, None)) is not None}
+        return self._replace(**cut)
 
     def per_row(self) -> Tensor:
         """(B,) log-probability of each whole answer, in nats."""
@@ -52,6 +62,11 @@ class Known(NamedTuple):
     """(H,) one uniform random unit vector of the run's seed (RMU)."""
     moved: Tensor | None = None
     """() mean over the taught answers of the whole optimizer step of log p minus the original's (KTO's z)."""
+
+    def only(self, chosen: Tensor) -> Known:
+        """Those of some tokens, by a mask of (N,); what is of whole answers stays."""
+        cut = {name: value[chosen] for name in PER_TOKEN if (value := getattr(self, name, None)) is not None}
+        return self._replace(**cut)
 
 
 Views: TypeAlias = Mapping[str, Scores]
@@ -89,3 +104,8 @@ class Term(NamedTuple):
     def retain(self) -> bool:
         """Whether it reads the retain set."""
         return "retain" in self.views
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is about what must stay alone."""
+        return set(self.views) <= {"retain", "keep"}

@@ -28,6 +28,15 @@ def retain_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, i
     return _nll(views["retain"])
 
 
+def keep_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """Cross-entropy of the true answers to forget without their values, per token. Lower: better kept.
+
+    Source: after TPO, arXiv 2506.03142, which preserves the general words of an answer.
+    """
+    del original, beta
+    return _nll(views["keep"])
+
+
 def joint_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
     """Cross-entropy of the taught answers and those to keep together, one mean over the tokens of both.
 
@@ -250,6 +259,7 @@ def _there(value: Tensor | None) -> Tensor:
 TERMS: dict[str, Term] = {
     "target_nll": Term(target_nll, ("target",), "token"),
     "retain_nll": Term(retain_nll, ("retain",), "token"),
+    "keep_nll": Term(keep_nll, ("keep",), "token"),
     "joint_nll": Term(joint_nll, ("target", "retain"), "token of all"),
     "forget_ascent": Term(forget_ascent, ("forget",), "token"),
     "forget_kl": Term(forget_kl, ("forget",), "token", "logits", "logits"),

@@ -26,6 +26,7 @@ from meow.training.rate import BY as RATE_BY
 from meow.training.rate import sized
 from meow.training.rows import Example, Rows, epochs_order, n_steps
 from meow.training.trainer import Log, Watcher, train
+from meow.training.variants.spots import spots, with_rest
 
 __all__ = ["RATE_BY", "Chosen", "Log", "Look", "finetune", "forget", "sized"]
 
@@ -77,8 +78,8 @@ def forget(
         RunError: a loss that is not finite (with step, term and facts), or `max_minutes` is over.
         DataError: a question that leaves no room for an answer.
     """
-    settings = sized(settings, len(targets))
-    rows = _rows(lm, targets, retain, settings, seed, terms)
+    settings = with_rest(sized(settings, len(targets)), terms)
+    rows = _rows(lm, targets, retain, settings, seed, terms, log)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
     settings, looks = _at_a_rate(lm, rows, retain, settings, folder, terms)
@@ -146,6 +147,7 @@ def _rows(
     settings: TrainSettings,
     seed: int,
     terms: Mapping[str, Term],
+    log: Log,
 ) -> Rows:
     """The rows of a training, with what the original says of them where the terms of the objective need it."""
     weights = settings.objective or {}
@@ -158,9 +160,13 @@ def _rows(
     if "forget" in views:
         sequences["forget"] = [encode(t, t.answer) for t in targets]
     kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
-    original = {view: [float(s.logp.sum()) for s in lm.score(sequences[view])] for view in sorted(cached)}
+    at: Sequence[tuple[int, int] | None] = [None] * len(targets)
+    if settings.on == "value":
+        at, whole = spots(lm.prompter, targets, sequences["forget"])
+        log({"step": 0, "whole": len(whole), "rows": len(targets)})
+    original = {view: _said(lm, sequences[view], at if view == "forget" else ()) for view in sorted(cached)}
     examples = [
-        Example(named(t), {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()})
+        Example(named(t), {v: (s[i],) for v, s in sequences.items()}, {v: o[i] for v, o in original.items()}, at[i])
         for i, t in enumerate(targets)
     ]
     epochs, batch = float(settings.epochs), int(settings.batch_size)
@@ -168,6 +174,12 @@ def _rows(
     if "retain" in views and not kept:
         raise DataError("the objective reads the retain set, which is empty; give the facts to keep (data.retain)")
     return Rows(examples, order, kept, settings.retain_rows if kept else 0, seed)
+
+
+def _said(lm: LM, sequences: Sequence[Encoded], spots: Sequence[tuple[int, int] | None]) -> list[float]:
+    """What the original says of answers, or of tokens of theirs."""
+    every = [slice(*spot) if spot else slice(None) for spot in spots or [None] * len(sequences)]
+    return [float(s.logp[tokens].sum()) for s, tokens in zip(lm.score(sequences), every, strict=True)]
 
 
 def finetune(

@@ -71,6 +71,8 @@ def split(said: Said, logp: Tensor, inputs: Mapping[str, Any], *, logits: bool) 
             said.logits[cut] if logits else None,
             said.hidden[cut] if said.hidden is not None else None,
         )
+    if inputs["value"] is not None:
+        found |= {"forget": found["forget"].only(inputs["value"]), "keep": found["forget"].only(~inputs["value"])}
     return found
 
 
@@ -104,6 +106,8 @@ class Reference:
             if view in self.asked:
                 said = self._ask(_part(inputs, first, last), model, hidden="hidden" in self.asked[view])
                 of_view = of_view._replace(logits=said.logits, hidden=said.hidden)
+            if view == "forget" and inputs["value"] is not None:
+                of_view = of_view.only(inputs["value"])
             found[view] = of_view._replace(direction=self.direction, moved=moved)
         return found
 

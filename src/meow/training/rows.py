@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,7 +26,11 @@ class Example:
     views: Mapping[str, tuple[Encoded, ...]]
     """One sequence for `forget` and `target`, `retain_rows` for `retain`."""
     original: Mapping[str, float]
-    """Log-probability of the whole answer under the original, by view, where a term needs it."""
+    """Log-probability of the whole answer under the original, by view, where a term needs it; of the value, where that
+    alone is forgotten."""
+    value: tuple[int, int] | None = None
+    """Tokens of the true answer that are forgotten, from 0, the last one exclusive; None in a training that forgets all
+    of them."""
 
 
 class Rows(Dataset[Example]):
@@ -48,7 +52,7 @@ class Rows(Dataset[Example]):
             return example
         drawn = self.drawn[position * self.per_row : (position + 1) * self.per_row]
         kept = tuple(self.retain[i] for i in drawn)
-        return Example(example.name, {**example.views, "retain": kept}, example.original)
+        return replace(example, views={**example.views, "retain": kept})
 
 
 def draw(n: int, wanted: int, seed: int) -> list[int]:
@@ -109,7 +113,10 @@ def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *
 
 
 def collate(examples: Sequence[Example]) -> dict[str, Any]:
-    """One padded batch of all views: ids and mask (S, T), and for each answer token its place, view and row."""
+    """One padded batch of all views: ids and mask (S, T), and for each answer token its place, view and row.
+
+    `value` (N,): which answer tokens of `forget` are of the value, where that alone is forgotten.
+    """
     sequences: list[Encoded] = []
     places: dict[str, tuple[int, int]] = {}
     original: dict[str, Tensor] = {}
@@ -124,6 +131,10 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
     for i, sequence in enumerate(sequences):
         keep[i, sequence.start - 1 : len(sequence.ids) - 1] = True
     lengths = [len(s.ids) - s.start for s in sequences]
+    spots = [
+        (example.value, len(s.ids) - s.start) for example in examples if example.value for s in example.views["forget"]
+    ]
+    marked = [torch.tensor([first <= i < last for i in range(n)]) for (first, last), n in spots]
     return {
         "input_ids": ids,
         "attention_mask": mask,
@@ -133,13 +144,24 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
         "places": places,
         "original": original,
         "names": [example.name for example in examples],
+        "value": torch.cat(marked) if marked else None,
     }
 
 
 def count(term: str, batch: Mapping[str, Any], terms: Mapping[str, Term] = TERMS) -> int:
     """What a term divides by in one micro-batch: rows or answer tokens of its first view, or tokens of all."""
     row = terms[term]
-    places = [batch["places"][view] for view in (row.views if row.per == "token of all" else row.views[:1])]
     if row.per == "row":
-        return int(places[0][1] - places[0][0])
-    return sum(sum(batch["lengths"][first:last]) for first, last in places)
+        first, last = batch["places"]["forget" if row.views[0] == "keep" else row.views[0]]
+        return int(last - first)
+    return sum(_tokens(batch, view) for view in (row.views if row.per == "token of all" else row.views[:1]))
+
+
+def _tokens(batch: Mapping[str, Any], view: str) -> int:
+    """Answer tokens of a view."""
+    first, last = batch["places"]["forget" if view == "keep" else view]
+    every: int = sum(batch["lengths"][first:last])
+    if batch["value"] is None or view not in ("forget", "keep"):
+        return every
+    forgotten = int(batch["value"].sum())
+    return forgotten if view == "forget" else every - forgotten
