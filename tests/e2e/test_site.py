@@ -46,7 +46,7 @@ def test_every_page_is_there_and_no_script_of_ours(site: Path) -> None:
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     assert {path for path in pages if not (site / path).is_file()} == set()
     assert not list(site.rglob("*.py"))
-    assert (site / "study.svg").is_file()
+    assert all((site / name).is_file() for name in ("study.svg", "page.png"))
 
 
 def test_the_site_fetches_nothing_from_another_host(site: Path) -> None:

@@ -95,7 +95,7 @@ def test_off_the_repository_the_readme_has_no_link_that_leads_nowhere() -> None:
     for change in project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
         text = re.sub(change["pattern"], change["replacement"], text)
     assert re.findall(r"\]\((?!https?:).*", text) == []
-    assert "What the numbers mean, and when not to believe them (`docs/numbers.md`)." in text
+    assert "Reading the numbers (`docs/numbers.md`);" in text
     assert "page.png" not in text
 
 
