@@ -76,7 +76,8 @@ APART = {
     **{f"model.{name}": set() for name in ("device", "device_map", "batch_tokens", "concurrency")},
 }  # fmt: skip
 """Settings that are read otherwise than the rest of their section."""
-TAKEN = {"nlg.n": 1, "eval.rows": 1, "train.targets": "all", "seed": 1, "invert.price": (1.0, 1.0),
+TAKEN = {"nlg.n": 1, "eval.rows": 1, "train.targets": "all", "train.constraint": {"retain_nll": 0.1}, "seed": 1,
+         "invert.price": (1.0, 1.0),
          "eval.judge.price": (1.0, 1.0),
          "model.template_date": date(2024, 1, 1), "invert.plausible": -3.0, "model.device": "cpu"}  # fmt: skip
 """What another value must be to ask for something else here."""

@@ -56,7 +56,7 @@ def settled(
     else:
         how = {**how, "objective": weights, "targets": "selected" if teaches else "none"}
     found, terms = given.settings("train", how, more, terms=mine, method=method).train, TERMS | mine
-    if not keeps and any(terms[name].retain for name in found.objective or {}):
+    if not keeps and any(terms[name].retain for name in found.terms):
         raise ConfigError(f"forget: {method or 'the objective'} has a retain term; give retain, the facts to keep")
     return Settled(found, terms, sources)
 

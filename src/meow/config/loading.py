@@ -170,8 +170,9 @@ def _apply_method(
     if not isinstance(train, dict):
         return []
     problems = [
-        f"train.objective: unknown term {_cut(str(term))!r}{nearest(term, terms)}"
-        for term in (train.get("objective") or {} if isinstance(train.get("objective"), dict) else {})
+        f"train.{key}: unknown term {_cut(str(term))!r}{nearest(term, terms)}"
+        for key in ("objective", "constraint")
+        for term in (train.get(key) or {} if isinstance(train.get(key), dict) else {})
         if term not in terms
     ]
     name = train.get("method")

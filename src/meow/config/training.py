@@ -85,6 +85,14 @@ class TrainSettings(Optimization):
     """Which tokens of the true answers are forgotten: all, or those of the value alone, while the rest of the answer is
     kept (`keep_nll`, weight 1 where the objective gives none). A fact whose value has no place in its answer, or is a
     yes or no, is forgotten whole, and counted."""
+    surgery: Literal["pcgrad"] | None = None
+    """`pcgrad`: the gradient of what must go loses its part against the gradient of what must stay; for an objective
+    with terms of both."""
+    constraint: dict[str, float] | None = None
+    """Bounds of terms of what must stay, as in `{retain_nll: 0.05}`; their weights then follow: each begins at the
+    objective's, or 1, and rises after every step by `constraint_rate` times what the term was above its bound."""
+    constraint_rate: Scale = 1.0
+    """How fast the weight of a term under a constraint rises and falls."""
     lora_rank: Rank = 0
     """Rank of a LoRA adapter (peft); 0: all weights are trained."""
     lora_alpha: Scale | None = None
@@ -106,6 +114,11 @@ class TrainSettings(Optimization):
     """Retain rows beside each training row, where a term reads them."""
     beta: Scale | None = None
     """Inverse temperature and the like of all terms that have one; default: each term's own (`docs/metrics.md`)."""
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Every term that is named."""
+        return tuple({**(self.objective or {}), **(self.constraint or {})})
 
 
 class FinetuneSettings(Optimization):

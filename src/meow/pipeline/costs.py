@@ -129,7 +129,7 @@ def way_of(config: RunConfig, model: Model) -> Way:
     if train.lora_rank:
         held = 0.52 if config.model.load_in_4bit else size
         return Way("LoRA", held, 0, 0, train.lora_rank, sizes.MARGIN * wide)
-    copied = size if any(TERMS[term].asks for term in train.objective or {}) else 0.0
+    copied = size if any(TERMS[term].asks for term in train.terms) else 0.0
     weights = size + copied + (2 if casts else 0)
     return Way("full", weights, size, 2 * size, wide=sizes.MARGIN if casts else wide)
 
@@ -151,7 +151,7 @@ def pass_of(config: RunConfig, work: Work, model: Model) -> Pass:
 
 def views(config: RunConfig) -> int:
     """Sequences of one training row."""
-    read = {view for term in config.train.objective or {} for view in TERMS[term].views}
+    read = {view for term in config.train.terms for view in TERMS[term].views}
     return len(read - {"retain"}) + (config.train.retain_rows if "retain" in read else 0)
 
 

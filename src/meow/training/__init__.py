@@ -26,6 +26,7 @@ from meow.training.rate import BY as RATE_BY
 from meow.training.rate import sized
 from meow.training.rows import Example, Rows, epochs_order, n_steps
 from meow.training.trainer import Log, Watcher, train
+from meow.training.variants import constrained
 from meow.training.variants.spots import spots, with_rest
 
 __all__ = ["RATE_BY", "Chosen", "Log", "Look", "finetune", "forget", "sized"]
@@ -78,7 +79,7 @@ def forget(
         RunError: a loss that is not finite (with step, term and facts), or `max_minutes` is over.
         DataError: a question that leaves no room for an answer.
     """
-    settings = with_rest(sized(settings, len(targets)), terms)
+    settings = constrained(with_rest(sized(settings, len(targets)), terms), terms)
     rows = _rows(lm, targets, retain, settings, seed, terms, log)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)

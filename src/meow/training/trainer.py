@@ -25,15 +25,16 @@ from meow import terminal
 from meow.config import Optimization
 from meow.errors import ConfigError, MeowError, RunError
 from meow.lm import LM
-from meow.losses import TERMS, Term, objective
+from meow.losses import TERMS, Term
 from meow.processes import agreed, world_size
 from meow.training.checkpoints import last_complete, saved
 from meow.training.choosing import Chooser
 from meow.training.forward import Reference, moved, run, split
-from meow.training.parts import InParts
 from meow.training.rows import Epochs, Rows, count, n_steps
 from meow.training.sharding import filled, gathered, is_sharded, outline
 from meow.training.stopping import Keeper, asked_to_stop
+from meow.training.variants import Variant
+from meow.training.variants.stepping import Stepping
 
 Log = Callable[[dict[str, Any]], None]
 COLLAPSED = 1e5
@@ -44,7 +45,7 @@ LOST = 0.1
 """Share of weights whose updates may be too small for their number format before a training says so."""
 
 
-class UnlearnTrainer(InParts):
+class UnlearnTrainer(Stepping):
     """transformers' Trainer with a weighted sum of terms as its loss."""
 
     loss_is_scaled_for_ga = True
@@ -54,6 +55,7 @@ class UnlearnTrainer(InParts):
         *,
         weights: Mapping[str, float],
         terms: Mapping[str, Term],
+        variant: Variant,
         beta: float | None,
         emit: Log,
         reference: Reference,
@@ -63,7 +65,8 @@ class UnlearnTrainer(InParts):
         super().__init__(**kwargs, data_collator=list)
         self.budget = budget
         self.remove_callback(PrinterCallback)
-        self.weights, self.terms, self.beta, self.emit, self.reference = weights, terms, beta, emit, reference
+        self.weights, self.terms, self.variant = dict(weights), terms, variant
+        self.beta, self.emit, self.reference = beta, emit, reference
         self.moved: Tensor | None = None
         self.shares: dict[str, float] = {}
         self.tokens, self.clock = 0, time.perf_counter()
@@ -96,7 +99,7 @@ class UnlearnTrainer(InParts):
         logp = -torch.nn.functional.cross_entropy(out.logits, inputs["labels"], reduction="none")
         views = split(out, logp, inputs, logits="logits" in needs)
         known = self.reference.known(inputs, model, moved=self.moved)
-        loss, shares = objective(self.weights, views, known, self.beta, num_items_in_batch, self.terms)
+        loss, shares = self.weighed(views, known, self.beta, num_items_in_batch)
         for term, share in shares.items():
             if not torch.isfinite(share):
                 raise self._not_finite(term, share.item(), inputs["names"])
@@ -151,9 +154,11 @@ class UnlearnTrainer(InParts):
                     "tokens_per_s": round(self.tokens / max(now - self.clock, 1e-9)),
                     "terms": dict(self.shares),
                 }
+                | ({"duals": {term: self.weights[term] for term in self.variant.bounds}} if self.variant.bounds else {})
             )
             terms = {f"term/{name}": value for name, value in self.shares.items()}
             super().log({name: float(value) for name, value in logs.items()} | terms)
+        self.ascend(self.shares)
         self.shares, self.tokens, self.clock, self.names = {}, 0, now, []
 
 
@@ -265,6 +270,7 @@ def train(
     trainer = UnlearnTrainer(
         weights=weights,
         terms=terms,
+        variant=Variant.of(settings),
         beta=beta,
         emit=log,
         reference=Reference(lm.model, weights, seed, terms),

@@ -170,8 +170,10 @@ def _check_named(config: RunConfig) -> None:
     own = config.data.forget is not None or (config.data.source is None and config.data.split is None)
     if own and not config.data.forget:
         missing.append("data.forget: not set; name a file of questions and answers, or set data.source and data.split")
-    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.objective or {}):
-        missing.append("data.retain: not set, but train.objective has a retain term; name a file of questions to keep")
+    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.terms):
+        missing.append(
+            "data.retain: not set, but the objective or constraint has a retain term; name a file of questions to keep"
+        )
     if missing:
         raise ConfigError("\n".join(missing))
 

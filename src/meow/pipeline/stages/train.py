@@ -27,7 +27,7 @@ from meow.training import checkpoints
 def forget(folder: Run, config: RunConfig) -> None:
     """targets.jsonl, forget and retain set -> model/, through train/."""
     targets = read_records(folder / "targets.jsonl", Target)
-    reads_retain = any(TERMS[term].retain for term in config.train.objective or {})
+    reads_retain = any(TERMS[term].retain for term in config.train.terms)
     retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
     looks = [*_looked_at(folder, config), *(fact.accepted for fact in retain if config.train.lr == "auto")]
     content = {"weights": weights(config.model), "retain": _trained(retain), "looks": looks}
