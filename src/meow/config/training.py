@@ -93,6 +93,9 @@ class TrainSettings(Optimization):
     objective's, or 1, and rises after every step by `constraint_rate` times what the term was above its bound."""
     constraint_rate: Scale = 1.0
     """How fast the weight of a term under a constraint rises and falls."""
+    quantised: Literal["int4", "int8"] | None = None
+    """Train with weights that are rounded in the forward pass, so that the loss is that of a model in as many bits; the
+    gradient goes straight through, and the model is saved unrounded. Not with an adapter."""
     lora_rank: Rank = 0
     """Rank of a LoRA adapter (peft); 0: all weights are trained."""
     lora_alpha: Scale | None = None

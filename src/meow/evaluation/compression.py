@@ -17,29 +17,22 @@ from meow.config import ModelSettings
 from meow.errors import ConfigError
 from meow.labels import Format
 from meow.lm import LM
+from meow.lm.rounding import rounded
 from meow.terminal import say
-
-GROUP = 128
-"""Weights of one row that share a scale, in four bits."""
 
 
 def round_weights(model: Any, bits: int) -> None:
     """Round the weights to integers of so many bits, in place.
 
-    Symmetric, to the nearest, scaled by the largest: in eight bits one scale for each output, in four one for each
-    GROUP weights of an output. The numbers stay in the model's format, so this shows what rounding does to its
-    answers, not how fast it is.
+    As `lm.rounding` has it. The numbers stay in the model's format, so this shows what rounding does to its answers,
+    not how fast it is.
 
     Args:
         model: a transformers model.
         bits: 8 or 4.
     """
     for layer in layers(model).values():
-        rows, columns = layer.weight.shape
-        group = GROUP if bits == 4 and columns % GROUP == 0 else columns
-        weight = layer.weight.view(rows, columns // group, group)
-        scale = (weight.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)).clamp(min=1e-12)
-        weight.copy_((weight / scale).round() * scale)
+        layer.weight.copy_(rounded(layer.weight, bits))
 
 
 def prune(model: Any, share: float) -> None:

@@ -25,6 +25,7 @@ from meow import terminal
 from meow.config import Optimization
 from meow.errors import ConfigError, MeowError, RunError
 from meow.lm import LM
+from meow.lm.rounding import rounded_forward
 from meow.losses import TERMS, Term
 from meow.processes import agreed, world_size
 from meow.training.checkpoints import last_complete, saved
@@ -267,10 +268,11 @@ def train(
     if truncated:
         log({"step": 0, "steps": steps, "truncated": len(truncated)})
     _check_format(lm.model, float(settings.lr))
+    variant = Variant.of(settings)
     trainer = UnlearnTrainer(
         weights=weights,
         terms=terms,
-        variant=Variant.of(settings),
+        variant=variant,
         beta=beta,
         emit=log,
         reference=Reference(lm.model, weights, seed, terms),
@@ -283,7 +285,8 @@ def train(
     whole = outline(lm.model) if is_sharded(trainer) else None
     if chooser and whole is not None:
         chooser.weights = partial(gathered, trainer)
-    _until_done(trainer, folder, settings.max_minutes, lambda: bool(chooser and chooser.stopped))
+    with rounded_forward(lm.model, variant.bits) if variant.bits else nullcontext():
+        _until_done(trainer, folder, settings.max_minutes, lambda: bool(chooser and chooser.stopped))
     if whole is not None:
         lm.model = filled(whole, gathered(trainer))
     if chooser:

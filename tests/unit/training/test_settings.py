@@ -35,7 +35,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "mixed_precision": {"mixed_precision": "bf16"}, "objective": {"objective": {"target_nll": 1.0}},
     "beta": {"beta": 1.0}, "lora_rank": LORA, "lora_alpha": LORA | {"lora_alpha": 64.0},
     "lora_dropout": LORA | {"lora_dropout": 0.5}, "lora_modules": LORA | {"lora_modules": ["q_proj"]},
-    "on": {"on": "value"}, "constraint": {"constraint": {"retain_nll": 0.5}},
+    "quantised": {"quantised": "int4"}, "on": {"on": "value"}, "constraint": {"constraint": {"retain_nll": 0.5}},
     "surgery": {"surgery": "pcgrad", "objective": {"forget_ascent": 1.0, "retain_nll": 1.0}},
     "constraint_rate": {"constraint": {"retain_nll": 0.5}, "constraint_rate": 0.5},
 }  # fmt: skip

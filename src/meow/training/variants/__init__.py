@@ -24,19 +24,28 @@ class Variant(NamedTuple):
     """Of the terms under a constraint."""
     rate: float = 1.0
     """By which their weights rise."""
+    bits: int | None = None
+    """Of the weights in the forward pass; None: they are not rounded."""
 
     @classmethod
     def of(cls, settings: Optimization) -> Variant:
         """What settings ask for.
 
         Raises:
-            ConfigError: in several processes, where it is not there.
+            ConfigError: in several processes, or with an adapter, where it is not there.
         """
         if not isinstance(settings, TrainSettings):
             return cls()
-        if settings.surgery and world_size() > 1:
-            raise ConfigError("train.surgery: works in one process; train in one, or leave it out")
-        return cls(settings.surgery is not None, settings.constraint or {}, settings.constraint_rate)
+        for name in ("surgery", "quantised"):
+            if getattr(settings, name) and world_size() > 1:
+                raise ConfigError(f"train.{name}: works in one process; train in one, or leave it out")
+        if settings.quantised and settings.lora_rank:
+            raise ConfigError(
+                "train.quantised: rounds the weights that are trained, which an adapter does not change; "
+                "set train.lora_rank=0, or leave it out"
+            )
+        bits = int(settings.quantised.removeprefix("int")) if settings.quantised else None
+        return cls(settings.surgery is not None, settings.constraint or {}, settings.constraint_rate, bits)
 
 
 def constrained(settings: TrainSettings, terms: Mapping[str, Term]) -> TrainSettings:
