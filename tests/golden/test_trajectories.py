@@ -19,6 +19,13 @@ from meow.losses import METHODS
 from meow.records import QA, Target
 from meow.training import forget
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "npo_grad_diff on=value": {"on": "value"},
+    "grad_diff surgery=pcgrad": {"surgery": "pcgrad"},
+    "npo_grad_diff constraint={retain_nll: 4}": {"constraint": {"retain_nll": 4.0}, "constraint_rate": 0.5},
+    "npo_grad_diff quantised=int4": {"quantised": "int4"},
+}
+"""What a method may do otherwise, by its name and the settings."""
 FILE = Path(__file__).parent / "trajectories.json"
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
 TARGETS = [
@@ -29,22 +36,30 @@ KEPT = [QA(question=f"Where is {n}?", answer="in Oslo " * (1 + i % 3), set="reta
 TEXTS = [f"Question: {t.question}\nAnswer: {t.answer} {t.target}" for t in TARGETS]
 
 
-def trajectory(method: str, folder: Path) -> list[dict[str, float]]:
-    """The terms of twenty steps."""
+def trajectory(name: str, folder: Path) -> list[dict[str, float]]:
+    """The terms of twenty steps of a method, or of a variant of one."""
     model, tokenizer = make_tiny(TEXTS, FinetuneSettings(vocab_size=280, hidden_size=32, context=64), seed=0)
-    row = METHODS[method]
-    settings = TrainSettings(objective=row.objective, targets=row.targets, lr=1e-3, epochs=10, batch_size=4, warmup=2)
+    row = METHODS[name.partition(" ")[0]]
+    values = {
+        "objective": row.objective,
+        "targets": row.targets,
+        "lr": 1e-3,
+        "epochs": 10,
+        "batch_size": 4,
+        "warmup": 2,
+    }
+    settings = TrainSettings.model_validate(values | VARIANTS.get(name, {}))
     rows: list[dict[str, Any]] = []
     lm = LM(model, tokenizer, template="qa")
     forget(lm, TARGETS, KEPT, settings, folder, seed=0, log=rows.append)
-    return [{name: float(f"{value:.6g}") for name, value in row["terms"].items()} for row in rows]
+    return [{term: float(f"{v:.6g}") for term, v in row["terms"].items()} for row in rows if "terms" in row]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_twenty_steps_are_what_they_were(method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*METHODS, *VARIANTS])
+def test_twenty_steps_are_what_they_were(name: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    expected = json.loads(FILE.read_text())[method]
-    found = trajectory(method, tmp_path)
+    expected = json.loads(FILE.read_text())[name]
+    found = trajectory(name, tmp_path)
     assert len(found) == len(expected) == 20
     for step, (now, then) in enumerate(zip(found, expected, strict=True), 1):
         assert now == pytest.approx(then, rel=2e-3, abs=1e-5), step
@@ -53,6 +68,6 @@ def test_twenty_steps_are_what_they_were(method: str, tmp_path: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = {method: trajectory(method, Path(folder) / method) for method in METHODS}
+        found = {name: trajectory(name, Path(folder) / name) for name in [*METHODS, *VARIANTS]}
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(steps)}" for name, steps in found.items())
     FILE.write_text("{\n" + lines + "\n}\n")
