@@ -27,7 +27,7 @@ FLOORS = (
     "report hub",
     "cleaning",
     "pipeline",
-    "api ask audit known",
+    "api ask audit known requests",
     "cli",
 )
 """A room imports rooms of earlier floors only."""
@@ -86,7 +86,7 @@ def test_training_never_imports_evaluation() -> None:
 LIGHT = (
     "cli report results tables compare capability evaluation.scoring formats.evaluations memorization.selection "
     "formats.sources files run plots pipeline.demo cleaning config.template pipeline.plan pipeline.status notify card "
-    "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists"
+    "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists requests.ledger cli.requests"
 ).split()
 """What must start at once."""
 HEAVY = ("torch", "transformers", "wordfreq")

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from meow import processes
-from meow.cli import files, stages, start
+from meow.cli import files, requests, stages, start
 from meow.cli.help import Command, lists
 from meow.errors import MeowError
 
@@ -63,13 +63,19 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     "When it is done": {"push": files.push, "clean": files.clean},
 }
 """Every command, in the groups of `meow --help`."""
+GROUPS: dict[str, dict[str, dict[str, Callable[..., None]]]] = {
+    "One request after another": {"request": requests.COMMANDS}
+}
+"""Commands that have commands of their own, in further groups of `meow --help`."""
 
 
 class _Grouped(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands group by group; Typer does so with rich markup alone."""
         del ctx
-        for title, commands in COMMANDS.items():
+        titled = {title: list(commands) for title, commands in COMMANDS.items()}
+        titled |= {title: list(groups) for title, groups in GROUPS.items()}
+        for title, commands in titled.items():
             with formatter.section(title):
                 formatter.write_dl([(f"{name:10}", self.commands[name].get_short_help_str(90)) for name in commands])
 
@@ -85,6 +91,12 @@ app = typer.Typer(
 for _commands in COMMANDS.values():
     for _name, _function in _commands.items():
         app.command(name=_name, cls=Command)(_function)
+for _groups in GROUPS.values():
+    for _name, _inner in _groups.items():
+        _group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=requests.__doc__)
+        for _inner_name, _function in _inner.items():
+            _group.command(name=_inner_name, cls=Command)(_function)
+        app.add_typer(_group, name=_name)
 
 
 def _print_version(wanted: bool) -> None:
@@ -116,6 +128,7 @@ def _options(
         os.environ["TRANSFORMERS_VERBOSITY"] = "info"
     else:  # what one library will change for another is no news for the user
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft)\b")
+        warnings.filterwarnings("ignore", message="Could not find a config file", module=r"peft\b")  # on an adapter
 
 
 UsageError: Any = typer.BadParameter.__base__

@@ -32,7 +32,6 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples."""
-        del ctx
         with formatter.section("Examples"):
-            for line in EXAMPLES[str(self.name)]:
+            for line in EXAMPLES[ctx.command_path.partition(" ")[2]]:
                 formatter.write(f"{'':{formatter.current_indent}}{line}\n")

@@ -48,5 +48,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "metrics": ("meow metrics", "meow metrics worst_case"),
     "push": ("meow push runs/meow USER/MODEL --dry-run", "meow push runs/meow USER/MODEL --public"),
     "clean": ("meow clean runs/meow",),
+    "request init": (
+        "meow request init LEDGER --model_name_or_path MODEL --method meow_contrast",
+        "meow request init LEDGER meow.yaml train.lora_rank=0",
+    ),
+    "request add": ("meow request add LEDGER facts.jsonl --name holt --asked-by 'by letter'",),
+    "request list": ("meow request list LEDGER",),
+    "request apply": ("meow request apply LEDGER", "meow request apply LEDGER 001"),
+    "request revoke": ("meow request revoke LEDGER 001", "meow request revoke LEDGER 001 --retrain"),
+    "request show": ("meow request show LEDGER 001",),
 }
 """By command, one to three lines that the parser takes."""

@@ -1,0 +1,150 @@
+"""Requests to forget, one after another over one model.
+
+Each is trained on top of the earlier ones, and all are asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meow.cli.common import print_json, say, settings
+from meow.cli.help.options import MODEL, Arguments, Flags, Json, takes
+
+Where = Annotated[Path, typer.Argument(metavar="LEDGER", help="The folder of the ledger.")]
+Which = Annotated[str, typer.Argument(metavar="ID", help="A request's id or name, as in 001.")]
+
+
+@takes(*MODEL, "--retain", "--method")
+def init(folder: Where, arguments: Arguments = None, *, flags: Flags) -> None:
+    """Begin a ledger over a model.
+
+    Every request is then forgotten by these settings: an adapter each (train.lora_rank, 8 where it is not set), or,
+    with train.lora_rank=0, all weights.
+    """
+    from meow.requests import ledger
+
+    (config,) = settings(arguments, flags)
+    if "lora_rank" not in config.train.model_fields_set:
+        config = config.model_copy(update={"train": config.train.model_copy(update={"lora_rank": 8})})
+    ledger.init(folder, config)
+    how = f"an adapter of rank {config.train.lora_rank} a request" if config.train.lora_rank else "all weights"
+    say(f"{folder}: a ledger over {config.model.path}; {config.train.method or 'an objective of your own'}, {how}")
+    say(f"next: meow request add {folder} FACTS")
+
+
+def add(
+    folder: Where,
+    facts: Annotated[Path, typer.Argument(metavar="FACTS", help="What must go: JSON lines, JSON or CSV.")],
+    retain: Annotated[
+        Path | None, typer.Option("--retain", metavar="FILE", help="What must stay; default: the ledger's.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: the file's.")] = None,
+    asked_by: Annotated[str | None, typer.Option("--asked-by", metavar="TEXT", help="Who asks, and how.")] = None,
+) -> None:
+    """Take a request in; nothing is trained yet.
+
+    The facts are copied into the ledger.
+    """
+    from meow.requests import ledger
+
+    request = ledger.add(folder, facts, retain=retain, name=name, asked_by=asked_by)
+    say(f"{request.id}  {request.name}: {request.facts} facts; next: meow request apply {folder}")
+
+
+def list_(folder: Where, as_json: Json = False) -> None:
+    """Every request: its state, its times, what is told of it.
+
+    Told is of the last verification: facts told in any way of asking, of all of them.
+    """
+    from meow.requests import ledger
+
+    found = ledger.read(folder)
+    if as_json:
+        print_json({"folder": str(folder), **found.model_dump(mode="json")})
+        return
+    last = found.verifications[-1].told if found.verifications else {}
+    lines: list[tuple[str, ...]] = [("id", "name", "state", "told", "added", "applied", "verified", "asked by")]
+    for r in found.requests:
+        told = f"{last[r.id].worst} of {last[r.id].n}" if r.id in last else f"– of {r.facts}"
+        times = [(t or "–")[:16] for t in (r.added, r.applied, r.verified)]
+        lines.append((r.id, r.name, r.state, told, *times, r.asked_by or "–"))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for row in lines:
+        say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show(folder: Where, which: Which, as_json: Json = False) -> None:
+    """One request, and what later ones did to it.
+
+    No question and no answer is printed.
+    """
+    from meow.requests import ledger
+
+    found = ledger.read(folder)
+    request = found.request(which)
+    asked = [(v, v.told[request.id]) for v in found.verifications if request.id in v.told]
+    runs = [str(ledger.place(folder, a.id) / a.run) for a in found.applied if a.id == request.id]
+    if as_json:
+        history = [{"at": v.at, "after": v.applied[-1].id, **told.model_dump()} for v, told in asked]
+        print_json(request.model_dump(mode="json") | {"runs": runs, "verifications": history})
+        return
+    for field, value in request.model_dump(mode="json").items():
+        say(f"{field.replace('_', ' '):9}  {value if value is not None else '–'}")
+    for run in runs:
+        say(f"{'run':9}  {run}")
+    for verification, told in asked:
+        after = verification.applied[-1].id
+        say(f"{verification.at}  after {after}: {told.told} told, {told.worst} in the worst case, of {told.n}")
+
+
+def apply(
+    folder: Where,
+    which: Annotated[str | None, typer.Argument(metavar="ID", help="One request; default: all open or failed.")] = None,
+) -> None:
+    """Train what is open or failed, on top of what is applied.
+
+    A request is a run folder: what was stopped goes on, and its page is there.
+    """
+    from meow.cli.common import starting
+    from meow.requests import applying, ledger
+
+    ledger.read(folder)
+    with starting():
+        import meow.pipeline.commands  # noqa: F401
+    done = applying.apply(folder, which)
+    say(f"applied: {', '.join(done) or 'nothing, no request is open'}")
+    say(f"next: meow request verify {folder}")
+
+
+def revoke(
+    folder: Where,
+    which: Which,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train what was applied after it again; default: keep its adapters.")
+    ] = False,
+) -> None:
+    """Withdraw a request; the model is made without it.
+
+    Its run folder stays.
+    """
+    from meow.requests import applying
+
+    later = applying.revoke(folder, which, retrain=retrain)
+    if later:
+        say(f"{'trained again' if retrain else 'kept as they are'}: {', '.join(later)}")
+    say(f"revoked: {which}; next: meow request verify {folder}")
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
+    "add": add,
+    "list": list_,
+    "show": show,
+    "apply": apply,
+    "revoke": revoke,
+}
+"""By name, in order of use."""
