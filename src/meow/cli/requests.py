@@ -120,6 +120,33 @@ def apply(
     say(f"next: meow request verify {folder}")
 
 
+def verify(folder: Where, as_json: Json = False) -> None:
+    """Ask the current model for everything that is applied.
+
+    In every way of asking, beside what must stay; a request of which something is told that the base told is open
+    again. LEDGER/current is a run folder: meow ask, nlu and robustness take it.
+    """
+    from meow.cli.common import starting
+    from meow.requests import ledger
+
+    ledger.read(folder)
+    with starting():
+        from meow import tables
+        from meow.requests import verifying
+
+    found = verifying.verify(folder)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    tables.show(verifying.table(ledger.read(folder)))
+    failed = [id_ for id_, told in found.told.items() if told.back]
+    say(f"\n{folder / ledger.CURRENT / 'report.html'}")
+    if failed:
+        say(f"told again, so open again: {', '.join(failed)}; next: meow request apply {folder}")
+    else:
+        say(f"no fact that the base told is told: {', '.join(found.told)}")
+
+
 def revoke(
     folder: Where,
     which: Which,
@@ -145,6 +172,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "list": list_,
     "show": show,
     "apply": apply,
+    "verify": verify,
     "revoke": revoke,
 }
 """By name, in order of use."""

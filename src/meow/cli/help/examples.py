@@ -55,6 +55,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "request add": ("meow request add LEDGER facts.jsonl --name holt --asked-by 'by letter'",),
     "request list": ("meow request list LEDGER",),
     "request apply": ("meow request apply LEDGER", "meow request apply LEDGER 001"),
+    "request verify": ("meow request verify LEDGER",),
     "request revoke": ("meow request revoke LEDGER 001", "meow request revoke LEDGER 001 --retrain"),
     "request show": ("meow request show LEDGER 001",),
 }
