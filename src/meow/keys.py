@@ -135,6 +135,11 @@ def number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
+def bytes_hash(data: bytes) -> str:
+    """sha256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def file_hash(path: Path) -> str:
     """sha256 of a file; files over 64 MiB are remembered by path, size and time of change."""
     stat = path.stat()

@@ -166,6 +166,61 @@ def revoke(
     say(f"revoked: {which}; next: meow request verify {folder}")
 
 
+def evidence(
+    folder: Where,
+    which: Which,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The ZIP to write.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="Signs it: an Ed25519 private key (PEM).")
+    ] = None,
+    with_texts: Annotated[bool, typer.Option("--with-texts", help="Put the facts in, too.")] = False,
+) -> None:
+    """Write what was asked, done and measured for a request.
+
+    Hashes and numbers, with n, interval and bound; what was not tested; the page without texts.
+    """
+    from meow.requests import evidence as evidences
+
+    request = evidences.write(folder, which, out, key=key, with_texts=with_texts)
+    say(f"{out}: request {request.id}, {request.state}{'' if key else '; not signed (--key signs it)'}")
+
+
+def check(
+    file: Annotated[Path, typer.Argument(metavar="ZIP", help="Of meow request evidence.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The Ed25519 public key (PEM) of who signed it.")],
+    as_json: Json = False,
+) -> None:
+    """Whether evidence is as it was signed.
+
+    That the numbers are right is what whoever signed it says.
+    """
+    from meow.requests import evidence as evidences
+
+    found = evidences.check(file, key)
+    if as_json:
+        print_json(found)
+        return
+    say(f"{file}: signed by the holder of {key}, and no file in it has changed; request {found['request']['id']}")
+
+
+def export(
+    folder: Where,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A folder that is not there yet.")],
+    merged: Annotated[
+        bool, typer.Option("--merged/--adapters", help="A whole model, or each request's adapter.")
+    ] = True,
+) -> None:
+    """Write the current model, to be served.
+
+    LEDGER/current/model is all adapters as one, whose rank is the sum of theirs.
+    """
+    from meow.requests import exporting, ledger
+
+    ledger.read(folder)
+    for place in exporting.export(folder, out, merged=merged):
+        say(place)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "init": init,
     "add": add,
@@ -174,5 +229,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "apply": apply,
     "verify": verify,
     "revoke": revoke,
+    "export": export,
+    "evidence": evidence,
+    "check": check,
 }
 """By name, in order of use."""

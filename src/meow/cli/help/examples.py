@@ -56,6 +56,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "request list": ("meow request list LEDGER",),
     "request apply": ("meow request apply LEDGER", "meow request apply LEDGER 001"),
     "request verify": ("meow request verify LEDGER",),
+    "request export": ("meow request export LEDGER served", "meow request export LEDGER served --adapters"),
+    "request evidence": ("meow request evidence LEDGER 001 001.zip --key private.pem",),
+    "request check": ("meow request check 001.zip --key public.pem",),
     "request revoke": ("meow request revoke LEDGER 001", "meow request revoke LEDGER 001 --retrain"),
     "request show": ("meow request show LEDGER 001",),
 }
