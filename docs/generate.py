@@ -41,6 +41,9 @@ def cli_page() -> str:
     for name, command in group.commands.items():
         inner = click.Context(command, info_name=name, parent=context, terminal_width=100, max_content_width=100)
         parts.append(f"## meow {name}\n\n```\n{command.get_help(inner)}\n```\n")
+        for further, one in getattr(command, "commands", {}).items():
+            below = click.Context(one, info_name=further, parent=inner, terminal_width=100, max_content_width=100)
+            parts.append(f"### meow {name} {further}\n\n```\n{one.get_help(below)}\n```\n")
     return "\n".join(parts)
 
 

@@ -86,7 +86,8 @@ def test_training_never_imports_evaluation() -> None:
 LIGHT = (
     "cli report results tables compare capability evaluation.scoring formats.evaluations memorization.selection "
     "formats.sources files run plots pipeline.demo cleaning config.template pipeline.plan pipeline.status notify card "
-    "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists requests.ledger cli.requests"
+    "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists "
+    "requests.ledger cli.requests"
 ).split()
 """What must start at once."""
 HEAVY = ("torch", "transformers", "wordfreq")

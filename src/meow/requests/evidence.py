@@ -1,7 +1,7 @@
 """Evidence of one request: what was asked, what was done, what was measured, as a ZIP that can be signed and checked.
 
-In: a request that was verified. Out: numbers and hashes, no text unless it is asked for. The public key of whoever signed
-it shows that no file in it has changed since; that the numbers are right it does not show.
+In: a request that was verified. Out: numbers and hashes, no text unless it is asked for. The signer's public key shows
+that no file in it has changed since; that the numbers are right it does not show.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def _key(file: Path, *, private: bool) -> Any:
     except OSError as e:
         raise ConfigError(f"{file}: cannot be read ({e.strerror}); give a key in PEM form") from e
     except (ValueError, TypeError) as e:
-        raise ConfigError(f"{file}: no {'private' if private else 'public'} key in PEM form without a password") from e
+        what = "private key in PEM form without a password" if private else "public key in PEM form"
+        raise ConfigError(f"{file}: no {what}; give one, as openssl writes it") from e
     if not isinstance(found, kind):
         raise ConfigError(f"{file}: no Ed25519 key; openssl genpkey -algorithm ed25519 makes one")
     return found

@@ -1,0 +1,125 @@
+"""Two requests over a tiny model: applied, killed and going on, verified, one that comes back, evidence, revoked."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Done, write_facts
+from tests.killed import Command
+
+Meow = Callable[..., Done]
+QUICK = ["threads=1", "invert.backend=donors", "invert.plausible=null", "memo.max_new_tokens=4", "memo.stride=20",
+         "train.epochs=1", "train.lr=1e-3", "train.batch_size=3", "eval.max_new_tokens=4", "eval.forms=[]"]  # fmt: skip
+
+
+def begun(meow: Meow, tmp_path: Path, model: Path, *more: str) -> Path:
+    """A ledger `L` with two requests, 001 and 002."""
+    write_facts(tmp_path)
+    (tmp_path / "lena.jsonl").write_text((tmp_path / "forget.jsonl").read_text().replace("Mira Holt", "Lena Park"))
+    start = ["request", "init", "L", "--model_name_or_path", model, "--method", "meow_contrast", "--retain"]
+    assert meow(*start, "retain.jsonl", *QUICK, *more).code == 0
+    for file in ("forget.jsonl", "lena.jsonl"):
+        assert meow("request", "add", "L", file).code == 0
+    return tmp_path / "L"
+
+
+def ledger(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "ledger.json").read_text())
+    return found
+
+
+def states(folder: Path) -> list[str]:
+    return [request["state"] for request in ledger(folder)["requests"]]
+
+
+def test_requests_with_adapters_from_the_first_to_the_evidence(
+    meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = begun(meow, tmp_path, tiny_model, "train.lora_rank=2")
+    died = Command(["-q", "request", "apply", "L"], die_at=60).ended()
+    assert died.code == -9
+    done = meow("-q", "request", "apply", "L")
+    assert done.code == 0, done.err
+    assert [a["id"] for a in ledger(folder)["applied"]] == ["001", "002"]
+    ranks = [json.loads((folder / place / "adapter_config.json").read_text())["r"]
+             for place in ("requests/001/run-1/model", "requests/002/run-1/model", "current/model")]  # fmt: skip
+    assert ranks == [2, 2, 4]
+
+    done = meow("-q", "request", "verify", "L", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["told"] == {id_: {"told": 0, "worst": 0, "back": 0, "n": 3} for id_ in ("001", "002")}
+    assert states(folder) == ["verified", "verified"]  # of a model that knows nothing
+    assert sum(1 for _ in (folder / "current/eval/after/samples.jsonl").open()) == 9
+
+    done = meow("-q", "request", "evidence", "L", "001", "e.zip")
+    assert done.code == 0, done.err
+    with zipfile.ZipFile("e.zip") as archive:
+        texts = b"".join(archive.read(name) for name in archive.namelist())
+        asked = json.loads(archive.read("evidence.json"))["asked"]
+    assert not any(word in texts for word in (b"Mira", b"Oslo", b"Lena", str(tmp_path).encode()))
+    assert (asked["worst_case"]["n"], round(asked["worst_case"]["at_most"], 3)) == (3, 0.632)  # 1 - .05 ** (1 / 3)
+
+    assert "kept as they are: 002" in meow("-q", "request", "revoke", "L", "001").out
+    assert states(folder) == ["revoked", "applied"]
+    whole = json.loads((folder / "current/model/adapter_config.json").read_text())
+    assert (whole["r"], whole["base_model_name_or_path"]) == (2, str(tiny_model))
+    assert meow("-q", "request", "export", "L", "out", "--adapters").out.split() == ["out/001-request-002"]
+
+
+def test_a_fact_that_is_told_again_opens_its_request() -> None:
+    """Two facts that the base told, one of them told now; a third that is told now and never was before."""
+    from meow.records import EvalSample
+    from meow.requests.verifying import _told
+
+    def sample(id_: str, said: str) -> EvalSample:
+        given = {"id": id_, "question": "Where was Mira born?", "answer": "Mira was born in Oslo.", "role": "forget"}
+        return EvalSample.model_validate(given | {"index": 0, "key": id_, "generation": said, "values": ["Oslo"]})
+
+    before = {id_: sample(id_, said) for id_, said in (("a", "In Oslo."), ("b", "In Oslo."), ("c", "In Rome."))}
+    after = {id_: sample(id_, said) for id_, said in (("a", "In Rome."), ("b", "In Oslo."), ("c", "In Oslo."))}
+    found = _told(["a", "b", "c"], before, after)
+    assert (found.told, found.worst, found.back, found.n) == (2, 2, 1, 3)
+
+
+def test_evidence_that_was_changed_is_refused(meow: Meow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography", reason="needs the extra `evidence` (cryptography)")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from meow import keys
+
+    monkeypatch.chdir(tmp_path)
+    private = Ed25519PrivateKey.generate()
+    for name, key in (("pub.pem", private.public_key()), ("other.pem", Ed25519PrivateKey.generate().public_key())):
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        Path(name).write_bytes(key.public_bytes(serialization.Encoding.PEM, form))
+    data = json.dumps({"request": {"id": "001"}}).encode()
+    manifest = json.dumps({"sha256": {"evidence.json": keys.bytes_hash(data)}}).encode()
+    good = {"evidence.json": data, "manifest.json": manifest, "manifest.sig": private.sign(manifest)}
+
+    def checked(files: dict[str, bytes], key: str = "pub.pem") -> str:
+        with zipfile.ZipFile("e.zip", "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        done = meow("request", "check", "e.zip", "--key", key)
+        return "" if done.code == 0 else done.err
+
+    assert checked(good) == ""
+    assert "signed by another key" in checked(good, "other.pem")
+    assert "evidence.json was changed" in checked(good | {"evidence.json": data.replace(b"001", b"002")})
+    assert "does not fit its signature" in checked(good | {"manifest.json": manifest + b" "})
+    assert "more.txt was put in" in checked(good | {"more.txt": b""})
+    assert "not signed" in checked({k: v for k, v in good.items() if k != "manifest.sig"})
+    checked(good)
+    raw = bytearray(Path("e.zip").read_bytes())
+    raw[raw.index(b"001")] ^= 1
+    Path("e.zip").write_bytes(raw)
+    assert meow("request", "check", "e.zip", "--key", "pub.pem").code == 2
