@@ -1,6 +1,8 @@
 """Requests to forget, one after another over one model.
 
 Each is trained on top of the earlier ones, and all are asked for again.
+
+In: what was typed behind `meow request`. Out: the ledger, and what is printed.
 """
 
 from __future__ import annotations
