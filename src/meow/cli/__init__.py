@@ -93,7 +93,7 @@ for _commands in COMMANDS.values():
         app.command(name=_name, cls=Command)(_function)
 for _groups in GROUPS.values():
     for _name, _inner in _groups.items():
-        _group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=requests.__doc__)
+        _group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=requests.HELP)
         for _inner_name, _function in _inner.items():
             _group.command(name=_inner_name, cls=Command)(_function)
         app.add_typer(_group, name=_name)

@@ -1,8 +1,6 @@
-"""Requests to forget, one after another over one model.
+"""The commands of `meow request`.
 
-Each is trained on top of the earlier ones, and all are asked for again.
-
-In: what was typed behind `meow request`. Out: the ledger, and what is printed.
+In: what was typed. Out: what the ledger came to, in lines or as one JSON object.
 """
 
 from __future__ import annotations
@@ -16,6 +14,10 @@ import typer
 from meow.cli.common import print_json, say, settings
 from meow.cli.help.options import MODEL, Arguments, Flags, Json, takes
 
+HELP = """Requests to forget, one after another over one model.
+
+Each is trained on top of the earlier ones, and all are asked for again.
+"""
 Where = Annotated[Path, typer.Argument(metavar="LEDGER", help="The folder of the ledger.")]
 Which = Annotated[str, typer.Argument(metavar="ID", help="A request's id or name, as in 001.")]
 
