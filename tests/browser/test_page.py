@@ -108,7 +108,7 @@ def test_text_that_would_call_a_server_or_run_a_script_does_neither(
 
 
 WANTED = {
-    "q=village2": 1, "set=forget&verdict=still+there": 2, "q=person+3": 10, "q=VÍLLAGE2": 1, "set=second": 3,
+    "q=village2": 1, "set=forget&verdict=told": 2, "q=person+3": 10, "q=VÍLLAGE2": 1, "set=second": 3,
     "subject=Person+4&set=retain": 1, "set=second&verdict=forgotten": 3, "q=0.50": 0, "verdict=kept": 90, "q=": 98,
 }  # fmt: skip
 """What an address asks for, and how many facts fit."""
@@ -300,7 +300,7 @@ def test_a_badge_leads_to_what_it_counts_again_and_again(run: Path, tmp_path: Pa
         for _ in range(2):  # the same one, after all were shown and with the address as it was
             tab.evaluate("document.querySelector('a.badge').click()")
             assert tab.evaluate(COUNT) == "2 of 98 facts shown"
-            assert tab.evaluate("location.hash") == "#set=forget&verdict=still+there&run=town"
+            assert tab.evaluate("location.hash") == "#set=forget&verdict=told&run=town"
             tab.evaluate("document.querySelector('button[type=reset]').click()")
             assert tab.evaluate(COUNT) == "98 of 98 facts shown"
             assert tab.evaluate("location.hash") == "#every-fact"
@@ -367,7 +367,7 @@ def test_in_the_light_and_in_the_dark_every_text_stands_out(page: Path, scheme: 
     assert seen == {"dark": dark, "found": []}
 
 
-@pytest.mark.parametrize(("wanted", "n"), [("", 98), ("set=forget&verdict=still+there", 2)])
+@pytest.mark.parametrize(("wanted", "n"), [("", 98), ("set=forget&verdict=told", 2)])
 def test_in_print_the_shown_facts_are_a_table(page: Path, tmp_path: Path, wanted: str, n: int) -> None:
     with devtools(str(CHROMIUM), tmp_path / "profile", f"{page.as_uri()}#{wanted}") as tab:
         tab.evaluate(PAUSE)
