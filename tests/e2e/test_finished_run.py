@@ -223,7 +223,7 @@ def test_after_cleaning_no_question_and_no_answer_is_left_and_the_rest_works(
         "config.yaml", "manifest.json", "log.jsonl", "report.html", ".lock", ".worker", "model", "eval", "capability"
     }  # fmt: skip
     page = (run / "report.html").read_text()
-    assert page.count("<article") == len(FORGET)
+    assert page.count("<small>forget") == len(FORGET)
 
     code, out, _ = meow("status", "runs/secret")
     assert code == 0
