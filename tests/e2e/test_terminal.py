@@ -177,6 +177,7 @@ def test_the_rate_counts_from_the_first_row_and_not_from_what_is_set_up_before(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal, "_EVERY", 0.0)
+    monkeypatch.setattr(terminal, "shows", True)
     with terminal.progress("rows", 4) as advance:
         time.sleep(1.0)  # weights, a list of words
         for _ in range(4):
