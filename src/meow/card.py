@@ -68,7 +68,7 @@ def card(folder: Run) -> str:
         f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
         f"forget {_data(config)}.\n",
         "## How it was made\n\n" + markdown(Table(("", ""), _making(config, folder.stages))),
-        f"## Results\n\n{_outcome(found, entry)}{_results(found)}",
+        f"## Results\n\n{_outcome(found, folder.stages)}{_results(found)}",
         "## What the numbers do not show\n\n" + "".join(f"- {text}\n" for text in _limits(found, folder.stages)),
         "## Versions\n\n" + ", ".join(f"{k} {v}" for k, v in entry["versions"].items()) + "\n",
     ]
@@ -167,10 +167,9 @@ def _making(config: RunConfig, stages: Mapping[str, dict[str, Any]]) -> list[Row
     return [Row(name, [Cell(text)]) for name, text in made]
 
 
-def _outcome(found: Logs, entry: Mapping[str, Any]) -> str:
+def _outcome(found: Logs, stages: Mapping[str, dict[str, Any]]) -> str:
     """What the run came to; nothing before it is evaluated."""
-    trained = entry["settings"] | {f"train.{k}": entry[k] for k in ("lr", "epochs") if k in entry}
-    came = outcome.of_logs(found, trained)
+    came = outcome.of(found, stages)
     return f"**{came.sentence}**\n\n{came.line}\n\n" if came.tiles else ""
 
 

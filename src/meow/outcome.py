@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from meow.records import EvalLog, Value
-from meow.results import Results
 from meow.tables import Cell, Row, Table
 from meow.text import counted
 
@@ -53,26 +52,13 @@ class Outcome(NamedTuple):
 BACK = "Comes back"
 
 
-def of_run(view: Results, runs: int = 1) -> Outcome:
-    """What a run folder came to.
+def of(logs: Mapping[str, EvalLog], stages: Mapping[str, Mapping[str, Any]], runs: int = 1) -> Outcome:
+    """What a run came to.
 
     Args:
-        view: the folder.
+        logs: its evaluations by label; `after` is the changed model.
+        stages: of its manifest, which say how it was trained.
         runs: that differ in nothing but the seed, this one among them.
-    """
-    entry = view.stages.get("forget", {})
-    asked = {f"train.{k}": v for k, v in view.settings.get("train", {}).items()}
-    trained = asked | {f"train.{k}": entry[k] for k in ("lr", "epochs") if k in entry}
-    return of_logs(view.logs, trained, runs)
-
-
-def of_logs(logs: Mapping[str, EvalLog], trained: Mapping[str, Any], runs: int = 1) -> Outcome:
-    """What evaluations say of a changed model.
-
-    Args:
-        logs: by label; `after` is the changed model.
-        trained: settings of the training by dotted key, `train.lr` as a number.
-        runs: that differ in nothing but the seed.
     """
     if "after" not in logs:
         return Outcome("Not evaluated after forgetting yet.")
@@ -91,7 +77,7 @@ def of_logs(logs: Mapping[str, EvalLog], trained: Mapping[str, Any], runs: int =
         Tile("Trust", f"n = {forgot.n}, {'one seed' if runs == 1 else f'{runs} seeds'}", "plain", _bound(found)),
     )
     score = -1.0 if kept.value is None else min(forgot.value, kept.value)
-    return Outcome(sentence(found), tiles, _hint(forgot, trained), score)
+    return Outcome(sentence(found), tiles, _hint(forgot, stages.get("forget", {})), score)
 
 
 def sentence(found: Mapping[str, Value]) -> str:
@@ -166,17 +152,18 @@ def _ways(back: Value) -> str:
 
 def _bound(found: Mapping[str, Value]) -> str:
     high = found.get("worst_case", NOTHING).high
-    return "" if high is None else f"95%: at most {high:.0%} of such facts are told"
+    return "" if high is None else f"told: up to {high:.0%} of such facts (95% interval)"
 
 
-def _hint(forgot: Value, trained: Mapping[str, Any]) -> str:
+def _hint(forgot: Value, training: Mapping[str, Any]) -> str:
     """What to try where less than half is forgotten."""
     if forgot.value is None or forgot.value >= 0.5:
         return ""
-    rate, epochs, method = (trained.get(f"train.{name}") for name in ("lr", "epochs", "method"))
+    asked = training.get("settings") or {}
+    rate, epochs = (training.get(name, asked.get(f"train.{name}")) for name in ("lr", "epochs"))  # auto, as numbers
     rate = f" ({rate:g} now)" if isinstance(rate, int | float) else ""
     epochs = f" ({epochs:g} now)" if isinstance(epochs, int | float) else ""
-    other = "npo_grad_diff" if method == "meow_contrast" else "meow_contrast"
+    other = "npo_grad_diff" if asked.get("train.method") == "meow_contrast" else "meow_contrast"
     return f"try a higher train.lr{rate}, more train.epochs{epochs}, or train.method={other}"
 
 

@@ -63,7 +63,7 @@ def test_it_prints_one_screen_with_a_table_and_a_fact_and_leaves_a_page(demo: tu
     folder, text = demo
     for name in ("forget quality", "utility (GM)", "facts told", "reference", "after meow_contrast", "floor"):
         assert name in text
-    assert text.count("\n") <= 40  # one screen; what was kept is in it
+    assert text.count("\n") <= 32
     assert [text.count(f"\n  {who}  ") for who in ("true", "before", "after meow", "after meow_contrast")] == [1] * 4
     assert text.count("questions show D of") == 1  # of two runs on the same questions
     assert text.strip().splitlines()[-1].endswith("report.html")

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from meow import keys
+from meow.errors import DataError
+from meow.requests import evidence
 from tests.conftest import Done, write_facts
 from tests.killed import Command
 
@@ -94,8 +97,6 @@ def test_evidence_that_was_changed_is_refused(meow: Meow, tmp_path: Path, monkey
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from meow import keys
-
     monkeypatch.chdir(tmp_path)
     private = Ed25519PrivateKey.generate()
     for name, key in (("pub.pem", private.public_key()), ("other.pem", Ed25519PrivateKey.generate().public_key())):
@@ -118,8 +119,38 @@ def test_evidence_that_was_changed_is_refused(meow: Meow, tmp_path: Path, monkey
     assert "does not fit its signature" in checked(good | {"manifest.json": manifest + b" "})
     assert "more.txt was put in" in checked(good | {"more.txt": b""})
     assert "not signed" in checked({k: v for k, v in good.items() if k != "manifest.sig"})
+    assert "holds no evidence.json" in checked({k: v for k, v in good.items() if k != "evidence.json"})
+    for other in (b"{}", b"[1]", b"not JSON"):  # signed, and no manifest of ours
+        said = checked(good | {"manifest.json": other, "manifest.sig": private.sign(other)})
+        assert "manifest.json lists no hashes" in said
     checked(good)
     raw = bytearray(Path("e.zip").read_bytes())
     raw[raw.index(b"001")] ^= 1
     Path("e.zip").write_bytes(raw)
     assert meow("request", "check", "e.zip", "--key", "pub.pem").code == 2
+
+
+def test_a_byte_that_was_changed_anywhere_is_refused_in_a_line_or_changes_no_file(tmp_path: Path) -> None:
+    """Bytes of headers that nothing reads (times, versions) may differ; whatever else does ends as a DataError."""
+    pytest.importorskip("cryptography", reason="needs the extra `evidence` (cryptography)")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private = Ed25519PrivateKey.generate()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    (tmp_path / "pub.pem").write_bytes(private.public_key().public_bytes(serialization.Encoding.PEM, form))
+    data = json.dumps({"request": {"id": "001"}, "numbers": list(range(50))}).encode()
+    manifest = json.dumps({"sha256": {"evidence.json": keys.bytes_hash(data)}}).encode()
+    file = tmp_path / "e.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (("evidence.json", data), ("manifest.json", manifest)):
+            archive.writestr(name, content)
+        archive.writestr("manifest.sig", private.sign(manifest))
+    whole, refused = file.read_bytes(), 0
+    for i in range(len(whole)):
+        file.write_bytes(whole[:i] + bytes([whole[i] ^ 0x21]) + whole[i + 1 :])
+        try:
+            assert evidence.check(file, tmp_path / "pub.pem") == json.loads(data)
+        except DataError:
+            refused += 1
+    assert refused > len(whole) / 2

@@ -121,21 +121,21 @@ def test_runs_stand_in_a_table_the_best_first(made: tuple[str, Path]) -> None:
         log = EvalLog(label="after", source="here", rows={"forget": N}, metrics=metrics.compute(rows, before=before))
         write_json(folder.with_name(name) / "eval/after/log.json", log.model_dump(mode="json"))
         views[name] = read(folder.with_name(name))
-    table = outcome.of_runs({name: outcome.of_run(view) for name, view in views.items()})
+    table = outcome.of_runs({name: outcome.of(view.logs, view.stages) for name, view in views.items()})
     assert [row.name for row in table.rows] == ["good (best)", "other", "damaged"]
     assert [row.cells[1].text for row in table.rows] == ["29/30", "20/30", "13/30"]
     assert list(table.head) == ["run", "Forgot", "Kept", "Comes back", "Trust", "in words"]
 
 
 def test_before_it_is_evaluated_it_says_so_and_shows_no_count() -> None:
-    found = outcome.of_logs({}, {})
+    found = outcome.of({}, {})
     assert found.sentence == "Not evaluated after forgetting yet."
     assert (found.line, found.score) == ("", -1.0)
 
 
 def test_an_original_that_knew_nothing_leaves_nothing_to_forget() -> None:
     rows = evaluation(FALSE)
-    found = outcome.of_logs(
+    found = outcome.of(
         {"after": EvalLog(label="after", source="", rows={}, metrics=metrics.compute(rows, before=rows))}, {}
     )
     assert found.sentence == "What was forgotten is not known: the original told none of the facts."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from html import escape
 from typing import Any, TypeVar
 
 from meow.compare import Compared, table
-from meow.errors import ConfigError
+from meow.errors import ConfigError, nearest
 from meow.metrics import items
 from meow.records import EvalLog, EvalSample, Value
 from meow.tables import markdown
@@ -117,7 +116,5 @@ def _named(known: Mapping[str, T], name: str) -> T:
         ConfigError: nothing has; says what is near.
     """
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-        cure = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-        raise ConfigError(f"found {name!r}, expected a name of {len(known)}; {cure}")
+        raise ConfigError(f"found {name!r}, expected a name of {len(known)}{nearest(str(name), known)}")
     return known[name]

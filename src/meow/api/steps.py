@@ -198,7 +198,7 @@ def evaluate(
         targets: what was taught, so that answers that repeat it are counted.
         before: the same evaluation of the original, or where it lies: a run folder, a published file.
         reference: the same of a model that never saw the forget set; forget quality needs it.
-        original: the unchanged model, for fluency.
+        original: the unchanged model, which tells broken text from whole, and for fluency.
         label: of the log; default: `after` where `before` is given, else `before`.
         more: of section `eval`.
     """

@@ -18,7 +18,6 @@ from meow.memorization import recall
 from meow.metrics import HEADLINES, items
 from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
-from meow.results import Results
 from meow.run import Run
 from meow.tables import Row, evidence
 from meow.terminal import out
@@ -30,33 +29,31 @@ if TYPE_CHECKING:
 
 def headlines(folders: Sequence[Path]) -> None:
     """What each run came to, then one table: before, after each run, and the reference, by headline metric."""
-    outcomes([results.read(folder) for folder in folders], named=len(folders) > 1)
+    found = {folder: results.logs(folder) for folder in folders}
+    for folder, logs in found.items():
+        _outcome(outcome.of(logs, Run(folder).stages), f"{folder.name}: " * (len(folders) > 1))
     columns: dict[str, EvalLog] = {}
     for label in MODELS:
-        for folder in folders:
-            log = results.logs(folder).get(label)
-            if log is not None:
-                columns[label if label != "after" or len(folders) == 1 else f"after {folder.name}"] = log
+        for folder, logs in found.items():
+            if label in logs:
+                columns[label if label != "after" or len(folders) == 1 else folder.name] = logs[label]
     if columns:
         tables.show(tables.of_metrics(columns, HEADLINES))
         for text in tables.too_few(columns):
             out.print(text, soft_wrap=True)
 
 
-def outcomes(views: Sequence[Results], *, named: bool) -> None:
-    """The verdict of runs that were evaluated after forgetting, the numbers that matter, and what to try."""
-    for view in views:
-        found = outcome.of_run(view)
-        if found.tiles:
-            name = f"{view.name}: " if named else ""
-            out.print(f"{name}{found.sentence}", style="bold", soft_wrap=True)
-            out.print(found.line, soft_wrap=True, highlight=False)
-            if found.hint:
-                out.print(found.hint, soft_wrap=True, highlight=False)
+def _outcome(found: outcome.Outcome, name: str) -> None:
+    """The verdict of a run that was evaluated after forgetting, the numbers that matter, and what to try."""
+    if found.tiles:
+        out.print(f"{name}{found.sentence}", style="bold", soft_wrap=True)
+        out.print(found.line, soft_wrap=True, highlight=False)
+        if found.hint:
+            out.print(found.hint, soft_wrap=True, highlight=False)
 
 
 def facts(folders: Sequence[Path], n: int = 5) -> None:
-    """A few forget facts: asked before and after."""
+    """A few forget facts: asked before and after; what was taught, where a model says something else."""
     before = _answers(folders[0], "before")
     after = {folder.name: _answers(folder, "after") for folder in folders}
     taught = {folder.name: results.taught(folder) for folder in folders}
@@ -66,10 +63,12 @@ def facts(folders: Sequence[Path], n: int = 5) -> None:
         out.print(f"  {'true':24} {sample.answer}", soft_wrap=True)
         out.print(f"  {'before':24} {sample.generation or ''}", soft_wrap=True)
         for name, answers in after.items():
-            if sample.id in taught[name]:
-                out.print(f"  {'taught by ' + name:24} {taught[name][sample.id][0]}", soft_wrap=True)
-            if sample.id in answers:
-                out.print(f"  {'after ' + name:24} {answers[sample.id].generation or ''}", soft_wrap=True)
+            said = answers[sample.id].generation or "" if sample.id in answers else None
+            own = taught[name].get(sample.id, [])
+            if own and said not in own:
+                out.print(f"  {'taught by ' + name:24} {own[0]}", soft_wrap=True)
+            if said is not None:
+                out.print(f"  {'after ' + name:24} {said}{' (as taught)' if said in own else ''}", soft_wrap=True)
 
 
 def _answers(folder: Path, label: str) -> dict[str, EvalSample]:

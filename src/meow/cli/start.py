@@ -35,7 +35,7 @@ def demo(
     folders = commands.demo(out, seed=seed, from_scratch=from_scratch, force=force, overrides=arguments or [])
     show.headlines(folders)
     show.facts(folders, 1)
-    say(f"\n{out / 'report.html'}")
+    say(out / "report.html")
     status.ending(folders[-1])
 
 

@@ -15,7 +15,7 @@ from meow.metrics import distance, items
 from meow.metrics.asking import agreement
 from meow.metrics.verdicts import verdict
 from meow.processes import agreed
-from meow.records import EvalLog, EvalSample, Role, Value, write_records
+from meow.records import EvalLog, EvalSample, Value, write_records
 from meow.run import Run
 from meow.text import cell
 
@@ -127,8 +127,6 @@ def _write_disagreements(file: Path, samples: Sequence[EvalSample]) -> None:
         agreed(lambda: file.unlink(missing_ok=True))
 
 
-SETS: tuple[Role, ...] = ("forget", "retain", "authors", "world")
-"""Whose facts `eval/facts.csv` holds."""
 FACTS = (
     "id",
     "role",
@@ -165,7 +163,7 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
     others = {k: {(s.role, s.id): s for s in results.samples(folder.path, k)} for k in ("before", "reference")}
     gaps = {gap.sample.id: gap.nats for gap in distance.gaps(after, list(others["reference"].values()))}
     rows = []
-    for s in (s for role in SETS for s in items.of(after, role)):
+    for s in (s for role in items.SETS for s in items.of(after, role)):
         before, reference = (others[k].get((s.role, s.id)) for k in ("before", "reference"))
         told = [items.told(s), items.told(s, paraphrase=True)]
         said = [before and before.generation, s.generation, s.paraphrase_generation, reference and reference.generation]

@@ -217,7 +217,6 @@ HEADLINES = (
     "facts_told",
     "facts_told_paraphrase",
     "value_probability",
-    "median_truth_ratio",
     "subjects_told",
     "forget_quality",
     "retain_told",

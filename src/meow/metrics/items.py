@@ -20,6 +20,10 @@ WORDS = "unicode"
 """Facts are told in words of any script; ROUGE keeps the published form where it can (`text.tokenizer_of`)."""
 
 
+SETS: tuple[Role, ...] = ("forget", "retain", "authors", "world")
+"""Whose facts are listed one by one, on the page and in `eval/facts.csv`, in order."""
+
+
 def of(samples: Iterable[EvalSample], role: Role) -> list[EvalSample]:
     """The samples of one set, in order of their index."""
     return sorted((s for s in samples if s.role == role), key=lambda s: s.index)

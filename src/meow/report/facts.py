@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 from meow import values
 from meow.labels import MODELS
 from meow.metrics import items, used_to_choose
+from meow.metrics.items import SETS
 from meow.metrics.verdicts import VERDICTS, Meaning, Verdict, verdict
-from meow.records import EvalSample, Role
+from meow.records import EvalSample
 from meow.report import marking
 from meow.report.marking import KINDS, Kind, Piece
 from meow.results import Results
@@ -26,8 +27,6 @@ Line = tuple[str, list[Piece]]
 """How a model was asked, where it was not by the question itself, and what it said."""
 
 
-SETS: tuple[Role, ...] = ("forget", "retain", "authors", "world")
-"""Whose facts are listed, in order."""
 SCORES = {
     "ROUGE-L": items.rouge,
     "p(true answer)": items.probability,

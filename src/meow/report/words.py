@@ -48,7 +48,11 @@ def told(views: Sequence[Results]) -> list[dict[str, Any]]:
     for view, own in zip(views, about(views)[1], strict=True):
         before, after, reference = (view.logs.get(label) for label in ("before", "after", "reference"))
         seeds = [v for v in views if v.settings.get("group") and v.settings["group"] == view.settings.get("group")]
-        entry: dict[str, Any] = {"run": view.name, "about": own, "outcome": outcome.of_run(view, max(1, len(seeds)))}
+        entry: dict[str, Any] = {
+            "run": view.name,
+            "about": own,
+            "outcome": outcome.of(view.logs, view.stages, max(1, len(seeds))),
+        }
         if before is None or after is None:
             left = "before" if before is None else "after"
             entry |= {"forgotten": f"Not evaluated yet: eval/{left} is missing.", "kept": "Not evaluated yet."}
@@ -156,8 +160,8 @@ def _kept(before: EvalLog, after: EvalLog, reference: EvalLog | None) -> str:
     return text.strip() or f"What was kept is not known: {new.reason or 'no retain set'}."
 
 
-def unknown(views: Sequence[Results]) -> list[str]:
-    """What nobody has measured yet, and what these questions cannot show."""
+def unmeasured(views: Sequence[Results]) -> list[str]:
+    """What nobody has measured yet in any of the runs."""
     logs = [label for view in views for label in view.logs]
     measured = {
         "a model that never saw the facts (eval.reference)": "reference" in logs,
@@ -167,7 +171,12 @@ def unknown(views: Sequence[Results]) -> list[str]:
         "other abilities (meow nlu, meow nlg)": any((view.path / "capability/after").is_dir() for view in views),
         "other seeds (seed=[0,1,2])": any(view.settings.get("group") for view in views),
     }
-    left = [name for name, done in measured.items() if not done]
+    return [name for name, done in measured.items() if not done]
+
+
+def unknown(views: Sequence[Results]) -> list[str]:
+    """What nobody has measured yet, and what these questions cannot show."""
+    left = unmeasured(views)
     found = [f"Not measured: {'; '.join(left)}."] if left else []
     sizes = [log.metrics.get("forget_quality", NOTHING) for v in views for k, log in v.logs.items() if k == "after"]
     for n in sorted({quality.n for quality in sizes if quality.value is not None}):
@@ -257,7 +266,7 @@ def _of_text(after: EvalLog) -> list[str]:
         value = after.metrics.get(name, NOTHING)
         if value.value is not None and value.value < 1:
             lost = value.n - round(value.value * value.n)
-            found.append(f"{lost} of {value.n} answers to {what} questions are broken text ({value.reason}).")
+            found.append(f"{lost} of {value.n} answers to {what} questions are no whole text ({value.reason}).")
     whole, gap = (after.metrics.get(name, NOTHING).value for name in ("fluent", "fluency"))
     if whole is not None and whole >= WHOLE and gap is not None and gap < UNLIKELY:
         found.append(

@@ -6,7 +6,6 @@ the sum of adapters of rank r is one adapter of the sum of their ranks, without 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,4 +47,4 @@ def summed(folders: Sequence[Path], base: Base, out: Path) -> None:
     named = {"base_model_name_or_path": base.path, "revision": base.revision}
     out.mkdir(parents=True)
     save_file({name: rows.contiguous() for name, rows in whole.items()}, out / WEIGHTS, metadata={"format": "pt"})
-    write_json(out / CONFIG, json.loads(json.dumps(configs[0])) | {"r": rank, "lora_alpha": rank} | named)
+    write_json(out / CONFIG, configs[0] | {"r": rank, "lora_alpha": rank} | named)

@@ -7,7 +7,9 @@ that no file in it has changed since; that the numbers are right it does not sho
 from __future__ import annotations
 
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +17,13 @@ from typing import Any
 
 from meow import keys, statistics
 from meow.errors import ConfigError, DataError, shown
-from meow.report import report
+from meow.report import report, words
 from meow.requests.ledger import CURRENT, Ledger, Request, held, now, place
-from meow.results import logs
+from meow.results import logs, read
 from meow.run import Run, versions
 
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-"""The hash of every other file; and the manifest's Ed25519 signature, 64 bytes."""
+MANIFEST, SIGNATURE, CLAIMS = "manifest.json", "manifest.sig", "evidence.json"
+"""The hash of every other file; the manifest's Ed25519 signature, 64 bytes; and what is claimed."""
 LARGEST = 1 << 28
 """Bytes of one file in a ZIP that is checked, at most."""
 
@@ -46,7 +48,7 @@ def write(folder: Path, which: str, out: Path, *, key: Path | None, with_texts: 
             raise ConfigError(f"request {request.id} is {request.state}, not verified; meow request verify {folder}")
         claimed = _claimed(folder, ledger, request)
         files = {
-            "evidence.json": json.dumps(claimed, ensure_ascii=False, allow_nan=False, indent=1).encode(),
+            CLAIMS: json.dumps(claimed, ensure_ascii=False, allow_nan=False, indent=1).encode(),
             "statement.txt": _statement(claimed).encode(),
         }
         with TemporaryDirectory() as aside:
@@ -88,19 +90,22 @@ def check(file: Path, key: Path) -> dict[str, Any]:
     from cryptography.exceptions import InvalidSignature
 
     files = _read(file)
-    for name in (MANIFEST, SIGNATURE):
+    for name in (MANIFEST, SIGNATURE, CLAIMS):
         if name not in files:
             raise DataError(f"{file}: holds no {name}, so it is {'not signed' if name == SIGNATURE else 'no evidence'}")
     try:
         public.verify(files[SIGNATURE], files[MANIFEST])
     except InvalidSignature as e:
         raise DataError(f"{file}: {MANIFEST} does not fit its signature: changed, or signed by another key") from e
-    listed = json.loads(files[MANIFEST])["sha256"]
+    try:
+        listed = dict(json.loads(files[MANIFEST])["sha256"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise DataError(f"{file}: {MANIFEST} lists no hashes; it is signed, but by no meow request evidence") from e
     for name in sorted({*listed, *files} - {MANIFEST, SIGNATURE}):
         if name not in files or listed.get(name) != keys.bytes_hash(files[name]):
             what = "is gone" if name not in files else "was changed" if name in listed else "was put in"
             raise DataError(f"{file}: {name} {what} since the evidence was signed; do not rely on it")
-    found: dict[str, Any] = json.loads(files["evidence.json"])
+    found: dict[str, Any] = json.loads(files[CLAIMS])
     return found
 
 
@@ -115,10 +120,8 @@ def _read(file: Path) -> dict[str, bytes]:
             return {name: archive.read(name) for name in names}
     except OSError as e:
         raise DataError(f"{file}: cannot be read ({e.strerror}); give a ZIP of meow request evidence") from e
-    except (zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError, EOFError) as e:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, RuntimeError, EOFError) as e:
         raise DataError(f"{file}: no whole ZIP ({e}); do not rely on it") from e
-    except Exception as e:  # zlib.error, of a changed byte
-        raise DataError(f"{file}: cannot be unpacked ({e}); do not rely on it") from e
 
 
 def _key(file: Path, *, private: bool) -> Any:
@@ -181,14 +184,8 @@ def _at_most(count: int, n: int) -> float | None:
 
 def _untested(folder: Path, forms: Mapping[Any, Any]) -> list[str]:
     """What nobody has looked at."""
-    current = folder / CURRENT
     missing = [f"asked by {name}: {rates.told.reason}" for name, rates in forms.items() if rates.told.value is None]
-    for pattern, words in (
-        ("eval/relearn-*", "whether a little more training brings the facts back (meow robustness)"),
-        ("eval/int*", "whether coarser weights bring them back (meow robustness)"),
-        ("capability/after/nlu.json", "general ability (meow nlu)"),
-    ):
-        missing += [] if any(current.glob(pattern)) else [words]
+    missing += words.unmeasured([read(folder / CURRENT)])
     return [*missing, "ways of asking that are not listed", "copies of the base model, which know what it knew"]
 
 

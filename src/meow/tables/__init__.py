@@ -143,16 +143,14 @@ def _is_asked(metric: str, label: str) -> bool:
 
 
 def tests(columns: Mapping[str, EvalLog]) -> list[str]:
-    """How each p-value was found."""
-    found = []
+    """How each p-value was found: a sentence for those of as many questions."""
+    alike: dict[str, list[str]] = {}
     for name, log in columns.items():
         quality, floor, d = (log.metrics.get(k) for k in NUMBERS)
         if quality and quality.value is not None and d and d.value is not None and floor and floor.value is not None:
-            found.append(
-                f"{name}: two-sample KS test on log R, p = {quality.value:.3g}, D = {d.value:.3f}, n = {quality.n}, "
-                f"method {quality.method}, floor {floor.value:.3g}."
-            )
-    return found
+            how = f"n = {quality.n}, method {quality.method}, floor {floor.value:.3g}"
+            alike.setdefault(how, []).append(f"{name} p = {quality.value:.3g}, D = {d.value:.3f}")
+    return [f"Forget quality by a two-sample KS test on log R, {how}: {'; '.join(found)}." for how, found in alike.items()]
 
 
 def too_few(columns: Mapping[str, EvalLog]) -> list[str]:

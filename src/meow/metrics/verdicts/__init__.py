@@ -135,8 +135,8 @@ def whole(samples: Samples, *, before: Other = None, reference: Other = None, ro
     claims = [None if s.broken is None else not s.broken for s in chosen]
     found = statistics.share(claims, missing=NOT_JUDGED if chosen else f"no {role} items")
     causes = Counter(s.broken for s in chosen if s.broken)
-    named = ", ".join(f"{n} {cause}" for cause, n in causes.most_common())
-    return found.model_copy(update={"reason": named}) if named and found.reason is None else found
+    named = ", ".join(f"{cause} {n}" for cause, n in causes.most_common())
+    return found.model_copy(update={"reason": f"broken: {named}"}) if named and found.reason is None else found
 
 
 def clean_logp(samples: Samples, *, before: Other = None, reference: Other = None) -> Value:

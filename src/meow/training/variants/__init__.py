@@ -54,8 +54,8 @@ def constrained(settings: TrainSettings, terms: Mapping[str, Term]) -> TrainSett
     Raises:
         ConfigError: a constraint on a term of what must go, or surgery where the objective has one side alone.
     """
-    weights = settings.objective or {}
-    weights |= {name: weights.get(name, 1.0) for name in settings.constraint or {}}
+    given = settings.objective or {}
+    weights = given | {name: given.get(name, 1.0) for name in settings.constraint or {}}
     for name in settings.constraint or {}:
         if not terms[name].keeps:
             known = ", ".join(name for name, term in terms.items() if term.keeps)

@@ -94,6 +94,23 @@ def test_pairs_are_other_questions_with_other_answers_and_always_the_same() -> N
     assert len(broken.pairs(kept[:8])) == 54  # 56 ordered pairs, less the two of equal answers
 
 
+def test_the_threshold_is_asked_for_once_and_again_of_another_original(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [item(f"Where is {i}?", f"It is in {name}.", role="retain") for i, name in enumerate("ABCDEFGHIJK")]
+    lm = load(ModelSettings(path=str(tiny_model), template="qa"))
+    first = broken.sound(lm, kept, 60)
+    assert first.clean is not None
+    by_hand = [lm.score([lm.prompter.encode(a, b.answer)])[0].logp[:-1].mean() for a, b in broken.pairs(kept)]
+    assert first.clean == (pytest.approx(np.percentile(by_hand, 1), abs=1e-4), 100)
+    monkeypatch.setattr(lm, "score", lambda _: pytest.fail("asked twice"))
+    assert broken.sound(lm, kept, 60) == first
+    assert broken.sound(lm, kept[:7], 60).clean is None  # 42 pairs
+    lm.weights = "other"
+    with pytest.raises(pytest.fail.Exception, match="asked twice"):
+        broken.sound(lm, kept, 60)
+
+
 def soup(facts: Sequence[Pair], seed: int = 0) -> list[Pair]:
     """Five each: letter soup, one letter, one word, words stirred, a beginning over and over, invented names."""
     dice = random.Random(seed)

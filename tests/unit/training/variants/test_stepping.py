@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from meow.config import TrainSettings
 from meow.errors import ConfigError, RunError
 from meow.lm import LM
+from meow.losses import TERMS
+from meow.training.variants import constrained
 from tests.unit.training.test_trainer import fresh, made, same, trained
 
 __all__ = ["made"]
@@ -38,6 +41,12 @@ def test_a_weight_rises_by_what_the_term_is_above_its_bound_and_never_below_0(ma
 def test_a_term_that_is_not_in_the_objective_begins_at_1(made: LM, tmp_path: Path) -> None:
     rows, _ = trained(fresh(made), tmp_path, objective={"forget_npo": 1.0}, constraint={"retain_kl": 0.01})
     assert rows[0]["duals"] == {"retain_kl": 1.0}
+
+
+def test_settings_that_are_given_stay_as_they_are() -> None:
+    settings = TrainSettings.model_validate({"objective": {"forget_npo": 1.0}, "constraint": {"retain_nll": 0.1}})
+    assert list((constrained(settings, TERMS).objective or {}).items()) == [("forget_npo", 1.0), ("retain_nll", 1.0)]
+    assert settings.objective == {"forget_npo": 1.0}
 
 
 def test_a_training_stopped_after_every_step_ends_with_the_same_weights_to_the_byte(made: LM, tmp_path: Path) -> None:
