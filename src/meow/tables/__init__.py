@@ -150,7 +150,9 @@ def tests(columns: Mapping[str, EvalLog]) -> list[str]:
         if quality and quality.value is not None and d and d.value is not None and floor and floor.value is not None:
             how = f"n = {quality.n}, method {quality.method}, floor {floor.value:.3g}"
             alike.setdefault(how, []).append(f"{name} p = {quality.value:.3g}, D = {d.value:.3f}")
-    return [f"Forget quality by a two-sample KS test on log R, {how}: {'; '.join(found)}." for how, found in alike.items()]
+    return [
+        f"Forget quality by a two-sample KS test on log R, {how}: {'; '.join(found)}." for how, found in alike.items()
+    ]
 
 
 def too_few(columns: Mapping[str, EvalLog]) -> list[str]:
