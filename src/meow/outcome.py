@@ -97,7 +97,7 @@ def sentence(found: Mapping[str, Value]) -> str:
         how += f" ({silent} by refusing to answer)"
     if forgot.value < 0.5:
         return f"Hardly forgotten: {left} of {counted(forgot.n, 'fact')} are still told{how}{_kept(kept)}."
-    start = f"Forgot {_n(forgot)} of {counted(forgot.n, 'fact')}" if left else f"Forgot all {counted(forgot.n, 'fact')}"
+    start = f"Forgot {_n(forgot)} of {counted(forgot.n, 'fact')}" if left else f"Forgot {_every(forgot.n, 'fact')}"
     return f"{start}{how}{_kept(kept, too=True)}."
 
 
@@ -105,14 +105,22 @@ def _kept(kept: Value, *, too: bool = False) -> str:
     """The rest of the verdict: what became of the facts to keep; `too`: it goes on after what was forgotten."""
     if kept.value is None:
         return "; what was kept is not known"
+    lost = kept.n - _n(kept)
+    verb = "was" if kept.n == 1 else "were"
     if kept.value < ILL:
-        return f"{', but' if too else ';'} {kept.n - _n(kept)} of {kept.n} facts to keep were lost"
-    share = f"all {kept.n}" if _n(kept) == kept.n else f"{_n(kept)} of {kept.n}"
-    return f" and kept {share} others" if too else f"; {share} others were kept"
+        share = _every(kept.n, "fact") if lost == kept.n else f"{lost} of {kept.n} facts"
+        return f"{', but' if too else ';'} {share} to keep {verb} lost"
+    share = f"{_n(kept)} of {kept.n} others" if lost else _every(kept.n, "other")
+    return f" and kept {share}" if too else f"; {share} {verb} kept"
 
 
 def _all(k: int, n: int, noun: str = "fact") -> str:
-    return f"{'both' if n == 2 else 'all'} {n} {noun}s are" if k == n > 1 else f"{k} of {counted(n, noun, 'is/are')}"
+    """How many of some there are, and the verb."""
+    return f"{_every(n, noun)} {'is' if n == 1 else 'are'}" if k == n else f"{k} of {counted(n, noun, 'is/are')}"
+
+
+def _every(n: int, noun: str) -> str:
+    return f"the one {noun}" if n == 1 else f"all {counted(n, noun)}"
 
 
 def _n(value: Value) -> int:
@@ -182,5 +190,7 @@ def of_runs(outcomes: Mapping[str, Outcome]) -> Table:
 def _cells(outcome: Outcome, titles: Sequence[str]) -> Iterable[Cell]:
     tiles = {tile.title: tile for tile in outcome.tiles}
     for title in titles:
-        yield Cell(tiles[title].text, why=tiles[title].note) if title in tiles else Cell("–")
+        tile = tiles.get(title)
+        shown = tile and (title != BACK or tile.tone == "bad")  # nothing to say of none, in every row
+        yield Cell(tile.text, why=tile.note if shown else "") if tile else Cell("–")
     yield Cell(outcome.sentence)

@@ -127,6 +127,20 @@ def test_runs_stand_in_a_table_the_best_first(made: tuple[str, Path]) -> None:
     assert list(table.head) == ["run", "Forgot", "Kept", "Comes back", "Trust", "in words"]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept", "expected"),
+    [
+        (FALSE, 1, "Forgot the one fact and kept the one other."),
+        (FALSE, 0, "Forgot the one fact, but the one fact to keep was lost."),
+        (TRUE, 1, "Nothing was forgotten: the one fact is still told; the one other was kept."),
+    ],
+)
+def test_one_fact_is_spoken_of_as_one(said: str, kept: int, expected: str) -> None:
+    rows, before = evaluation(said, kept=kept), evaluation(TRUE)
+    alone = [[s for s in side if s.index == 0] for side in (rows, before)]
+    assert outcome.sentence(metrics.compute(alone[0], before=alone[1])) == expected
+
+
 def test_before_it_is_evaluated_it_says_so_and_shows_no_count() -> None:
     found = outcome.of({}, {})
     assert found.sentence == "Not evaluated after forgetting yet."
