@@ -57,6 +57,7 @@ def settings(subject: str, method: str, way: str) -> list[str]:
         "memo.on=value",
         "memo.max_new_tokens=auto",
         "eval.max_new_tokens=auto",
+        "eval.forms=[]",  # what is asked further is asked below
         f"train.method={method}",
         *WAYS[way],
     ]

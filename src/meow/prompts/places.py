@@ -48,7 +48,7 @@ def place(prompter: Prompter, spot: Spot) -> Placed | None:
     if len(full.ids) > prompter.max_length:
         return None
     before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
-    texts = [decoded(prompter.tokenizer, before, ids[:n]) for n in range(len(ids) + 1)]
+    texts = _growing(prompter.tokenizer, before, ids)
     lead = texts[-1].find(spot.answer)
     if lead < 0:
         return None
@@ -61,8 +61,14 @@ def place(prompter: Prompter, spot: Spot) -> Placed | None:
 
 def decoded(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text of tokens as it stands after another token."""
-    head, whole = (
-        tokenizer.decode(row, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        for row in ([*before], [*before, *ids])
-    )
-    return str(whole[len(head) :])
+    return _text(tokenizer, [*before, *ids])[len(_text(tokenizer, before)) :]
+
+
+def _growing(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> list[str]:
+    """`decoded` of none of the tokens, of the first, of the first two, ..."""
+    head = len(_text(tokenizer, before))
+    return [_text(tokenizer, [*before, *ids[:n]])[head:] for n in range(len(ids) + 1)]
+
+
+def _text(tokenizer: Any, ids: Sequence[int]) -> str:
+    return str(tokenizer.decode([*ids], skip_special_tokens=False, clean_up_tokenization_spaces=False))

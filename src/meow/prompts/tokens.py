@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
+from functools import lru_cache
 from typing import Any
 
 from meow.config import TEMPLATE_DATE
@@ -88,6 +89,7 @@ class Prompter:
         self.eos = own if own is not None else eos_ids[0]
         ends = [tokenizer.convert_tokens_to_ids(self.form.end_of_turn)] if self.form.end_of_turn else []
         self.eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
+        self._tokens = lru_cache(maxsize=1 << 8)(self._tokenized)  # the answers to a question begin alike
 
     def encode(self, fact: Fact, answer: str | None = None) -> Encoded:
         """A question with an answer (default: the fact's own) and what closes it; all from the answer on is scored.
@@ -206,7 +208,7 @@ class Prompter:
                 return ids[first:], [(a - 1, b - 1) for a, b in places[first:]]
         return self._tokens(text, adds=False)
 
-    def _tokens(self, text: str, *, adds: bool) -> tuple[list[int], list[tuple[int, int]]]:
+    def _tokenized(self, text: str, *, adds: bool) -> tuple[list[int], list[tuple[int, int]]]:
         """Ids and places in the text; of the special tokens that the tokenizer adds by default, all but an EOS."""
         found = self.tokenizer(text, add_special_tokens=adds, return_offsets_mapping=True)
         ids, places = list(found["input_ids"]), list(found["offset_mapping"])

@@ -63,6 +63,9 @@ _CARDINAL = {word: n for n, word in enumerate(ONES)} | {word: 10 * n for n, word
 _ORDINAL = {word: n for n, word in enumerate(ORDINALS)} | {word: 10 * n for n, word in enumerate(TENTHS, 2)}
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_NTH = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_SMALL_ROMAN = re.compile("[ivx]{2,}")
+_NUMERALS = frozenset([*_CARDINAL, *SCALES, "hundred"])
 _BEFORE_PRONOUN = frozenset(
     "a an the this that which each every any no another such some good great own little last next only loved".split()
 )
@@ -93,15 +96,15 @@ def is_pronoun(words: Sequence[str], at: int) -> bool:
 def _number(words: Sequence[str], at: int) -> tuple[str, int]:
     """The word at a place, as digits where a number begins there, and the place behind it."""
     word = words[at]
-    if ordinal := re.fullmatch(r"(\d+)(?:st|nd|rd|th)", word):
+    if word in _NUMERALS or _DIGITS.fullmatch(word):
+        return _spelled(words, at)
+    if word in _ORDINAL:
+        return f"{_ORDINAL[word]}th", at + 1
+    if ordinal := _NTH.fullmatch(word):
         return f"{ordinal[1]}th", at + 1
-    if word not in _CARDINAL and word != "hundred" and word not in SCALES and not _DIGITS.fullmatch(word):
-        if word in _ORDINAL:
-            return f"{_ORDINAL[word]}th", at + 1
-        if re.fullmatch("[ivx]{2,}", word) and word not in ("vi", "xi"):
-            return str(_roman(word)), at + 1
-        return word, at + 1
-    return _spelled(words, at)
+    if word not in ("vi", "xi") and _SMALL_ROMAN.fullmatch(word):
+        return str(_roman(word)), at + 1
+    return word, at + 1
 
 
 def _spelled(words: Sequence[str], at: int) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ class Sound(NamedTuple):
     """The least mean log p per token (nats) of whole text under the original, and the number of clean sentences that it
     is taken from; None: not known."""
     answers: frozenset[str]
-    """Of the files and taught, folded: never broken."""
+    """Of the files and taught: never broken."""
     limit: int
     """New tokens that an answer had at most."""
 
@@ -61,7 +62,7 @@ def sound(original: LM | None, items: Sequence[EvalItem], limit: int) -> Sound:
         items: of all sets.
         limit: new tokens that an answer may have.
     """
-    answers = frozenset(values.fold(text) for item in items for text in _answers(item))
+    answers = frozenset(text for item in items for text in _answers(item))
     if original is None or not original.gives_scores:
         return Sound(None, answers, limit)
     listed = pairs(items)
@@ -159,10 +160,20 @@ def broken_by(item: EvalItem, answer: Completion, fresh: float | None, measure: 
         measure: what whole text is measured by.
     """
     text = answer.text.strip()
-    if values.fold(text) in measure.answers and text:
-        return ""
     if not text:
         return "empty"
+    why = _looks(item, text, answer, fresh, measure)
+    return "" if why and values.fold(text) in _folded(measure.answers) else why
+
+
+@lru_cache(maxsize=4)
+def _folded(texts: frozenset[str]) -> frozenset[str]:
+    """Folded, where an answer has to be compared: of most models few have."""
+    return frozenset(map(values.fold, texts))
+
+
+def _looks(item: EvalItem, text: str, answer: Completion, fresh: float | None, measure: Sound) -> BrokenBy:
+    """Why a text looks broken; empty: it does not."""
     steps: Sequence[Any] = answer.ids or words(text, "unicode")
     if answer.finish == "length" and (measure.limit >= LONG or not all(firsts(steps)[-1:])):
         return "endless"
