@@ -53,7 +53,7 @@ def likelihoods(
     if not lm.gives_scores:
         return [{} for _ in items], [Said((), (), 0, np.zeros(0)) for _ in items]
     answers = [(item, text) for item in items for text in texts(item)]
-    encoded = [lm.prompter.encode(item, text) for item, text in answers]
+    encoded = lm.prompter.encode_all(answers)
     attacked = [settings is not None and item.role in ATTACKED for item in items]
     first = [i == 0 and a for item, a in zip(items, attacked, strict=True) for i, _ in enumerate(texts(item))]
     rows = iter(zip(encoded, lm.score(encoded, stats=first), strict=True))
@@ -110,7 +110,7 @@ def _alternatives(lm: LM, items: Sequence[EvalItem]) -> list[tuple[float, ...]]:
 def _value_logp(lm: LM, item: EvalItem, encoded: Encoded, scores: TokenScores) -> float | None:
     """log p of the true value's tokens in the true answer; None where it has no place there."""
     span = values.place(item.accepted, item.question, item.answer)
-    found = place(lm.prompter, Spot(item, item.answer, *span)) if span else None
+    found = place(lm.prompter, Spot(item, item.answer, *span), encoded) if span else None
     if found is None:
         return None
     return float(scores.logp[found.encoded.start - encoded.start : len(found.encoded.ids) - encoded.start].sum())

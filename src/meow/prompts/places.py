@@ -41,10 +41,17 @@ class Placed(NamedTuple):
     """Characters before the place that its first token holds."""
 
 
-def place(prompter: Prompter, spot: Spot) -> Placed | None:
-    """The tokens that overlap a spot; None where they do not spell the answer (too long, or normalised)."""
+def place(prompter: Prompter, spot: Spot, full: Encoded | None = None) -> Placed | None:
+    """The tokens that overlap a spot; None where they do not spell the answer (too long, or normalised).
+
+    Args:
+        prompter: of the model.
+        spot: the place.
+        full: what the prompter makes of the spot's fact and answer, where it is known.
+    """
     fact, answer = spot.fact, spot.answer
-    full = prompter.raw(fact, answer) if isinstance(fact, str) else prompter.encode(fact, answer)
+    if full is None:
+        full = prompter.raw(fact, answer) if isinstance(fact, str) else prompter.encode(fact, answer)
     if len(full.ids) > prompter.max_length:
         return None
     before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
-from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from meow.config import TEMPLATE_DATE
 from meow.errors import DataError, named
 from meow.prompts.frames import MARK, F, Frame, Template, reworded
 from meow.records import QA, Fact
+
+Tokens = tuple[list[int], list[tuple[int, int]]]
+"""Ids, and the first character of each and the one behind its last."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,6 @@ class Prompter:
         self.eos = own if own is not None else eos_ids[0]
         ends = [tokenizer.convert_tokens_to_ids(self.form.end_of_turn)] if self.form.end_of_turn else []
         self.eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
-        self._tokens = lru_cache(maxsize=1 << 8)(self._tokenized)  # the answers to a question begin alike
 
     def encode(self, fact: Fact, answer: str | None = None) -> Encoded:
         """A question with an answer (default: the fact's own) and what closes it; all from the answer on is scored.
@@ -97,11 +100,25 @@ class Prompter:
         Raises:
             DataError: the question leaves no room for an answer, or the template refuses it.
         """
-        frame = self.form.frame(fact)
-        text = self.form.written(fact, frame, fact.answer if answer is None else answer)
-        ids, start, closing = self._joined(frame, text, is_closed=True)
-        self._check_room(start, f"{named(fact)}: ")
-        return cut(Encoded(ids, start, frame.before.rstrip(" "), closing=closing), self.max_length)
+        return self.encode_all([(fact, fact.answer if answer is None else answer)])[0]
+
+    def encode_all(self, answers: Sequence[tuple[Fact, str]]) -> list[Encoded]:
+        """Questions, each with an answer and what closes it, tokenized side by side.
+
+        Raises:
+            DataError: a question leaves no room for an answer, or the template refuses it.
+        """
+        framed = {key: self.form.frame(fact) for key, fact in {id(fact): fact for fact, _ in answers}.items()}
+        written = [(framed[id(fact)], self.form.written(fact, framed[id(fact)], text)) for fact, text in answers]
+        wholes = [(frame.before + text + frame.end, not frame.is_chat) for frame, text in written]
+        heads = [(frame.before.rstrip(" "), not frame.is_chat) for frame in framed.values()]
+        known = self._tokens([*heads, *wholes])
+        found = []
+        for (fact, _), (frame, text) in zip(answers, written, strict=True):
+            ids, start, closing = self._joined(frame, text, is_closed=True, known=known)
+            self._check_room(start, f"{named(fact)}: ")
+            found.append(cut(Encoded(ids, start, frame.before.rstrip(" "), closing=closing), self.max_length))
+        return found
 
     def prompt(self, fact: Fact, *, question: str | None = None) -> Encoded:
         """The tokens before the answer, from which it is generated; of a document without BOS its first token.
@@ -138,7 +155,7 @@ class Prompter:
         for first in range(len(turns) - 1, -1, -1):
             asked = self.form.preceded(fact, turns[first:])
             frame = self.form.frame(asked)
-            if len(self._tokens(frame.before, adds=not frame.is_chat)[0]) > self.max_length // 2:
+            if len(self._ids(frame.before, adds=not frame.is_chat)) > self.max_length // 2:
                 break
             found = asked
         return found
@@ -151,7 +168,7 @@ class Prompter:
             answer: comes after it; what it begins with is scored, a space at the end of `text` included.
         """
         if not answer:
-            ids = tuple(self._tokens(text, adds=True)[0])
+            ids = self._ids(text, adds=True)
             return Encoded(ids, len(ids), text)
         ids, start, _ = self._joined(Frame(text, "", "", is_chat=False), answer, is_closed=False)
         return Encoded(ids, start, text)
@@ -166,12 +183,12 @@ class Prompter:
         """All up to the question's first `end` characters in the template, to be continued."""
         frame = self.form.frame(reworded(fact, MARK))
         text = frame.before.rpartition(MARK)[0] + fact.question[:end]
-        ids = tuple(self._tokens(text, adds=not frame.is_chat)[0])
+        ids = self._ids(text, adds=not frame.is_chat)
         return Encoded(ids, len(ids), text)
 
     def _opening(self, frame: Frame, who: str) -> Encoded:
         text = frame.before.rstrip(" ")
-        ids = tuple(self._tokens(text, adds=not frame.is_chat)[0])
+        ids = self._ids(text, adds=not frame.is_chat)
         self._check_room(len(ids), who)
         return Encoded(ids, len(ids), text)
 
@@ -182,13 +199,17 @@ class Prompter:
                 "answer; shorten the question or set model.max_length"
             )
 
-    def _joined(self, frame: Frame, answer: str, *, is_closed: bool) -> tuple[tuple[int, ...], int, int]:
+    def _joined(
+        self, frame: Frame, answer: str, *, is_closed: bool, known: Mapping[tuple[str, bool], Tokens] | None = None
+    ) -> tuple[tuple[int, ...], int, int]:
         """Ids of prompt, answer and, if asked for, what closes it; where the answer starts; how many close it."""
-        head = frame.before.rstrip(" ")
-        body = frame.before[len(head) :] + answer
+        adds = not frame.is_chat
         end = frame.end if is_closed else ""
-        prompt, _ = self._tokens(head, adds=not frame.is_chat)
-        ids, places = self._tokens(head + body + end, adds=not frame.is_chat)
+        head, whole = frame.before.rstrip(" "), frame.before + answer + end
+        known = known if known is not None else self._tokens([(head, adds), (whole, adds)])
+        body = frame.before[len(head) :] + answer
+        prompt, _ = known[head, adds]
+        ids, places = known[whole, adds]
         if ids[: len(prompt)] == prompt:
             ids, places = ids[len(prompt) :], [(a - len(head), b - len(head)) for a, b in places[len(prompt) :]]
         else:  # a token reaches over the answer's beginning: the prompt stays as it is
@@ -199,19 +220,25 @@ class Prompter:
         start = max(len(prompt), 1)  # nothing predicts the first token of a document without BOS
         return (*prompt, *ids), start, closing
 
-    def _inside(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+    def _inside(self, text: str) -> Tokens:
         """Tokens of a text, and their places, as it stands after another one with which none of them is merged."""
         for before in ("\n", "a", "."):
-            ids, places = self._tokens(before + text, adds=False)
+            ids, places = self._tokens([(before + text, False)])[before + text, False]
             first = next(i for i, (_, b) in enumerate(places) if b > 1)
             if places[first][0] >= 1:
                 return ids[first:], [(a - 1, b - 1) for a, b in places[first:]]
-        return self._tokens(text, adds=False)
+        return self._tokens([(text, False)])[text, False]
 
-    def _tokenized(self, text: str, *, adds: bool) -> tuple[list[int], list[tuple[int, int]]]:
-        """Ids and places in the text; of the special tokens that the tokenizer adds by default, all but an EOS."""
-        found = self.tokenizer(text, add_special_tokens=adds, return_offsets_mapping=True)
-        ids, places = list(found["input_ids"]), list(found["offset_mapping"])
-        if ids and ids[-1] == self.eos and places[-1][0] == places[-1][1]:
-            del ids[-1], places[-1]
-        return ids, places
+    def _ids(self, text: str, *, adds: bool) -> tuple[int, ...]:
+        return tuple(self._tokens([(text, adds)])[text, adds][0])
+
+    def _tokens(self, texts: Iterable[tuple[str, bool]]) -> dict[tuple[str, bool], Tokens]:
+        """Tokens of texts; of the special ones that the tokenizer adds to a text by default (True), all but an EOS."""
+        found: dict[tuple[str, bool], Tokens] = {}
+        for adds, group in groupby(sorted(set(texts), key=itemgetter(1)), key=itemgetter(1)):
+            some = [text for text, _ in group]
+            rows = self.tokenizer(some, add_special_tokens=adds, return_offsets_mapping=True)
+            for text, ids, places in zip(some, rows["input_ids"], rows["offset_mapping"], strict=True):
+                ends = bool(ids) and ids[-1] == self.eos and places[-1][0] == places[-1][1]
+                found[text, adds] = (ids[:-1], places[:-1]) if ends else (ids, places)
+        return found

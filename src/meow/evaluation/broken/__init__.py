@@ -78,7 +78,7 @@ _KNOWN: dict[str, tuple[float, int] | None] = {}
 
 def _least(original: LM, listed: Sequence[tuple[EvalItem, EvalItem]]) -> tuple[float, int] | None:
     """`Sound.clean` of sentences, each put to a question."""
-    encoded = [original.prompter.encode(asked, other.answer) for asked, other in listed]
+    encoded = original.prompter.encode_all([(asked, other.answer) for asked, other in listed])
     bare = [replace(e, ids=e.ids[: len(e.ids) - e.closing], closing=0) for e in encoded]
     likely = [mean_logp(e.ids[e.start :], s.logp) for e, s in zip(bare, original.score(bare), strict=True)]
     known = [x for x in likely if x is not None]
