@@ -1,5 +1,5 @@
 # Every target works alone on a fresh clone: `make demo`, `make test`.
-.PHONY: install build demo test check mutants bench meta study fmt docs real real-model
+.PHONY: install build demo test check mutants bench meta gpu study fmt docs real real-model
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
@@ -45,6 +45,10 @@ real: real-model
 
 meta: install
 	$(PY) -m benchmarks.meta
+
+gpu:
+	[ ! -d ../shared ] || $(or $(wildcard $(PY)),python3) -m benchmarks.gpu --pack
+	PYTHONPATH=src $(or $(wildcard $(PY)),python3) -m benchmarks.gpu
 
 study: install
 	$(PY) -m benchmarks.study

@@ -34,12 +34,18 @@ Step = Callable[[Any, Sequence[Example]], Tensor]
 """The loss of one batch."""
 
 
+def on(device: torch.device, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch on a device, as the Trainer moves it."""
+    moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
+    return moved | {"original": {view: v.to(device) for view, v in batch["original"].items()}}
+
+
 def ours(method: str) -> Step:
     """One forward for all views, logits at answer positions alone, cached log-probabilities of the original."""
     weights = METHODS[method].objective
 
     def step(model: Any, rows: Sequence[Example]) -> Tensor:
-        batch = collate(rows)
+        batch = on(model.device, collate(rows))
         said = run(model, batch)
         logp = -torch.nn.functional.cross_entropy(said.logits, batch["labels"], reduction="none")
         known = Reference(model, weights, 0).known(batch, model)
