@@ -82,7 +82,7 @@ def asked(lm: LM, facts: Sequence[EvalItem], others: Sequence[EvalItem]) -> list
             begun = fact.answer[: place[0]].rstrip()
             prompt = lm.prompter.raw(begun)
             rows.append(({"id": fact.id, "form": "completion", "asked": begun}, prompt, fact.accepted, fact.question))
-        turned, about = fact.meta.get("reversed_question"), fact.meta.get("reversed_answer")
+        turned, about = fact.reversed_question, fact.reversed_answer
         if turned and about:
             prompt = lm.prompter.prompt(fact, question=turned)
             rows.append(({"id": fact.id, "form": "reversed", "asked": turned}, prompt, (about,), turned))
