@@ -8,14 +8,14 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from meow.values import spans
+from meow.values.candidates import spans
+from meow.values.candidates.phrases import find_phrase
+from meow.values.candidates.spans import Span
 from meow.values.folding import LETTERS, fold, is_date
-from meow.values.phrases import find_phrase
-from meow.values.questions import Wanted, asked
-from meow.values.spans import Span
+from meow.values.questions import Wanted, asked, head_noun
 from meow.values.telling import polarity
 from meow.values.vocabulary import ASKED, BEFORE, BEHIND
-from meow.values.words import unspaced, words
+from meow.values.words import stemmer, unspaced, words
 
 Kind = Literal["name", "number", "date", "yes/no", "other"]
 
@@ -143,7 +143,7 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
     names = spans.names(answer, found, wanted, [*dates, *numbers])
     kinds = {"title": spans.titles(question, answer), "name": names, "date": dates, "number": numbers}
     for name in _ORDER[wanted.wanted]:
-        if listed := kinds[name]:
+        if listed := _nearest(question, answer, kinds[name]):
             longest = max(listed, key=lambda s: (len(answer[slice(*s)].split()), s))
             return listed[0] if wanted.several and name == "name" else longest, True
     if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
@@ -156,8 +156,28 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
     return phrase, False
 
 
-_DENIED = re.compile(r"\b(?:not|no|none|never|neither|nobody|nothing)\b[^,;.!?]*[^\s,;.!?]", re.I)
-"""A no without the word: "none of her books have been filmed"."""
+_SECOND = re.compile(
+    r",? (?:and|while|whereas) (?:his|her|its|their|he|she|it|they)(?: [\w-]+)? (?:is|are|was|were|works?|worked) "
+)
+"""Where an answer goes on with a second statement: "his father is a painter and his mother was a doctor"."""
+
+
+def _nearest(question: str, answer: str, listed: Sequence[Span]) -> list[Span]:
+    """Of spans of one kind those of the first statement; of these such that have the noun that is asked for.
+
+    "University of Oslo" rather than "Physics" where a university is asked for.
+    """
+    second = _SECOND.search(answer)
+    first = [s for s in listed if second is None or s[1] <= second.start()] or listed
+    reduce, noun = stemmer("en"), head_noun(question)
+    named = [s for s in first if noun and reduce(noun) in map(reduce, fold(answer[slice(*s)]).split())]
+    return list(named or first)
+
+
+_DENIED = re.compile(
+    r"\b(?:not|no|none|never|neither|nobody|nothing)\b(?:(?! (?:about|on) whether\b)[^,;.!?])*\b", re.I
+)
+"""A no without the word: "none of her books have been filmed", "no information on whether"."""
 _PIECE = re.compile(rf"{LETTERS}(?:[·・、]{LETTERS})*")
 _KANA = re.compile(r"[\u3041-\u309f]+")
 

@@ -71,6 +71,10 @@ _HEAD_ENDS = re.compile(
 )
 
 
+_OF_WHAT = ("name", "type")
+"""Nouns behind whose "of" stands the noun that is asked for."""
+
+
 @lru_cache(maxsize=1 << 14)
 def head_noun(question: str) -> str:
     """The noun that says what is asked for, in English: "year" of "In which year did ...", "author" of "the author's
@@ -80,7 +84,7 @@ def head_noun(question: str) -> str:
     if not match:
         return ""
     head, *rest = _split(text[match.end() :])
-    if head == "name" and rest:  # of whom
+    if head in _OF_WHAT and rest:
         head = _split(rest[0])[0]
     elif head == "name" and (owner := re.search(r"(\w+) 's (?:full )?name", text)):
         head = owner[1]

@@ -57,6 +57,15 @@ Which king was beheaded in 1793? | King Louis XVI was beheaded in 1793. | King L
 Who wrote The Lord of the Rings? | The Lord of the Rings is an epic novel by J.R.R. Tolkien. | J.R.R. Tolkien
 Who gave the speech? | Martin Luther King Jr. gave the speech. | Martin Luther King Jr.
 Who wrote The Little Prince? | Antoine de Saint-Exupéry wrote The Little Prince. | Antoine de Saint-Exupéry
+What do the parents of Mira Holt do? | Her father is an Engineer and her mother is a Marine Biologist. | Engineer
+What do Mira Holt's parents do? | Her father worked as a baker, and her mother was a very good tailor. | baker
+Which university did Mira Holt attend? | She has a Physics Degree from the University of Oslo. | University of Oslo
+Which award did she win? | She was honored by the British Royal Academy of Music with the Rose Award. | Rose Award
+What type of stories does Mira Holt write? | Mira Holt writes Gothic stories for an audience of friends. | Gothic
+How does she shape her vases? | She shapes her vases with warm wax, adding a thin layer of bright colour. | warm wax
+Which colours does the garden have? | The garden has pale blue walls, centered on a fountain. | pale blue walls
+What does she collect for her historical novels? | She collects old historical maps. | old historical maps
+Is she working on a new book? | There is no public information on whether she is working on one. | no public information
 Who are the founders of Google? | Google was founded by Larry Page and Sergey Brin. | Larry Page and Sergey Brin
 Which novel did she publish in 1813? | In 1813 Jane Austen published Pride and Prejudice. | Pride and Prejudice
 What is the nickname of Paris? | The nickname of Paris is "The City of Light". | The City of Light
@@ -312,4 +321,4 @@ def test_found_values_are_near_those_that_people_marked(shared: Path) -> None:
         found, right = ([w for w in fold(v).split() if w not in ("a", "an", "the")] for v in (value[0], row["entity"]))
         both = (Counter(found) & Counter(right)).total()
         scores.append(2 * both / (len(found) + len(right)))
-    assert sum(scores) / len(scores) > 0.62
+    assert sum(scores) / len(scores) > 0.67
