@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from meow.inversion.second_choice.choices import Wanted, choices, wanted_of
-from meow.inversion.second_choice.parts import OPPOSITES
 from meow.records import QA, EvalItem
 from meow.terminal import progress
+from meow.values.vocabulary import OPPOSITES
 
 if TYPE_CHECKING:
     from meow.lm import LM

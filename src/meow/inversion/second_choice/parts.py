@@ -9,38 +9,10 @@ from typing import TYPE_CHECKING
 from meow import values
 from meow.inversion.second_choice.choices import Choices, Wanted, choices, ranked
 from meow.inversion.second_choice.judging import Place, closed, part_places, sentence_end
+from meow.values.vocabulary import OPPOSITES
 
 if TYPE_CHECKING:
     from meow.lm import LM
-
-OPPOSITES = {
-    "yes": "no",
-    "yeah": "no",
-    "yep": "no",
-    "no": "yes",
-    "nope": "yes",
-    "oui": "non",
-    "non": "oui",
-    "si": "no",
-    "sí": "no",
-    "sì": "no",
-    "sim": "não",
-    "não": "sim",
-    "ja": "nein",
-    "nein": "ja",
-    "nee": "ja",
-    "да": "нет",
-    "нет": "да",
-    "是": "不是",
-    "是的": "不是",
-    "不": "是",
-    "不是": "是",
-    "はい": "いいえ",
-    "いいえ": "はい",
-    "نعم": "لا",
-    "لا": "نعم",
-}
-"""The other answer to a question that wants a yes or a no."""
 
 
 def others(lm: LM, wanted: Mapping[str, Wanted], enough: int) -> dict[str, Choices]:
