@@ -30,7 +30,7 @@ SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10*
 UNITS: dict[str, str] = _TABLES["units"]
 """Units by their short name."""
 YES, NO, NEGATIONS = (frozenset(_TABLES[name].split()) for name in ("yes", "no", "negations"))
-OPPOSITES = dict(pair.split("/") for pair in _TABLES["opposites"].split())
+OPPOSITES: dict[str, str] = dict(pair.split("/") for pair in _TABLES["opposites"].split())
 """The other answer to a question that wants a yes or a no, as it is written."""
 SCRIPTS: dict[str, str] = _TABLES["scripts"]
 """Languages that their script gives away, the first that matches; folded text."""
