@@ -60,5 +60,9 @@ class RunError(MeowError, RuntimeError):
     """A run that cannot start or go on: locked folder, other settings, NaN loss, a time limit."""
 
 
+class NotFiniteError(RunError):
+    """A training whose loss or gradient is not finite any more."""
+
+
 class OtherSettingsError(RunError):
     """A stage was made with other settings; `--force` keeps its output as a backup and starts again."""

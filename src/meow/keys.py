@@ -82,7 +82,7 @@ def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any 
         beside: what else stops it where it differs, by name: weights, rows that are trained on, a reference, ...
         read: what it goes through row by row.
     """
-    reads, every = READS[kind], _named(config)
+    reads, every = READS[kind], named(config)
     left_out = marked(type(config), UNSEEN, PLACE) | set(reads.without)
 
     def chosen(names: Collection[str]) -> dict[str, Any]:
@@ -91,8 +91,8 @@ def of_stage(kind: str, config: RunConfig, beside: Mapping[str, Any], read: Any 
 
     rows = chosen(reads.rows)
     settings = {name: value for name, value in chosen(reads.settings).items() if name not in rows}
-    named = {k: v if isinstance(v, str | int | float | None) else digest(v) for k, v in beside.items()}
-    return Key(settings | named, digest([rows, read]))
+    others = {k: v if isinstance(v, str | int | float | None) else digest(v) for k, v in beside.items()}
+    return Key(settings | others, digest([rows, read]))
 
 
 class Named(Protocol):
@@ -172,10 +172,10 @@ def _groups(name: str) -> set[str]:
     return {".".join(parts[: i + 1]) for i in range(len(parts))}
 
 
-def _named(settings: BaseModel, prefix: str = "") -> dict[str, Any]:
+def named(settings: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Every setting by dotted name, as JSON."""
     found: dict[str, Any] = {}
     for name, value in settings.model_dump(mode="json").items():
         inner = getattr(settings, name)
-        found |= _named(inner, f"{prefix}{name}.") if isinstance(inner, BaseModel) else {prefix + name: value}
+        found |= named(inner, f"{prefix}{name}.") if isinstance(inner, BaseModel) else {prefix + name: value}
     return found

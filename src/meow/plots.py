@@ -134,6 +134,19 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         return _svg(figure, "Forget quality against model utility")
 
 
+def trials(points: Mapping[str, tuple[float, float]], front: Sequence[str], keep: float) -> str:
+    """(kept, told) of each trial by its name; those of the `front` are joined, what must be kept is marked."""
+    with _figure(5.2, 3.4) as (figure, axes):
+        for name, place in points.items():
+            axes.plot(*place, "o", ms=6, color=INK if name in front else GREY)
+            _note(axes, name, place, "data", (4, 4))
+        axes.plot(*zip(*sorted(points[name] for name in front), strict=True), lw=1, color=INK)
+        axes.axvline(keep, lw=0.8, ls="--", color=INK)
+        axes.set_xlabel("utility kept, 1: as the original")
+        axes.set_ylabel("facts told in any cheap way, 0 to 1")
+        return _svg(figure, "Trials: what is told against what is kept")
+
+
 def _marker(drawn: Style) -> dict[str, Any]:
     """matplotlib's arguments for a filled point with an outline, which is seen on any ground."""
     return {"color": drawn.colour, "markeredgecolor": INK, "markeredgewidth": 0.5}

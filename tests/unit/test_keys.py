@@ -53,13 +53,14 @@ SECTIONS = {
     "threads": {"forget", "finetune"},
     "model": MODEL, "invert": {"invert"}, "memo": {"memo"}, "select": {"select"}, "train": {"forget"},
     "eval": EVALUATIONS, "robustness": CURVES, "nlu": {"nlu/after"}, "nlg": {"nlg/after"}, "finetune": {"finetune"},
-    "data": set(), "name": set(), "out": set(), "group": set(), "notify": set(),
+    "data": set(), "name": set(), "out": set(), "group": set(), "notify": set(), "tune": set(),
 }  # fmt: skip
 """Stages whose results depend on a section."""
 APART = {
     "train.targets": {"select", "forget"},
     "train.lr": {"forget", *CURVES},
     "train.evaluate_every": {"forget", *EVALUATIONS},
+    "tune.chosen": EVALUATIONS,
     "eval.forms": {"eval/after", "eval/before"},
     "eval.languages": {"questions"},
     "eval.rows": {*EVALUATIONS, "questions"},
@@ -73,12 +74,14 @@ APART = {
        for name in ("save_steps", "max_minutes", "report_to", "gradient_checkpointing")},
     **{f"{section}.{name}": set() for section in ("invert", "eval.judge")
        for name in ("concurrency", "timeout", "max_requests", "max_tokens", "max_minutes", "price")},
+    **{f"tune.{name}": set() for name in ("trials", "sampler", "keep", "seeds", "storage", "space")},
     **{f"model.{name}": set() for name in ("device", "device_map", "batch_tokens", "concurrency")},
 }  # fmt: skip
 """Settings that are read otherwise than the rest of their section."""
 TAKEN = {"nlg.n": 1, "eval.rows": 1, "train.targets": "all", "train.constraint": {"retain_nll": 0.1}, "seed": 1,
          "invert.price": (1.0, 1.0),
          "eval.judge.price": (1.0, 1.0),
+         "tune.space": {"train.lr": (0.1,)},
          "model.template_date": date(2024, 1, 1), "invert.plausible": -3.0, "model.device": "cpu"}  # fmt: skip
 """What another value must be to ask for something else here."""
 

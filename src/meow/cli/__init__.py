@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from meow import processes
-from meow.cli import files, requests, stages, start
+from meow.cli import files, requests, stages, start, tuning
 from meow.cli.help import Command, lists
 from meow.errors import MeowError
 
@@ -36,7 +36,13 @@ FULL = {
 LINE = 1000
 """Characters of a message, at most: where it says more, something in it is long beyond reading."""
 COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
-    "From nothing to a page": {"demo": start.demo, "known": start.known, "init": start.init, "run": start.run},
+    "From nothing to a page": {
+        "demo": start.demo,
+        "known": start.known,
+        "init": start.init,
+        "run": start.run,
+        "tune": tuning.tune,
+    },
     "One stage at a time": {
         "invert": stages.invert,
         "memo": stages.memo,

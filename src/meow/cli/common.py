@@ -32,27 +32,46 @@ def settings(
         ConfigError: every problem, one a line; or nothing was typed.
         DataError: a folder that is no run folder.
     """
+    from meow.pipeline.plan import seeds
+
+    return seeds(_loaded(arguments, flags or {}, "config.yaml", alone=alone))
+
+
+def study(arguments: Sequence[str] | None, flags: Mapping[str, str | None]) -> RunConfig:
+    """The settings of a study, as `settings` reads those of a run; a folder that is named is a study's.
+
+    Raises:
+        ConfigError: every problem, one a line; or nothing was typed.
+        DataError: a folder that is no study's.
+    """
+    return _loaded(arguments, flags, "tune.yaml")
+
+
+def _loaded(
+    arguments: Sequence[str] | None, flags: Mapping[str, str | None], file: str, *, alone: bool = False
+) -> RunConfig:
+    """The settings of arguments and flags; `file` holds those of a folder."""
     from meow import terminal
     from meow.config import dump
-    from meow.pipeline.plan import load_config, seeds
+    from meow.pipeline.plan import load_config
 
-    listed, given = list(arguments or []), {key: value for key, value in (flags or {}).items() if value is not None}
+    listed, given = list(arguments or []), {key: value for key, value in flags.items() if value is not None}
     if not listed and not given:
         raise ConfigError("no settings; name a YAML, as in meow run meow.yaml (meow init writes one), or a run folder")
     path = Path(listed.pop(0)) if listed and "=" not in listed[0] and "://" not in listed[0] else None
     if path is not None and path.is_dir():
         from meow.run import existing
 
-        folder = existing(path).path
+        folder = existing(path, file).path
         folder = folder if folder.name not in ("", "..") else folder.resolve()
         listed = [f"out={folder.parent}", f"name={folder.name}", *listed]
-        path = folder / "config.yaml"
+        path = folder / file
     if alone and path is None and "model.path" in given and not any(item.startswith("name=") for item in listed):
         given["name"] = "-".join(filter(None, (Path(given["model.path"]).name, given.get("data.split"))))
     overrides = [*listed, *(f"{key}={value}" for key, value in given.items())]
     config = load_config(path, overrides)
     terminal.detail(dump(config).rstrip())
-    return seeds(config)
+    return config
 
 
 def ready(configs: list[RunConfig], until: str | None = None) -> list[RunConfig]:

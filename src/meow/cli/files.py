@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from meow.cli import tuning
 from meow.cli.common import print_json, say, starting
 from meow.cli.help.lists import metric_names
 from meow.cli.help.options import MODEL, Flags, Folder, Json, JsonLines, takes
@@ -109,6 +110,9 @@ def status(folder: Folder, as_json: Json = False) -> None:
     """
     from meow.pipeline import status as state
 
+    if (folder / "tune.yaml").is_file():
+        tuning.status(folder, as_json=as_json)
+        return
     found = state.read(folder)
     if as_json:
         print_json(found.as_object())

@@ -4,7 +4,7 @@ In: a YAML and `key=value` overrides. Out: one frozen, validated `RunConfig`, or
 setting says where it stands whether it changes a result (`marks`).
 """
 
-from meow.config.loading import dump, leaves, load, read_tree
+from meow.config.loading import dump, leaves, load, read_tree, tree_of
 from meow.config.marks import Settings
 from meow.config.measuring import (
     EvalSettings,
@@ -26,6 +26,7 @@ from meow.config.schema import (
     SelectSettings,
 )
 from meow.config.training import FinetuneSettings, Optimization, Targets, TrainSettings
+from meow.config.tuning import Range, TuneSettings
 
 __all__ = [
     "TEMPLATE_DATE",
@@ -42,14 +43,17 @@ __all__ = [
     "NluSettings",
     "NotifySettings",
     "Optimization",
+    "Range",
     "RobustnessSettings",
     "RunConfig",
     "SelectSettings",
     "Settings",
     "Targets",
     "TrainSettings",
+    "TuneSettings",
     "dump",
     "leaves",
     "load",
     "read_tree",
+    "tree_of",
 ]

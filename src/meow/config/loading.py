@@ -5,6 +5,7 @@ Every problem is reported in one go, with file, key, what was found and what is 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import typing
 from pathlib import Path
@@ -26,7 +27,7 @@ from meow.errors import ConfigError, nearest, shown
 
 
 def load(
-    path: Path | None,
+    path: Path | typing.Mapping[str, Any] | None,
     overrides: typing.Sequence[str] = (),
     *,
     methods: typing.Mapping[str, Method] | None = None,
@@ -36,7 +37,7 @@ def load(
     """Read, merge and validate the settings of a run.
 
     Args:
-        path: the YAML, or None for defaults alone.
+        path: the YAML, or what `tree_of` gives, or None for defaults alone.
         overrides: `key=value` each, as in `train.lr=3e-5`; values are YAML, but a text is taken as it stands; later
             ones win.
         methods: METHODS, to resolve `train.method`; None leaves it as it is.
@@ -46,7 +47,7 @@ def load(
     Raises:
         ConfigError: every problem found, one a line: where, key, what was found, what is allowed.
     """
-    tree = read_tree(path) if path else {}
+    tree = read_tree(path) if isinstance(path, Path) else copy.deepcopy(dict(path or {}))
     before = _get(tree, "train.method")
     typed_keys, problems = _override(tree, overrides)
     if methods is not None:
@@ -59,21 +60,28 @@ def load(
         for problem in _once(e.errors()):
             key = _dotted(problem["loc"])
             is_typed = any(f"{key}.".startswith(f"{k}.") or k.startswith(f"{key}.") for k in typed_keys)
-            where = "command line" if is_typed else path or "settings"
+            where = "command line" if is_typed else path if isinstance(path, Path) else "settings"
             problems.append(f"{where}: {_cut(key)}: {_explain(problem)}")
     if problems or config is None:
         raise ConfigError("\n".join(problems))
     if config.name is None:
-        config = config.model_copy(update={"name": NOT_IN_NAMES.sub("_", path.stem) if path else "run"})
+        config = config.model_copy(
+            update={"name": NOT_IN_NAMES.sub("_", path.stem) if isinstance(path, Path) else "run"}
+        )
     return config
 
 
 def dump(config: RunConfig) -> str:
     """The settings as YAML that `load` reads to the same settings; only what differs from the defaults."""
+    return yaml.safe_dump(tree_of(config), sort_keys=False, allow_unicode=True, width=110)
+
+
+def tree_of(config: RunConfig) -> dict[str, Any]:
+    """The settings that differ from the defaults, in groups, as JSON has them."""
     tree = config.model_dump(mode="json", exclude_defaults=True)
     if config.model.path and config.invert.backend == "donors":  # beside a model it is no default
         tree["invert"] = {"backend": "donors"} | tree.get("invert", {})
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+    return tree
 
 
 def leaves(model: type[Settings] = RunConfig, prefix: str = "") -> dict[str, Any]:
@@ -230,6 +238,8 @@ def _explain(problem: Any) -> str:
     found = shown(problem.get("input"))
     if problem["loc"][:1] == ("notify",) and (problem["loc"][-1] != "each_stage" or "://" in found):
         found = "***"  # it may hold an address
+    if problem["loc"][:1] == ("tune",) and ("://" in found or "storage" in (*problem["loc"], found)):
+        found = "***"  # it may hold a password
     if problem["type"] == "extra_forbidden":
         loc = problem["loc"]
         keys = leaves()

@@ -28,6 +28,7 @@ from meow.config.bounds import (
 from meow.config.marks import UNSEEN, Place, Places, Settings
 from meow.config.measuring import EvalSettings, MemoSettings, NlgSettings, NluSettings, RobustnessSettings
 from meow.config.training import FinetuneSettings, Targets, TrainSettings
+from meow.config.tuning import TuneSettings
 
 TEMPLATE_DATE = datetime.date(2024, 7, 26)
 """Some chat templates print today's date; a fixed one keeps runs comparable (Llama 3.1's own default)."""
@@ -223,6 +224,7 @@ class RunConfig(Settings):
     nlg: NlgSettings = NlgSettings()
     finetune: FinetuneSettings = FinetuneSettings()
     notify: NotifySettings = NotifySettings()
+    tune: TuneSettings = TuneSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -166,6 +166,19 @@ def tuning_half(lm: LM, items: Sequence[EvalItem], settings: EvalSettings | None
     return [EvalSample(**item.model_dump(), **s, key="", index=i) for (i, item), s in zip(chosen, scored, strict=True)]
 
 
+def asked_half(lm: LM, items: Sequence[EvalItem], settings: EvalSettings) -> list[EvalSample]:
+    """Samples of the tuning half, which alone is asked, in the ways of the settings.
+
+    Args:
+        lm: the model.
+        items: of all sets.
+        settings: as in `evaluate`.
+    """
+    chosen = [(i, item) for i, item in zip(_indices(items), items, strict=True) if used_to_choose(item.role, i)]
+    rows = evaluate(lm, [item for _, item in chosen], settled(lm, items, settings))
+    return [row.model_copy(update={"index": i}) for row, (i, _) in zip(rows, chosen, strict=True)]
+
+
 def _indices(items: Sequence[EvalItem]) -> list[int]:
     """Position of each item among those of its role."""
     counts: Counter[Role] = Counter()

@@ -19,15 +19,30 @@ from meow.records import EvalLog, EvalSample, Value, write_records
 from meow.run import Run
 from meow.text import cell
 
-CHOSEN = "the training step, by the even-numbered forget questions and up to 60 retain ones"
-"""What the tuning half is used for."""
+HALF = "by the even-numbered forget questions and up to 60 retain ones"
+"""The tuning half."""
+CHOSEN = f"the training step, {HALF}"
+"""What `train.evaluate_every` uses it for."""
+
+
+def selected_on(config: RunConfig) -> str | None:
+    """What the tuning half was used to choose, in words; None: nothing, and results come from all questions."""
+    if config.tune.chosen:
+        step = " and the training step" if config.train.evaluate_every is not None else ""
+        return f"{', '.join(config.tune.chosen)}{step}, {HALF}"
+    return CHOSEN if config.train.evaluate_every is not None else None
 
 
 CHOSEN_BY = {
     True: ("forget_quality", "ks_d", "retain_probability"),
     False: ("facts_told", "retain_value_probability"),
 }
-"""The numbers of the tuning half that choose, with a reference and without."""
+"""The numbers of the tuning half that choose a step, with a reference and without."""
+TUNED_BY = {
+    True: ("worst_case", "forget_distance", "retain_told"),
+    False: ("worst_case", "value_probability", "retain_told"),
+}
+"""Those that choose settings."""
 
 
 def _beside(folder: Run, label: str) -> list[list[EvalSample]]:
@@ -76,7 +91,7 @@ def write_log(
         before, reference, second = (_alike(samples, rows) for rows in (before, reference, second))
         samples = _with_words(samples, whole)
     chosen: dict[str, Value] = {}
-    if config.train.evaluate_every is not None:
+    if selected_on(config):
         halves = [metrics.halves(rows) for rows in (samples, before, reference, second)]
         chosen = _tuning(config, *(half[0] for half in halves[:3]))
         samples, before, reference, second = (half[1] for half in halves)
@@ -95,17 +110,18 @@ def write_log(
     write_json(folder / f"eval/{label}/log.json", log.model_dump(mode="json", exclude_defaults=True))
     _write_disagreements(folder / f"eval/{label}/judge.jsonl", samples)
     if label == "after":
-        write_facts(folder, chosen=config.train.evaluate_every is not None)
+        write_facts(folder, chosen=selected_on(config))
     return log
 
 
 def _tuning(
     config: RunConfig, samples: Sequence[EvalSample], before: Sequence[EvalSample], reference: Sequence[EvalSample]
 ) -> dict[str, Value]:
-    """The numbers of the tuning half that have chosen the step, marked so."""
+    """The numbers of the tuning half that have chosen something, marked so."""
     seen = metrics.compute(samples, before=before or None, reference=reference or None)
-    names = CHOSEN_BY[config.eval.reference is not None]
-    return {f"{name}_tuning": seen[name].model_copy(update={"selected_on": CHOSEN}) for name in names}
+    has_reference = config.eval.reference is not None
+    names = (TUNED_BY if config.tune.chosen else CHOSEN_BY)[has_reference]
+    return {f"{name}_tuning": seen[name].model_copy(update={"selected_on": selected_on(config)}) for name in names}
 
 
 def _named(reference: str | None) -> dict[str, str]:
@@ -152,12 +168,12 @@ FACTS = (
 fact was used to choose, which no result comes from then."""
 
 
-def write_facts(folder: Run, *, chosen: bool) -> None:
+def write_facts(folder: Run, *, chosen: str | None) -> None:
     """Every fact of every set with what each model says and what became of it -> eval/facts.csv.
 
     Args:
         folder: of the run.
-        chosen: whether the training step was chosen, by the tuning half.
+        chosen: what was chosen by the tuning half; None: nothing.
     """
     after = results.samples(folder.path, "after")
     others = {k: {(s.role, s.id): s for s in results.samples(folder.path, k)} for k in ("before", "reference")}
@@ -168,7 +184,7 @@ def write_facts(folder: Run, *, chosen: bool) -> None:
         told = [items.told(s), items.told(s, paraphrase=True)]
         said = [before and before.generation, s.generation, s.paraphrase_generation, reference and reference.generation]
         taught = " | ".join(answer.text for answer in s.taught or ())
-        used = CHOSEN if chosen and metrics.used_to_choose(s.role, s.index) else None
+        used = chosen if metrics.used_to_choose(s.role, s.index) else None
         forms = " ".join(dict.fromkeys(a.form for a in items.telling(s)))
         nats = round(gaps[s.id], 4) if s.role == "forget" and s.id in gaps else None
         scores = [s.rougeL_recall, items.probability(s), nats]

@@ -8,7 +8,6 @@ from pathlib import Path
 from meow import inversion, notify, training
 from meow.config import RunConfig
 from meow.formats import sources
-from meow.formats.inverted import read_inverted
 from meow.memorization.measures import columns
 from meow.memorization.windows import Pair, measured
 from meow.pipeline import costs, stages
@@ -32,8 +31,8 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
     wanted = plan(config)
     stages.check_inputs(config, [stage.name for stage in wanted])
     facts, items = sources.forget_set(config.data), sources.eval_items(config.data, limit=config.eval.rows)
-    inverted = _inverted(folder, facts, config)
-    rows = _rows(facts, inverted, config)
+    inverted = expected(folder, facts, config)
+    rows = training_rows(facts, inverted, config)
     sized = training.sized(config.train, rows)
     batch, epochs = min(int(sized.batch_size), rows), float(sized.epochs)
     steps = n_steps(rows, epochs, batch * sized.accumulate * world_size())
@@ -60,7 +59,7 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
     return "\n".join(lines)
 
 
-def _inverted(folder: Run, facts: Sequence[QA], config: RunConfig) -> list[InvertedFacts]:
+def expected(folder: Run, facts: Sequence[QA], config: RunConfig) -> list[InvertedFacts]:
     """The facts with the false answers that the run or a file has; of those that have none yet, as many as are wanted,
     each as long as the true one.
     """
@@ -75,7 +74,7 @@ def _inverted(folder: Run, facts: Sequence[QA], config: RunConfig) -> list[Inver
     ]
 
 
-def _rows(facts: Sequence[QA], inverted: Sequence[InvertedFacts], config: RunConfig) -> int:
+def training_rows(facts: Sequence[QA], inverted: Sequence[InvertedFacts], config: RunConfig) -> int:
     """Training rows: as many as there are answers to teach."""
     targets = config.train.targets
     if targets == "file":

@@ -217,14 +217,14 @@ class Run:
         write_json(self / "manifest.json", {"version": 1, "stages": dict(stages)})
 
 
-def existing(folder: Path) -> Run:
-    """The run in a folder.
+def existing(folder: Path, file: str = "config.yaml") -> Run:
+    """The run in a folder, or, where another `file` must be there, what that stands for.
 
     Raises:
         DataError: no run folder.
     """
-    if not (folder / "config.yaml").is_file():
-        raise DataError(f"{folder}: no run folder (no config.yaml); give the folder of a run, as in runs/demo/meow")
+    if not (folder / file).is_file():
+        raise DataError(f"{folder}: no run folder (no {file}); give the folder of a run, as in runs/demo/meow")
     return Run(folder)
 
 

@@ -74,6 +74,21 @@ class Chooser(TrainerCallback):  # type: ignore[misc]
         put_back(self.lm, load_file(self.best))
 
 
+class HalfWay(TrainerCallback):  # type: ignore[misc]
+    """Looks once, after half of the steps, with the model ready to be evaluated; whoever looks may raise."""
+
+    def __init__(self, lm: LM, look: Callable[[LM], None]) -> None:
+        self.lm, self.look = lm, look
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look, then go on training."""
+        del args, control, kwargs
+        if state.global_step == (state.max_steps + 1) // 2:
+            self.lm.model.eval()
+            self.look(self.lm)
+            self.lm.model.train()
+
+
 def trained(lm: LM, every: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those of a model's weights that are trained, to be written: on the CPU."""
     names = [n for n, p in lm.model.named_parameters() if p.requires_grad and n in every]

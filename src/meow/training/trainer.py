@@ -23,7 +23,7 @@ from transformers import PrinterCallback, TrainerCallback, TrainingArguments
 
 from meow import terminal
 from meow.config import Optimization
-from meow.errors import ConfigError, MeowError, RunError
+from meow.errors import ConfigError, MeowError, NotFiniteError, RunError
 from meow.lm import LM
 from meow.lm.rounding import rounded_forward
 from meow.losses import TERMS, Term
@@ -127,8 +127,8 @@ class UnlearnTrainer(Stepping):
         with saved(Path(self.args.output_dir)):
             super()._save_checkpoint(*arguments)
 
-    def _not_finite(self, what: str, value: float, names: Sequence[str]) -> RunError:
-        return RunError(
+    def _not_finite(self, what: str, value: float, names: Sequence[str]) -> NotFiniteError:
+        return NotFiniteError(
             f"step {self.state.global_step + 1}: {what} is {value} on the rows of {', '.join(names[:4])}"
             f"{f' and {len(names) - 4} more' if len(names) > 4 else ''}; "
             "lower train.lr (the last good checkpoint is kept)"

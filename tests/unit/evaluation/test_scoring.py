@@ -12,7 +12,7 @@ from tests.unit.report.test_report import run  # noqa: F401 - `run` is a fixture
 
 
 def test_the_table_of_facts_holds_every_set_with_verdict_texts_and_scores(run: Path) -> None:  # noqa: F811
-    write_facts(Run(run), chosen=True)
+    write_facts(Run(run), chosen=CHOSEN)
     with (run / "eval/facts.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["role"] for row in rows) == {"forget": 8, "retain": 30, "authors": 30, "world": 30}

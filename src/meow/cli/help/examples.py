@@ -14,6 +14,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow run meow.yaml 'seed=[0,1,2]'",
         "meow run --model_name_or_path MODEL --forget forget.jsonl --method npo",
     ),
+    "tune": (
+        "meow tune meow.yaml 'tune.space={train.lr: {low: 1e-5, high: 1e-3, log: true}}'",
+        "meow tune meow.yaml --dry-run",
+        "meow tune runs/meow tune.trials=24",
+    ),
     "invert": ("meow invert meow.yaml", "meow invert meow.yaml invert.pools=values.json"),
     "memo": (
         "meow memo runs/meow memo.metric='[memo,ma]'",

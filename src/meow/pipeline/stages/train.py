@@ -12,7 +12,7 @@ from typing import Any
 from meow import keys, lm, metrics, results, terminal, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
-from meow.evaluation import sampling
+from meow.evaluation import sampling, scoring
 from meow.formats import sources
 from meow.lm import LM
 from meow.losses import TERMS
@@ -22,10 +22,17 @@ from meow.processes import agreed
 from meow.records import EvalSample, Fact, Target, read_records
 from meow.run import Run
 from meow.training import checkpoints
+from meow.training.choosing import HalfWay
 
 
-def forget(folder: Run, config: RunConfig) -> None:
-    """targets.jsonl, forget and retain set -> model/, through train/."""
+def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | None = None) -> None:
+    """targets.jsonl, forget and retain set -> model/, through train/.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        halfway: looks at the model after half of the steps; what it raises ends the training.
+    """
     targets = read_records(folder / "targets.jsonl", Target)
     reads_retain = any(TERMS[term].retain for term in config.train.terms)
     retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
@@ -35,12 +42,22 @@ def forget(folder: Run, config: RunConfig) -> None:
 
     def train(model: LM) -> dict[str, Any]:
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
+        more = [HalfWay(model, halfway)] if halfway else []
         with _logged(folder, "forget") as log:
             chosen = training.forget(
-                model, targets, retain, config.train, folder / "train", seed=seed_of(config), log=log, on_evaluate=look
+                model,
+                targets,
+                retain,
+                config.train,
+                folder / "train",
+                seed=seed_of(config),
+                log=log,
+                on_evaluate=look,
+                callbacks=more,
             )
-        used = {"selected_on": training.RATE_BY} if chosen.looks else {}
-        return chosen._asdict() | used
+        used = [training.RATE_BY] if chosen.looks else []
+        used += [found] if (found := scoring.selected_on(config)) else []
+        return chosen._asdict() | ({"selected_on": "; ".join(used)} if used else {})
 
     _train(folder, config, "forget", key, train)
 

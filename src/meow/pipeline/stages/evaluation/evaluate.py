@@ -80,7 +80,8 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
 
 def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
     """What the numbers of an evaluation depend on beside its own model and questions, by name, for its key."""
-    half = {"half": scoring.CHOSEN} if config.train.evaluate_every is not None else {}
+    chosen = scoring.selected_on(config)
+    half = {"half": chosen} if chosen else {}
     if label == "reference":
         return half
     return half | {"original": weights(config.model)} | references.named(config)

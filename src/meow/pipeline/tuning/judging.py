@@ -1,0 +1,115 @@
+"""What a trial is worth: told, distance and what is kept, of the tuning half, as one number; and the Pareto front.
+
+No model, no torch: samples in, numbers out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from scipy.stats import hmean
+
+from meow.errors import ConfigError
+from meow.metrics import METRICS
+from meow.records import EvalSample
+
+CHEAP = ("paraphrase", "completion", "format", "fill_in", "prefix")
+"""Ways of asking, beside the question, that a trial is judged by: one short prompt each, and no chat model."""
+KEPT = ("retain_told", "retain_rougeL", "retain_probability", "retain_truth_ratio_gm")
+"""What the utility of the tuning half is the harmonic mean of, as far as it can be computed."""
+MARGIN = 0.2
+"""How far below `tune.keep` p(value) of the retain facts, as a share of the original's, may be after half of the steps.
+"""
+LOST = 2.0
+"""Added to what a trial that keeps too little lacks: more than any trial that keeps enough can have."""
+Samples = Sequence[EvalSample]
+
+
+class Judged(NamedTuple):
+    """What the tuning half says of a trial."""
+
+    told: float
+    """Share of the forget facts told in any cheap way of asking, 0 to 1."""
+    n: int
+    """Forget facts."""
+    distance: float
+    """Forget distance in nats, or, without a reference, p(value), 0 to 1."""
+    kept: float
+    """Utility as a share of the original's; 1: as good."""
+
+    def rank(self, keep: float) -> float:
+        """What is minimised: among trials that keep enough what is told, and of equals the distance; else what lacks.
+
+        One number in the order of the goal: a distance d adds d / (1 + d) of less than one fact, so it never outweighs
+        a fact; TPE asks for the order alone.
+
+        Args:
+            keep: the share of the utility that must be kept.
+        """
+        if self.kept < keep:
+            return LOST + keep - self.kept
+        return self.told + self.distance / (1 + self.distance) / (self.n + 1)
+
+
+def judged(samples: Samples, before: Samples, reference: Samples) -> Judged:
+    """What a trial is worth.
+
+    Args:
+        samples: the tuning half of the changed model.
+        before: of the original.
+        reference: of a model that never saw the facts; empty: there is none.
+
+    Raises:
+        ConfigError: nothing of what must be known can be computed, with the reason.
+    """
+    told = METRICS["worst_case"].function(samples, before=before)
+    by = distance_of(reference)
+    far = METRICS[by].function(samples, before=before, reference=reference or None)
+    for name, value in (("worst_case", told), (by, far)):
+        if value.value is None:
+            raise ConfigError(f"meow tune: trials cannot be judged: no {name} of the tuning half ({value.reason})")
+    return Judged(float(told.value or 0), told.n, float(far.value or 0), utility_kept(samples, before))
+
+
+def distance_of(reference: Samples) -> str:
+    """The metric that stands second."""
+    return "forget_distance" if reference else "value_probability"
+
+
+def utility_kept(samples: Samples, before: Samples) -> float:
+    """The utility of the tuning half as a share of the original's.
+
+    Raises:
+        ConfigError: there is nothing to keep, or the original keeps nothing.
+    """
+    ours, theirs = _parts(samples), _parts(before)
+    shared = [name for name in KEPT if name in ours and name in theirs]
+    if not shared:
+        raise ConfigError("meow tune: what is kept cannot be measured: no retain facts (data.retain)")
+    whole = float(hmean([theirs[name] for name in shared]))
+    if not whole:
+        raise ConfigError("meow tune: the original keeps nothing of the retain facts that trials could lose")
+    return float(hmean([ours[name] for name in shared])) / whole
+
+
+def _parts(samples: Samples) -> Mapping[str, float]:
+    found = {name: METRICS[name].function(samples).value for name in KEPT}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def probability_kept(samples: Samples, before: Samples) -> float | None:
+    """p(value) of the retain facts as a share of the original's; None: not known."""
+    ours, theirs = (METRICS["retain_value_probability"].function(rows).value for rows in (samples, before))
+    return None if ours is None or not theirs else ours / theirs
+
+
+def front(found: Mapping[int, Judged]) -> list[int]:
+    """The trials that no other one beats in told, distance and kept together, from the least told on."""
+
+    def beats(a: Judged, b: Judged) -> bool:
+        mine, other = (a.told, a.distance, -a.kept), (b.told, b.distance, -b.kept)
+        return mine != other and all(x <= y for x, y in zip(mine, other, strict=True))
+
+    best = [n for n, mine in found.items() if not any(beats(other, mine) for other in found.values())]
+    return sorted(best, key=lambda n: (found[n].told, found[n].distance, -found[n].kept, n))
