@@ -8,6 +8,7 @@ from pathlib import Path
 from meow import inversion, notify, training
 from meow.config import RunConfig
 from meow.formats import sources
+from meow.formats.inverted import read_inverted
 from meow.memorization.measures import columns
 from meow.memorization.windows import Pair, measured
 from meow.pipeline import costs, stages

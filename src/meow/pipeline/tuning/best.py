@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from meow.pipeline import commands, inputs, stages
 from meow.pipeline.plan import plan, run_of
 from meow.pipeline.tuning import judging, showing, studies, trials
 from meow.pipeline.tuning.space import check, first_seed, made, seeds_of_best, study_of, suggested
-from meow.pipeline.tuning.studies import Trial
+from meow.pipeline.tuning.studies import Hold, Trial
 from meow.processes import world_size
 from meow.report import report
 from meow.terminal import say
@@ -49,13 +49,13 @@ def tune(config: RunConfig) -> tuple[list[Trial], list[Path]]:
     variants = ready(config)
     stages.check_inputs(variants[0], [stage.name for stage in plan(variants[0])])
     study = studies.begin(config)
-    studies.work(study, config, lambda trial, begun: _value(study, config, trial, begun))
+    studies.work(study, config, lambda trial, hold: _value(study, config, trial, hold))
     found = studies.kept(study, config)
     showing.draw(study_of(config), found, config.tune.keep)
     return found, _whole(config, best_of(found, config.tune.keep))
 
 
-def _value(study: Any, config: RunConfig, trial: Any, begun: Callable[[], None]) -> float:
+def _value(study: Any, config: RunConfig, trial: Any, hold: Hold) -> float:
     """What is minimised, of one trial; its numbers are kept with it."""
     studies.refuse_surplus(study, config, trial)
     n, keep, package = studies.number(studies.frozen(study, trial)), config.tune.keep, studies.optuna()
@@ -64,7 +64,7 @@ def _value(study: Any, config: RunConfig, trial: Any, begun: Callable[[], None])
     try:
         one = made(config, f"trial-{n:03}", values, first_seed(config))
         say(f"trial {n}: {showing.settings(values)}")
-        found = known[0].judged if known else trials.judged(one, keep, begun=begun)
+        found = known[0].judged if known else trials.judged(one, keep, hold=hold)
     except (trials.HopelessError, NotFiniteError, ConfigError) as e:
         if isinstance(e, trials.HopelessError):
             trial.report(judging.LOST + keep - e.kept, step=1)

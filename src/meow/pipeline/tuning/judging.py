@@ -17,7 +17,7 @@ from meow.records import EvalSample
 CHEAP = ("paraphrase", "completion", "format", "fill_in", "prefix")
 """Ways of asking, beside the question, that a trial is judged by: one short prompt each, and no chat model."""
 KEPT = ("retain_told", "retain_rougeL", "retain_probability", "retain_truth_ratio_gm")
-"""What the utility of the tuning half is the harmonic mean of, as far as it can be computed."""
+"""What the utility of the tuning half is the harmonic mean of: what can be computed and is not 0 of the original."""
 MARGIN = 0.2
 """How far below `tune.keep` p(value) of the retain facts, as a share of the original's, may be after half of the steps.
 """
@@ -81,16 +81,15 @@ def utility_kept(samples: Samples, before: Samples) -> float:
     """The utility of the tuning half as a share of the original's.
 
     Raises:
-        ConfigError: there is nothing to keep, or the original keeps nothing.
+        ConfigError: there is nothing to keep, or the original knows nothing of it.
     """
     ours, theirs = _parts(samples), _parts(before)
-    shared = [name for name in KEPT if name in ours and name in theirs]
+    shared = [name for name in KEPT if name in ours and theirs.get(name)]
     if not shared:
-        raise ConfigError("meow tune: what is kept cannot be measured: no retain facts (data.retain)")
-    whole = float(hmean([theirs[name] for name in shared]))
-    if not whole:
-        raise ConfigError("meow tune: the original keeps nothing of the retain facts that trials could lose")
-    return float(hmean([ours[name] for name in shared])) / whole
+        raise ConfigError(
+            "meow tune: what is kept cannot be measured: no retain facts (data.retain), or the original knows none"
+        )
+    return float(hmean([ours[name] for name in shared]) / hmean([theirs[name] for name in shared]))
 
 
 def _parts(samples: Samples) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from filelock import FileLock
@@ -30,6 +30,8 @@ from meow.terminal import say
 
 BEAT, GRACE = 30, 120
 """Seconds between two heartbeats of a trial in a database, and without one after which it counts as dead."""
+Hold = Callable[[AbstractContextManager[None]], None]
+"""Holds the folder of a trial until the storage has the trial's end."""
 WAIT = 1.0
 """Seconds between two looks at what other processes do."""
 SETTINGS, JOURNAL = "tune.yaml", "journal.log"
@@ -194,13 +196,13 @@ def frozen(study: Any, trial: Any) -> Any:
     return next(found for found in study.get_trials(deepcopy=False) if found.number == trial.number)
 
 
-def work(study: Any, config: RunConfig, objective: Callable[[Any, Callable[[], None]], float]) -> None:
+def work(study: Any, config: RunConfig, objective: Callable[[Any, Hold], float]) -> None:
     """Make trials until there are as many as are wanted, and no other process works on one any more.
 
     Args:
         study: as `begin` has given it.
         config: of the study.
-        objective: makes a trial, calls what it is given as soon as its folder is held, and returns what is minimised.
+        objective: makes a trial in a folder that it has held by what it is given, and returns what is minimised.
     """
     said = False
     while True:
@@ -211,7 +213,7 @@ def work(study: Any, config: RunConfig, objective: Callable[[Any, Callable[[], N
             waiting = sum(trial.state == "waiting" for trial in trials)
             if waiting or len(trials) < wanted(config):
                 study.sampler = _sampler(config, len(trials))
-                _one(study, lambda trial: objective(trial, free))
+                _one(study, objective, free)
                 continue
         running = sum(trial.state == "running" for trial in trials)
         if not running:
@@ -234,16 +236,21 @@ def wanted(config: RunConfig) -> int:
     return min(config.tune.trials, count)
 
 
-def _one(study: Any, objective: Callable[[Any], float]) -> None:
+def _one(study: Any, objective: Callable[[Any, Hold], float], free: Callable[[], None]) -> None:
     """Make one trial; where it is stopped, by a key or by an error, it waits for whoever takes it up."""
-    begun: list[Any] = []
+    begun, held = list[Any](), ExitStack()
+
+    def hold(folder: AbstractContextManager[None]) -> None:
+        held.enter_context(folder)
+        free()
 
     def noted(trial: Any) -> float:
         begun.append(trial)
-        return objective(trial)
+        return objective(trial, hold)
 
     try:
-        study.optimize(noted, n_trials=1)
+        with held:  # until the storage has the trial's end: one that is under way and not held is dead
+            study.optimize(noted, n_trials=1)
     except _TooManyError:
         return
     except BaseException:
@@ -275,7 +282,8 @@ def _again(study: Any, trial: Any) -> None:
 def _take_up(study: Any, config: RunConfig) -> None:
     """Have the trials made again whose process has died: under way, and nobody holds their folder."""
     for trial in study.get_trials(deepcopy=False):
-        if trial.state.name != "RUNNING" or Run(study_of(config) / f"trial-{number(trial):03}").worker:
+        is_held = trial.state.name == "RUNNING" and Run(study_of(config) / f"trial-{number(trial):03}").worker
+        if is_held or frozen(study, trial).state.name != "RUNNING":  # it may have ended before it was let go
             continue
         say(f"tune: trial {number(trial)} was stopped; taken up again")
         study.tell(trial.number, state=optuna().trial.TrialState.FAIL)

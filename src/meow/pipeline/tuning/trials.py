@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from meow.pipeline import commands, stages
 from meow.pipeline.plan import plan, run_of
 from meow.pipeline.tuning import judging
 from meow.pipeline.tuning.judging import CHEAP, Judged
+from meow.pipeline.tuning.studies import Hold
 from meow.records import EvalSample
 from meow.run import Run
 
@@ -30,29 +31,28 @@ class HopelessError(Exception):
         self.kept = kept
 
 
-def judged(config: RunConfig, keep: float, *, begun: Callable[[], None]) -> Judged:
+def judged(config: RunConfig, keep: float, *, hold: Hold) -> Judged:
     """Make a trial in its folder, or go on with one that was stopped there, and judge it.
 
     Args:
         config: of the trial.
         keep: the share of the utility that it must keep.
-        begun: called when its folder is held.
+        hold: holds the folder until the trial's numbers are kept.
 
     Raises:
         HopelessError: it was given up after half of its steps.
         NotFiniteError: its loss is not finite.
     """
     folder = run_of(config)
-    with folder.locked(config):
-        begun()
-        _prepare(folder, config)
-        before, reference = (metrics.halves(results.samples(folder.path, name))[0] for name in ("before", "reference"))
-        forget = next(stage for stage in plan(config) if stage.name == "forget")
-        look = partial(_first_look, config=config, before=before, least=keep - judging.MARGIN)
-        commands.perform(folder, config, forget, partial(stages.forget, halfway=look))
-        stages.release()
-        model = lm.load(stages.model_of(folder, config, "after"))
-        found = judging.judged(_half(model, folder, config), before, reference)
+    hold(folder.locked(config))
+    _prepare(folder, config)
+    before, reference = (metrics.halves(results.samples(folder.path, name))[0] for name in ("before", "reference"))
+    forget = next(stage for stage in plan(config) if stage.name == "forget")
+    look = partial(_first_look, config=config, before=before, least=keep - judging.MARGIN)
+    commands.perform(folder, config, forget, partial(stages.forget, halfway=look))
+    stages.release()
+    model = lm.load(stages.model_of(folder, config, "after"))
+    found = judging.judged(_half(model, folder, config), before, reference)
     del model
     stages.release()
     return found
