@@ -44,7 +44,9 @@ def study(arguments: Sequence[str] | None, flags: Mapping[str, str | None]) -> R
         ConfigError: every problem, one a line; or nothing was typed.
         DataError: a folder that is no study's.
     """
-    return _loaded(arguments, flags, "tune.yaml")
+    from meow.run import STUDY
+
+    return _loaded(arguments, flags, STUDY)
 
 
 def _loaded(

@@ -14,6 +14,7 @@ from meow.cli.help.options import MODEL, Flags, Folder, Json, JsonLines, takes
 from meow.config import ModelSettings
 from meow.formats.inverted import read_any
 from meow.modelfiles import check_files
+from meow.run import STUDY
 
 
 @takes(*MODEL)
@@ -110,7 +111,7 @@ def status(folder: Folder, as_json: Json = False) -> None:
     """
     from meow.pipeline import status as state
 
-    if (folder / "tune.yaml").is_file():
+    if (folder / STUDY).is_file():
         tuning.status(folder, as_json=as_json)
         return
     found = state.read(folder)

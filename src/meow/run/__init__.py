@@ -32,6 +32,8 @@ from meow.run.lock import Worker
 
 VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", "copied_from", "commit")
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
+STUDY = "tune.yaml"
+"""In a folder, says that it is a study of `meow tune`: its run folders lie in it."""
 CLEANED = "clean"
 """Stage of `meow clean`: after it nothing else is done in a folder."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")
@@ -174,10 +176,10 @@ class Run:
         self._write(self.stages | {name: entry})
 
     def adopt(self, stage: str, key: Mapping[str, Any], inputs: str, outputs: Sequence[str]) -> Path | None:
-        """Copy a finished stage with the same key and inputs from a sibling folder; returns that folder."""
+        """Copy a finished stage with the same key and inputs from a folder near this one; returns that folder."""
 
         def copy() -> Path | None:
-            for sibling in sorted(p for p in self.path.parent.iterdir() if p.is_dir() and p != self.path):
+            for sibling in self._near():
                 entry: dict[str, Any] = {}
                 with suppress(DataError):  # of a sibling whose manifest is broken nothing is taken
                     entry = Run(sibling).stages.get(stage, {})
@@ -191,6 +193,14 @@ class Run:
             return None
 
         return agreed(copy)
+
+    def _near(self) -> list[Path]:
+        """Folders beside this one, beside the study that it lies in, and in the studies there."""
+        parent = self.path.parent
+        places = [parent, parent.parent] if (parent / STUDY).is_file() else [parent]
+        beside = [path for place in places for path in place.iterdir() if path.is_dir()]
+        inside = [path for study in beside if (study / STUDY).is_file() for path in study.iterdir() if path.is_dir()]
+        return sorted({*beside, *inside} - {self.path})
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one row to `log.jsonl`."""

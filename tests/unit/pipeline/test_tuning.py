@@ -20,6 +20,7 @@ from meow.pipeline.tuning import judging, studies
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import check, grid, made, size, values_of
 from meow.records import EvalSample, Likelihood
+from meow.run import STUDY, Run
 from tests.conftest import write_facts
 
 JUDGED = st.builds(
@@ -220,3 +221,20 @@ def test_a_storage_without_one_is_taken_and_settings_come_back_from_yaml(
     again = load_config(tmp_path / "tune.yaml", ["name=run"])
     assert again == config
     assert again.tune.space == {"train.lr": Range(low=1e-5, high=1e-3, log=True), "select.k": (1, 2)}
+
+
+def test_what_runs_have_in_common_is_taken_from_beside_a_study_too(tmp_path: Path) -> None:
+    for study in ("npo", "meow"):
+        (tmp_path / study).mkdir()
+        (tmp_path / study / STUDY).touch()
+    (tmp_path / "elsewhere/trial-000").mkdir(parents=True)
+    places = ["plain", "npo/trial-000", "npo/trial-001", "meow/trial-000"]
+    for place in places:
+        (tmp_path / place).mkdir()
+    first = Run(tmp_path / "npo/trial-000")
+    with first.stage("memo", {"a": 1}):
+        (first / "memo.jsonl").write_text("measured")
+    for place in ("npo/trial-001", "meow/trial-000", "plain"):
+        assert Run(tmp_path / place).adopt("memo", {"a": 1}, "", ["memo.jsonl"]) is not None
+        assert (tmp_path / place / "memo.jsonl").read_text() == "measured"
+    assert Run(tmp_path / "elsewhere/trial-000").adopt("memo", {"a": 1}, "", ["memo.jsonl"]) is None

@@ -14,7 +14,7 @@ from meow.pipeline.tuning import judging, studies
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import label, seeds_of_best, size, study_of
 from meow.pipeline.tuning.studies import Trial
-from meow.run import Run
+from meow.run import STUDY, Run
 from meow.terminal import out
 from meow.text import counted
 
@@ -85,7 +85,7 @@ def read(folder: Path) -> RunConfig:
         ConfigError: they are broken.
     """
     own = [f"out={folder.absolute().parent}", f"name={folder.absolute().name}"]
-    return load(folder / studies.SETTINGS, own, methods=METHODS, terms=TERMS, aliases=ALIASES)
+    return load(folder / STUDY, own, methods=METHODS, terms=TERMS, aliases=ALIASES)
 
 
 def status(folder: Path) -> dict[str, Any]:

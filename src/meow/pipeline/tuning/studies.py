@@ -25,7 +25,7 @@ from meow.files import write_text
 from meow.formats import sources
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import first_seed, grid, seeds_of_best, study_of, values_of
-from meow.run import Run
+from meow.run import STUDY, Run
 from meow.terminal import say
 
 BEAT, GRACE = 30, 120
@@ -34,8 +34,8 @@ Hold = Callable[[AbstractContextManager[None]], None]
 """Holds the folder of a trial until the storage has the trial's end."""
 WAIT = 1.0
 """Seconds between two looks at what other processes do."""
-SETTINGS, JOURNAL = "tune.yaml", "journal.log"
-"""Files of a study's folder."""
+JOURNAL = "journal.log"
+"""The trials, in the study's folder."""
 STATES = {"COMPLETE": "complete", "PRUNED": "given up", "RUNNING": "running", "WAITING": "waiting"}
 """What is said of a trial by Optuna's name; one that failed was taken up under another number, or was one too many."""
 PACKAGE = "meow tune needs Optuna: pip install 'meow-unlearning[tune]'"
@@ -96,7 +96,7 @@ def begin(config: RunConfig) -> Any:
             f"name={config.name}-2"
         )
     study.set_user_attr("asked", asked)
-    write_text(folder / SETTINGS, dump(placed(config)))
+    write_text(folder / STUDY, dump(placed(config)))
     return study
 
 
@@ -130,7 +130,7 @@ def _study(package: Any, config: RunConfig) -> Any:
         storage = package.storages.JournalStorage(journal.JournalFileBackend(file, lock_obj=lock))
     else:
         storage = package.storages.RDBStorage(
-            config.tune.storage,
+            config.tune.storage.replace("postgresql://", "postgresql+psycopg2://", 1),  # the driver of the extra
             heartbeat_interval=BEAT,
             grace_period=GRACE,
             heartbeat_stale_trial_callback=package.storages.RetryHeartbeatStaleTrialCallback(),
