@@ -15,7 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow run --model_name_or_path MODEL --forget forget.jsonl --method npo",
     ),
     "tune": (
-        "meow tune meow.yaml 'tune.space={train.lr: {low: 1e-5, high: 1e-3, log: true}}'",
+        "meow tune meow.yaml 'tune.space={train.lr: {low: 1e-5, high: 1e-3}}'",
         "meow tune meow.yaml --dry-run",
         "meow tune runs/meow tune.trials=24",
     ),
