@@ -18,7 +18,7 @@ CHEAP = ("paraphrase", "completion", "format", "fill_in", "prefix")
 """Ways of asking, beside the question, that a trial is judged by: one short prompt each, and no chat model."""
 KEPT = ("retain_told", "retain_rougeL", "retain_probability", "retain_truth_ratio_gm")
 """What the utility of the tuning half is the harmonic mean of: what can be computed and is not 0 of the original."""
-MARGIN = 0.2
+MARGIN = 0.4
 """How far below `tune.keep` p(value) of the retain facts, as a share of the original's, may be after half of the steps.
 """
 LOST = 2.0
