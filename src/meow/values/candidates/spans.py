@@ -21,7 +21,13 @@ def titles(question: str, answer: str) -> list[Span]:
     found = [m for m in QUOTED.finditer(answer) if fold(m[1] or m[2]) not in given]
     if len(found) > 1:
         return [(found[0].start(), found[-1].end())]
-    return [(m.start() + 1, m.start() + 1 + len((m[1] or m[2]).rstrip(",.;"))) for m in found]
+    return [_trimmed(m.start() + 1, m[1] or m[2]) for m in found]
+
+
+def _trimmed(start: int, title: str) -> Span:
+    """A title without the spaces at its ends (French quotes) and the comma of an American one."""
+    begun = start + len(title) - len(title.lstrip())
+    return begun, begun + len(title.strip().rstrip(",.;").rstrip())
 
 
 _ADJECTIVE = re.compile(r"(?:[aei]an|ish|ese|[aei]ic|mic|ench|utch|reek|wiss|zech|erman|\+)$")
