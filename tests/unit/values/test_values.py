@@ -95,6 +95,7 @@ Qui a peint la Joconde ? | La Joconde a été peinte par Léonard de Vinci. | L�
 『吾輩は猫である』の作者は誰ですか？ | 『吾輩は猫である』は夏目漱石によって書かれました。 | 夏目漱石
 ما هي عاصمة فرنسا؟ | عاصمة فرنسا هي باريس. | باريس
 프랑스의 수도는 어디입니까? | 프랑스의 수도는 파리입니다. | 파리
+What did Camus write? | Camus a écrit « La Peste ». | La Peste
 """
 ROWS = [tuple(line.split(" | ")) for line in FACTS.strip().splitlines()]
 
