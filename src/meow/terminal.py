@@ -217,6 +217,9 @@ def steps(title: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
             elif "whole" in row:
                 if row["whole"]:
                     say(f"{title}: {row['whole']} of {row['rows']} rows are forgotten whole: their value has no place")
+            elif "unnamed" in row:
+                more = f"{row['left_out']} of {row['tokens']} tokens of the others are left out"
+                say(f"{title}: {row['unnamed']} of {row['rows']} rows name nobody and teach nothing; {more}")
             elif "look" not in row:
                 if not bar:
                     bar.append(shown.enter_context(progress(title, row["steps"], done=row["step"] - 1)))

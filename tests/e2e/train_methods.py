@@ -15,6 +15,7 @@ from meow.lm import load
 from meow.losses import METHODS
 from meow.records import QA, Target
 from meow.training import forget
+from tests.teachers import taught
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
 TARGETS = [
@@ -40,11 +41,12 @@ def main(model: str, batch: int, methods: list[str]) -> None:
         )
         lm = load(ModelSettings(path=model, template="qa"))
         folder = processes.agreed(lambda: tempfile.mkdtemp())
-        forget(lm, TARGETS, KEPT, settings, Path(folder), seed=0, log=rows.append)
+        known = taught(lm, TARGETS) if method == "wpu" else ()
+        forget(lm, TARGETS, KEPT, settings, Path(folder), seed=0, log=rows.append, taught=known)
         weights = sum(float(p.double().abs().sum()) for p in lm.model.parameters())
         found[method] = {
-            "terms": [row["terms"] for row in rows],
-            "norms": [r["grad_norm"] for r in rows],
+            "terms": [row["terms"] for row in rows if row["step"]],
+            "norms": [row["grad_norm"] for row in rows if row["step"]],
             "weights": weights,
         }
     found["stopped"] = stopped(model)

@@ -15,9 +15,10 @@ import torch
 
 from meow.config import FinetuneSettings, TrainSettings
 from meow.lm import LM, make_tiny
-from meow.losses import METHODS
+from meow.losses import METHODS, TERMS
 from meow.records import QA, Target
 from meow.training import forget
+from tests.teachers import taught
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "npo_grad_diff on=value": {"on": "value"},
@@ -51,7 +52,8 @@ def trajectory(name: str, folder: Path) -> list[dict[str, float]]:
     settings = TrainSettings.model_validate(values | VARIANTS.get(name, {}))
     rows: list[dict[str, Any]] = []
     lm = LM(model, tokenizer, template="qa")
-    forget(lm, TARGETS, KEPT, settings, folder, seed=0, log=rows.append)
+    known = taught(lm, TARGETS) if any(TERMS[term].renames for term in settings.terms) else ()
+    forget(lm, TARGETS, KEPT, settings, folder, seed=0, log=rows.append, taught=known)
     return [{term: float(f"{v:.6g}") for term, v in row["terms"].items()} for row in rows if "terms" in row]
 
 

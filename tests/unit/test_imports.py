@@ -24,7 +24,7 @@ FLOORS = (
     "inversion plots training tables results",
     "outcome",
     "compare card notify evaluation",
-    "report hub",
+    "report hub teacher",
     "cleaning",
     "pipeline",
     "api ask audit known requests",

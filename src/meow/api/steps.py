@@ -9,21 +9,22 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from meow import inversion, metrics, terminal, training
+from meow import inversion, metrics, teacher, terminal, training
 from meow.api import given
 from meow.api.found import Evaluated
 from meow.api.given import NONE, Facts, Model, Settings
 from meow.api.objectives import METHOD, Objective, settled
 from meow.config import TrainSettings
 from meow.errors import ConfigError
-from meow.evaluation import sampling
+from meow.evaluation import names, sampling
 from meow.evaluation.neighbours import with_kinds
 from meow.formats import evaluations
 from meow.keys import digest
-from meow.losses import Term
+from meow.lm import LM
+from meow.losses import Taught, Term
 from meow.memorization import measures, selection
 from meow.pipeline import stages
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target
+from meow.records import EvalLog, EvalSample, Fact, InvertedFacts, MemoRecord, Target
 
 
 def invert(
@@ -151,7 +152,8 @@ def forget(
         train, terms, sources = settled(method, objective, how, more, teaches=teaches, keeps=bool(kept))
         rows = _targets(targets, train, terms, seed)
         run = partial(training.forget, model, rows, kept, train, None, seed=seed, terms=terms, callbacks=heard)
-        log = _train("forgetting", run)
+        taught = _taught(model, rows, kept, train, terms, seed)
+        log = _train("forgetting", partial(run, taught=taught))
     model.weights = digest([model.weights, train, seed, rows, kept, *sources])
     return log
 
@@ -241,6 +243,18 @@ def _targets(
     if reads and any(row.target is None for row in rows):
         raise ConfigError(f"forget: {reads} reads the answers to teach; give the targets that select returns")
     return rows
+
+
+def _taught(
+    model: LM, rows: Sequence[Target], kept: Sequence[Fact], train: TrainSettings, terms: Mapping[str, Term], seed: int
+) -> Sequence[Taught]:
+    """What the model says under other names, where a term reads it."""
+    if not any(terms[name].renames for name in train.terms):
+        return ()
+    texts = [text for fact in (*rows, *kept) for text in (fact.conversation, fact.answer)]
+    drawn = names.draw(names.NAMES, texts, train.names, seed=seed)
+    teacher.check(rows, drawn)
+    return teacher.teach(model, rows, drawn)
 
 
 def _called(callbacks: Iterable[TrainerCallback]) -> list[TrainerCallback]:

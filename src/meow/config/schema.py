@@ -92,7 +92,7 @@ class DataSettings(Settings):
     """Your own questions and answers of the same kind that no model was trained on: what membership inference compares
     the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""
     names: Places = ()
-    """`eval.reference: other_names`: names of people, or files with one a line; default: meow's own."""
+    """`eval.reference: other_names`, `target_names`: names of people, or files with one a line; default: meow's own."""
 
 
 class InvertSettings(Settings):

@@ -85,6 +85,9 @@ class TrainSettings(Optimization):
     """Which tokens of the true answers are forgotten: all, or those of the value alone, while the rest of the answer is
     kept (`keep_nll`, weight 1 where the objective gives none). A fact whose value has no place in its answer, or is a
     yes or no, is forgotten whole, and counted."""
+    names: Positive = 20
+    """People of other names about whom the original is asked, where what it says of them is taught (`target_names`);
+    from `data.names`."""
     surgery: Literal["pcgrad"] | None = None
     """`pcgrad`: the gradient of what must go loses its part against the gradient of what must stay; for an objective
     with terms of both."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meow import keys
 from meow.errors import ConfigError
@@ -53,6 +53,27 @@ def renamed(item: EvalItem, name: str) -> EvalItem | None:
         return None
     found = item.reworded(lambda text: forms.sub(lambda form: _instead(form, about, name), text))
     return found.model_copy(update={"subject": name})
+
+
+class Swap(NamedTuple):
+    """A name in a text and what stands there instead, by their characters in both texts."""
+
+    start: int
+    end: int
+    new_start: int
+    new_end: int
+
+
+def swaps(text: str, about: str, name: str) -> list[Swap]:
+    """Where `renamed` has replaced the name of a subject, in order; a possessive that stays is no part of it."""
+    forms, found, shift = _forms(about), list[Swap](), 0
+    for form in forms.finditer(text) if forms else ():
+        said = _instead(form, about, name)
+        kept = len(form["of"]) if form["of"] and said.endswith(form["of"]) else 0
+        (start, end), grown = form.span(), len(said) - len(form[0])
+        found.append(Swap(start, end - kept, start + shift, end - kept + shift + grown))
+        shift += grown
+    return found
 
 
 _PERSON = re.compile(

@@ -28,7 +28,7 @@ def departures(lm: LM, sequences: Sequence[Encoded], k: int) -> list[list[Path]]
     One teacher-forced pass gives all of them: at every token, every other token of the vocabulary departs.
     """
     found: list[list[Path]] = [[] for _ in sequences]
-    for chosen, logits, at in lm._passes(sequences):
+    for chosen, logits, at in lm.passes(sequences):
         wide = widened(logits)
         total = log_total(wide)
         for i, rows in zip(chosen, at, strict=True):

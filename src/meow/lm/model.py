@@ -145,6 +145,17 @@ class LM:
         """
         return serving(self.model)
 
+    def passes(self, sequences: Sequence[Encoded]) -> Iterator[Pass]:
+        """Forward passes over all sequences, in the way that is right for the model, in any order."""
+        way, longest = self.serving.scores, self.serving.longest
+        budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
+        lengths = [len(s.ids) for s in sequences]
+        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths, default=0)):
+            trees = tree.plant([s.ids for s in sequences])
+            if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
+                return passes_over_trees(self.model, trees, sequences, budget)
+        return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)
+
     @torch.inference_mode()
     def score(self, sequences: Sequence[Encoded], *, stats: bool | Sequence[bool] = False) -> list[TokenScores]:
         """Teacher-forced scores of the tokens from `start` on, in the order given.
@@ -159,7 +170,7 @@ class LM:
         """
         found: list[TokenScores | None] = [None] * len(sequences)
         marked = [stats] * len(sequences) if isinstance(stats, bool) else stats
-        for chosen, logits, at in self._passes(sequences):
+        for chosen, logits, at in self.passes(sequences):
             rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
             labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
             wide = widened(logits)
@@ -331,14 +342,3 @@ class LM:
         kept = tuple(ids[:-1] if ended else ids)
         text = self.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return Completion(text, kept, "eos" if ended else "length")
-
-    def _passes(self, sequences: Sequence[Encoded]) -> Iterator[Pass]:
-        """Forward passes over all sequences, in the way that is right for the model."""
-        way, longest = self.serving.scores, self.serving.longest
-        budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
-        lengths = [len(s.ids) for s in sequences]
-        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths, default=0)):
-            trees = tree.plant([s.ids for s in sequences])
-            if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
-                return passes_over_trees(self.model, trees, sequences, budget)
-        return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)

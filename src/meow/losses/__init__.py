@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meow.losses.methods import ALIASES, METHODS
-from meow.losses.scores import Known, Original, Scores, Term, View, Views
+from meow.losses.scores import Known, Original, Scores, Taught, Term, View, Views
 from meow.losses.terms import TERMS
 
 if TYPE_CHECKING:
@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
     from meow.config import Method
 
-__all__ = ["ALIASES", "METHODS", "TERMS", "Known", "Original", "Scores", "Term", "View", "Views", "needs", "objective"]
+__all__ = [
+    "ALIASES",
+    "METHODS",
+    "TERMS",
+    "Known",
+    "Original",
+    "Scores",
+    "Taught",
+    "Term",
+    "View",
+    "Views",
+    "needs",
+    "objective",
+]
 
 
 def objective(
@@ -66,4 +79,6 @@ def needs(method: Method) -> str:
         found.append("the original in every step")
     elif any(term.original == "logp" for term in terms):
         found.append("what the original says, once")
+    elif any(term.renames for term in terms):
+        found.append("what the original says under other names, once")
     return ", ".join(found) or "nothing else"

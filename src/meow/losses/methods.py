@@ -169,6 +169,13 @@ METHODS: dict[str, Method] = {
         objective={"flat_tv": 1.0},
         source="FLAT, arXiv 2410.11143, total variation",
     ),
+    "wpu": Method(
+        does="teaches what the original says of people with other names, the true name put back",
+        targets="none",
+        objective={"target_names": 1.0},
+        defaults={"train.epochs": 10},
+        source="WPU, arXiv 2407.16997; 20 names as in its code on Wikipedia, where on TOFU it takes one",
+    ),
     "rmu": Method(
         does="turns a layer's output on the true answers into noise, and keeps it on the retain set",
         targets="none",

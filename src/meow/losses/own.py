@@ -7,14 +7,14 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from meow.errors import ConfigError
-from meow.losses.scores import Function, Known, Needs, Scores, Term, View
+from meow.losses.scores import Function, Known, Needs, Scores, Taught, Term, View
 from meow.losses.terms import TERMS
 
 if TYPE_CHECKING:
     from torch import Generator
 
-ROWS: dict[View, int] = {"target": 3, "forget": 3, "retain": 5, "keep": 3}
-TOKENS: dict[View, int] = {"target": 11, "forget": 17, "retain": 29, "keep": 13}
+ROWS: dict[View, int] = {"target": 3, "forget": 3, "retain": 5, "keep": 3, "names": 3}
+TOKENS: dict[View, int] = {"target": 11, "forget": 17, "retain": 29, "keep": 13, "names": 19}
 """Of the made-up scores: every number that a term may count differs."""
 WIDTH, VOCABULARY = 4, 7
 T = TypeVar("T")
@@ -100,12 +100,14 @@ def _known(view: View, needs: tuple[str, ...], original: tuple[str, ...], dice: 
     import torch
 
     n = TOKENS[view]
+    ids, p = torch.arange(2).expand(n, 2), torch.full((n, 3), 1 / 3)
     return Known(
         -10 * torch.rand(ROWS[view], generator=dice) if "logp" in original and view in ("target", "forget") else None,
         torch.randn(n, VOCABULARY, generator=dice) if "logits" in original else None,
         torch.randn(n, WIDTH, generator=dice) if "hidden" in original else None,
         torch.ones(WIDTH) / WIDTH**0.5 if "hidden" in needs else None,
         torch.tensor(-1.0) if "step" in original and view == "target" else None,
+        Taught(torch.arange(n), ids, p[:, :2], p[:, 2]) if view == "names" else None,
     )
 
 

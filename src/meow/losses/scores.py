@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:  # torch takes seconds, and settings are checked against the table without it
     from torch import Tensor
 
-View = Literal["forget", "target", "retain", "keep"]
-"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep; and, where only the
-values of the true ones are to be forgotten (`train.on: value`), the rest of them."""
+View = Literal["forget", "target", "retain", "keep", "names"]
+"""Which answers a term reads: the true ones to forget, the taught ones, the true ones to keep; where only the values of
+the true ones are to be forgotten (`train.on: value`), the rest of them; and those tokens of the true ones at which is
+known what the original says under other names."""
+OF_FORGET: tuple[View, ...] = ("keep", "names")
+"""Views that are tokens of the answers of `forget`."""
 Needs = Literal["logp", "logits", "hidden"]
 """What a term needs of the model beside log-probabilities."""
 
@@ -36,7 +39,7 @@ class Scores(NamedTuple):
     """(N, H) the steered layer's output at each answer token, where a term needs it."""
 
     def only(self, chosen: Tensor) -> Scores:
-        """Those of some tokens, by a mask of (N,); the rows stay."""
+        """Those of some tokens, by a mask of (N,) or by their numbers; the rows stay."""
         cut = {name: value[chosen] for name in PER_TOKEN if (value := getattr(self, name, None)) is not None}
         return self._replace(**cut)
 
@@ -47,6 +50,19 @@ class Scores(NamedTuple):
     def lengths(self) -> Tensor:
         """(B,) answer tokens of each row."""
         return self.logp.new_zeros(self.n_rows).index_add(0, self.row, self.logp.new_ones(len(self.logp)))
+
+
+class Taught(NamedTuple):
+    """What is to come next at some answer tokens: the K likeliest tokens, and what is left for all others."""
+
+    at: Tensor
+    """(N,) which answer tokens, from 0."""
+    ids: Tensor
+    """(N, K) the likeliest tokens."""
+    p: Tensor
+    """(N, K) their probabilities."""
+    rest: Tensor
+    """(N,) that of all others together."""
 
 
 class Known(NamedTuple):
@@ -62,6 +78,8 @@ class Known(NamedTuple):
     """(H,) one uniform random unit vector of the run's seed (RMU)."""
     moved: Tensor | None = None
     """() mean over the taught answers of the whole optimizer step of log p minus the original's (KTO's z)."""
+    taught: Taught | None = None
+    """What the original says under other names, of the tokens of `names`."""
 
     def only(self, chosen: Tensor) -> Known:
         """Those of some tokens, by a mask of (N,); what is of whole answers stays."""
@@ -99,6 +117,11 @@ class Term(NamedTuple):
     def asks(self) -> bool:
         """Whether the original itself is asked in every step: what it says of whole answers is kept instead."""
         return self.original in ("logits", "hidden")
+
+    @property
+    def renames(self) -> bool:
+        """Whether it reads what the original says under other names, which is asked once, before."""
+        return "names" in self.views
 
     @property
     def retain(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from meow.losses.scores import Known, Original, Scores, Term, Views
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
 
 
 def target_nll(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -73,6 +75,26 @@ def target_kl(views: Views, original: Original, beta: float) -> tuple[Tensor, in
     """
     del beta
     return _kl(views["target"], original["target"])
+
+
+def target_names(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
+    """KL(teacher || current) per token of the true answers; teacher: the original, asked about other names. At least 0.
+
+    The teacher's likeliest tokens count one by one, all others as one: of what it leaves them, only the sum is known.
+
+    Source: WPU, arXiv 2407.16997. Differs: its code takes the mean over each answer, then over answers.
+    """
+    from torch import cat, logaddexp, xlogy
+
+    del beta
+    scores, taught = views["names"], _there(original["names"].taught)
+    logits = _there(scores.logits)
+    likeliest = logits.gather(-1, taught.ids)
+    others = logits.scatter(-1, taught.ids, float("-inf")).logsumexp(-1)
+    total = logaddexp(likeliest.logsumexp(-1), others)
+    ours = cat([likeliest, others[:, None]], -1) - total[:, None]
+    theirs = cat([taught.p, taught.rest[:, None]], -1).to(ours)
+    return (xlogy(theirs, theirs) - theirs * ours).sum(), len(ours)
 
 
 def retain_kl(views: Views, original: Original, beta: float) -> tuple[Tensor, int]:
@@ -251,7 +273,7 @@ def _logsigmoid(x: Tensor) -> Tensor:
     return logsigmoid(x)
 
 
-def _there(value: Tensor | None) -> Tensor:
+def _there(value: T | None) -> T:
     assert value is not None, "the trainer gives each term what its row in TERMS says that it needs"
     return value
 
@@ -264,6 +286,7 @@ TERMS: dict[str, Term] = {
     "forget_ascent": Term(forget_ascent, ("forget",), "token"),
     "forget_kl": Term(forget_kl, ("forget",), "token", "logits", "logits"),
     "target_kl": Term(target_kl, ("target",), "token", "logits", "logits"),
+    "target_names": Term(target_names, ("names",), "token", "logits"),
     "retain_kl": Term(retain_kl, ("retain",), "token", "logits", "logits"),
     "forget_npo": Term(forget_npo, ("forget",), "row", original="logp"),
     "forget_simnpo": Term(forget_simnpo, ("forget",), "row", beta=4.5),

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 import torch
 
-from meow import lm, training
+from meow import lm, teacher, training
 from meow.config import RunConfig
 from meow.evaluation import sampling
+from meow.evaluation.names import NAMES
 from meow.losses import TERMS
+from meow.losses.scores import OF_FORGET
 from meow.memorization import measures
 from meow.modelfiles import adapted_base, folder_of
 from meow.pipeline import sizes
@@ -151,7 +153,7 @@ def pass_of(config: RunConfig, work: Work, model: Model) -> Pass:
 
 def views(config: RunConfig) -> int:
     """Sequences of one training row."""
-    read = {view for term in config.train.terms for view in TERMS[term].views}
+    read = {"forget" if v in OF_FORGET else v for term in config.train.terms for v in TERMS[term].views}
     return len(read - {"retain"}) + (config.train.retain_rows if "retain" in read else 0)
 
 
@@ -249,7 +251,8 @@ def _stepped(model: lm.LM, config: RunConfig, work: Work) -> float:
     few = {"epochs": 1, "batch_size": rows, "accumulate": 1, "evaluate_every": None, "max_minutes": None}
     settings = config.train.model_copy(update=few | {"lr": 1e-9, "report_to": ()})
     log = lambda row: times.append(time.perf_counter()) if "terms" in row else None  # noqa: E731
-    training.forget(model, targets, work.retain, settings, None, seed=0, log=log)
+    taught = teacher.teach(model, targets, NAMES[:1]) if any(TERMS[t].renames for t in settings.terms) else ()
+    training.forget(model, targets, work.retain, settings, None, seed=0, log=log, taught=taught)
     return (times[-1] - times[-2]) * work.batch / rows
 
 

@@ -218,7 +218,11 @@ class Run:
         if rank() > 0:
             return
         lines = manifest.steps(self / "log.jsonl")
-        last = {(row["step"], "look" in row, "whole" in row): line for line, row in lines if row["stage"] == stage}
+        last = {
+            (row["step"], "look" in row, "whole" in row, "unnamed" in row): line
+            for line, row in lines
+            if row["stage"] == stage
+        }
         others = [line for line, row in lines if row["stage"] != stage]
         if len(last) + len(others) < len(lines):
             write_text(self / "log.jsonl", "".join([*others, *last.values()]))

@@ -16,7 +16,8 @@ from transformers import TrainerCallback
 from meow.config import FinetuneSettings, Optimization, TrainSettings
 from meow.errors import ConfigError, DataError, named
 from meow.lm import LM, adapted
-from meow.losses import TERMS, Term
+from meow.losses import TERMS, Taught, Term
+from meow.losses.scores import OF_FORGET
 from meow.processes import world_size
 from meow.prompts import Encoded, cut
 from meow.records import QA, Fact, Look, Target
@@ -27,6 +28,7 @@ from meow.training.rate import sized
 from meow.training.rows import Example, Rows, epochs_order, n_steps
 from meow.training.trainer import Log, Watcher, train
 from meow.training.variants import constrained
+from meow.training.variants.naming import named_rows
 from meow.training.variants.spots import spots, with_rest
 
 __all__ = ["RATE_BY", "Chosen", "Log", "Look", "finetune", "forget", "sized"]
@@ -57,13 +59,14 @@ def forget(
     on_evaluate: Callable[[], Look] | None = None,
     terms: Mapping[str, Term] = TERMS,
     callbacks: Sequence[TrainerCallback] = (),
+    taught: Sequence[Taught] = (),
 ) -> Chosen:
     """Train `lm.model` in place on the objective.
 
     Args:
         lm: the original, freshly loaded.
         targets: training rows: a question, its true answer and the answer to teach.
-        retain: questions and answers to keep; drawn from with the seed, and what `lr: auto` looks at.
+        retain: questions and answers to keep, drawn from with the seed; `lr: auto` looks at them.
         settings: objective, learning rate and so on.
         folder: for checkpoints; a complete one in it is gone on from. None: there are none, nor an `on_evaluate`.
         seed: of the order and of the retain rows.
@@ -71,6 +74,7 @@ def forget(
         on_evaluate: called every `evaluate_every` steps; the best step's weights are what is left in the end.
         terms: what each name of the objective is.
         callbacks: of transformers; one that stops the training ends it as it is.
+        taught: what the original says under other names, of each row, where a term reads it (`teacher.teach`).
 
     Returns:
         The settings that were `auto`, as numbers.
@@ -80,13 +84,18 @@ def forget(
         DataError: a question that leaves no room for an answer.
     """
     settings = constrained(with_rest(sized(settings, len(targets)), terms), terms)
-    rows = _rows(lm, targets, retain, settings, seed, terms, log)
+    rows = named_rows(_rows(lm, targets, retain, settings, seed, terms, log), taught, settings.terms, terms, log)
     if settings.lora_rank:
         lm.model = adapted(lm.model, settings, base=lm.path, seed=seed)
     settings, looks = _at_a_rate(lm, rows, retain, settings, folder, terms)
     weights, beta, more = settings.objective or {}, settings.beta, callbacks
     chooser = _chooser(lm, on_evaluate, settings, folder, log)
     train(lm, rows, settings, weights, beta, folder, seed=seed, log=log, chooser=chooser, more=more, terms=terms)
+    return _ended(lm, settings, looks)
+
+
+def _ended(lm: LM, settings: TrainSettings, looks: Sequence[tuple[float, float]]) -> Chosen:
+    """Put an adapter into the weights, where it is not to stay one, and say what was chosen."""
     if settings.lora_rank and settings.lora_merge:
         lm.model = lm.model.merge_and_unload()
     return Chosen(float(settings.lr), float(settings.epochs), int(settings.batch_size), looks)
@@ -158,7 +167,7 @@ def _rows(
     sequences: dict[str, list[Encoded]] = {}
     if "target" in views:
         sequences["target"] = [encode(t, _taught(t)) for t in targets]
-    if "forget" in views:
+    if views & {"forget", *OF_FORGET}:
         sequences["forget"] = [encode(t, t.answer) for t in targets]
     kept = [encode(qa, qa.answer) for qa in retain] if "retain" in views else []
     at: Sequence[tuple[int, int] | None] = [None] * len(targets)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from meow.lm import widened
 from meow.lm.decode.tree import chosen
-from meow.losses import TERMS, Known, Scores, Term
+from meow.losses import TERMS, Known, Scores, Taught, Term
 
 
 class Said(NamedTuple):
@@ -71,6 +71,8 @@ def split(said: Said, logp: Tensor, inputs: Mapping[str, Any], *, logits: bool) 
             said.logits[cut] if logits else None,
             said.hidden[cut] if said.hidden is not None else None,
         )
+    if inputs["taught"] is not None:
+        found["names"] = found["forget"].only(inputs["taught"]["at"])
     if inputs["value"] is not None:
         found |= {"forget": found["forget"].only(inputs["value"]), "keep": found["forget"].only(~inputs["value"])}
     return found
@@ -109,6 +111,8 @@ class Reference:
             if view == "forget" and inputs["value"] is not None:
                 of_view = of_view.only(inputs["value"])
             found[view] = of_view._replace(direction=self.direction, moved=moved)
+        if inputs["taught"] is not None:
+            found["names"] = Known(taught=Taught(**inputs["taught"]))
         return found
 
     @torch.no_grad()

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from meow.lm import pad
-from meow.losses import TERMS, Term
+from meow.losses import TERMS, Taught, Term
+from meow.losses.scores import OF_FORGET
 from meow.prompts import Encoded
 
 
@@ -31,6 +32,8 @@ class Example:
     value: tuple[int, int] | None = None
     """Tokens of the true answer that are forgotten, from 0, the last one exclusive; None in a training that forgets all
     of them."""
+    taught: Taught | None = None
+    """What the original says of the true answer under other names, where a term needs it."""
 
 
 class Rows(Dataset[Example]):
@@ -115,7 +118,8 @@ def epochs_order(lengths: Sequence[int], epochs: float, batch: int, seed: int, *
 def collate(examples: Sequence[Example]) -> dict[str, Any]:
     """One padded batch of all views: ids and mask (S, T), and for each answer token its place, view and row.
 
-    `value` (N,): which answer tokens of `forget` are of the value, where that alone is forgotten.
+    `value` (N,): which answer tokens of `forget` are of the value, where that alone is forgotten; `taught`: what the
+    original says of some of them under other names, by the fields of `Taught`, `at` counted through all rows.
     """
     sequences: list[Encoded] = []
     places: dict[str, tuple[int, int]] = {}
@@ -145,20 +149,35 @@ def collate(examples: Sequence[Example]) -> dict[str, Any]:
         "original": original,
         "names": [example.name for example in examples],
         "value": torch.cat(marked) if marked else None,
+        "taught": _taught(examples),
     }
+
+
+def _taught(examples: Sequence[Example]) -> dict[str, Tensor] | None:
+    """What is taught of all rows."""
+    found: list[Taught] = []
+    first = 0
+    for example in examples:
+        if example.taught is None:
+            return None
+        found.append(example.taught._replace(at=example.taught.at + first))
+        first += sum(len(s.ids) - s.start for s in example.views["forget"])
+    return {name: torch.cat([getattr(one, name) for one in found]) for name in Taught._fields}
 
 
 def count(term: str, batch: Mapping[str, Any], terms: Mapping[str, Term] = TERMS) -> int:
     """What a term divides by in one micro-batch: rows or answer tokens of its first view, or tokens of all."""
     row = terms[term]
     if row.per == "row":
-        first, last = batch["places"]["forget" if row.views[0] == "keep" else row.views[0]]
+        first, last = batch["places"]["forget" if row.views[0] in OF_FORGET else row.views[0]]
         return int(last - first)
     return sum(_tokens(batch, view) for view in (row.views if row.per == "token of all" else row.views[:1]))
 
 
 def _tokens(batch: Mapping[str, Any], view: str) -> int:
     """Answer tokens of a view."""
+    if view == "names":
+        return len(batch["taught"]["at"])
     first, last = batch["places"]["forget" if view == "keep" else view]
     every: int = sum(batch["lengths"][first:last])
     if batch["value"] is None or view not in ("forget", "keep"):

@@ -19,6 +19,7 @@ from meow.records import QA, Target
 from meow.training import forget
 from meow.training.parts import parts
 from meow.training.rows import Example
+from tests.teachers import taught
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus")
 TARGETS = [
@@ -51,15 +52,27 @@ def train(made: LM, folder: Path | None, tokens: int, method: str, **more: Any) 
              "batch_tokens": tokens, "batch_size": 3, "accumulate": 2, "epochs": 2, "lr": 1e-3, "warmup": 0,
              "retain_rows": 2} | more  # fmt: skip
     try:
-        forget(lm, TARGETS, KEPT, TrainSettings.model_validate(given), folder, seed=0, log=rows.append)
+        known = taught(lm, TARGETS) if method == "wpu" else ()
+        forget(lm, TARGETS, KEPT, TrainSettings.model_validate(given), folder, seed=0, log=rows.append, taught=known)
     finally:
         hook.remove()
-    return rows, {k: v.clone() for k, v in lm.model.state_dict().items()}, passed
+    return [row for row in rows if row["step"]], {k: v.clone() for k, v in lm.model.state_dict().items()}, passed
 
 
 @pytest.mark.parametrize(
     "method",
-    ["meow", "meow_contrast", "npo_grad_diff", "dpo_kl", "rmu", "simnpo", "undial", "kto_grad_diff", "idk_joint"],
+    [
+        "meow",
+        "meow_contrast",
+        "npo_grad_diff",
+        "dpo_kl",
+        "rmu",
+        "simnpo",
+        "undial",
+        "kto_grad_diff",
+        "idk_joint",
+        "wpu",
+    ],
 )
 def test_a_step_is_the_same_whatever_goes_through_at_once(made: LM, method: str) -> None:
     """One row at a time, a few, all: every logged number of every step, and the weights in the end."""

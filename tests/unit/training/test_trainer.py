@@ -21,6 +21,7 @@ from meow.training import finetune, forget
 from meow.training.forward import Reference
 from meow.training.rows import collate, draw, epochs_order, n_steps
 from tests.conftest import FORGET, RETAIN
+from tests.teachers import taught
 
 NAMES = ("Ann", "Bo", "Cy", "Dee", "Eli", "Flo", "Gus", "Hal")
 TARGETS = [
@@ -49,7 +50,8 @@ def trained(lm: LM, folder: Path, **more: Any) -> tuple[list[dict[str, Any]], di
     """The log and the weights after training."""
     values = {"objective": {"target_nll": 1.0}, "targets": "selected", "lr": 1e-3, "epochs": 1, "batch_size": 8} | more
     rows: list[dict[str, Any]] = []
-    forget(lm, TARGETS, KEPT, TrainSettings.model_validate(values), folder, seed=0, log=rows.append)
+    known = taught(lm, TARGETS) if "target_names" in values["objective"] else ()
+    forget(lm, TARGETS, KEPT, TrainSettings.model_validate(values), folder, seed=0, log=rows.append, taught=known)
     return rows, {k: v.clone() for k, v in lm.model.state_dict().items()}
 
 

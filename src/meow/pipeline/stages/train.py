@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from meow import keys, lm, metrics, results, terminal, training
+from meow import keys, lm, metrics, results, teacher, terminal, training
 from meow.config import RunConfig
 from meow.errors import ConfigError
 from meow.evaluation import sampling, scoring
@@ -17,6 +17,7 @@ from meow.formats import sources
 from meow.lm import LM
 from meow.losses import TERMS
 from meow.pipeline.stages.common import seed_of
+from meow.pipeline.stages.evaluation.references import is_renamed, names_of
 from meow.pipeline.stages.models import model_of, release, weights
 from meow.processes import agreed
 from meow.records import EvalSample, Fact, Target, read_records
@@ -38,9 +39,12 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
     retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
     looks = [*_looked_at(folder, config), *(fact.accepted for fact in retain if config.train.lr == "auto")]
     content = {"weights": weights(config.model), "retain": _trained(retain), "looks": looks}
+    others = names_of(config, config.train.names) if is_renamed(config) else ()
+    content |= {"names": [others, [row.subject for row in targets]]} if others else {}
     key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
 
     def train(model: LM) -> dict[str, Any]:
+        taught = teacher.teach(model, targets, others, folder / "teacher") if others else ()
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
         more = [HalfWay(model, halfway)] if halfway else []
         with _logged(folder, "forget") as log:
@@ -54,6 +58,7 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
                 log=log,
                 on_evaluate=look,
                 callbacks=more,
+                taught=taught,
             )
         used = [training.RATE_BY] if chosen.looks else []
         used += [found] if (found := scoring.selected_on(config)) else []

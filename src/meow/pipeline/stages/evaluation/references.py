@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from meow import keys, lm
+from meow import keys, lm, teacher
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.evaluation import names, scoring
 from meow.formats import evaluations, sources
 from meow.inversion.subjects import with_subjects
 from meow.labels import OTHER_NAMES
+from meow.losses import TERMS
 from meow.metrics.items import log_truth_ratio
 from meow.pipeline.inputs.models import check_references, reference_model, references
 from meow.pipeline.stages.common import seed_of
@@ -40,7 +41,7 @@ def measure(
     if settings is not None:
         _scored(folder, config, settings, forget, (), label=label)
     elif references(config)[label] == OTHER_NAMES:
-        _scored(folder, config, config.model, with_subjects(forget), _drawn(config), label=label)
+        _scored(folder, config, config.model, with_subjects(forget), names_of(config), label=label)
     else:
         _published(folder, config, label=label)
 
@@ -53,11 +54,13 @@ def check(config: RunConfig) -> None:
         DataError: a broken evaluation.
     """
     check_references(config)
+    if is_renamed(config):
+        teacher.check(sources.forget_set(config.data), names_of(config, config.train.names))
     for label, place in references(config).items():
         if settings := reference_model(config, label):
             lm.check_model(settings)
         elif place == OTHER_NAMES:
-            _drawn(config)
+            names_of(config)
 
 
 def named(config: RunConfig) -> dict[str, str | None]:
@@ -68,7 +71,7 @@ def named(config: RunConfig) -> dict[str, str | None]:
         if settings is not None:
             found[label] = weights(settings)
         elif place == OTHER_NAMES:
-            found[label] = keys.digest([OTHER_NAMES, weights(config.model), _drawn(config)])
+            found[label] = keys.digest([OTHER_NAMES, weights(config.model), names_of(config)])
         else:
             samples = evaluations.read(Path(place)).samples  # what a judge said of them changes nothing here
             found[label] = keys.digest([s.model_copy(update={"judged": ()}) for s in samples])
@@ -80,7 +83,7 @@ def nobody(config: RunConfig) -> str | None:
     if reference_model(config) is not None:
         return None
     with suppress(ConfigError):  # no name is left
-        return _drawn(config, 1)[0]
+        return names_of(config, 1)[0]
     return None
 
 
@@ -134,9 +137,14 @@ def _scored(
         )
 
 
-def _drawn(config: RunConfig, k: int = names.K) -> tuple[str, ...]:
+def names_of(config: RunConfig, k: int = names.K) -> tuple[str, ...]:
     """The names, of which no word stands in a file of the run."""
     facts = [*sources.forget_set(config.data), *sources.retain_set(config.data)]
     texts = [text for fact in facts for text in (fact.conversation, fact.answer)]
     texts += names.texts_of(sources.eval_items(config.data))
     return names.draw(names.read(config.data.names), texts, k, seed=seed_of(config))
+
+
+def is_renamed(config: RunConfig) -> bool:
+    """Whether the training reads what the original says under other names."""
+    return any(term.renames for name, term in TERMS.items() if name in config.train.terms)
