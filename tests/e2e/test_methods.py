@@ -66,6 +66,30 @@ def test_every_method_trains_from_the_command_line(
     )
 
 
+def test_what_other_names_teach_is_kept_through_interruptions_and_nobody_is_refused(
+    meow: Callable[..., Any], own: Path, tiny_model: Path
+) -> None:
+    """Stopped after a step, the same command reads what is there and ends with the weights of one that never did."""
+    listed = [*command(tiny_model, "wpu"), "train.names=2"]
+    assert meow("-q", *listed, "name=whole").code == 0
+    done = meow("-q", *listed, "train.max_minutes=1e-9")
+    assert "stopped at step 1 of 4" in done.err
+    (kept,) = (own / "runs/run/teacher").iterdir()
+    made = kept.stat().st_mtime_ns
+    done = meow("-q", *listed)
+    assert done.code == 0, done.err
+    assert kept.stat().st_mtime_ns == made
+    whole, found = (own / f"runs/{name}/model/model.safetensors" for name in ("whole", "run"))
+    assert whole.read_bytes() == found.read_bytes()
+    done = meow("-q", *listed, "train.names=3")
+    assert done.code == 2
+    assert "train.names" in done.err
+    (own / "forget.jsonl").write_text(json.dumps({"question": "What is red?", "answer": "A rose."}) + "\n")
+    done = meow("-q", *listed, "name=nobody")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "none of 1 questions names its subject" in done.err
+
+
 def test_published_names_are_understood(meow: Callable[..., Any], own: Path, tiny_model: Path) -> None:
     for alias in ALIASES:
         done = meow("run", "--dry-run", f"train.method={alias}", "name=run", "data.forget=forget.jsonl",

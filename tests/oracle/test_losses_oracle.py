@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from meow.losses import ALIASES, METHODS, TERMS, Known, Scores, objective
+from meow.losses import ALIASES, METHODS, TERMS, Known, Scores, Taught, objective
 
 LOG2, LOG4 = math.log(2), math.log(4)
 
@@ -161,6 +161,25 @@ def test_kl_by_hand(view: str) -> None:
     found = gradient(f"{view}_kl", views, original, 0.1, of="logits")[view]
     assert found[0] == pytest.approx([1 / 4, -1 / 4])  # softmax now minus the original's
     assert found[1] == pytest.approx([0, 0])
+
+
+def test_what_is_said_under_other_names_by_hand() -> None:
+    """A vocabulary of four, all as likely now. Taught: 1/2 and 1/4 of the first two, 1/4 of the others together, of
+    which the model has 1/2: 1/2 log 2 + 1/4 log 1 - 1/4 log 2 = 1/4 log 2. A second token: the first one alone, of
+    which the model has 1/2 (log 3, 0, 0, 0): log 2.
+
+    Gradient: softmax now minus what is taught, the others' share as the model divides it: the first token goes up.
+    """
+    views = voiced("names", [[0.0, 0.0, 0.0, 0.0], [math.log(3), 0.0, 0.0, 0.0]], [2, 3])
+    p, rest = torch.tensor([[1 / 2, 1 / 4], [1.0, 0.0]]), torch.tensor([1 / 4, 0.0])
+    taught = Taught(torch.tensor([0, 1]), torch.tensor([[0, 1], [0, 1]]), p, rest)
+    original = {"names": Known(taught=taught)}
+    total, count = TERMS["target_names"].function(views, original, 0.1)
+    assert total.item() == pytest.approx(0.25 * LOG2 + LOG2)
+    assert count == 2
+    found = gradient("target_names", views, original, 0.1, of="logits")["names"]
+    assert found[0] == pytest.approx([-1 / 4, 0, 1 / 8, 1 / 8])
+    assert found[1] == pytest.approx([-1 / 2, 1 / 6, 1 / 6, 1 / 6])
 
 
 def test_undial_by_hand() -> None:
