@@ -7,11 +7,16 @@ transformers; for NPO a second model in memory that is asked at every step, and 
 rows and that model. `train.target_nll.speedup`: the baseline sees every answer twice a batch, as the published data has
 it; `train.target_nll.speedup_distinct`: once. Distinct rows per second; ours includes what is computed once beforehand.
 Before timing, the gradients of the first batch are compared: their largest relative difference is printed.
+
+What a variant costs, by whole trainings (`training.forget`) on four times as many true answers, `times` the seconds of
+the plain one: `train.wpu.cost`, against `target_nll` on the same answers, with what asking under 20 names takes once
+(`teacher_s`) apart; `train.surgery.cost`, NPO and a retain term with projected gradients against the same without.
 """
 
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,13 +24,17 @@ import torch
 from torch import Tensor
 
 from benchmarks import arguments, figure, in_turns
-from meow.config import ModelSettings
+from meow import teacher
+from meow.config import ModelSettings, TrainSettings
+from meow.evaluation.names import NAMES
 from meow.formats.inverted import read_inverted
 from meow.formats.sources import read_qa
 from meow.lm import LM, load
 from meow.losses import METHODS, objective
 from meow.prompts import Encoded
+from meow.records import QA, Target
 from meow.run import peak_memory_mb
+from meow.training import forget
 from meow.training.forward import Reference, run, split
 from meow.training.rows import Example, collate, count
 
@@ -133,6 +142,35 @@ def compare(lm: LM, name: str, mine: Step, plain: Step, rows: Callable[[], Seque
            device=str(lm.device), peak_memory_mb=peak_memory_mb())  # fmt: skip
 
 
+def costs(lm: LM, facts: Sequence[QA], kept: Sequence[QA]) -> None:
+    """Two figures: whole trainings against plain ones."""
+    targets = [Target(**fact.model_dump(include=set(QA.model_fields)), target=fact.answer) for fact in facts]
+    clock = time.perf_counter()
+    taught = teacher.teach(lm, targets, NAMES[:20])
+    asking = time.perf_counter() - clock
+
+    def run(objective: dict[str, float], surgery: str | None = None) -> Callable[[], object]:
+        values = {"objective": objective, "surgery": surgery, "targets": "none", "lr": 1e-5}
+        settings = TrainSettings.model_validate(values | {"epochs": PASSES, "batch_size": BATCH})
+        known = taught if "target_names" in objective else ()
+
+        def train() -> None:
+            one = LM(copy.deepcopy(lm.model), lm.tokenizer, template=lm.prompter.template)
+            forget(one, targets, kept, settings, None, seed=0, log=lambda _: None, taught=known)
+
+        return train
+
+    both = {"forget_npo": 1.0, "retain_nll": 1.0}
+    for name, mine, plain, more in (
+        ("train.wpu.cost", run({"target_names": 1.0}), run({"target_nll": 1.0}), {"teacher_s": round(asking, 2)}),
+        ("train.surgery.cost", run(both, "pcgrad"), run(both), {}),
+    ):
+        seconds, baseline = in_turns(TIMES, mine, plain)
+        n = PASSES * len(targets)
+        figure(name, ours=seconds, baseline=baseline, n=n, rows_per_s=round(n / seconds, 1),
+               times=round(seconds / baseline, 2), threads=torch.get_num_threads(), **more)  # fmt: skip
+
+
 def main() -> None:
     """Print every figure."""
     options = arguments(__doc__ or "", limit=20)
@@ -158,6 +196,7 @@ def main() -> None:
     compare(lm, "train.target_nll.speedup", ours("meow"), plain_nll(2), taught)
     compare(lm, "train.target_nll.speedup_distinct", ours("meow"), plain_nll(1), taught)
     compare(lm, "train.npo_grad_diff.speedup", ours("npo_grad_diff"), plain_npo(second), preferred)
+    costs(lm, read_qa(options.data / "tofu/forget05.json", set_="forget")[: 4 * options.limit], kept)
 
 
 if __name__ == "__main__":
