@@ -254,7 +254,8 @@ def _taught(
     texts = [text for fact in (*rows, *kept) for text in (fact.conversation, fact.answer)]
     drawn = names.draw(names.NAMES, texts, train.names, seed=seed)
     teacher.check(rows, drawn)
-    return teacher.teach(model, rows, drawn)
+    with terminal.progress("asking under other names", len(rows)) as advance:
+        return teacher.teach(model, rows, drawn, advance=advance)
 
 
 def _called(callbacks: Iterable[TrainerCallback]) -> list[TrainerCallback]:

@@ -9,7 +9,7 @@ not replaced; probability goes to the true name where that comes next, and nowhe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,6 @@ from meow.processes import rank
 from meow.prompts import Encoded
 from meow.records import EvalItem, Fact
 from meow.teacher.aligning import Aligned, aligned, spans
-from meow.terminal import progress
 from meow.training.checkpoints import saved
 
 LIKELIEST = 64
@@ -53,7 +52,14 @@ def check(facts: Sequence[Fact], names: Sequence[str]) -> None:
         )
 
 
-def teach(lm: LM, facts: Sequence[Fact], names: Sequence[str], folder: Path | None = None) -> list[Taught]:
+def teach(
+    lm: LM,
+    facts: Sequence[Fact],
+    names: Sequence[str],
+    folder: Path | None = None,
+    *,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[Taught]:
     """What the original says under other names: of each fact, in order.
 
     Args:
@@ -61,19 +67,19 @@ def teach(lm: LM, facts: Sequence[Fact], names: Sequence[str], folder: Path | No
         facts: questions and true answers; each with its subject, or found.
         names: of other people.
         folder: of this alone: what was made of the same is read there, all else removed. None: nothing is kept.
+        advance: called with how many facts are done since it was last called.
 
     Returns:
         Of a fact whose question names nobody, that of no token.
     """
     rows, found, kept = with_subjects(facts), list[Taught](), set[str]()
     size = max(1, min(GROUP, ROOM // lm.model.get_input_embeddings().num_embeddings))
-    with progress("asking under other names", len(rows)) as advance:
-        for at in range(0, len(rows), size):
-            group = rows[at : at + size]
-            key = keys.digest([keys.of_model(lm), list(names), LIKELIEST, group])
-            kept.add(f"{key}.safetensors")
-            found += _of_group(lm, group, names, folder and folder / f"{key}.safetensors")
-            advance(len(group))
+    for at in range(0, len(rows), size):
+        group = rows[at : at + size]
+        key = keys.digest([keys.of_model(lm), list(names), LIKELIEST, group])
+        kept.add(f"{key}.safetensors")
+        found += _of_group(lm, group, names, folder and folder / f"{key}.safetensors")
+        advance(len(group))
     for old in folder.glob("*.safetensors*") if folder and rank() == 0 else ():
         if old.name not in kept:
             old.unlink()

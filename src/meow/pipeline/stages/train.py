@@ -15,7 +15,7 @@ from meow.errors import ConfigError
 from meow.evaluation import sampling, scoring
 from meow.formats import sources
 from meow.lm import LM
-from meow.losses import TERMS
+from meow.losses import TERMS, Taught
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.evaluation.references import is_renamed, names_of
 from meow.pipeline.stages.models import model_of, release, weights
@@ -44,7 +44,7 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
     key = keys.of_stage("forget", config, {"targets": _trained(targets)} | content)
 
     def train(model: LM) -> dict[str, Any]:
-        taught = teacher.teach(model, targets, others, folder / "teacher") if others else ()
+        taught = _taught(folder, model, targets, others) if others else ()
         look = _looker(folder, config, model) if config.train.evaluate_every is not None else None
         more = [HalfWay(model, halfway)] if halfway else []
         with _logged(folder, "forget") as log:
@@ -65,6 +65,12 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
         return chosen._asdict() | ({"selected_on": "; ".join(used)} if used else {})
 
     _train(folder, config, "forget", key, train)
+
+
+def _taught(folder: Run, model: LM, targets: Sequence[Target], others: Sequence[str]) -> Sequence[Taught]:
+    """What the original says of the others, for each row."""
+    with terminal.progress("asking under other names", len(targets)) as advance:
+        return teacher.teach(model, targets, others, folder / "teacher", advance=advance)
 
 
 def _trained(rows: Sequence[Fact]) -> list[dict[str, Any]]:
