@@ -43,10 +43,11 @@ Step = Callable[[Any, Sequence[Example]], Tensor]
 """The loss of one batch."""
 
 
-def on(device: torch.device, batch: dict[str, Any]) -> dict[str, Any]:
+def on(device: torch.device, batch: Any) -> Any:
     """A batch on a device, as the Trainer moves it."""
-    moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-    return moved | {"original": {view: v.to(device) for view, v in batch["original"].items()}}
+    if isinstance(batch, dict):
+        return {name: on(device, value) for name, value in batch.items()}
+    return batch.to(device) if isinstance(batch, Tensor) else batch
 
 
 def ours(method: str) -> Step:

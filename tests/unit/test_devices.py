@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from benchmarks.train import on
 from meow.config import EvalSettings, MemoSettings, ModelSettings
 from meow.evaluation import sampling
 from meow.lm import LM, load
-from meow.losses import METHODS, TERMS, objective
+from meow.losses import METHODS, TERMS, Taught, objective
 from meow.memorization import measures
 from meow.prompts import Encoded
 from meow.records import QA, EvalItem, InvertedAnswer, InvertedFacts
@@ -40,14 +39,10 @@ def example(lm: LM, i: int) -> Example:
         "forget": (encode(own),),
         "retain": tuple(map(encode, others[1:])),
     }
-    return Example(own.id, views, {"target": -20.0, "forget": -18.0})
-
-
-def to(device: torch.device, value: Any) -> Any:
-    """As the Trainer moves a batch."""
-    if isinstance(value, Tensor):
-        return value.to(device)
-    return {k: to(device, v) for k, v in value.items()} if isinstance(value, dict) else value
+    taught = Taught(
+        torch.tensor([0, 2]), torch.tensor([[3, 4], [5, 6]]), torch.full((2, 2), 0.4), torch.full((2,), 0.2)
+    )
+    return Example(own.id, views, {"target": -20.0, "forget": -18.0}, taught)
 
 
 def step(lm: LM, method: str) -> tuple[float, float]:
@@ -55,7 +50,7 @@ def step(lm: LM, method: str) -> tuple[float, float]:
     weights = METHODS[method].objective
     rows = [example(lm, i) for i in range(3)]
     counts = {term: count(term, collate(rows)) for term in weights}
-    batch = to(lm.device, collate(rows))
+    batch = on(lm.device, collate(rows))
     reference = Reference(lm.model, weights, 0)
     by_step = moved(batch, lm.model).mean() if any(TERMS[term].step for term in weights) else None
     said = run(lm.model, batch, layer=reference.layer if reference.direction is not None else None)
