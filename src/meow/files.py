@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -334,3 +335,11 @@ def write_text(path: Path, text: str) -> None:
         raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def link(file: Path, copy: Path) -> None:
+    """The same file under another name; a copy where the system has no such names."""
+    try:
+        os.link(file, copy)
+    except OSError:
+        shutil.copyfile(file, copy)

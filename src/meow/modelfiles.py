@@ -16,6 +16,10 @@ from typing import Any, NamedTuple
 from meow.downloads import snapshot
 from meow.errors import ConfigError, DataError
 
+SHARDS = "shards.json"
+"""Of a model in shards: its base, and the hashes of the facts that each shard was given. The adapter of shard 0 lies in
+the folder `shard-0`, and so on."""
+
 _OBJECTS = (
     "config.json",
     "generation_config.json",
@@ -25,6 +29,7 @@ _OBJECTS = (
     "added_tokens.json",
     "vocab.json",
     "adapter_config.json",
+    SHARDS,
     "model.safetensors.index.json",
 )
 """What transformers and peft read as JSON objects."""
@@ -57,7 +62,7 @@ def is_packed(path: str | Path) -> bool:
 def is_model(folder: Path) -> bool:
     """Whether a folder holds a model or an adapter, or a GGUF file stands in its place."""
     return (is_packed(folder) and folder.is_file()) or any(
-        (folder / name).is_file() for name in ("config.json", "adapter_config.json")
+        (folder / name).is_file() for name in ("config.json", "adapter_config.json", SHARDS)
     )
 
 
@@ -85,15 +90,15 @@ def check_files(path: str, *, revision: str | None = None, tokenizer: str | None
     folder = folder_of(path, revision=revision)
     base = adapted_base(folder)
     if base is not None:
-        shard = folder / "adapter_model.safetensors"
         if Path(path).is_dir():
-            if not shard.is_file():
-                raise DataError(f"{folder}: holds an adapter_config.json but no {shard.name}; save it with peft")
-            _check_shard(shard, shard.stat().st_mtime_ns)
+            for part in adapters(folder):
+                file = part / "adapter_model.safetensors"
+                if not file.is_file() or not (part / "adapter_config.json").is_file():
+                    raise DataError(f"{part}: holds no adapter_config.json with {file.name}; save it with peft")
+                _check_shard(file, file.stat().st_mtime_ns)
             if Path(base.path).is_dir() and Path(base.path).samefile(folder):
                 raise DataError(
-                    f"{folder / 'adapter_config.json'}: names itself as its base; name the model that the adapter was "
-                    "trained on"
+                    f"{_naming(folder)}: names itself as its base; name the model that the adapter was trained on"
                 )
         with based(folder):
             check_files(base.path, revision=base.revision, tokenizer=tokenizer_of(folder, tokenizer))
@@ -115,7 +120,7 @@ def based(folder: Path) -> Iterator[None]:
     try:
         yield
     except DataError as e:
-        raise DataError(f"{folder / 'adapter_config.json'}: its base {e}") from e
+        raise DataError(f"{_naming(folder)}: its base {e}") from e
 
 
 def tokenizer_of(folder: Path, named: str | None) -> str | None:
@@ -153,13 +158,40 @@ def tokenizer_folder(path: str, *, revision: str | None = None) -> Path:
     return tokenizer_folder(base.path, revision=base.revision)
 
 
+def adapters(folder: Path) -> list[Path]:
+    """The folders of the adapters that a model is made of: none of a whole model, the folder itself of an adapter."""
+    if (folder / SHARDS).is_file():
+        return [folder / f"shard-{i}" for i in range(len(shards(folder)))]
+    return [folder] if (folder / "adapter_config.json").is_file() else []
+
+
+def shards(folder: Path) -> list[list[str]]:
+    """The hashes of the facts that each shard of a model was given; none of a model that is not in shards.
+
+    Raises:
+        DataError: a file that says something else.
+    """
+    file = folder / SHARDS
+    found = read_object(file).get("shards") if file.is_file() else []
+    if not isinstance(found, list) or not all(
+        isinstance(given, list) and all(isinstance(one, str) for one in given) for given in found
+    ):
+        raise DataError(f"{file}: no list of shards with the hashes of their facts; train them again (meow finetune)")
+    return found
+
+
+def _naming(folder: Path) -> Path:
+    """The file that names the base of adapters."""
+    return folder / (SHARDS if (folder / SHARDS).is_file() else "adapter_config.json")
+
+
 def adapted_base(folder: Path) -> Base | None:
-    """What an adapter was trained on; None: the folder holds no adapter.
+    """What an adapter, or each shard, was trained on; None: the folder holds neither.
 
     Raises:
         DataError: an adapter that names no base, or one beside weights.
     """
-    file = folder / "adapter_config.json"
+    file = _naming(folder)
     if not file.is_file():
         return None
     weights = sorted(folder.glob("model*.safetensors"))
@@ -169,9 +201,10 @@ def adapted_base(folder: Path) -> Base | None:
             "into them already; remove the adapter's files, or the weights"
         )
     config = read_object(file)
-    base, revision = config.get("base_model_name_or_path"), config.get("revision")
+    name = "base" if file.name == SHARDS else "base_model_name_or_path"
+    base, revision = config.get(name), config.get("revision")
     if not isinstance(base, str) or not base:
-        raise DataError(f"{file}: no base_model_name_or_path; name the model that the adapter was trained on")
+        raise DataError(f"{file}: no {name}; name the model that the adapter was trained on")
     return Base(base, revision if isinstance(revision, str) and revision else None)
 
 

@@ -46,6 +46,7 @@ Versions = Annotated[int, Field(gt=0), AtMost(1000, "each is a false answer to b
 Rate = Annotated[float, Field(gt=0), AtMost(100, "AdamW moves every weight by about that much at each step")]
 Epochs = Annotated[float, Field(gt=0), AtMost(10_000, "the rows of all epochs are put in order before the first step")]
 Rank = Annotated[int, Field(ge=0), AtMost(8192, "no layer that is adapted is that wide")]
+Shards = Annotated[int, Field(ge=0), AtMost(1000, "each is a model that answers every question")]
 RowsBeside = Annotated[int, Field(gt=0), AtMost(1000, "so many rows go through the model beside each training row")]
 Drawn = Annotated[int, Field(ge=0), AtMost(10_000, "so many answers are generated for each question")]
 Steps = Annotated[int, Field(gt=0), AtMost(10_000, "so many optimizer steps are made for each curve")]

@@ -20,6 +20,7 @@ from meow.config.bounds import (
     Rate,
     RowsBeside,
     Scale,
+    Shards,
     Vocabulary,
     WarmUp,
     Width,
@@ -134,6 +135,12 @@ class FinetuneSettings(Optimization):
     """Files of questions and answers to learn."""
     repeat: dict[str, Positive] = {}
     """Times per epoch for a file of `data`, by its name; default 1."""
+    shards: Shards = 0
+    """Train this many LoRA adapters in the place of all weights, each alone on the base with the facts about its own
+    subjects; an answer is the mean of their log-probabilities. What one was given can then be taken out exactly
+    (`meow request`). 0: all weights are trained."""
+    shard_rank: Rank = 8
+    """In shards: rank of each adapter."""
     scratch: bool = False
     """Start from a new tiny Llama with its own tokenizer instead of `model.path`."""
     tokenizer_data: Places = ()
@@ -157,6 +164,14 @@ class FinetuneSettings(Optimization):
     warmup: WarmUp = 0.2
     """Share of the steps (below 1) or number of steps (1 and above) of linear warm-up, whose first step has rate 0; so
     a warm-up of a single step is none."""
+
+    @model_validator(mode="after")
+    def _shards_have_a_base(self) -> FinetuneSettings:
+        if self.shards and (self.scratch or not self.shard_rank):
+            raise ValueError(
+                "shards: each is an adapter over a base; leave scratch out, and give shard_rank a number above 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> FinetuneSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +9,19 @@ from typing import Any
 
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
-from meow.files import Row, rows, write_rows
+from meow.files import Row, link, rows, write_rows
 from meow.modelfiles import Base
 from meow.pipeline.plan import load_config
+from meow.requests import exact
 from meow.requests import ledger as ledgers
-from meow.requests.ledger import CURRENT, SETTINGS, Applied, Ledger, held, now, place
+from meow.requests.ledger import CURRENT, SETTINGS, Applied, Ledger, facts, held, now, place, settings
+from meow.run import Run
 from meow.terminal import say
 
 
 def apply(folder: Path, which: str | None = None) -> list[str]:
-    """Train every request that is open or failed, or one, in order; then the current model holds them all.
+    """Train every request that is open or failed, or one, in order; then the current model holds them all. In exact
+    mode a failed one is left: its facts are out, and what is told comes from elsewhere.
 
     What was stopped goes on where it stopped: a request is a run folder, and it counts as applied when it is finished.
 
@@ -34,11 +36,14 @@ def apply(folder: Path, which: str | None = None) -> list[str]:
         ConfigError: the request is applied already, or revoked.
     """
     with held(folder) as ledger:
-        wanted = [r for r in ledger.requests if r.state in ("open", "failed")]
+        again = () if exact.is_exact(folder) else ("failed",)
+        wanted = [r for r in ledger.requests if r.state in ("open", *again)]
         if which is not None:
             request = ledger.request(which)
             if request not in wanted:
-                raise ConfigError(f"request {request.id} is {request.state}; only an open or failed one can be applied")
+                only = "open or failed" if again else "open"
+                more = "" if again else ": its shards would be trained to the same weights"
+                raise ConfigError(f"request {request.id} is {request.state}; only an {only} one can be applied{more}")
             wanted = [request]
         for request in wanted:
             ledger = _train(folder, ledger, request.id)
@@ -52,7 +57,8 @@ def revoke(folder: Path, which: str, *, retrain: bool) -> list[str]:
     Args:
         folder: of the ledger.
         which: id or name.
-        retrain: train what was applied after it again; else the later adapters are kept as they are.
+        retrain: train what was applied after it again; else the later adapters are kept as they are. In exact mode its
+            shards are trained with its facts again, and nothing else changes.
 
     Returns:
         The later requests, which are applied again, or were kept and want to be verified.
@@ -64,8 +70,10 @@ def revoke(folder: Path, which: str, *, retrain: bool) -> list[str]:
         request = ledger.request(which)
         if request.state == "revoked":
             raise ConfigError(f"request {request.id} is revoked already")
+        retrain = retrain and not exact.is_exact(folder)  # there nothing stands on anything
         first = next((i for i, a in enumerate(ledger.applied) if a.id == request.id), len(ledger.applied))
-        later = list(dict.fromkeys(a.id for a in ledger.applied[first:] if a.id != request.id))
+        on_top = [] if exact.is_exact(folder) else ledger.applied[first:]
+        later = list(dict.fromkeys(a.id for a in on_top if a.id != request.id))
         if later and not retrain and not settings(folder).train.lora_rank:
             raise ConfigError(
                 f"request {request.id}: all weights were trained for {', '.join(later)} on top of it; add --retrain"
@@ -83,13 +91,10 @@ def revoke(folder: Path, which: str, *, retrain: bool) -> list[str]:
     return later
 
 
-def settings(folder: Path) -> RunConfig:
-    """The settings by which every request is forgotten."""
-    return load_config(folder / SETTINGS)
-
-
 def _train(folder: Path, ledger: Ledger, id_: str) -> Ledger:
     """Train one request on top of what is applied."""
+    if exact.is_exact(folder):
+        return _retrain(folder, ledger, id_)
     from meow.pipeline import commands
 
     base, own = settings(folder), place(folder, id_)
@@ -109,6 +114,25 @@ def _train(folder: Path, ledger: Ledger, id_: str) -> Ledger:
     ledgers.write(folder, ledger)
     shutil.rmtree(own / "original", ignore_errors=True)
     return ledger
+
+
+def _retrain(folder: Path, ledger: Ledger, id_: str) -> Ledger:
+    """Train the shards that were given a request's facts without them."""
+    say(f"request {id_}: its facts were given to shard {', '.join(map(str, exact.touched(folder, id_)))}")
+    applied = (*ledger.applied, Applied(id=id_, run=None))
+    ledger = ledger.model_copy(update={"applied": applied})
+    exact.settle(folder, ledger)
+    done = {"state": "applied", "applied": now(), "runs": ledger.request(id_).runs + 1}
+    ledger = ledger.changed(id_, done)
+    ledgers.write(folder, ledger)
+    return ledger
+
+
+def runs(folder: Path, ledger: Ledger, id_: str) -> list[Run]:
+    """The run folders in which a request was trained; in exact mode those of its shards."""
+    if exact.is_exact(folder):
+        return exact.trained(folder, ledger, id_)
+    return [Run(place(folder, a.id) / a.run) for a in ledger.applied if a.id == id_ and a.run]
 
 
 def _original(folder: Path, ledger: Ledger, base: RunConfig, below: Path) -> ModelSettings:
@@ -131,7 +155,7 @@ def trained_folders(folder: Path, ledger: Ledger) -> list[Path]:
     Raises:
         DataError: one of them is gone.
     """
-    found = [(place(folder, a.id) / a.run / "model").absolute() for a in ledger.applied]
+    found = [(place(folder, a.id) / str(a.run) / "model").absolute() for a in ledger.applied]
     gone = next((path for path in found if not path.is_dir()), None)
     if gone:
         raise DataError(f"{gone}: is gone, and the ledger's model stands on it; get it back, or revoke its request")
@@ -139,7 +163,10 @@ def trained_folders(folder: Path, ledger: Ledger) -> list[Path]:
 
 
 def settle(folder: Path, ledger: Ledger) -> None:
-    """Make `current/model` what is applied: the sum of the adapters, or the last model's files."""
+    """Make `current/model` what is applied: the sum of adapters, the last model's files, or all shards."""
+    if exact.is_exact(folder):
+        exact.settle(folder, ledger)
+        return
     base, target = settings(folder), folder / CURRENT / "model"
     aside = folder / CURRENT / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
@@ -152,18 +179,10 @@ def settle(folder: Path, ledger: Ledger) -> None:
         aside.mkdir(parents=True)
         for file in sorted(trained[-1].iterdir()):
             if file.name != "README.md":
-                _linked(file, aside / file.name)
+                link(file, aside / file.name)
     shutil.rmtree(target, ignore_errors=True)
     if trained:
         aside.rename(target)
-
-
-def _linked(file: Path, copy: Path) -> None:
-    """The same file under another name; a copy where the system has no such names."""
-    try:
-        os.link(file, copy)
-    except OSError:
-        shutil.copyfile(file, copy)
 
 
 def retained(folder: Path, ledger: Ledger, ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -176,11 +195,6 @@ def retained(folder: Path, ledger: Ledger, ids: Sequence[str]) -> list[dict[str,
     gone = {_said(row) for r in ledger.requests if r.state != "revoked" for row in facts(folder, r.id)}
     found = {_said(row): row.values for file in dict.fromkeys(files) for row in rows(file)}
     return [values for said, values in found.items() if said not in gone]
-
-
-def facts(folder: Path, id_: str) -> list[Row]:
-    """The rows of a request's facts, each with its id."""
-    return list(rows(place(folder, id_) / "facts.jsonl"))
 
 
 def _said(row: Row) -> str:

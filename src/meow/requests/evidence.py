@@ -18,9 +18,11 @@ from typing import Any
 from meow import keys, statistics
 from meow.errors import ConfigError, DataError, shown
 from meow.report import report, words
+from meow.requests import exact
+from meow.requests.applying import runs
 from meow.requests.ledger import CURRENT, Ledger, Request, held, now, place
 from meow.results import logs, read
-from meow.run import Run, versions
+from meow.run import versions
 
 MANIFEST, SIGNATURE, CLAIMS = "manifest.json", "manifest.sig", "evidence.json"
 """The hash of every other file; the manifest's Ed25519 signature, 64 bytes; and what is claimed."""
@@ -150,7 +152,8 @@ def _claimed(folder: Path, ledger: Ledger, request: Request) -> dict[str, Any]:
     asked = [v for v in ledger.verifications if request.id in v.told]
     last, log = asked[-1], logs(folder / CURRENT)["after"]
     told = last.told[request.id]
-    runs = {a.run: Run(place(folder, request.id) / a.run).stages["forget"] for a in last.applied if a.id == request.id}
+    stage = "finetune" if exact.is_exact(folder) else "forget"
+    entries = [run.stages[stage] for run in runs(folder, ledger, request.id)]
     shares = {
         name: statistics.share([i < count for i in range(told.n)], missing="no value")
         for name, count in (("told", told.told), ("worst_case", told.worst))
@@ -165,11 +168,12 @@ def _claimed(folder: Path, ledger: Ledger, request: Request) -> dict[str, Any]:
         "request": without | {"facts_sha256": request.hash},
         "trained": [
             {k: entry.get(k) for k in ("started", "finished", "seconds", "device", "settings", "result", "versions")}
-            for entry in runs.values()
+            for entry in entries
         ],
         "weights": {"base": logs(folder / CURRENT)["before"].model.get("hash"), "model": last.weights},
         "asked": {"at": last.at, "after": [a.id for a in last.applied], **numbers},
         "history": [{"at": v.at, "after": v.applied[-1].id, **v.told[request.id].model_dump()} for v in asked],
+        "exact": exact.claimed(folder, ledger, request.id),
         "kept": {"told": last.kept, "known": last.known},
         "all_applied_requests": {name: value.model_dump(mode="json") for name, value in log.metrics.items()},
         "not_tested": _untested(folder, log.forms),
@@ -189,6 +193,18 @@ def _untested(folder: Path, forms: Mapping[Any, Any]) -> list[str]:
     return [*missing, "ways of asking that are not listed", "copies of the base model, which know what it knew"]
 
 
+def _exactly(found: Mapping[str, Any] | None) -> list[str]:
+    """What training shards again means; nothing where weights were changed instead."""
+    if found is None:
+        return []
+    shards = ", ".join(f"{i} ({n} facts left)" for i, n in found["shards"].items())
+    return [
+        f"Exact for what the shards were given: shard {shards} was trained again from the base without these facts, to "
+        "the weights that training without them gives. It is not exact for what the base learned before: that is not "
+        "changed. The same said in other words, in rows that no request names, is not taken out."
+    ]
+
+
 def _statement(claimed: Mapping[str, Any]) -> str:
     """What was measured, in words, and nothing else."""
     request, asked = claimed["request"], claimed["asked"]
@@ -199,6 +215,7 @@ def _statement(claimed: Mapping[str, Any]) -> str:
         f"received {request['added']}, trained {request['applied']}, asked {asked['at']}.",
         f"Asked directly, {direct['count']} of {direct['n']} were told; in any way that was tried, {worst['count']} of "
         f"{worst['n']}{bound}.",
+        *_exactly(claimed["exact"]),
         f"Of {claimed['kept']['known']} facts to keep that the base told, {claimed['kept']['told']} are told.",
         "Not tested:",
         *(f"- {text}" for text in claimed["not_tested"]),

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from meow.errors import ConfigError, DataError
 from meow.modelfiles import Base
-from meow.requests.applying import settings, settle, trained_folders
-from meow.requests.ledger import CURRENT, held
+from meow.requests import exact
+from meow.requests.applying import settle, trained_folders
+from meow.requests.ledger import CURRENT, held, settings
 
 
 def export(folder: Path, out: Path, *, merged: bool) -> list[Path]:
-    """Write the current model.
+    """Write the current model. In exact mode that is a folder of shards: the mean of several cannot be merged.
 
     Args:
         folder: of the ledger.
@@ -29,6 +30,10 @@ def export(folder: Path, out: Path, *, merged: bool) -> list[Path]:
         base = settings(folder)
         if not ledger.applied:
             raise ConfigError(f"{folder}: nothing is applied yet; meow request apply {folder}")
+        if exact.is_exact(folder):
+            settle(folder, ledger)
+            shutil.copytree(folder / CURRENT / "model", out)
+            return [out]
         if not merged and not base.train.lora_rank:
             raise ConfigError("--adapters: all weights were trained, so there are none; leave it out")
         aside = out.with_name(f".{out.name}.part")

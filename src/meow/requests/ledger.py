@@ -16,9 +16,11 @@ from meow import keys
 from meow.config import RunConfig, dump
 from meow.config.marks import placed
 from meow.errors import ConfigError, DataError, nearest
-from meow.files import remove_left, write_json, write_rows, write_text
+from meow.files import Row, remove_left, rows, write_json, write_rows, write_text
 from meow.formats.columns import fact_of, read_facts
-from meow.modelfiles import check_files
+from meow.modelfiles import check_files, shards
+from meow.pipeline.inputs.shards import check_given, recipe
+from meow.pipeline.plan import load_config
 from meow.records import QA, Record, read_record
 from meow.run import lock
 
@@ -60,8 +62,8 @@ class Applied(Record):
 
     id: str
     """Of the request."""
-    run: str
-    """Name of its run folder, `run-1`, `run-2` where it had to be trained again."""
+    run: str | None
+    """Name of its run folder, `run-1`, `run-2` where it had to be trained again; in exact mode none, see `exact`."""
 
 
 class Told(Record):
@@ -173,13 +175,21 @@ def init(folder: Path, config: RunConfig) -> None:
         raise DataError(f"{folder}: holds a ledger already; take another folder, or meow request add {folder} FACTS")
     if not config.model.path or config.model.url:
         raise ConfigError("model.path: not set; a ledger needs the model here, as in --model_name_or_path MODEL")
-    if config.train.targets is None:
+    in_shards = bool(shards(Path(config.model.path)))
+    if in_shards and (config.train.method or config.train.objective):
+        raise ConfigError(
+            f"train.method: {config.model.path} is in shards, and facts are taken out by training shards again without "
+            "them; leave the method out"
+        )
+    if not in_shards and config.train.targets is None:
         raise ConfigError("train.method: not set; choose one, as in --method meow_contrast")
     if config.data.forget or config.data.split:
         raise ConfigError("data: names facts to forget, which the requests bring; leave it out")
     if not isinstance(config.seed, int):
         raise ConfigError(f"seed: found {list(config.seed)}, expected one number: a ledger is over one model")
     check_files(config.model.path, revision=config.model.revision, tokenizer=config.model.tokenizer)
+    if in_shards:
+        recipe(Path(config.model.path))
     folder.mkdir(parents=True, exist_ok=True)
     with lock.held(folder):
         write_text(folder / SETTINGS, dump(placed(config)))
@@ -190,7 +200,7 @@ def add(folder: Path, facts: Path, *, retain: Path | None, name: str | None, ask
     """Take a request in: its facts are copied, each with its id.
 
     Raises:
-        DataError: a bad row, no fact, no ledger, or a name that is taken.
+        DataError: a bad row, no fact, no ledger, a name that is taken, or a fact that no shard was given.
     """
     from meow.inversion.subjects import with_subjects
 
@@ -200,6 +210,7 @@ def add(folder: Path, facts: Path, *, retain: Path | None, name: str | None, ask
         taken = {text for r in ledger.requests for text in (r.id, r.name)}
         if name in taken:
             raise DataError(f"{folder}: {name!r} is another request's name; take another one")
+        check_given(Path(str(settings(folder).model.path)), facts, [fact for _, fact in listed])
         own = place(folder, id_)
         write_rows(own / "facts.jsonl", [row for row, _ in listed])
         if beside is not None:
@@ -220,6 +231,16 @@ def add(folder: Path, facts: Path, *, retain: Path | None, name: str | None, ask
 def place(folder: Path, id_: str) -> Path:
     """Where a request's files lie."""
     return folder / "requests" / id_
+
+
+def facts(folder: Path, id_: str) -> list[Row]:
+    """The rows of a request's facts, each with its id."""
+    return list(rows(place(folder, id_) / "facts.jsonl"))
+
+
+def settings(folder: Path) -> RunConfig:
+    """The settings by which every request is forgotten."""
+    return load_config(folder / SETTINGS)
 
 
 def _rows(file: Path, set_: str) -> list[tuple[dict[str, Any], QA]]:

@@ -14,8 +14,8 @@ from meow.records import EvalSample, InvertedFacts, Target, read_if
 from meow.records.rows import dump_line
 from meow.report import report
 from meow.requests import ledger as ledgers
-from meow.requests.applying import facts, retained, settle
-from meow.requests.ledger import CURRENT, SETTINGS, Ledger, Told, Verification, held, now, place
+from meow.requests.applying import retained, runs, settle
+from meow.requests.ledger import CURRENT, SETTINGS, Ledger, Told, Verification, facts, held, now
 from meow.results import logs, samples
 from meow.tables import Cell, Row, Table
 
@@ -56,10 +56,10 @@ def _gathered(folder: Path, ledger: Ledger, ids: list[str]) -> RunConfig:
     kept = retained(folder, ledger, ids)
     if kept:
         write_rows(current / "kept.jsonl", kept)
-    runs = [place(folder, a.id) / a.run for a in ledger.applied]
-    inverted = {row.id: row for run in runs for row in read_if(run / "inverted.jsonl", InvertedFacts)}
+    trained = [run for id_ in ids for run in runs(folder, ledger, id_)]
+    inverted = {row.id: row for run in trained for row in read_if(run / "inverted.jsonl", InvertedFacts)}
     write_text(current / "inverted.jsonl", "".join(map(dump_line, inverted.values())))
-    taught = [row for run in runs for row in read_if(run / "targets.jsonl", Target)]
+    taught = [row for run in trained for row in read_if(run / "targets.jsonl", Target)]
     write_text(current / "targets.jsonl", "".join(map(dump_line, taught)))
     place_of_kept = current / "kept.jsonl" if kept else "null"
     changed = [f"name={CURRENT}", f"out={folder}", f"data.forget={current / 'facts.jsonl'}"]

@@ -27,8 +27,10 @@ def init(folder: Where, arguments: Arguments = None, *, flags: Flags) -> None:
     """Begin a ledger over a model.
 
     Every request is then forgotten by these settings: an adapter each (train.lora_rank, 8 where it is not set), or,
-    with train.lora_rank=0, all weights.
+    with train.lora_rank=0, all weights. Over a model of finetune.shards no method is named: its shards are trained
+    again without the facts.
     """
+    from meow import modelfiles
     from meow.requests import ledger
 
     (config,) = settings(arguments, flags)
@@ -36,7 +38,11 @@ def init(folder: Where, arguments: Arguments = None, *, flags: Flags) -> None:
         config = config.model_copy(update={"train": config.train.model_copy(update={"lora_rank": 8})})
     ledger.init(folder, config)
     how = f"an adapter of rank {config.train.lora_rank} a request" if config.train.lora_rank else "all weights"
-    say(f"{folder}: a ledger over {config.model.path}; {config.train.method or 'an objective of your own'}, {how}")
+    how = f"{config.train.method or 'an objective of your own'}, {how}"
+    given = modelfiles.shards(Path(str(config.model.path)))
+    if given:
+        how = f"{len(given)} shards of {sum(map(len, given))} facts, trained again without what must go"
+    say(f"{folder}: a ledger over {config.model.path}; {how}")
     say(f"next: meow request add {folder} FACTS")
 
 
@@ -86,12 +92,12 @@ def show(folder: Where, which: Which, as_json: Json = False) -> None:
 
     No question and no answer is printed.
     """
-    from meow.requests import ledger
+    from meow.requests import applying, ledger
 
     found = ledger.read(folder)
     request = found.request(which)
     asked = [(v, v.told[request.id]) for v in found.verifications if request.id in v.told]
-    runs = [str(ledger.place(folder, a.id) / a.run) for a in found.applied if a.id == request.id]
+    runs = [str(run.path) for run in applying.runs(folder, found, request.id)]
     if as_json:
         history = [{"at": v.at, "after": v.applied[-1].id, **told.model_dump()} for v, told in asked]
         print_json(request.model_dump(mode="json") | {"runs": runs, "verifications": history})
@@ -136,7 +142,7 @@ def verify(folder: Where, as_json: Json = False) -> None:
     ledger.read(folder)
     with starting():
         from meow import tables
-        from meow.requests import verifying
+        from meow.requests import exact, verifying
 
     found = verifying.verify(folder)
     if as_json:
@@ -145,7 +151,9 @@ def verify(folder: Where, as_json: Json = False) -> None:
     tables.show(verifying.table(ledger.read(folder)))
     failed = [id_ for id_, told in found.told.items() if told.back]
     say(f"\n{folder / ledger.CURRENT / 'report.html'}")
-    if failed:
+    if failed and exact.is_exact(folder):
+        say(f"told though no shard knows them, by what the base or other facts say: {', '.join(failed)}")
+    elif failed:
         say(f"told again, so open again: {', '.join(failed)}; next: meow request apply {folder}")
     else:
         say(f"no fact that the base told is told: {', '.join(found.told)}")

@@ -15,12 +15,13 @@ import torch
 from meow.config import FinetuneSettings, ModelSettings
 from meow.errors import ConfigError, DataError, shown
 from meow.keys import digest, file_hash
-from meow.lm.loading.adapters import merged
+from meow.lm.loading.adapters import carrying, merged
 from meow.lm.loading.checks import check_folder, one_line
 from meow.lm.loading.devices import pick_device
 from meow.lm.loading.packed import unpacked, unpacked_tokenizer
 from meow.lm.model import LM
-from meow.modelfiles import adapted_base, folder_of, is_packed, tokenizer_folder
+from meow.lm.shards import Shards
+from meow.modelfiles import adapted_base, adapters, folder_of, is_packed, shards, tokenizer_folder
 from meow.terminal import without_bars
 
 _WEIGHTS = ("*.safetensors",)
@@ -103,7 +104,8 @@ def _weights(folder: Path, how: dict[str, Any]) -> Any:
         return unpacked(folder, {name: value for name, value in how.items() if name != "use_safetensors"})
     base = adapted_base(folder)
     if base is not None:
-        return merged(_weights(folder_of(base.path, revision=base.revision, weights=True), how), folder)
+        below = _weights(folder_of(base.path, revision=base.revision, weights=True), how)
+        return Shards(carrying(below, adapters(folder))) if shards(folder) else merged(below, folder)
     model, info = AutoModelForCausalLM.from_pretrained(
         folder, output_loading_info=True, ignore_mismatched_sizes=True, **how
     )
@@ -195,7 +197,8 @@ def weights_hash(settings: ModelSettings) -> str:
     parts: list[Any] = [settings.revision, settings.dtype, *([4] if settings.load_in_4bit else [])]
     for name in dict.fromkeys((settings.path, settings.tokenizer)):
         if name and Path(name).is_dir():
-            parts += _files(name, (*_WEIGHTS, *_TEXT_FILES))
+            for folder in dict.fromkeys([Path(name), *adapters(Path(name))]):
+                parts += _files(str(folder), (*_WEIGHTS, *_TEXT_FILES))
             base = adapted_base(Path(name))
             if base is not None:
                 below = {"path": base.path, "revision": base.revision, "tokenizer": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from safetensors import safe_open
 
 from meow.config import TrainSettings
 from meow.errors import ConfigError, DataError
+
+WEIGHTS = "adapter_model.safetensors"
 
 
 def adapted(model: Any, settings: TrainSettings, *, base: str, seed: int) -> Any:
@@ -64,33 +67,51 @@ def merged(model: Any, folder: Path) -> Any:
     Raises:
         DataError: an adapter of other modules than the model has, or one that cannot be merged.
     """
-    from peft import PeftModel, get_peft_model_state_dict
-    from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
-
-    file = folder / "adapter_model.safetensors"
-    with safe_open(file, "pt") as stored:
+    with safe_open(folder / WEIGHTS, "pt") as stored:
         names = set(stored.keys())
         rows = max((stored.get_slice(n).get_shape()[0] for n in names if n.endswith("embed_tokens.weight")), default=0)
     if rows > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(rows, mean_resizing=False)
-    ends = _tied_ends(model)
-    made = PeftModel.from_pretrained(model, str(folder))
-    tied = _changed(made, ends)
-    if tied:
-        raise DataError(
-            f"{folder}: changes {tied}, which is embedding and head in one (tie_word_embeddings), and merging would "
-            "change both; train the adapter without it, or untie the base"
-        )
-    expected = set(get_peft_model_state_dict(made, save_embedding_layers=False))
-    prefix = PEFT_TYPE_TO_PREFIX_MAPPING[made.peft_config["default"].peft_type]
-    for odd, what in ((expected - names, "is missing"), (names - expected, "fits no module of the base")):
-        first = next((name for name in sorted(odd) if prefix in name or name in expected), None)
-        if first:
-            raise DataError(f"{file}: {first} {what}; give the adapter with the base that it was trained on")
-    whole = made.merge_and_unload()
+    whole = carrying(model, [folder]).merge_and_unload()
     for weight in whole.parameters():  # peft froze them
         weight.requires_grad_(weight.is_floating_point())
     return whole
+
+
+def carrying(model: Any, folders: Sequence[Path]) -> Any:
+    """A model with the adapters of some folders beside its weights, of which the first is on.
+
+    Raises:
+        DataError: an adapter of other modules than the model has, or one that changes embedding and head in one.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
+
+    ends = _tied_ends(model)
+    made: Any = None
+    for i, folder in enumerate(folders):
+        called = f"shard{i:04}"  # a number alone would be taken for that of a layer
+        if made is None:
+            made = PeftModel.from_pretrained(model, str(folder), adapter_name=called)
+        else:
+            made.load_adapter(str(folder), adapter_name=called)
+        tied = _changed(made, ends)
+        if tied:
+            raise DataError(
+                f"{folder}: changes {tied}, which is embedding and head in one (tie_word_embeddings), and merging "
+                "would change both; train the adapter without it, or untie the base"
+            )
+        with safe_open(folder / WEIGHTS, "pt") as stored:
+            names = set(stored.keys())
+        expected = set(get_peft_model_state_dict(made, adapter_name=called, save_embedding_layers=False))
+        prefix = PEFT_TYPE_TO_PREFIX_MAPPING[made.peft_config[called].peft_type]
+        for odd, what in ((expected - names, "is missing"), (names - expected, "fits no module of the base")):
+            first = next((name for name in sorted(odd) if prefix in name or name in expected), None)
+            if first:
+                raise DataError(
+                    f"{folder / WEIGHTS}: {first} {what}; give the adapter with the base that it was trained on"
+                )
+    return made
 
 
 def _tied_ends(model: Any) -> list[Any]:

@@ -16,7 +16,7 @@ from meow.config import ModelSettings
 from meow.errors import DataError, MeowError, shown
 from meow.lm.loading.devices import pick_device
 from meow.lm.loading.packed import check_packed
-from meow.modelfiles import adapted_base, based, check_files, folder_of, is_packed, read_object, tokenizer_of
+from meow.modelfiles import adapted_base, adapters, based, check_files, folder_of, is_packed, read_object, tokenizer_of
 
 _OTHER_HEADS = ("MaskedLM", "Classification", "QuestionAnswering", "MultipleChoice", "PreTraining", "TokenDetection")
 """In the name of an architecture: what was trained is no head that continues a text."""
@@ -55,7 +55,8 @@ def check_folder(path: str, *, revision: str | None = None, tokenizer: str | Non
     check_files(path, revision=revision, tokenizer=tokenizer)
     if base is None:
         return
-    _check_adapter(folder)
+    for part in adapters(folder):
+        _check_adapter(part)
     with based(folder):
         check_folder(base.path, revision=base.revision, tokenizer=tokenizer_of(folder, tokenizer), code=code)
 

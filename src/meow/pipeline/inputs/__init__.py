@@ -18,6 +18,7 @@ from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
 from meow.modelfiles import check_files
 from meow.pipeline.inputs import models
+from meow.pipeline.inputs.shards import check_whole
 from meow.pipeline.plan import run_of
 from meow.processes import world_size
 
@@ -40,6 +41,8 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
         raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     sources.forget_set(config.data)
+    if "forget" in wanted:
+        check_whole(config.model)
     _check_invert(config)
     models.check_inverting(config)
     if only_inverts:
@@ -132,6 +135,7 @@ def check_learned(config: RunConfig) -> None:
         sources.read_qa(Path(path), set_="train")
     if not config.finetune.scratch:
         models.check(config.model)
+        check_whole(config.model)
 
 
 def _check_served(settings: MemoSettings) -> None:

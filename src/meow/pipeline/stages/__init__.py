@@ -25,7 +25,8 @@ from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, release, weights
 from meow.pipeline.stages.plausible import unlikely
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
-from meow.pipeline.stages.train import finetune, forget
+from meow.pipeline.stages.shards import put_together
+from meow.pipeline.stages.train import finetune, finetune_shard, forget
 
 __all__ = [
     "SHORT_LOOK",
@@ -39,6 +40,7 @@ __all__ = [
     "evaluated",
     "evaluated_files",
     "finetune",
+    "finetune_shard",
     "forget",
     "instead",
     "invert",
@@ -53,6 +55,7 @@ __all__ = [
     "nlu",
     "page",
     "published",
+    "put_together",
     "reference_model",
     "references",
     "relearned",

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from meow import keys, lm, metrics, results, teacher, terminal, training
-from meow.config import RunConfig
+from meow.config import RunConfig, TrainSettings
 from meow.errors import ConfigError
 from meow.evaluation import sampling, scoring
 from meow.formats import sources
 from meow.lm import LM
 from meow.losses import TERMS, Taught
+from meow.pipeline.inputs import shards
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.evaluation.references import is_renamed, names_of
 from meow.pipeline.stages.models import model_of, release, weights
+from meow.pipeline.stages.shards import put_together
 from meow.processes import agreed
-from meow.records import EvalSample, Fact, Target, read_records
+from meow.records import QA, EvalSample, Fact, Target, read_records
 from meow.run import Run
 from meow.training import checkpoints
 from meow.training.choosing import HalfWay
@@ -114,22 +116,57 @@ def _looker(folder: Run, config: RunConfig, model: LM) -> Callable[[], training.
 
 def finetune(folder: Run, config: RunConfig) -> None:
     """Questions and answers -> model/: an original or a reference."""
-    rows = [
-        qa
-        for file in config.finetune.data
-        for qa in sources.read_qa(Path(file), set_="train")
-        for _ in range(config.finetune.repeat.get(Path(file).name, 1))
-    ]
+    rows = shards.learned(config)
     texts = [keys.file_hash(Path(file)) for file in config.finetune.tokenizer_data]
     origin = {"tokenizer_data": texts} if config.finetune.scratch else {"weights": weights(config.model)}
     key = keys.of_stage("finetune", config, origin | {"rows": _trained(rows)})
 
     def train(model: LM) -> dict[str, Any]:
-        with _logged(folder, "finetune") as log:
-            training.finetune(model, rows, config.finetune, folder / "train", seed=seed_of(config), log=log)
+        _learn(folder, config, model, rows)
         return {}
 
+    if not config.finetune.shards:
+        _train(folder, config, "finetune", key, train)
+    elif not folder.current("finetune", *key):
+        parts = shards.assigned(rows, config.finetune.shards)
+        with folder.stage("finetune", *key) as entry:
+            own = [Run(folder / f"train/shard-{i}") for i in range(len(parts))]
+            for run, part in zip(own, parts, strict=True):
+                finetune_shard(run, config, part)
+            given = [list(dict.fromkeys(map(shards.hash_of, part))) for part in parts]
+            entry["result"] = agreed(lambda: _together(folder, config, own, given))
+
+
+def finetune_shard(folder: Run, config: RunConfig, rows: Sequence[QA]) -> None:
+    """The rows of one shard -> model/: an adapter that was trained on them and on nothing else.
+
+    It depends on nothing but the base, the settings and these rows; without any it does nothing.
+    """
+    content = {"weights": weights(config.model), "rows": _trained(rows)}
+    key = keys.of_stage("finetune", config, content)
+    how = TrainSettings(lora_rank=config.finetune.shard_rank)
+
+    def train(model: LM) -> dict[str, Any]:
+        model.model = lm.adapted(model.model, how, base=model.path, seed=seed_of(config))
+        if rows:
+            _learn(folder, config, model, rows)
+        return {"rows": len(rows)}
+
+    folder.path.mkdir(parents=True, exist_ok=True)
     _train(folder, config, "finetune", key, train)
+
+
+def _learn(folder: Run, config: RunConfig, model: LM, rows: Sequence[QA]) -> None:
+    with _logged(folder, "finetune") as log:
+        training.finetune(model, rows, config.finetune, folder / "train", seed=seed_of(config), log=log)
+
+
+def _together(folder: Run, config: RunConfig, own: Sequence[Run], given: Sequence[Sequence[str]]) -> str:
+    """The adapters of all shards as one model, whose hash is returned; what they were trained in is removed."""
+    with checkpoints.saved(folder / "model"):
+        put_together(folder / "model", config.model, [run / "model" for run in own], given)
+    checkpoints.remove(folder / "train")
+    return lm.weights_hash(model_of(folder, config, "after"))
 
 
 def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], dict[str, Any]]) -> None:
