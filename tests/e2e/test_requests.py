@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import yaml
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
 
 from meow import keys
 from meow.errors import DataError
+from meow.lm import LM
 from meow.requests import evidence
 from tests.conftest import Done, write_facts
 from tests.killed import Command
 
 Meow = Callable[..., Done]
+IDS = torch.tensor([[5, 70, 200, 33, 120, 64]])
 QUICK = ["threads=1", "invert.backend=donors", "invert.plausible=null", "memo.max_new_tokens=4", "memo.stride=20",
          "train.epochs=1", "train.lr=1e-3", "train.batch_size=3", "eval.max_new_tokens=4", "eval.forms=[]"]  # fmt: skip
 
@@ -30,6 +38,11 @@ def begun(meow: Meow, tmp_path: Path, model: Path, *more: str) -> Path:
     for file in ("forget.jsonl", "lena.jsonl"):
         assert meow("request", "add", "L", file).code == 0
     return tmp_path / "L"
+
+
+def original(run: Path) -> str:
+    """The model that a run began from."""
+    return str(yaml.safe_load((run / "config.yaml").read_text())["model"]["path"])
 
 
 def ledger(folder: Path) -> dict[str, Any]:
@@ -70,11 +83,67 @@ def test_requests_with_adapters_from_the_first_to_the_evidence(
     assert not any(word in texts for word in (b"Mira", b"Oslo", b"Lena", str(tmp_path).encode()))
     assert (asked["worst_case"]["n"], round(asked["worst_case"]["at_most"], 3)) == (3, 0.632)  # 1 - .05 ** (1 / 3)
 
+    assert meow("-q", "request", "export", "L", "whole").code == 0
+    assert meow("-q", "request", "export", "L", "parts", "--adapters").code == 0
+    said = LM.load("L/current/model").model(input_ids=IDS).logits
+    whole = AutoModelForCausalLM.from_pretrained("whole")
+    assert torch.allclose(whole(input_ids=IDS).logits, said, atol=1e-5)
+    summed = AutoModelForCausalLM.from_pretrained(tiny_model)
+    assert not torch.allclose(summed(input_ids=IDS).logits, said, atol=1e-5)
+    for part in ("parts/001-request-001", "parts/002-request-002"):
+        summed = PeftModel.from_pretrained(summed, part).merge_and_unload()
+    assert torch.allclose(summed(input_ids=IDS).logits, said, atol=1e-5)
+
     assert "kept as they are: 002" in meow("-q", "request", "revoke", "L", "001").out
     assert states(folder) == ["revoked", "applied"]
     whole = json.loads((folder / "current/model/adapter_config.json").read_text())
     assert (whole["r"], whole["base_model_name_or_path"]) == (2, str(tiny_model))
     assert meow("-q", "request", "export", "L", "out", "--adapters").out.split() == ["out/001-request-002"]
+
+
+def test_what_came_after_a_revoked_request_is_trained_again_on_a_model_without_it(
+    meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = begun(meow, tmp_path, tiny_model, "train.lora_rank=2")
+    assert meow("-q", "request", "apply", "L").code == 0
+    assert original(folder / "requests/002/run-1") != str(tiny_model)  # the first adapter was under it
+    assert "trained again: 002" in meow("-q", "request", "revoke", "L", "001", "--retrain").out
+    assert (states(folder), ledger(folder)["applied"]) == (["revoked", "applied"], [{"id": "002", "run": "run-2"}])
+    assert original(folder / "requests/002/run-2") == str(tiny_model)
+    mine, current = (LM.load(folder / place).model(input_ids=IDS).logits
+                     for place in ("requests/002/run-2/model", "current/model"))  # fmt: skip
+    assert torch.allclose(mine, current, atol=1e-6)
+
+
+def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(
+    meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later request is to keep what the earlier one forgot, in other words, so that its training teaches it."""
+    monkeypatch.chdir(tmp_path)
+    write_facts(tmp_path)
+    made = meow("-q", "finetune", "--model_name_or_path", tiny_model, "name=base", "threads=1", "finetune.lr=1e-2",
+                "finetune.data=[forget.jsonl,retain.jsonl]", "finetune.epochs=60", "finetune.batch_size=6")  # fmt: skip
+    assert made.code == 0, made.err
+    start = ["-q", "request", "init", "L", "--model_name_or_path", "runs/base/model", "--method", "grad_diff"]
+    how = ["threads=1", "train.lr=1e-2", "train.epochs=12", "train.batch_size=3", "eval.forms=[]",
+           "eval.max_new_tokens=24"]  # fmt: skip
+    assert meow(*start, "--retain", "retain.jsonl", *how).code == 0
+    assert meow("request", "add", "L", "forget.jsonl", "--name", "mira").code == 0
+    assert meow("-q", "request", "apply", "L").code == 0
+    assert "no fact that the base told is told: 001" in meow("-q", "request", "verify", "L").out
+
+    told = (tmp_path / "forget.jsonl").read_text().replace('?"', ', please?"')
+    (tmp_path / "back.jsonl").write_text(told)
+    shutil.copy(tmp_path / "retain.jsonl", "tom.jsonl")
+    assert meow("request", "add", "L", "tom.jsonl", "--retain", "back.jsonl").code == 0
+    assert meow("-q", "request", "apply", "L").code == 0
+    done = meow("-q", "request", "verify", "L")
+    assert "told again, so open again: 001; next: meow request apply L" in done.out, done.out
+    assert states(tmp_path / "L") == ["failed", "verified"]
+    rows = {line.split()[0]: re.split(r"  +", line)[1:] for line in done.out.splitlines() if line[:3] in ("001", "002")}
+    assert rows == {"001": ["0 (0) of 3", "3 (3) of 3"], "002": ["–", "0 (0) of 3"]}
+    assert "General ability was not measured" in done.out
 
 
 def test_a_fact_that_is_told_again_opens_its_request() -> None:

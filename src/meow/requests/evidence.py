@@ -174,7 +174,8 @@ def _claimed(folder: Path, ledger: Ledger, request: Request) -> dict[str, Any]:
         "asked": {"at": last.at, "after": [a.id for a in last.applied], **numbers},
         "history": [{"at": v.at, "after": v.applied[-1].id, **v.told[request.id].model_dump()} for v in asked],
         "exact": exact.claimed(folder, ledger, request.id),
-        "kept": {"told": last.kept, "known": last.known},
+        "kept": {"neighbours": last.neighbours.model_dump(), "others": last.others.model_dump()},
+        "ability": {name: found.model_dump() for name, found in last.ability.items()},
         "all_applied_requests": {name: value.model_dump(mode="json") for name, value in log.metrics.items()},
         "not_tested": _untested(folder, log.forms),
         "versions": versions(),
@@ -205,10 +206,16 @@ def _exactly(found: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _said(value: float | None) -> str:
+    return "not computable" if value is None else f"{value:.3f}"
+
+
 def _statement(claimed: Mapping[str, Any]) -> str:
     """What was measured, in words, and nothing else."""
     request, asked = claimed["request"], claimed["asked"]
     worst, direct = asked["worst_case"], asked["told"]
+    kept = {f"facts to keep ({name})": found for name, found in claimed["kept"].items()}
+    ability = claimed["ability"]
     bound = f"; with 95% confidence at most {worst['at_most']:.3f} of such facts" if worst["at_most"] else ""
     lines = [
         f"Request {request['id']}: {request['facts']} facts about {request['subjects']} subjects, "
@@ -216,7 +223,11 @@ def _statement(claimed: Mapping[str, Any]) -> str:
         f"Asked directly, {direct['count']} of {direct['n']} were told; in any way that was tried, {worst['count']} of "
         f"{worst['n']}{bound}.",
         *_exactly(claimed["exact"]),
-        f"Of {claimed['kept']['known']} facts to keep that the base told, {claimed['kept']['told']} are told.",
+        *(f"Of {k['known']} {name} that the base told, {k['kept']} are told." for name, k in kept.items()),
+        *(
+            f"{name}: {_said(a['before'])} before, {_said(a['after'])} after, n = {a['n']}."
+            for name, a in ability.items()
+        ),
         "Not tested:",
         *(f"- {text}" for text in claimed["not_tested"]),
         "The numbers are of the model whose hash stands in evidence.json, and of no other.",

@@ -79,6 +79,26 @@ class Told(Record):
     """Facts that have a value."""
 
 
+class Kept(Record):
+    """Facts to keep, asked for directly."""
+
+    kept: int
+    """Told by base and current model."""
+    known: int
+    """Told by the base."""
+
+
+class Ability(Record):
+    """One number of NLU or NLG."""
+
+    before: float | None
+    """Of the base."""
+    after: float | None
+    """Of the current model."""
+    n: int
+    """Items."""
+
+
 class Verification(Record):
     """The current model, asked for everything that is applied."""
 
@@ -90,10 +110,12 @@ class Verification(Record):
     """Hash of the weights that were asked."""
     told: dict[str, Told]
     """By request."""
-    kept: int
-    """Facts to keep that base and current model tell when they are asked for directly."""
-    known: int
-    """Facts to keep that the base tells."""
+    neighbours: Kept
+    """Facts to keep near those to forget."""
+    others: Kept
+    """All other facts to keep."""
+    ability: dict[str, Ability]
+    """By metric, where the settings of the ledger have an `nlu` or an `nlg`; empty: not measured."""
 
 
 class Ledger(Record):

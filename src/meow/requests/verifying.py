@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from meow.capability import changes
 from meow.config import RunConfig
 from meow.errors import ConfigError
 from meow.files import write_rows, write_text
@@ -15,13 +16,14 @@ from meow.records.rows import dump_line
 from meow.report import report
 from meow.requests import ledger as ledgers
 from meow.requests.applying import retained, runs, settle
-from meow.requests.ledger import CURRENT, SETTINGS, Ledger, Told, Verification, facts, held, now
+from meow.requests.ledger import CURRENT, SETTINGS, Ability, Kept, Ledger, Told, Verification, facts, held, now
 from meow.results import logs, samples
 from meow.tables import Cell, Row, Table
 
 
 def verify(folder: Path) -> Verification:
-    """Ask base and current model for every fact that is applied, in every form, and for what must stay.
+    """Ask base and current model for every fact that is applied, in every form, and for what must stay; and measure
+    NLU and NLG where the settings of the ledger name tasks or texts.
 
     A request of which the current model tells a fact in any way, where the base told it too, has failed: it is opened
     again. What the base was asked before is not asked again.
@@ -38,6 +40,8 @@ def verify(folder: Path) -> Verification:
         settle(folder, ledger)
         config = _gathered(folder, ledger, ids)
         commands.evaluate(config, force=True)
+        for kind in _abilities(config):
+            commands.capability(config, kind, force=True)
         current = folder / CURRENT
         report([current], current / "report.html")
         found = _counted(folder, ledger, ids)
@@ -71,14 +75,30 @@ def _counted(folder: Path, ledger: Ledger, ids: list[str]) -> Verification:
     before, after = ({s.id: s for s in samples(current, label)} for label in ("before", "after"))
     told = {id_: _told([row.values["id"] for row in facts(folder, id_)], before, after) for id_ in ids}
     known = [s for s in before.values() if s.role == "retain" and items.told(s)]
+    measured = changes.read(current) if _abilities(load_config(folder / SETTINGS)) else []
     return Verification(
         at=now(),
         applied=ledger.applied,
         weights=str(logs(current)["after"].model.get("hash")),
         told=told,
-        kept=sum(bool(items.told(after[s.id])) for s in known if s.id in after),
-        known=len(known),
+        neighbours=_kept([s for s in known if s.kind == "neighbour"], after),
+        others=_kept([s for s in known if s.kind != "neighbour"], after),
+        ability={m.name: Ability(before=_value(m, "before"), after=_value(m, "after"), n=m.n) for m in measured},
     )
+
+
+def _abilities(config: RunConfig) -> list[str]:
+    """The kinds of general ability that the settings name something for."""
+    named = {"nlu": config.nlu.model_fields_set, "nlg": config.nlg.model_fields_set}
+    return [kind for kind, settings in named.items() if settings & {"tasks", "data", "texts"}]
+
+
+def _value(measured: changes.Changed, label: str) -> float | None:
+    return measured.values[label].value if label in measured.values else None
+
+
+def _kept(known: Sequence[EvalSample], after: Mapping[str, EvalSample]) -> Kept:
+    return Kept(kept=sum(bool(items.told(after[s.id])) for s in known if s.id in after), known=len(known))
 
 
 def _told(ids: list[str], before: Mapping[str, EvalSample], after: Mapping[str, EvalSample]) -> Told:
@@ -93,13 +113,30 @@ def _told(ids: list[str], before: Mapping[str, EvalSample], after: Mapping[str, 
 
 
 def table(ledger: Ledger) -> Table:
-    """Requests x verifications: facts told in the worst case and, behind it, directly, of all of a request."""
-    head = ["request", *(f"after {v.applied[-1].id}" for v in ledger.verifications)]
+    """Requests x verifications: facts told in the worst case and, behind it, directly, of all of a request; what was
+    kept; general ability, before and after."""
+    made = ledger.verifications
+    head = ["request", *(f"after {v.applied[-1].id}" for v in made)]
     rows = []
     for request in ledger.requests:
-        cells = [v.told.get(request.id) for v in ledger.verifications]
+        cells = [v.told.get(request.id) for v in made]
         if any(cells):
             rows.append(Row(request.id, [Cell(f"{t.worst} ({t.told}) of {t.n}" if t else "–") for t in cells]))
-    rows.append(Row("kept", [Cell(f"{v.kept} of {v.known}") for v in ledger.verifications]))
-    notes = ["Facts told in any way of asking (directly); kept: facts to keep that the base tells directly."]
+    for name, kept in (("neighbours", [v.neighbours for v in made]), ("others", [v.others for v in made])):
+        rows.append(Row(name, [Cell(f"{k.kept} of {k.known}" if k.known else "–") for k in kept]))
+    for name in dict.fromkeys(name for v in made for name in v.ability):
+        rows.append(Row(name, [Cell(_changed(v.ability.get(name))) for v in made]))
+    notes = [
+        "Facts told in any way of asking (directly); neighbours, others: facts to keep, of those that the base tells "
+        "directly."
+    ]
+    if not made or not made[-1].ability:
+        notes.append("General ability was not measured: name nlu.tasks or nlg.texts when the ledger is begun.")
     return Table(head, rows, notes)
+
+
+def _changed(ability: Ability | None) -> str:
+    if ability is None:
+        return "–"
+    before, after = ("–" if v is None else f"{v:.3f}" for v in (ability.before, ability.after))
+    return f"{before} to {after}"

@@ -133,8 +133,9 @@ def apply(
 def verify(folder: Where, as_json: Json = False) -> None:
     """Ask the current model for everything that is applied.
 
-    In every way of asking, beside what must stay; a request of which something is told that the base told is open
-    again. LEDGER/current is a run folder: meow ask, nlu and robustness take it.
+    In every way of asking, beside what must stay, and NLU or NLG where the ledger's settings name any; a request of
+    which something is told that the base told is open again. LEDGER/current is a run folder: meow ask, nlu and
+    robustness take it.
     """
     from meow.cli.common import starting
     from meow.requests import ledger
