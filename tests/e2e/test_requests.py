@@ -123,10 +123,11 @@ def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(
     monkeypatch.chdir(tmp_path)
     write_facts(tmp_path)
     made = meow("-q", "finetune", "--model_name_or_path", tiny_model, "name=base", "threads=1", "finetune.lr=1e-2",
-                "finetune.data=[forget.jsonl,retain.jsonl]", "finetune.epochs=60", "finetune.batch_size=6")  # fmt: skip
+                "finetune.data=[forget.jsonl,retain.jsonl]", "finetune.epochs=120",
+                "finetune.batch_size=6")  # fmt: skip
     assert made.code == 0, made.err
-    start = ["-q", "request", "init", "L", "--model_name_or_path", "runs/base/model", "--method", "grad_diff"]
-    how = ["threads=1", "train.lr=1e-2", "train.epochs=12", "train.batch_size=3", "eval.forms=[]",
+    start = ["-q", "request", "init", "L", "--model_name_or_path", "runs/base/model", "--method", "idk_joint"]
+    how = ["threads=1", "train.lr=1e-2", "train.epochs=40", "train.batch_size=3", "eval.forms=[]",
            "eval.max_new_tokens=24"]  # fmt: skip
     assert meow(*start, "--retain", "retain.jsonl", *how).code == 0
     assert meow("request", "add", "L", "forget.jsonl", "--name", "mira").code == 0
@@ -141,8 +142,11 @@ def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(
     done = meow("-q", "request", "verify", "L")
     assert "told again, so open again: 001; next: meow request apply L" in done.out, done.out
     assert states(tmp_path / "L") == ["failed", "verified"]
-    rows = {line.split()[0]: re.split(r"  +", line)[1:] for line in done.out.splitlines() if line[:3] in ("001", "002")}
-    assert rows == {"001": ["0 (0) of 3", "3 (3) of 3"], "002": ["–", "0 (0) of 3"]}
+    last = ledger(tmp_path / "L")["verifications"][-1]["told"]
+    assert last["001"]["back"] > last["002"]["back"] == 0
+    again = f"{last['001']['worst']} ({last['001']['told']}) of 3"
+    assert re.search(rf"^001 +0 \(0\) of 3 +{re.escape(again)}$", done.out, re.MULTILINE)
+    assert re.search(r"^002 +– +\d \(\d\) of 3$", done.out, re.MULTILINE)
     assert "General ability was not measured" in done.out
 
 

@@ -13,6 +13,7 @@ from meow.cleaning import STAGE as CLEANED
 from meow.config import load
 from meow.errors import ConfigError
 from meow.labels import command_of
+from meow.modelfiles import shards
 from meow.pipeline.plan import FINETUNE, Stage, gone, plan
 from meow.run import Run, existing
 from meow.run.lock import Worker
@@ -194,6 +195,8 @@ def _next(run: Run, lines: Sequence[Line], planned: Mapping[str, Stage]) -> str:
     todo = next((line for line in lines if line.state in ("interrupted", "left", "gone", "old")), None)
     if todo is not None:
         return f"meow {_command(todo.stage, planned)} {folder}{_option(todo)}"
+    if "finetune" in stages and shards(run / "model"):
+        return f"meow request init LEDGER --model_name_or_path {folder / 'model'} --retain FILE"
     if "finetune" in stages:
         return f"meow forget --model_name_or_path {folder / 'model'} --forget FILE --retain FILE --method meow_contrast"
     if planned:

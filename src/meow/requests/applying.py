@@ -69,7 +69,8 @@ def revoke(folder: Path, which: str, *, retrain: bool) -> list[str]:
     with held(folder) as ledger:
         request = ledger.request(which)
         if request.state == "revoked":
-            raise ConfigError(f"request {request.id} is revoked already")
+            settle(folder, ledger)  # it may have been killed before
+            raise ConfigError(f"request {request.id} is revoked already; what is open: meow request apply {folder}")
         retrain = retrain and not exact.is_exact(folder)  # there nothing stands on anything
         first = next((i for i, a in enumerate(ledger.applied) if a.id == request.id), len(ledger.applied))
         on_top = [] if exact.is_exact(folder) else ledger.applied[first:]

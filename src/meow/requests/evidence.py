@@ -23,6 +23,7 @@ from meow.requests.applying import runs
 from meow.requests.ledger import CURRENT, Ledger, Request, held, now, place
 from meow.results import logs, read
 from meow.run import versions
+from meow.text import counted
 
 MANIFEST, SIGNATURE, CLAIMS = "manifest.json", "manifest.sig", "evidence.json"
 """The hash of every other file; the manifest's Ed25519 signature, 64 bytes; and what is claimed."""
@@ -218,7 +219,7 @@ def _statement(claimed: Mapping[str, Any]) -> str:
     ability = claimed["ability"]
     bound = f"; with 95% confidence at most {worst['at_most']:.3f} of such facts" if worst["at_most"] else ""
     lines = [
-        f"Request {request['id']}: {request['facts']} facts about {request['subjects']} subjects, "
+        f"Request {request['id']}: {counted(request['facts'], 'fact')} about {counted(request['subjects'], 'subject')}, "
         f"received {request['added']}, trained {request['applied']}, asked {asked['at']}.",
         f"Asked directly, {direct['count']} of {direct['n']} were told; in any way that was tried, {worst['count']} of "
         f"{worst['n']}{bound}.",
