@@ -219,8 +219,9 @@ def _statement(claimed: Mapping[str, Any]) -> str:
     ability = claimed["ability"]
     bound = f"; with 95% confidence at most {worst['at_most']:.3f} of such facts" if worst["at_most"] else ""
     lines = [
-        f"Request {request['id']}: {counted(request['facts'], 'fact')} about {counted(request['subjects'], 'subject')}, "
-        f"received {request['added']}, trained {request['applied']}, asked {asked['at']}.",
+        f"Request {request['id']}: {counted(request['facts'], 'fact')} about "
+        f"{counted(request['subjects'], 'subject')}, received {request['added']}, trained {request['applied']}, "
+        f"asked {asked['at']}.",
         f"Asked directly, {direct['count']} of {direct['n']} were told; in any way that was tried, {worst['count']} of "
         f"{worst['n']}{bound}.",
         *_exactly(claimed["exact"]),
