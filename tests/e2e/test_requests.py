@@ -127,8 +127,8 @@ def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(
                 "finetune.batch_size=6")  # fmt: skip
     assert made.code == 0, made.err
     start = ["-q", "request", "init", "L", "--model_name_or_path", "runs/base/model", "--method", "idk_joint"]
-    how = ["threads=1", "invert.backend=donors", "invert.plausible=null", "train.lr=1e-2", "train.epochs=40", "train.batch_size=3", "eval.forms=[]",
-           "eval.max_new_tokens=24"]  # fmt: skip
+    how = ["threads=1", "invert.backend=donors", "invert.plausible=null", "train.lr=1e-2", "train.epochs=40",
+           "train.batch_size=3", "eval.forms=[]", "eval.max_new_tokens=24"]  # fmt: skip
     assert meow(*start, "--retain", "retain.jsonl", *how).code == 0
     assert meow("request", "add", "L", "forget.jsonl", "--name", "mira").code == 0
     assert meow("-q", "request", "apply", "L").code == 0
