@@ -39,7 +39,7 @@ class Ground(NamedTuple):
     settings: Sequence[str]
 
 
-TINY = ["threads=1", "invert.backend=donors", "invert.plausible=null", "train.lr=5e-3", "train.epochs=8",
+TINY = ["threads=1", "train.lr=5e-3", "train.epochs=8",
         "train.batch_size=5", "memo.max_new_tokens=16", "memo.stride=10", "eval.max_new_tokens=auto"]  # fmt: skip
 REAL = ["threads=1", "train.lr=2e-4", "train.epochs=5", "train.batch_size=4", "memo.on=value", "memo.template=model",
         "memo.max_new_tokens=auto", "eval.max_new_tokens=auto", "eval.forms=[completion,reversed]"]  # fmt: skip
