@@ -42,7 +42,7 @@ def example(lm: LM, i: int) -> Example:
     taught = Taught(
         torch.tensor([0, 2]), torch.tensor([[3, 4], [5, 6]]), torch.full((2, 2), 0.4), torch.full((2,), 0.2)
     )
-    return Example(own.id, views, {"target": -20.0, "forget": -18.0}, taught)
+    return Example(own.id, views, {"target": -20.0, "forget": -18.0}, taught=taught)
 
 
 def step(lm: LM, method: str) -> tuple[float, float]:
