@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_flatten, tree_map_only
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-_setup_privateuseone_for_python_backend("apart")
+_setup_privateuseone_for_python_backend("apart")  # in this process it is the accelerator from now on
 APART = torch.device("apart:0")
 ATEN = torch.ops.aten
 MOVES = (ATEN._to_copy, ATEN.to, ATEN.copy_)
