@@ -93,8 +93,9 @@ def check_files(path: str, *, revision: str | None = None, tokenizer: str | None
         if Path(path).is_dir():
             for part in adapters(folder):
                 file = part / "adapter_model.safetensors"
-                if not file.is_file() or not (part / "adapter_config.json").is_file():
-                    raise DataError(f"{part}: holds no adapter_config.json with {file.name}; save it with peft")
+                missing = next((f for f in (part / "adapter_config.json", file) if not f.is_file()), None)
+                if missing:
+                    raise DataError(f"{part}: holds no {missing.name}; save the adapter with peft")
                 _check_shard(file, file.stat().st_mtime_ns)
             if Path(base.path).is_dir() and Path(base.path).samefile(folder):
                 raise DataError(

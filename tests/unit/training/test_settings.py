@@ -49,7 +49,7 @@ ELSEWHERE = {
     "method": "tests/e2e/test_methods.py", "targets": "tests/e2e/test_methods.py",
     "targets_path": "tests/e2e/test_methods.py", "lora_merge": "tests/unit/lm/test_adapters.py",
     "max_minutes": "tests/unit/training/test_trainer.py", "evaluate_every": "tests/unit/training/test_trainer.py",
-    "patience": "tests/unit/training/test_trainer.py",
+    "patience": "tests/unit/training/test_trainer.py", "names": "tests/unit/teacher/test_teacher.py",
 }  # fmt: skip
 """What acts before a training, after it, or on its end."""
 

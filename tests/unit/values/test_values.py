@@ -96,6 +96,7 @@ Qui a peint la Joconde ? | La Joconde a été peinte par Léonard de Vinci. | L�
 ما هي عاصمة فرنسا؟ | عاصمة فرنسا هي باريس. | باريس
 프랑스의 수도는 어디입니까? | 프랑스의 수도는 파리입니다. | 파리
 What did Camus write? | Camus a écrit « La Peste ». | La Peste
+How does Bo spend the spare time? | The spare time of Bo is spent on birdwatching. | birdwatching
 """
 ROWS = [tuple(line.split(" | ")) for line in FACTS.strip().splitlines()]
 

@@ -63,7 +63,10 @@ def find_phrase(answer: str, words: Sequence[Word], *, subject: bool) -> tuple[i
         return None
     opening = [p for p in found if subject and _opens(text, p) and is_subject(words, p.last)]
     best = max(opening or found, key=lambda p: (_points(text, found, p), p.first))
-    return words[best.first].start, words[best.last].end
+    first = best.first
+    if _is_passive(text, first):  # "is spent on birdwatching"
+        first = next((i for i in range(first + 2, best.last + 1) if words[i].content), first)
+    return words[first].start, words[best.last].end
 
 
 def _opens(text: Text, phrase: Phrase) -> bool:
@@ -140,6 +143,18 @@ def _is_object(before: Sequence[str]) -> bool:
     """Whether a verb or "as" stands before a phrase, or before its determiner: "is a", "combines", "works as a"."""
     verb = before[:-1] if before[-1:] and before[-1] in _DETERMINERS else before[-1:]
     return any(re.search(r"(?:[^su]s|ed)$", word) for word in verb)
+
+
+_BE = frozenset("is are was were be been".split())
+_PARTICIPLE = re.compile(
+    r"\w+ed|spent|built|found|made|held|set|drawn|known|given|written|taken|seen|shown|born|brought"
+)
+
+
+def _is_passive(text: Text, first: int) -> bool:
+    """Whether a phrase begins with the verb that a preposition leads on from: "is spent on", "was built in"."""
+    before, behind = text.low[first - 1] if first else "", [*text.low, ""][first + 1]
+    return before in _BE and behind in _PREPOSITIONS - {"of"} and bool(_PARTICIPLE.fullmatch(text.low[first]))
 
 
 _ASIDE = re.compile(r"(?!including\b)(?:\w+ly )?\w+ing\b|(?:which|who|where|while|thereby)\b")
