@@ -41,7 +41,7 @@ class Ground(NamedTuple):
 
 TINY = ["threads=1", "train.lr=5e-3", "train.epochs=8",
         "train.batch_size=5", "memo.max_new_tokens=16", "memo.stride=10", "eval.max_new_tokens=auto"]  # fmt: skip
-REAL = ["threads=1", "train.lr=2e-4", "train.epochs=5", "train.batch_size=4", "memo.on=value", "memo.template=model",
+REAL = ["threads=1", "train.lr=1e-3", "train.epochs=20", "train.batch_size=4", "memo.on=value", "memo.template=model",
         "memo.max_new_tokens=auto", "eval.max_new_tokens=auto", "eval.forms=[completion,reversed]"]  # fmt: skip
 LEARNING = ["threads=1", "finetune.lr=1e-3", "finetune.epochs=40", "finetune.batch_size=8", "finetune.warmup=0.1",
             "finetune.shard_rank=32"]  # fmt: skip
