@@ -146,7 +146,11 @@ class LM:
         return serving(self.model)
 
     def passes(self, sequences: Sequence[Encoded]) -> Iterator[Pass]:
-        """Forward passes over all sequences, in the way that is right for the model, in any order."""
+        """Forward passes over all sequences, in the way that is right for the model, in any order.
+
+        Yields:
+            Which sequences, logits (N, V) in the model's number format, and of each the rows that predict its scored tokens.
+        """
         way, longest = self.serving.scores, self.serving.longest
         budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         lengths = [len(s.ids) for s in sequences]

@@ -149,7 +149,7 @@ def _reached(open_: Callable[[], Any]) -> Any:
             return open_()
         except ImportError as e:
             raise ConfigError(f"tune.storage: {e}; pip install 'meow-unlearning[tune]'") from e
-        except Exception as e:
+        except Exception as e:  # drivers raise classes of their own; any other module's is none of theirs
             if not type(e).__module__.startswith(("sqlalchemy", "optuna")):
                 raise
             if last:
@@ -253,7 +253,7 @@ def _one(study: Any, objective: Callable[[Any, Hold], float], free: Callable[[],
             study.optimize(noted, n_trials=1)
     except _TooManyError:
         return
-    except BaseException:
+    except BaseException:  # a key or an error: raised again, when the trial waits for the next one
         for trial in begun:
             found = frozen(study, trial)
             if found.state.name == "FAIL":
