@@ -149,7 +149,8 @@ class LM:
         """Forward passes over all sequences, in the way that is right for the model, in any order.
 
         Yields:
-            Which sequences, logits (N, V) in the model's number format, and of each the rows that predict its scored tokens.
+            Which sequences, logits (N, V) in the number format of the model, and of each the rows that predict what is
+            scored.
         """
         way, longest = self.serving.scores, self.serving.longest
         budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
