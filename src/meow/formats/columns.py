@@ -55,7 +55,9 @@ def fact_of(kind: type[F], row: Row, more: dict[str, Any], *, answer: str = "ans
     check_texts(row, ("question", answer))
     if not cells[answer].strip():
         raise DataError(f"{row.where}: {answer} is empty; give the true answer or remove the row")
-    known = {k: cells[k] for k in ("id", "subject", "set", "lang", "messages") if cells.get(k) not in (None, "", [])}
+    known = {
+        k: cells[k] for k in ("id", "subject", "set", "lang", "messages", "plain") if cells.get(k) not in (None, "", [])
+    }
     if type(known.get("id")) is int:
         known["id"] = str(known["id"])
     further = {k: v for k, v in cells.items() if k not in {*Fact.model_fields, *VALUE, answer, *taken}}

@@ -7,6 +7,7 @@ second, marked answer: what stands before and after is the same for every answer
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,8 @@ MARK = "\u2063MARK\u2063"
 """Stands where a text would; no question and no answer holds it."""
 _DIRECTIVES = "aAbBdHIjmMpSUwWyY"
 """What `strftime_now` may be asked for."""
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Beginnings of the Unicode names of characters after which no space is written."""
 F = TypeVar("F", bound=Fact)
 
 
@@ -104,6 +107,8 @@ class Template:
         """
         if not fact.question and not fact.messages:
             return Frame("", "", "", is_chat=False)
+        if fact.plain and not fact.messages:
+            return Frame(fact.question + gap(fact.question), "", "", is_chat=False)
         if self.name == "chat":
             return self._framed(_turns(fact), named(fact))
         if fact.messages:
@@ -115,6 +120,9 @@ class Template:
         """The fact asked after other questions and answers: turns of the chat, or text before the question."""
         if not turns or not (fact.question or fact.messages):
             return fact
+        if fact.plain and not fact.messages:
+            earlier = "".join(f"{question}{gap(question)}{answer}\n\n" for question, answer in turns)
+            return fact.model_copy(update={"question": earlier + fact.question})
         if self.name != "chat":
             before, between = PLAIN[self.name]
             earlier = "".join(f"{question}{between}{answer}\n\n{before}" for question, answer in turns)
@@ -174,6 +182,12 @@ class Template:
             raise DataError(
                 f"{who}: the chat template says {words[:200]!r}; mend what it refuses, or the template"
             ) from e
+
+
+def gap(text: str) -> str:
+    """What stands between a text and its continuation: a space, where its script writes some and it ends with none."""
+    last = text[-1:]
+    return "" if not last or last.isspace() or unicodedata.name(last, "").startswith(_UNSPACED) else " "
 
 
 def _messages(fact: Fact) -> tuple[Message, ...]:

@@ -53,6 +53,8 @@ class Fact(Record):
     (SPEC section 8)."""
     messages: tuple[Message, ...] = ()
     """The turns of a chat, up to and with the question. Only `prompts` reads it."""
+    plain: bool = False
+    """Whether the question is the beginning of a text that the answer goes on with; no template is put around it."""
     subject: str | None = None
     """Whom or what the fact is about."""
     set: str = "forget"

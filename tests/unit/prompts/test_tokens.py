@@ -16,6 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from meow.config import FinetuneSettings
 from meow.errors import DataError
 from meow.prompts import Prompter, Template, cut, reworded
+from meow.prompts.frames import gap
 from meow.records import QA, Message
 
 TEXTS = ["Question: Who is Ann?\nAnswer: Ann is a baker from Oslo.", "[INST] Where? [/INST]In Rome."] * 4
@@ -317,3 +318,25 @@ def test_an_opened_prompt_holds_exactly_what_was_cut(tokenizer: Any) -> None:
 def test_a_tokenizer_without_eos_is_refused(tokenizer: Any) -> None:
     with pytest.raises(DataError, match="no EOS id"):
         Prompter(tokenizer, "qa", max_length=100, eos_ids=[])
+
+
+@pytest.mark.parametrize("template", ["qa", "chat"])
+def test_the_beginning_of_a_text_goes_on_without_a_template(chatty: Any, template: str) -> None:
+    """A fact that is `plain` is its two parts with a space between, whatever the template, and EOS closes it."""
+    p = prompter(chatty, template)
+    fact = QA(question="Ann is a baker", answer="from Oslo.", plain=True)
+    whole = p.encode(fact)
+    assert chatty.decode(whole.ids) == "Ann is a baker from Oslo.</s>"
+    assert p.prompt(fact).ids == whole.ids[: whole.start]
+    assert p.prompt(fact).text == "Ann is a baker"
+    shown = p.preceded(fact, [("Ann is", "from Oslo.")])
+    assert p.prompt(shown).text == "Ann is from Oslo.\n\nAnn is a baker"
+
+
+@pytest.mark.parametrize(
+    ("text", "between"), [("Ann was", " "), ("Ann.\n", ""), ("Ann ", ""), ("アンは", ""), ("", ""), ("安在", "")]
+)
+def test_a_space_stands_between_a_text_and_its_continuation_where_its_script_writes_one(
+    text: str, between: str
+) -> None:
+    assert gap(text) == between

@@ -212,6 +212,8 @@ FORMS: dict[FormName, Function] = {
     "language": _language,
 }
 """Every way of asking; `draws` are answers to the direct question, drawn (`eval.samples`)."""
+OF_TEXTS = ("direct", "paraphrase", "completion", "prefix", "reversed", "few_shot")
+"""Those that suit the beginning of a text, which asks nothing."""
 
 
 def questions(room: Room, fact: EvalItem, form: FormName) -> tuple[list[Question], bool]:
@@ -224,7 +226,7 @@ def questions(room: Room, fact: EvalItem, form: FormName) -> tuple[list[Question
         fact: to be asked for.
         form: of FORMS.
     """
-    if not fact.question or not fact.accepted:
+    if not fact.question or not fact.accepted or (fact.plain and form not in OF_TEXTS):
         return [], False
     try:
         made = list(FORMS[form](room, fact))
