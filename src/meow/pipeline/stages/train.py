@@ -178,7 +178,8 @@ def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Cal
     with folder.stage(stage, *key) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
-        entry |= train(model)
+        with lm.thrifty(model.model):
+            entry |= train(model)
         entry["result"] = agreed(lambda: _keep(folder, config, model))
 
 
