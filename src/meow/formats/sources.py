@@ -16,16 +16,19 @@ from meow.errors import DataError, named, shown
 from meow.files import Row
 from meow.formats import layouts
 from meow.formats.columns import Rows, fact_of, read_facts
+from meow.formats.documents import is_documents, read_documents
 from meow.formats.layouts.parts import Part
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
 
 def read_qa(path: Path | Rows, *, set_: str = "forget") -> list[QA]:
-    """Questions and answers of a JSON, JSON lines or CSV file. Further columns are kept in `meta`.
+    """Questions and answers of a JSON, JSON lines or CSV file, or passages of documents. Further columns are in `meta`.
 
     Raises:
         DataError: a bad row (missing field, empty answer, the same question with the same answer twice).
     """
+    if isinstance(path, Path) and is_documents(path):
+        return read_documents(path, set_=set_)
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meow.formats.layouts import LAYOUTS
+from meow.formats.layouts.parts import Layout, Score
 from meow.records import EvalLog
 from meow.tables import DIRECTIONS, Cell, Row, Table, cell
 
@@ -21,7 +22,8 @@ def of_scores(columns: Mapping[str, EvalLog]) -> Table:
     layout = LAYOUTS[name]
     asked = {column: log for column, log in columns.items() if log.benchmark == name}
     rows, missing = [], dict[str, list[str]]()
-    for key, score in layout.scores.items():
+    for key in dict.fromkeys([*layout.scores, *(key for log in asked.values() for key in log.scores)]):
+        score = _score(layout, key)
         values = [log.scores.get(key) for log in asked.values()]
         if any(value and value.value is not None for value in values):
             n = sorted({value.n for value in values if value and value.value is not None and value.n})
@@ -32,3 +34,11 @@ def of_scores(columns: Mapping[str, EvalLog]) -> Table:
     why = [f"{', '.join(labels)}: {reason}." for reason, labels in missing.items()]
     left_out = sum(map(len, missing.values()))
     return Table((layout.title, *asked, "n"), rows, missing=why, left_out=left_out)
+
+
+def _score(layout: Layout, key: str) -> Score:
+    """What a number is; a part of another one, by its kind, has the other's direction."""
+    whole = next((name for name in (key, key.rpartition("_")[0]) if name in layout.scores), "")
+    if whole == key:
+        return layout.scores[key]
+    return Score(key.replace("_", " "), layout.scores[whole].better if whole else "", "")

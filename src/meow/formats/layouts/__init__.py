@@ -13,12 +13,22 @@ from meow.config import DataSettings
 from meow.errors import ConfigError, DataError, MeowError, nearest
 from meow.formats.columns import Rows
 from meow.formats.layouts.lume import LUME
+from meow.formats.layouts.muse import MUSE
 from meow.formats.layouts.own import OWN, TOFU, TOFU_LAYOUT
 from meow.formats.layouts.parts import Beside as Beside
 from meow.formats.layouts.parts import Layout, Part
+from meow.formats.layouts.rwku import RWKU
+from meow.formats.layouts.wmdp import WMDP
 from meow.records import Probe, Probed, Value
 
-LAYOUTS: dict[str, Layout] = {"own": OWN, "tofu": TOFU_LAYOUT, "lume": LUME}
+LAYOUTS: dict[str, Layout] = {
+    "own": OWN,
+    "tofu": TOFU_LAYOUT,
+    "lume": LUME,
+    "muse": MUSE,
+    "rwku": RWKU,
+    "wmdp": WMDP,
+}
 """Every layout by its name; where a folder is to be found out, in this order."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +12,7 @@ from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
 from meow.files import Row, read_json, read_text, rows
 from meow.formats.columns import Rows
+from meow.formats.documents.sentences import passages
 from meow.records import Probe, Probed, Value
 
 SUFFIXES = (".json", ".jsonl", ".csv", ".txt", ".parquet")
@@ -150,6 +152,44 @@ def text_of(row: Row, column: str) -> str:
         found = shown(value) if column in row.values else f"no field {column!r}"
         raise DataError(f"{row.where}: {column}: found {found}, expected a text, as published")
     return value
+
+
+def documents(files: Sequence[Path], *, first: bool = False, keep: Callable[[Row], bool] = lambda _: True) -> Rows:
+    """The passages of published texts, in our columns; one that stands there twice is taken once.
+
+    Args:
+        files: with rows that have a `text`, lists of texts, or plain texts.
+        first: the first passage of each text alone.
+        keep: which rows.
+    """
+    return Rows(files[0], partial(_passages, files, first, keep), are_passages=True)
+
+
+def _passages(files: Sequence[Path], first: bool, keep: Callable[[Row], bool]) -> Iterator[Row]:
+    seen: set[str] = set()
+    for file in files:
+        for i, row in enumerate(row for row in table(file) if keep(row)):
+            name = f"{file.parent.name}-{file.stem}-{i}"
+            for n, part in enumerate(passages(text_of(row, "text"))[: 1 if first else None], 1):
+                if part not in seen:
+                    yield Row(row.where, {"id": f"{name}-{n}", "question": "", "answer": part, "subject": name})
+                seen.add(part)
+
+
+def questions(rows: Iterable[Row], asked: str, more: Mapping[str, Any]) -> Iterator[Row]:
+    """Published questions and answers in our columns; one that stands there twice is taken once.
+
+    Args:
+        rows: with `answer`.
+        asked: the column that holds the question.
+        more: further columns of ours.
+    """
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        pair = text_of(row, asked), text_of(row, "answer")
+        if pair not in seen:
+            yield Row(row.where, {"question": pair[0], "answer": pair[1], **more})
+        seen.add(pair)
 
 
 def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | None = None) -> str:
