@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from meow.formats import layouts
-from meow.records import Probed, read_records
+from meow.records import EvalLog, Probed, read_record, read_records
 from tests.conftest import Done
 from tests.unit.formats.layouts.test_lume import lume_folder
+from tests.unit.formats.layouts.test_muse import muse_folder
+from tests.unit.formats.layouts.test_rwku import rwku_folder
+from tests.unit.formats.layouts.test_wmdp import wmdp_folder
 
 
 @pytest.fixture
@@ -73,3 +76,52 @@ def test_a_model_learns_a_benchmark_from_its_folder(meow: Callable[..., Done], r
     learned = meow("finetune", *made, f"finetune.data=[{tmp_path / 'data'}]", "finetune.epochs=1", "finetune.lr=1e-3")
     assert learned.code == 0, learned.err
     assert (tmp_path / "m/model/config.json").is_file()
+
+
+def learned(tmp_path: Path, model: Path) -> list[str]:
+    """Settings of a short run on a tiny model."""
+    return [f"out={tmp_path}", f"model.path={model}", "model.template=qa", "train.epochs=1", "train.lr=1e-3",
+            "eval.forms=[]", "eval.max_new_tokens=4"]  # fmt: skip
+
+
+def test_muse_is_forgotten_as_texts_and_its_trace_is_compared_with_a_retrained_model(
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+) -> None:
+    data, settings = muse_folder(tmp_path / "data"), learned(tmp_path, tiny_model)
+    done = meow(
+        "run", "name=a", f"data.source={data}", f"eval.reference={tiny_model}", "train.method=grad_diff", *settings
+    )
+    assert done.code == 0, done.err
+    logs = {
+        label: read_record(tmp_path / f"a/eval/{label}/log.json", EvalLog) for label in ("before", "after", "reference")
+    }
+    assert logs["before"].scores["privleak"].value == 0.0
+    assert logs["after"].scores["privleak_auc"].n == 1
+    assert logs["reference"].scores["privleak"].reason is not None
+    assert "KnowMem, retain (utility)" in (tmp_path / "a/report.html").read_text()
+    taught = (tmp_path / "a/targets.jsonl").read_text()
+    assert "The first race was won by Ann." in taught
+
+
+def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+) -> None:
+    data, settings = rwku_folder(tmp_path / "data"), learned(tmp_path, tiny_model)
+    asked = ["name=a", f"data.source={data}", "data.split=Bruce_Lee", *settings]
+    refused = meow("run", *asked, "train.method=grad_diff")
+    assert refused.code == 2
+    assert refused.err.strip().count("\n") == 0
+    assert "Bruce_Lee has no retain set, and the objective or constraint has a retain term" in refused.err
+    done = meow("run", *asked, "train.method=grad_ascent")
+    assert done.code == 0, done.err
+    table = done.out
+    assert "neighbours: questions" in table
+    assert "forget level3 role playing" in table
+
+
+def test_wmdp_is_forgotten_as_documents(meow: Callable[..., Done], tiny_model: Path, tmp_path: Path) -> None:
+    data, settings = wmdp_folder(tmp_path / "data"), learned(tmp_path, tiny_model)
+    done = meow("run", "name=a", f"data.source={data}", "data.split=cyber", "train.method=grad_diff", *settings)
+    assert done.code == 0, done.err
+    assert not (tmp_path / "a/eval/after/probes.jsonl").exists()
+    assert "wmdp_chem" in (tmp_path / "a/config.yaml").read_text()
