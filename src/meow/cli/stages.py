@@ -56,7 +56,7 @@ def memo(
 
     memo_stage(label)
     for config in configs:
-        if save_path is None and (config.data.split or config.data.forget):
+        if save_path is None and config.data.names_facts:
             ready([config], "memo")
             if label == "after":
                 inputs.models.check_changed(run_of(config).path)

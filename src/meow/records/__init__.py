@@ -39,6 +39,7 @@ from meow.records.measured import (
     Value,
     chosen_step,
 )
+from meow.records.probes import Probe, Probed
 from meow.records.rows import (
     dump_line,
     first_problem,
@@ -71,6 +72,8 @@ __all__ = [
     "Message",
     "NlgSample",
     "NluSample",
+    "Probe",
+    "Probed",
     "RateName",
     "Record",
     "Reply",

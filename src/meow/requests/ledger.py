@@ -208,7 +208,7 @@ def init(folder: Path, config: RunConfig) -> None:
         )
     if not in_shards and config.train.targets is None:
         raise ConfigError("train.method: not set; choose one, as in --method meow_contrast")
-    if config.data.forget or config.data.split:
+    if config.data.names_facts:
         raise ConfigError("data: names facts to forget, which the requests bring; leave it out")
     if not isinstance(config.seed, int):
         raise ConfigError(f"seed: found {list(config.seed)}, expected one number: a ledger is over one model")

@@ -199,7 +199,7 @@ def _starting_model(config: RunConfig) -> LM:
     if not config.finetune.scratch:
         return lm.load(config.model)
     files = config.finetune.tokenizer_data or config.finetune.data
-    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.read_qa(Path(file), set_="train")]
+    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.learned(Path(file))]
     model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
     return LM(
         model.to(lm.pick_device(config.model.device)),
