@@ -39,6 +39,7 @@ def test_lume_is_forgotten_and_counted_in_its_own_way(
     page = (tmp_path / "a/report.html").read_text()
     assert "retain task3: knowledge" in page
     assert "MMLU is not measured" in page
+    assert "16 prompts of LUME" in meow("run", *run, *train, "--dry-run").out
     found = json.loads(meow("compare", tmp_path / "a", "--json").out)
     assert found["benchmark"] == "lume"
     assert found["scores"]["mia_auc"]["value"] == layouts.scores(rows, layouts.Beside())["mia_auc"].value

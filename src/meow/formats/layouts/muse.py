@@ -163,6 +163,7 @@ MUSE = Layout(
     part=_part,
     source="MUSE, arXiv 2407.06460",
     hub=HUB,
+    splits=SPLITS,
     probes=_probes,
     score=score,
     scores=SCORES,
