@@ -100,6 +100,10 @@ def test_muse_is_forgotten_as_texts_and_its_trace_is_compared_with_a_retrained_m
     assert logs["after"].scores["privleak_auc"].n == 1
     assert logs["reference"].scores["privleak"].reason is not None
     assert "KnowMem, retain (utility)" in (tmp_path / "a/report.html").read_text()
+    retrained = ["name=b", f"data.source={data}", f"eval.reference={tmp_path / 'a'}", *settings]
+    assert meow("eval", *retrained).code == 0
+    beside = read_record(tmp_path / "b/eval/before/log.json", EvalLog)
+    assert beside.scores["privleak"].value is not None or "its own AUC is 0" in str(beside.scores["privleak"].reason)
     taught = (tmp_path / "a/targets.jsonl").read_text()
     assert "The first race was won by Ann." in taught
 
