@@ -108,6 +108,17 @@ def test_muse_is_forgotten_as_texts_and_its_trace_is_compared_with_a_retrained_m
     assert "The first race was won by Ann." in taught
 
 
+def test_a_file_of_its_own_words_that_is_missing_is_named_before_anything_is_loaded(
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+) -> None:
+    data = muse_folder(tmp_path / "data")
+    (data / "privleak/holdout.json").unlink()
+    refused = meow("eval", "name=a", f"data.source={data}", *learned(tmp_path, tiny_model))
+    assert refused.code == 2
+    assert "holds no privleak/holdout (.json, .jsonl, .csv, .txt, .parquet)" in refused.err
+    assert not (tmp_path / "a").exists()
+
+
 def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
     meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
 ) -> None:
