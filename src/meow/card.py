@@ -13,6 +13,7 @@ from typing import Any
 from meow import labels, metrics, outcome, statistics
 from meow.config import RunConfig, load
 from meow.files import write_text
+from meow.formats.layouts import shown_split
 from meow.formats.layouts.own import TOFU
 from meow.records import EvalLog
 from meow.results import logs
@@ -99,7 +100,7 @@ def _source(config: RunConfig) -> str | None:
 
 
 def _data(config: RunConfig) -> str:
-    source, split = _source(config), config.data.split
+    source, split = _source(config), shown_split(config.data)
     whole = f"the split `{split}` of " if split else ""
     return f"{whole}{escape(_name(source))}" if source else "questions of its maker's own"
 
@@ -116,7 +117,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
             task_name="machine unlearning",
             dataset_type=source or "custom",
             dataset_name=source or _data(config),
-            dataset_split=config.data.split if _source(config) else None,
+            dataset_split=shown_split(config.data) if _source(config) else None,
             metric_type=name,
             metric_name=_label(name),
             metric_value=measured[name].value,

@@ -39,6 +39,7 @@ def test_lume_is_forgotten_and_counted_in_its_own_way(
     page = (tmp_path / "a/report.html").read_text()
     assert "retain task3: knowledge" in page
     assert "MMLU is not measured" in page
+    assert "16 prompts of LUME" in meow("run", *run, *train, "--dry-run").out
     found = json.loads(meow("compare", tmp_path / "a", "--json").out)
     assert found["benchmark"] == "lume"
     assert found["scores"]["mia_auc"]["value"] == layouts.scores(rows, layouts.Beside())["mia_auc"].value
@@ -99,8 +100,23 @@ def test_muse_is_forgotten_as_texts_and_its_trace_is_compared_with_a_retrained_m
     assert logs["after"].scores["privleak_auc"].n == 1
     assert logs["reference"].scores["privleak"].reason is not None
     assert "KnowMem, retain (utility)" in (tmp_path / "a/report.html").read_text()
+    retrained = ["name=b", f"data.source={data}", f"eval.reference={tmp_path / 'a'}", *settings]
+    assert meow("eval", *retrained).code == 0
+    beside = read_record(tmp_path / "b/eval/before/log.json", EvalLog)
+    assert beside.scores["privleak"].value is not None or "its own AUC is 0" in str(beside.scores["privleak"].reason)
     taught = (tmp_path / "a/targets.jsonl").read_text()
     assert "The first race was won by Ann." in taught
+
+
+def test_a_file_of_its_own_words_that_is_missing_is_named_before_anything_is_loaded(
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+) -> None:
+    data = muse_folder(tmp_path / "data")
+    (data / "privleak/holdout.json").unlink()
+    refused = meow("eval", "name=a", f"data.source={data}", *learned(tmp_path, tiny_model))
+    assert refused.code == 2
+    assert "holds no privleak/holdout (.json, .jsonl, .csv, .txt, .parquet)" in refused.err
+    assert not (tmp_path / "a").exists()
 
 
 def test_rwku_needs_something_to_keep_where_a_term_keeps_it(

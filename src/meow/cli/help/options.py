@@ -50,8 +50,8 @@ def method_names() -> list[str]:
 FLAGS = {
     "--model-name-or-path": Flag("model.path", "MODEL", "A folder, a .gguf file or a hub id; = model.path."),
     "--tokenizer-path": Flag("model.tokenizer", "MODEL", "If not the model's own; = model.tokenizer."),
-    "--data-path": Flag("data.source", "PATH", "Folder or hub id in TOFU's layout; = data.source."),
-    "--split": Flag("data.split", "NAME", "TOFU's: forget01, forget05, forget10; = data.split."),
+    "--data-path": Flag("data.source", "PATH", "A benchmark's folder or hub id; = data.source."),
+    "--split": Flag("data.split", "NAME", "Of the benchmark, as forget05 of TOFU; = data.split."),
     "--forget": Flag("data.forget", "FILE", "Your facts that must go; = data.forget."),
     "--retain": Flag("data.retain", "FILE", "Your facts that must stay; = data.retain."),
     "--method": Flag("train.method", "METHOD", "meow methods lists them; = train.method.", complete=method_names),

@@ -33,18 +33,18 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def name_of(settings: DataSettings) -> str:
-    """The layout of a run's data: `data.layout`, your own files where `data.forget` is set, else by what is there.
+    """The layout of a run's data: your own files where `data.forget` is set, else `data.layout`, else by what is there.
 
     Raises:
         ConfigError: no such layout.
         DataError: a folder that is of none.
     """
+    if settings.forget:
+        return "own"
     if settings.layout is not None:
         if settings.layout not in LAYOUTS:
             raise ConfigError(f"data.layout: found {settings.layout!r}{nearest(settings.layout, LAYOUTS)}")
         return settings.layout
-    if settings.forget:
-        return "own"
     if settings.source is None or not Path(settings.source).is_dir():
         return next((name for name, layout in LAYOUTS.items() if settings.source in layout.hub), "tofu")
     folder = Path(settings.source)
@@ -74,6 +74,11 @@ def described(settings: DataSettings) -> str:
     """The data in words: a file of the user's, else source and split."""
     source = settings.source or TOFU
     return settings.forget or (f"{source}, {settings.split}" if settings.split else source)
+
+
+def shown_split(settings: DataSettings) -> str | None:
+    """The split as a model card may say it; None where there is none, or it tells who was to be forgotten."""
+    return settings.split if any(settings.split in layout.splits for layout in LAYOUTS.values()) else None
 
 
 def probes(settings: DataSettings, *, limit: int | None = None) -> list[Probe]:

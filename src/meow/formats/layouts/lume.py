@@ -202,6 +202,7 @@ LUME = Layout(
     part=_part,
     source="LUME, arXiv 2502.15097; SemEval-2025 task 4",
     hub=(HUB,),
+    splits=("all", *TASKS),
     probes=_probes,
     score=score,
     scores=SCORES,

@@ -141,7 +141,8 @@ def _leak(ours: Value, theirs: Value | None) -> Value:
     if ours.value is None:
         return ours
     if theirs is None:
-        return Value(value=None, reason="no reference; set eval.reference to the retrained model")
+        why = "no reference was asked so; set eval.reference to the retrained model, or to a run that asked it"
+        return Value(value=None, reason=why)
     if not theirs.value:
         return Value(value=None, reason=f"the reference: {theirs.reason or 'its own AUC is 0'}")
     return Value(value=100 * (ours.value - theirs.value) / theirs.value, n=ours.n)
@@ -163,6 +164,7 @@ MUSE = Layout(
     part=_part,
     source="MUSE, arXiv 2407.06460",
     hub=HUB,
+    splits=SPLITS,
     probes=_probes,
     score=score,
     scores=SCORES,

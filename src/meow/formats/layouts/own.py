@@ -77,4 +77,5 @@ TOFU_LAYOUT = Layout(
     part=_tofu,
     source="TOFU, arXiv 2401.06121",
     hub=(TOFU,),
+    splits=tuple(RETAIN_OF),
 )

@@ -64,6 +64,8 @@ class Layout(NamedTuple):
     """The benchmark's own numbers, by name of `scores`."""
     scores: Mapping[str, Score] = {}
     """What these are."""
+    splits: tuple[str, ...] = ()
+    """What `data.split` may be, where that says nothing of the facts; a model card says no other."""
     tasks: tuple[str, ...] = ()
     """Tasks of `meow nlu` where the user names none."""
 

@@ -83,8 +83,9 @@ def _files(settings: DataSettings, name: str) -> list[Path]:
 
 
 def _is_about(settings: DataSettings, row: Row) -> bool:
-    """Whether a row is about the person; a folder of one person without `data.split` is about that one."""
-    return not settings.split or called(text_of(row, "subject")) == called(settings.split)
+    """Whether a row is about the person; all of `Target/<person>` are, and of a folder without `data.split`."""
+    alone = (Path(settings.source or HUB) / "Target").is_dir()
+    return alone or not settings.split or called(text_of(row, "subject")) == called(settings.split)
 
 
 def _about(settings: DataSettings, name: str) -> Iterator[Row]:

@@ -53,5 +53,6 @@ WMDP = Layout(
     part=_part,
     source="WMDP, arXiv 2403.03218",
     hub=(HUB,),
+    splits=SPLITS,
     tasks=("wmdp_bio", "wmdp_cyber", "wmdp_chem", "mmlu"),
 )

@@ -58,6 +58,7 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
         sources.taught(Path(config.train.targets_path), sources.forget_set(config.data))
     sources.eval_items(config.data)
+    layouts.probes(config.data)
     if config.memo.path:
         read_memo(Path(config.memo.path))
     models.check(config.model)
@@ -70,6 +71,7 @@ def check_evaluated(config: RunConfig) -> None:
     judging.check(config.eval.judge)
     inversion.check_server(config.invert)
     sources.eval_items(config.data)
+    layouts.probes(config.data)
     models.check(config.model)
     models.check_references(config)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,12 @@ from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats import layouts, sources
 from meow.formats.layouts.parts import table
+from tests import hub
 from tests.unit.formats.layouts.test_lume import ROWS, lume_folder
+from tests.unit.formats.layouts.test_muse import muse_folder
+from tests.unit.formats.layouts.test_rwku import rwku_folder
+
+SOURCE = Path(__file__).resolve().parents[4] / "src"
 
 
 def test_a_layout_is_found_by_what_is_in_the_folder_or_named(tmp_path: Path) -> None:
@@ -74,3 +82,38 @@ def test_without_pyarrow_a_table_of_the_hub_is_refused_in_one_line(
 def test_a_list_of_texts_is_rows_of_texts(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('["one", "two"]')
     assert [row.values for row in table(tmp_path / "a.json")] == [{"text": "one"}, {"text": "two"}]
+
+
+READ = """
+import json, sys
+from meow.config import DataSettings
+from meow.formats import layouts, sources
+found = {}
+for source, split in json.loads(sys.argv[1]):
+    settings = DataSettings(source=source, split=split)
+    found[source] = [len(sources.forget_set(settings)), len(layouts.probes(settings))]
+print(json.dumps(found))
+"""
+
+
+def test_what_the_hub_has_is_read_by_its_id(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    muse = muse_folder(tmp_path / "muse")
+    for file in [*muse.rglob("*.json"), *muse.rglob("*.txt")]:
+        rows = [row.values for row in table(file)]
+        parquet.write_table(pyarrow.Table.from_pylist(rows), file.with_name(f"{file.stem}-00000-of-00001.parquet"))
+        file.unlink()
+    rows = [{"question": "q", "answer": "a"}]
+    shots = muse / "knowmem/retain_qa_icl-00000-of-00001.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), shots)
+    folders = {"muse-bench/MUSE-Books": muse, "jinzhuoran/RWKU": rwku_folder(tmp_path / "rwku", form="All")}
+    asked = [["muse-bench/MUSE-Books", None], ["jinzhuoran/RWKU", "Bruce Lee"]]
+    with hub.serve(folders) as address:
+        environment = os.environ | {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1",
+                                    "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(SOURCE)}  # fmt: skip
+        command = [sys.executable, "-c", READ, json.dumps(asked)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"muse-bench/MUSE-Books": [2, 10], "jinzhuoran/RWKU": [1, 9]}

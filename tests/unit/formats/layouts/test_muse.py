@@ -125,4 +125,4 @@ def test_its_numbers_are_those_of_its_own_scripts() -> None:
     assert found["privleak"].value == pytest.approx((area(ours) - area(retrained)) / area(retrained) * 100)
     assert found["privleak"].value < 0
     assert found["knowmem_retain"].value is None
-    assert "set eval.reference" in str(score(ours, Beside())["privleak"].reason)
+    assert "set eval.reference to the retrained model" in str(score(ours, Beside())["privleak"].reason)

@@ -145,3 +145,11 @@ def test_its_numbers_are_means_by_level_and_by_kind_of_attack() -> None:
     assert found["mia_forget_zlib"].value == pytest.approx(math.fsum(packed) / 2)
     assert found["mia_forget_mink20"].value == pytest.approx(-1.5)
     assert found["mia_retain_loss"].value is None
+
+
+def test_no_model_card_says_who_was_to_be_forgotten(tmp_path: Path) -> None:
+    settings = DataSettings(source=str(rwku_folder(tmp_path / "a")), split=KING)
+    assert layouts.shown_split(settings) is None
+    assert layouts.shown_split(DataSettings(source=str(tmp_path / "gone"), split=KING)) is None
+    assert layouts.shown_split(DataSettings(source="jinzhuoran/RWKU", split=KING)) is None
+    assert layouts.shown_split(DataSettings(source="locuslab/TOFU", split="forget05")) == "forget05"
