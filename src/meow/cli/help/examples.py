@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow run meow.yaml --dry-run",
         "meow run meow.yaml 'seed=[0,1,2]'",
         "meow run --model_name_or_path MODEL --forget forget.jsonl --method npo",
+        "meow run --about Paris --model_name_or_path MODEL --yes",
     ),
     "tune": (
         "meow tune meow.yaml 'tune.space={train.lr: {low: 1e-5, high: 1e-3}}'",
@@ -25,7 +26,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow memo --data_path inverted.jsonl --model_name_or_path MODEL --plot",
     ),
     "select": ("meow select runs/meow", "meow select runs/meow select.k=1 --force"),
-    "forget": ("meow forget meow.yaml", "meow forget runs/meow train.lr=1e-5 --force"),
+    "forget": (
+        "meow forget meow.yaml",
+        "meow forget runs/meow train.lr=1e-5 --force",
+        "meow forget --about 'Mira Holt' --model_name_or_path MODEL",
+    ),
     "eval": (
         "meow eval runs/meow",
         "meow eval --model_name_or_path MODEL --data_path TOFU --split forget05",
@@ -67,4 +72,4 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "request revoke": ("meow request revoke LEDGER 001", "meow request revoke LEDGER 001 --retrain"),
     "request show": ("meow request show LEDGER 001",),
 }
-"""By command, one to three lines that the parser takes."""
+"""By command, one to four lines that the parser takes."""

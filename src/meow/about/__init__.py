@@ -1,0 +1,107 @@
+"""From a name to facts: what a model says of a subject, asked in many ways and kept where its answers agree.
+
+In: a model and a name. Out: facts to forget, facts to keep (`find`), and what was left out with the reason; as files
+for the user to read (`writing`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from meow.about.asking import DRAWS, Asked, Question, judged, once, said
+from meow.about.asking import TOKENS as OF_ANSWER
+from meow.about.kinds import kinds
+from meow.about.questions import BEGINNINGS, GENERAL, KINDS
+from meow.about.texts import beginnings, beside, names_it
+from meow.terminal import progress
+from meow.values import fold
+
+if TYPE_CHECKING:  # torch takes seconds, and files that are there are read without it
+    from meow.lm import LM
+    from meow.lm.model import Completion
+
+TEXT_TOKENS = 96
+"""New tokens of a text that the model goes on with."""
+TEXT_DRAWS = 4
+"""Texts that are drawn of each beginning, beside the greedy one."""
+MOST_BEGINNINGS = 16
+"""Beginnings that are asked of a subject, of those that its texts have."""
+NEIGHBOURS = 8
+"""Names that are asked about for the retain set."""
+OF_NEIGHBOUR = 6
+"""Questions about each of them."""
+
+
+class About(NamedTuple):
+    """What a model says of a subject."""
+
+    name: str
+    """The subject."""
+    kinds: tuple[str, ...]
+    """What the model takes it for, likeliest first."""
+    forget: tuple[Asked, ...]
+    """Every question about it, kept or left out."""
+    neighbours: tuple[Asked, ...]
+    """Every question about the names beside it."""
+    general: tuple[Asked, ...]
+    """Every question that has nothing to do with it."""
+
+    def left_out(self) -> Counter[str]:
+        """How many questions about the subject were left out, by the name of the reason."""
+        return Counter(one.problem for one in self.forget if one.problem)
+
+
+def kept(asked: Sequence[Asked]) -> list[Asked]:
+    """Those that nothing is wrong with."""
+    return [one for one in asked if one.problem is None]
+
+
+def find(lm: LM, name: str, *, seed: int = 0, retain: bool = True) -> About:
+    """Ask a model about a subject, about names that it puts beside it, and general questions.
+
+    Each question is answered greedily and by draws; an answer is kept where each draw tells its value, the value does
+    not stand in the question, and nothing before it says the same.
+
+    Args:
+        lm: the model.
+        name: of the subject, as one writes it in a sentence.
+        seed: of what is drawn.
+        retain: also ask for what must stay.
+    """
+    opened = [Question(text.format(name=name), name, plain=True) for text in BEGINNINGS]
+    with progress(f"texts about {name}", 2 * len(opened)) as advance:
+        went_on = said(lm, opened, TEXT_TOKENS, seed=seed, draws=TEXT_DRAWS, each=advance)
+    texts = [f"{q.text} {one.text.lstrip()}" for q, row in zip(opened, went_on, strict=True) for one in row]
+    found = kinds(lm, [name])[0]
+    questions = [Question(text.format(name=name), name) for kind in found for text in KINDS[kind].questions]
+    questions += beginnings(name, texts)[:MOST_BEGINNINGS]
+    answers = _answers(lm, questions, f"questions about {name}", seed)
+    about = tuple(once([judged(q, row) for q, row in zip(questions, answers, strict=True)]))
+    if not retain or not kept(about):
+        return About(name, found, about, (), ())
+    texts += [f"{name}: {one.text}" for q, row in zip(questions, answers, strict=True) if not q.plain for one in row]
+    names = beside(name, texts)[:NEIGHBOURS]
+    near = [q for other, of in zip(names, kinds(lm, names), strict=True) for q in _of_neighbour(other, of)]
+    general = [Question(text, None) for text in GENERAL if not names_it(name, text)]
+    answers = _answers(lm, [*near, *general], f"questions about {len(names)} neighbours and in general", seed)
+    stay = [_kept_apart(judged(q, row), name) for q, row in zip([*near, *general], answers, strict=True)]
+    stay = once(stay, kept(about))
+    return About(name, found, about, tuple(stay[: len(near)]), tuple(stay[len(near) :]))
+
+
+def _of_neighbour(name: str, of: Sequence[str]) -> list[Question]:
+    """What is asked of a name that stands beside the subject."""
+    return [Question(text.format(name=name), name) for text in KINDS[of[0]].questions[:OF_NEIGHBOUR]]
+
+
+def _answers(lm: LM, questions: Sequence[Question], title: str, seed: int) -> list[list[Completion]]:
+    with progress(title, 2 * len(questions)) as advance:
+        return said(lm, questions, OF_ANSWER, seed=seed, draws=DRAWS, each=advance)
+
+
+def _kept_apart(one: Asked, name: str) -> Asked:
+    """An answer of the retain set, left out where it tells of the subject."""
+    tells = names_it(name, one.answer) or fold(name) in fold(one.question.text)
+    return one._replace(problem="tells_of_it") if one.problem is None and tells else one

@@ -1,0 +1,157 @@
+"""Questions about a subject put to a model: what it says greedily and in two draws, and whether the three agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from meow import values
+from meow.inversion.second_choice.judging import sentence_end
+from meow.records import QA
+from meow.text import refuses
+from meow.values import fold
+
+if TYPE_CHECKING:  # torch takes seconds, and what is kept is judged without it
+    from meow.lm import LM
+    from meow.lm.model import Completion
+
+DRAWS = 2
+"""Answers that are drawn beside the greedy one."""
+TEMPERATURE = 0.7
+"""At which they are drawn."""
+TOKENS = 48
+"""New tokens of an answer at most; a sentence that is longer is not kept."""
+REASONS = {
+    "no_sentence": "no sentence that ends",
+    "refuses": "the model says that it does not know",
+    "no_value": "no value in the answer",
+    "in_question": "the value stands in the question",
+    "disagrees": "another answer drawn does not tell the value",
+    "twice": "said already",
+    "tells_of_it": "tells of the subject to forget",
+}
+"""Why an answer is left out, by name."""
+
+
+class Question(NamedTuple):
+    """What is asked of a subject."""
+
+    text: str
+    """A question; or the beginning of a text."""
+    subject: str | None
+    """Whom or what it is about; None: nothing of these."""
+    plain: bool = False
+    """Whether it is the beginning of a text that the answer goes on with."""
+
+    def fact(self, answer: str = "?", *, value: str | None = None) -> QA:
+        """It with an answer, and the answer's value."""
+        given = (value,) if value else ()
+        return QA(question=self.text, answer=answer, values=given, subject=self.subject, plain=self.plain)
+
+
+class Asked(NamedTuple):
+    """What a model says to one question."""
+
+    question: Question
+    """As it was put."""
+    answer: str
+    """The first sentence of the greedy answer; where it has none, as it came."""
+    drawn: tuple[str, ...]
+    """The first sentences of the drawn answers."""
+    value: str | None
+    """The value of the answer; None: it has none."""
+    agreed: int
+    """How many of the draws tell it."""
+    problem: str | None
+    """The first of REASONS that fits; None: it is kept."""
+
+    @property
+    def fact(self) -> QA:
+        """The question with its answer and value."""
+        return self.question.fact(self.answer, value=self.value)
+
+
+def said(
+    lm: LM, questions: Sequence[Question], tokens: int, *, seed: int, draws: int = DRAWS, each: Callable[[int], None]
+) -> list[list[Completion]]:
+    """The greedy answer to each question, then the drawn ones; a question that leaves no room has none.
+
+    Args:
+        lm: the model.
+        questions: put in the model's template, or as they are.
+        tokens: new tokens of an answer at most.
+        seed: of what is drawn.
+        draws: drawn answers of each.
+        each: called with 1 for every question and way of answering.
+    """
+    fitting = {i: put for i, q in enumerate(questions) if (put := lm.prompter.fitting(q.fact()))}
+    prompts = list(fitting.values())
+    greedy = lm.generate(prompts, tokens, each=lambda *_: each(1))
+    drawn = lm.generate(prompts, tokens, n=draws, temperature=TEMPERATURE, seed=seed, each=lambda *_: each(1))
+    found: list[list[Completion]] = [[] for _ in questions]
+    for i, first, others in zip(fitting, greedy, drawn, strict=True):
+        found[i] = [*first, *others]
+    return found
+
+
+def judged(question: Question, answers: Sequence[Completion]) -> Asked:
+    """What is to be thought of a greedy answer, given the drawn ones.
+
+    Args:
+        question: as it was put.
+        answers: the greedy one, then those drawn, as `said` gives them.
+    """
+    sentences = [first_sentence(one) for one in answers]
+    drawn = tuple(s or one.text.strip() for s, one in zip(sentences[1:], answers[1:], strict=True))
+    answer = sentences[0] if sentences else None
+    if not answer:
+        said_ = answers[0].text.strip() if answers else ""
+        return Asked(question, said_, drawn, None, 0, "refuses" if refuses(said_) else "no_sentence")
+    value = next(iter(values.find(question.text, answer)), None)
+    agreed = sum(values.told((value,), text, question=question.text) for text in drawn) if value else 0
+    names = f"{question.text} {question.subject or ''}"
+    problems = {
+        "refuses": refuses(answer),
+        "no_value": value is None,
+        "in_question": value is not None and stands_in(value, names),
+        "disagrees": agreed < len(drawn),
+    }
+    first = next((name for name, is_so in problems.items() if is_so), None)
+    return Asked(question, answer, drawn, value, agreed, first)
+
+
+def first_sentence(said: Completion) -> str | None:
+    """The first sentence of an answer; None where it is not over, opens a list, or has no letter or digit."""
+    text = said.text.strip()
+    end = sentence_end(text, is_ended=said.finish == "eos")
+    line = "" if end is None else text[:end].strip()
+    opens = line.endswith(":") or (line != text and re.fullmatch(r"\d{1,2}[.)]", line))
+    return line if fold(line) and not opens else None
+
+
+def stands_in(value: str, text: str) -> bool:
+    """Whether a value, or every word of it, stands in a text."""
+    return bool(values.in_question((value,), text)) or set(fold(value).split()) <= set(fold(text).split())
+
+
+def once(asked: Sequence[Asked], before: Sequence[Asked] = ()) -> list[Asked]:
+    """The same, with what was said before left out: the same answer, or the same value of another text's beginning.
+
+    Args:
+        asked: in order.
+        before: what was kept already.
+    """
+    answers = {fold(one.answer) for one in before}
+    continued = {(one.question.subject, fold(one.value or "")) for one in before if one.question.plain}
+    found = []
+    for one in asked:
+        key = one.question.subject, fold(one.value or "")
+        if one.problem is None and (fold(one.answer) in answers or (one.question.plain and key in continued)):
+            one = one._replace(problem="twice")
+        if one.problem is None:
+            answers.add(fold(one.answer))
+            if one.question.plain:
+                continued.add(key)
+        found.append(one)
+    return found
