@@ -22,15 +22,15 @@ if TYPE_CHECKING:  # torch takes seconds, and files that are there are read with
     from meow.lm import LM
     from meow.lm.model import Completion
 
-TEXT_TOKENS = 96
+TEXT_TOKENS = 80
 """New tokens of a text that the model goes on with."""
-TEXT_DRAWS = 4
+TEXT_DRAWS = 3
 """Texts that are drawn of each beginning, beside the greedy one."""
-MOST_BEGINNINGS = 16
+MOST_BEGINNINGS = 12
 """Beginnings that are asked of a subject, of those that its texts have."""
-NEIGHBOURS = 8
+NEIGHBOURS = 6
 """Names that are asked about for the retain set."""
-OF_NEIGHBOUR = 6
+OF_NEIGHBOUR = 5
 """Questions about each of them."""
 
 
@@ -75,25 +75,27 @@ def find(lm: LM, name: str, *, seed: int = 0, retain: bool = True) -> About:
         went_on = said(lm, opened, TEXT_TOKENS, seed=seed, draws=TEXT_DRAWS, each=advance)
     texts = [f"{q.text} {one.text.lstrip()}" for q, row in zip(opened, went_on, strict=True) for one in row]
     found = kinds(lm, [name])[0]
-    questions = [Question(text.format(name=name), name) for kind in found for text in KINDS[kind].questions]
+    questions = [q for kind in found for q in _questions(name, kind)]
     questions += beginnings(name, texts)[:MOST_BEGINNINGS]
     answers = _answers(lm, questions, f"questions about {name}", seed)
     about = tuple(once([judged(q, row) for q, row in zip(questions, answers, strict=True)]))
     if not retain or not kept(about):
         return About(name, found, about, (), ())
-    texts += [f"{name}: {one.text}" for q, row in zip(questions, answers, strict=True) if not q.plain for one in row]
+    texts += [one.text for q, row in zip(questions, answers, strict=True) if not q.plain for one in row]
     names = beside(name, texts)[:NEIGHBOURS]
-    near = [q for other, of in zip(names, kinds(lm, names), strict=True) for q in _of_neighbour(other, of)]
-    general = [Question(text, None) for text in GENERAL if not names_it(name, text)]
+    near = [
+        q for other, of in zip(names, kinds(lm, names), strict=True) for q in _questions(other, of[0])[:OF_NEIGHBOUR]
+    ]
+    general = [Question(text, None, opening) for text, opening in GENERAL if not names_it(name, text)]
     answers = _answers(lm, [*near, *general], f"questions about {len(names)} neighbours and in general", seed)
     stay = [_kept_apart(judged(q, row), name) for q, row in zip([*near, *general], answers, strict=True)]
     stay = once(stay, kept(about))
     return About(name, found, about, tuple(stay[: len(near)]), tuple(stay[len(near) :]))
 
 
-def _of_neighbour(name: str, of: Sequence[str]) -> list[Question]:
-    """What is asked of a name that stands beside the subject."""
-    return [Question(text.format(name=name), name) for text in KINDS[of[0]].questions[:OF_NEIGHBOUR]]
+def _questions(name: str, kind: str) -> list[Question]:
+    """What is asked of a subject of a kind."""
+    return [Question(q.format(name=name), name, start.format(name=name)) for q, start in KINDS[kind].questions]
 
 
 def _answers(lm: LM, questions: Sequence[Question], title: str, seed: int) -> list[list[Completion]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
 from meow.inversion.second_choice.judging import sentence_end
+from meow.prompts import Encoded, Prompter
+from meow.prompts.frames import gap
 from meow.records import QA
 from meow.text import refuses
 from meow.values import fold
@@ -18,9 +21,9 @@ if TYPE_CHECKING:  # torch takes seconds, and what is kept is judged without it
 
 DRAWS = 2
 """Answers that are drawn beside the greedy one."""
-TEMPERATURE = 0.7
+TEMPERATURE = 0.5
 """At which they are drawn."""
-TOKENS = 48
+TOKENS = 32
 """New tokens of an answer at most; a sentence that is longer is not kept."""
 REASONS = {
     "no_sentence": "no sentence that ends",
@@ -41,6 +44,8 @@ class Question(NamedTuple):
     """A question; or the beginning of a text."""
     subject: str | None
     """Whom or what it is about; None: nothing of these."""
+    opening: str = ""
+    """How the answer begins; empty: as the model likes."""
     plain: bool = False
     """Whether it is the beginning of a text that the answer goes on with."""
 
@@ -85,14 +90,26 @@ def said(
         draws: drawn answers of each.
         each: called with 1 for every question and way of answering.
     """
-    fitting = {i: put for i, q in enumerate(questions) if (put := lm.prompter.fitting(q.fact()))}
+    fitting = {i: put for i, q in enumerate(questions) if (put := _prompt(lm.prompter, q))}
     prompts = list(fitting.values())
     greedy = lm.generate(prompts, tokens, each=lambda *_: each(1))
     drawn = lm.generate(prompts, tokens, n=draws, temperature=TEMPERATURE, seed=seed, each=lambda *_: each(1))
     found: list[list[Completion]] = [[] for _ in questions]
     for i, first, others in zip(fitting, greedy, drawn, strict=True):
-        found[i] = [*first, *others]
+        found[i] = [replace(one, text=_after(questions[i], one.text)) for one in (*first, *others)]
     return found
+
+
+def _prompt(prompter: Prompter, question: Question) -> Encoded | None:
+    """What is to be continued; None where no room is left."""
+    put = prompter.fitting(question.fact())
+    return prompter.opened(question.fact(), question.opening) if put and question.opening else put
+
+
+def _after(question: Question, text: str) -> str:
+    """An answer from its beginning on."""
+    opening = question.opening
+    return f"{opening}{gap(opening)}{text.lstrip()}" if opening and text.strip() else text
 
 
 def judged(question: Question, answers: Sequence[Completion]) -> Asked:

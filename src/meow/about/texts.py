@@ -76,11 +76,18 @@ def beside(name: str, texts: Iterable[str]) -> list[str]:
 
 def _names(sentence: str) -> Iterator[str]:
     """The names of a sentence, those of a list one by one."""
-    listed = words("", sentence)
-    measures = [*spans.dates(sentence, listed), *spans.numbers(sentence, listed)]
-    for start, end in spans.names(sentence, listed, _ANY, measures):
+    of = words("", sentence)
+    measures = [*spans.dates(sentence, of), *spans.numbers(sentence, of)]
+    for start, end in spans.names(sentence, of, _ANY, measures):
         text = sentence[start:end]
-        for part in values.parts(text) or ((text,),):
-            said = fold(part[0]).split()
-            if len("".join(said)) > 2 and len(said) < 5 and not set(said) <= _CALENDAR:
-                yield part[0].strip()
+        parts = [part[0] for part in values.parts(text)] or [text]
+        for one in (half for whole in parts for half in _halves(whole)):
+            said = fold(one).split()
+            if len("".join(said)) > 2 and len(said) < 5 and not set(said) - {"in"} <= _CALENDAR:
+                yield one.strip()
+
+
+def _halves(name: str) -> list[str]:
+    """Two names of several words each that "and" joins; what else it joins is one ("Romeo and Juliet")."""
+    found = name.split(" and ")
+    return found if all(len(half.split()) > 1 for half in found) else [name]

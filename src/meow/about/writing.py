@@ -190,6 +190,13 @@ def counts(found: Files) -> tuple[int, int]:
     return len(read_qa(found.forget)), len(retain)
 
 
+def held(found: Files, forget: int, retain: int) -> list[str]:
+    """The files by name, and how many facts each holds now."""
+    lines_ = [f"{found.forget}: {counted(forget, 'fact')} to forget"]
+    lines_ += [f"{found.retain}: {counted(retain, 'fact')} to keep"] if retain else []
+    return [*lines_, *([f"{found.page}: all that was asked"] if found.page.is_file() else [])]
+
+
 def page(about: About, *, model: str) -> str:
     """All that was asked as Markdown: what was kept with its value, then what was left out and why."""
     text = [f"# {_cell(about.name)}", "", f"What `{model}` says; that need not be true.", ""]

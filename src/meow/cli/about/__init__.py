@@ -1,4 +1,8 @@
-"""`--about NAME`: the facts that a job forgets are what the model says of one name."""
+"""`--about NAME`: the facts that a job forgets are what the model says of one name.
+
+In: a name and what else was typed. Out: settings with the files that were made of it, or, where those are yet to be
+read, their names and the next command.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from typing import TYPE_CHECKING
 from meow.cli.common import print_json, say, settings, starting
 from meow.cli.help.options import Flags
 from meow.errors import ConfigError
-from meow.text import counted
 
 if TYPE_CHECKING:
     from meow.about.writing import Files
@@ -51,21 +54,15 @@ def chosen(
         return settings(arguments, flags)
     from meow.about import writing
 
-    typed = list(arguments or [])
-    first = typed[:1] if typed and "=" not in typed[0] and "://" not in typed[0] else []
-    given = [f"name=about-{writing.slug(name)}", *([] if first else DEFAULTS)]
-    typed = [*first, *given, *typed[len(first) :]]
+    typed = _typed(name, arguments)
     config = settings(typed, flags)[0]
     again = force and not yes
     found = writing.check(name, config, again=again)
     if again or not found.there:
         _ask(name, config, found, again=again, quiet=as_json)
     forget, retain = writing.counts(found)
-    if not as_json:
-        say(f"{found.forget}: {counted(forget, 'fact')} to forget")
-        if retain:
-            say(f"{found.retain}: {counted(retain, 'fact')} to keep")
-        say(f"{found.page}: all that was asked")
+    for line in [] if as_json else writing.held(found, forget, retain):
+        say(line)
     if not yes:
         _stop(found, forget, retain, as_json=as_json)
         return []
@@ -73,6 +70,15 @@ def chosen(
     if retain and not config.data.retain:
         own["data.retain"] = str(found.retain)
     return settings(typed, {**flags, **own})
+
+
+def _typed(name: str, arguments: Sequence[str] | None) -> list[str]:
+    """Arguments with a name for the run before them, and DEFAULTS where no YAML is named."""
+    from meow.about.writing import slug
+
+    listed = list(arguments or [])
+    first = listed[:1] if listed and "=" not in listed[0] and "://" not in listed[0] else []
+    return [*first, f"name=about-{slug(name)}", *([] if first else DEFAULTS), *listed[len(first) :]]
 
 
 def _ask(name: str, config: RunConfig, found: Files, *, again: bool, quiet: bool) -> None:
