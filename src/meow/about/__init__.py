@@ -6,7 +6,6 @@ for the user to read (`writing`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +15,6 @@ from meow.about.kinds import kinds
 from meow.about.questions import BEGINNINGS, GENERAL, KINDS
 from meow.about.texts import beginnings, beside, names_it
 from meow.terminal import progress
-from meow.values import fold
 
 if TYPE_CHECKING:  # torch takes seconds, and files that are there are read without it
     from meow.lm import LM
@@ -28,7 +26,7 @@ TEXT_DRAWS = 3
 """Texts that are drawn of each beginning, beside the greedy one."""
 MOST_BEGINNINGS = 12
 """Beginnings that are asked of a subject, of those that its texts have."""
-NEIGHBOURS = 6
+NEIGHBOURS = 8
 """Names that are asked about for the retain set."""
 OF_NEIGHBOUR = 5
 """Questions about each of them."""
@@ -48,27 +46,23 @@ class About(NamedTuple):
     general: tuple[Asked, ...]
     """Every question that has nothing to do with it."""
 
-    def left_out(self) -> Counter[str]:
-        """How many questions about the subject were left out, by the name of the reason."""
-        return Counter(one.problem for one in self.forget if one.problem)
-
 
 def kept(asked: Sequence[Asked]) -> list[Asked]:
     """Those that nothing is wrong with."""
     return [one for one in asked if one.problem is None]
 
 
-def find(lm: LM, name: str, *, seed: int = 0, retain: bool = True) -> About:
+def find(lm: LM, name: str, *, seed: int = 0) -> About:
     """Ask a model about a subject, about names that it puts beside it, and general questions.
 
     Each question is answered greedily and by draws; an answer is kept where each draw tells its value, the value does
-    not stand in the question, and nothing before it says the same.
+    not stand in the question, and nothing before it says the same. What is asked of another name and answered with the
+    subject is a fact about the subject.
 
     Args:
         lm: the model.
         name: of the subject, as one writes it in a sentence.
         seed: of what is drawn.
-        retain: also ask for what must stay.
     """
     opened = [Question(text.format(name=name), name, plain=True) for text in BEGINNINGS]
     with progress(f"texts about {name}", 2 * len(opened)) as advance:
@@ -78,19 +72,34 @@ def find(lm: LM, name: str, *, seed: int = 0, retain: bool = True) -> About:
     questions = [q for kind in found for q in _questions(name, kind)]
     questions += beginnings(name, texts)[:MOST_BEGINNINGS]
     answers = _answers(lm, questions, f"questions about {name}", seed)
-    about = tuple(once([judged(q, row) for q, row in zip(questions, answers, strict=True)]))
-    if not retain or not kept(about):
-        return About(name, found, about, (), ())
+    about = [judged(q, row) for q, row in zip(questions, answers, strict=True)]
     texts += [one.text for q, row in zip(questions, answers, strict=True) if not q.plain for one in row]
     names = beside(name, texts)[:NEIGHBOURS]
-    near = [
-        q for other, of in zip(names, kinds(lm, names), strict=True) for q in _questions(other, of[0])[:OF_NEIGHBOUR]
-    ]
+    kinds_of = zip(names, kinds(lm, names), strict=True)
+    near = [q for other, of in kinds_of for q in _questions(other, of[0])[:OF_NEIGHBOUR]]
     general = [Question(text, None, opening) for text, opening in GENERAL if not names_it(name, text)]
     answers = _answers(lm, [*near, *general], f"questions about {len(names)} neighbours and in general", seed)
-    stay = [_kept_apart(judged(q, row), name) for q, row in zip([*near, *general], answers, strict=True)]
-    stay = once(stay, kept(about))
-    return About(name, found, about, tuple(stay[: len(near)]), tuple(stay[len(near) :]))
+    others = [judged(q, row) for q, row in zip([*near, *general], answers, strict=True)]
+    about = once([*about, *(_of(name, one) for one in others if _gives(name, one))])
+    stay = once([_apart(name, one) for one in others if not _gives(name, one)], kept(about))
+    n = sum(not _gives(name, one) for one in others[: len(near)])
+    return About(name, found, tuple(about), tuple(stay[:n]), tuple(stay[n:]))
+
+
+def _gives(name: str, one: Asked) -> bool:
+    """Whether an answer gives the subject: "Who wrote Hamlet?" is about its author, too."""
+    return one.problem is None and names_it(name, str(one.value)) and not names_it(name, one.question.text)
+
+
+def _of(name: str, one: Asked) -> Asked:
+    """What gives the subject, as a fact about it."""
+    return one._replace(question=one.question._replace(subject=name))
+
+
+def _apart(name: str, one: Asked) -> Asked:
+    """An answer of the retain set, left out where it tells of the subject."""
+    tells = names_it(name, one.answer) or names_it(name, one.question.text)
+    return one._replace(problem="tells_of_it") if one.problem is None and tells else one
 
 
 def _questions(name: str, kind: str) -> list[Question]:
@@ -101,9 +110,3 @@ def _questions(name: str, kind: str) -> list[Question]:
 def _answers(lm: LM, questions: Sequence[Question], title: str, seed: int) -> list[list[Completion]]:
     with progress(title, 2 * len(questions)) as advance:
         return said(lm, questions, OF_ANSWER, seed=seed, draws=DRAWS, each=advance)
-
-
-def _kept_apart(one: Asked, name: str) -> Asked:
-    """An answer of the retain set, left out where it tells of the subject."""
-    tells = names_it(name, one.answer) or fold(name) in fold(one.question.text)
-    return one._replace(problem="tells_of_it") if one.problem is None and tells else one

@@ -54,10 +54,7 @@ def test_what_is_no_answer_is_left_out_with_its_reason(text: str, problem: str) 
 def test_a_sentence_that_is_cut_off_is_none() -> None:
     assert first_sentence(said("Mira Holt was born in the town of", ended=False)) is None
     assert first_sentence(said("In Oslo. Then she", ended=False)) == "In Oslo."
-    assert (
-        first_sentence(said("She met J. K. Lund in St. Gallen. Then", ended=False))
-        == "She met J. K. Lund in St. Gallen."
-    )
+    assert first_sentence(said("J. K. Lund was in St. Gallen. Then", ended=False)) == "J. K. Lund was in St. Gallen."
 
 
 def test_no_question_that_fits_no_answer() -> None:

@@ -95,7 +95,7 @@ def _ask(name: str, config: RunConfig, found: Files, *, again: bool, quiet: bool
     if config.threads:
         torch.set_num_threads(config.threads)
     seed = config.seed if isinstance(config.seed, int) else config.seed[0]
-    said = about.find(lm.load(config.model), name, seed=seed, retain=config.data.retain is None)
+    said = about.find(lm.load(config.model), name, seed=seed)
     writing.check_known(said)
     if again:
         writing.set_aside(found)
