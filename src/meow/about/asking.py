@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from meow import values
-from meow.inversion.second_choice.judging import sentence_end
+from meow.inversion.second_choice.judging import closed, sentence_end
 from meow.prompts import Encoded, Prompter
 from meow.prompts.frames import gap
 from meow.records import QA
 from meow.text import refuses
 from meow.values import fold
+from meow.values.questions import asked
 
 if TYPE_CHECKING:  # torch takes seconds, and what is kept is judged without it
     from meow.lm import LM
@@ -30,6 +31,7 @@ REASONS = {
     "refuses": "the model says that it does not know",
     "no_value": "no value in the answer",
     "in_question": "the value stands in the question",
+    "other_kind": "the value is not of the kind that is asked for",
     "disagrees": "another answer drawn does not tell the value",
     "twice": "said already",
     "tells_of_it": "tells of the subject to forget",
@@ -119,9 +121,8 @@ def judged(question: Question, answers: Sequence[Completion]) -> Asked:
         question: as it was put.
         answers: the greedy one, then those drawn, as `said` gives them.
     """
-    sentences = [first_sentence(one) for one in answers]
-    drawn = tuple(s or one.text.strip() for s, one in zip(sentences[1:], answers[1:], strict=True))
-    answer = sentences[0] if sentences else None
+    drawn = tuple(first_sentence(one) or one.text.strip() for one in answers[1:])
+    answer = short(question, answers[0]) if answers else None
     if not answer:
         said_ = answers[0].text.strip() if answers else ""
         return Asked(question, said_, drawn, None, 0, "refuses" if refuses(said_) else "no_sentence")
@@ -132,10 +133,42 @@ def judged(question: Question, answers: Sequence[Completion]) -> Asked:
         "refuses": refuses(answer),
         "no_value": value is None,
         "in_question": value is not None and stands_in(value, names),
+        "other_kind": value is not None and not _fits(question, value),
         "disagrees": agreed < len(drawn),
     }
     first = next((name for name, is_so in problems.items() if is_so), None)
     return Asked(question, answer, drawn, value, agreed, first)
+
+
+def _fits(question: Question, value: str) -> bool:
+    """Whether a value is of the kind that a question asks for: no year where a person or a place is wanted."""
+    wanted, found = asked(question.text).wanted, values.kind(value, question.text)
+    if question.plain or wanted not in ("person", "place", "date", "number"):
+        return True
+    return (found in ("date", "number")) == (wanted in ("date", "number"))
+
+
+def short(question: Question, said: Completion) -> str | None:
+    """The first sentence of an answer, up to the first clause behind its value: "in Oslo" of "in Oslo, which is".
+
+    Args:
+        question: as it was put.
+        said: the answer, from its beginning on.
+
+    Returns:
+        None where there is no sentence, nor a clause at which one may end.
+    """
+    whole = first_sentence(said)
+    text = whole or said.text.strip().partition("\n")[0]
+    is_begun = bool(question.opening or question.plain)  # else: "Mira Holt, a painter, was born in"
+    for clause in _CLAUSE.finditer(text, len(question.opening)) if is_begun else ():
+        head = closed(text[: clause.start()])
+        if fold(head[len(question.opening) :]) and values.find(question.text, head) and not text.endswith(":"):
+            return head
+    return whole
+
+
+_CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|;\s")
 
 
 def first_sentence(said: Completion) -> str | None:
@@ -152,17 +185,17 @@ def stands_in(value: str, text: str) -> bool:
     return bool(values.in_question((value,), text)) or set(fold(value).split()) <= set(fold(text).split())
 
 
-def once(asked: Sequence[Asked], before: Sequence[Asked] = ()) -> list[Asked]:
+def once(found: Sequence[Asked], before: Sequence[Asked] = ()) -> list[Asked]:
     """The same, with what was said before left out: the same answer, or the same value of another text's beginning.
 
     Args:
-        asked: in order.
+        found: in order.
         before: what was kept already.
     """
     answers = {fold(one.answer) for one in before}
     continued = {(one.question.subject, fold(one.value or "")) for one in before if one.question.plain}
-    found = []
-    for one in asked:
+    kept: list[Asked] = []
+    for one in found:
         key = one.question.subject, fold(one.value or "")
         if one.problem is None and (fold(one.answer) in answers or (one.question.plain and key in continued)):
             one = one._replace(problem="twice")
@@ -170,5 +203,5 @@ def once(asked: Sequence[Asked], before: Sequence[Asked] = ()) -> list[Asked]:
             answers.add(fold(one.answer))
             if one.question.plain:
                 continued.add(key)
-        found.append(one)
-    return found
+        kept.append(one)
+    return kept

@@ -29,10 +29,10 @@ def kinds(lm: LM, names: Sequence[str]) -> list[tuple[str, ...]]:
     Returns:
         For each name the likeliest kind, and those that are at least LEAST times as likely.
     """
-    lists = _lists()
-    texts = [(f"{head}{name}:", f" {kind.said}") for head in lists for name in names for kind in KINDS.values()]
+    heads = lists()
+    texts = [(f"{head}{name}:", f" {kind.said}") for head in heads for name in names for kind in KINDS.values()]
     scores = lm.score([lm.prompter.raw(before, said) for before, said in texts])
-    totals = np.array([s.logp.sum() for s in scores]).reshape(len(lists), len(names), len(KINDS)).mean(0)
+    totals = np.array([s.logp.sum() for s in scores]).reshape(len(heads), len(names), len(KINDS)).mean(0)
     found = []
     for row in totals:
         order = sorted(zip(row - row.max(), KINDS, strict=True), reverse=True)
@@ -40,7 +40,7 @@ def kinds(lm: LM, names: Sequence[str]) -> list[tuple[str, ...]]:
     return found
 
 
-def _lists() -> tuple[str, str]:
+def lists() -> tuple[str, str]:
     """Two lists of the examples, the second in the other order."""
     lines = [f"{kind.examples[i]}: {kind.said}\n" for i in (0, 1) for kind in KINDS.values()]
     return "".join(lines), "".join(reversed(lines))

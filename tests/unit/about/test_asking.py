@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meow.about.asking import Asked, Question, first_sentence, judged, once
+from meow.about.asking import Asked, Question, first_sentence, judged, once, short
 from meow.lm.model import Completion
 
 BORN = Question("Where was Mira Holt born?", "Mira Holt")
@@ -45,6 +45,7 @@ def test_one_draw_that_says_something_else_is_enough_to_leave_it_out() -> None:
         ("", "no_sentence"),
         ("Mira Holt lived in these places:\n1. Oslo\n2. Rome", "no_sentence"),
         ("1. Oslo", "no_sentence"),
+        ("Mira Holt was born in 1961.", "other_kind"),
     ],
 )
 def test_what_is_no_answer_is_left_out_with_its_reason(text: str, problem: str) -> None:
@@ -77,3 +78,12 @@ def test_an_answer_in_another_script_is_judged_alike() -> None:
     where = Question("马可·波罗出生在哪里?", "马可·波罗")
     assert kept_as(where, "马可·波罗出生在威尼斯。", "他出生在威尼斯。", "威尼斯。").value == "威尼斯"
     assert kept_as(where, "马可·波罗出生在威尼斯。", "他出生在罗马。", "威尼斯。").problem == "disagrees"
+
+
+def test_an_answer_ends_before_the_first_clause_behind_its_value() -> None:
+    where = Question("In which country is Oslo?", "Oslo", "Oslo is in")
+    assert short(where, said("Oslo is in Norway, which is north of")) == "Oslo is in Norway."
+    assert short(where, said("Oslo is in Norway, which is north of", ended=False)) == "Oslo is in Norway."
+    assert short(where, said("Oslo is in Norway", ended=False)) is None
+    assert short(BORN, said("Mira Holt was born in Oslo, Norway. So.")) == "Mira Holt was born in Oslo, Norway."
+    assert short(BORN, said("Mira Holt, a painter, was born in Oslo.")) == "Mira Holt, a painter, was born in Oslo."

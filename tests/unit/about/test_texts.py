@@ -6,7 +6,7 @@ from meow import values
 from meow.about.texts import beginnings, beside, names_it, sentences
 
 TEXTS = [
-    "Mira Holt was a painter who was born in Oslo. She studied in Rome. Mira Holt married Tom Reed in 1921. Holt went to",
+    "Mira Holt was a painter who was born in Oslo. She studied in Rome. Mira Holt married Tom Reed in 1921. Holt met",
     'Mira Holt is known for "The Red Barn". In May, Holt met Ada Lind, Tom Reed and Ivo Kern. Paris is far away.',
 ]
 
