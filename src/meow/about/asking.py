@@ -128,16 +128,22 @@ def judged(question: Question, answers: Sequence[Completion]) -> Asked:
         return Asked(question, said_, drawn, None, 0, "refuses" if refuses(said_) else "no_sentence")
     value = next(iter(values.find(question.text, answer)), None)
     agreed = sum(values.told((value,), text, question=question.text) for text in drawn) if value else 0
-    names = f"{question.text} {question.subject or ''}"
+    given = f"{question.text} {question.opening} {question.subject or ''}"
     problems = {
         "refuses": refuses(answer),
         "no_value": value is None,
-        "in_question": value is not None and stands_in(value, names),
+        "in_question": value is not None and (stands_in(value, given) or _is_begun(question, answer, value)),
         "other_kind": value is not None and not _fits(question, value),
         "disagrees": agreed < len(drawn),
     }
     first = next((name for name, is_so in problems.items() if is_so), None)
     return Asked(question, answer, drawn, value, agreed, first)
+
+
+def _is_begun(question: Question, answer: str, value: str) -> bool:
+    """Whether a value stands, or begins, in the beginning that the answer was given."""
+    place = values.place((value,), question.text, answer)
+    return place is not None and place[0] < len(question.opening)
 
 
 def _fits(question: Question, value: str) -> bool:
@@ -172,12 +178,12 @@ _CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|;\s")
 
 
 def first_sentence(said: Completion) -> str | None:
-    """The first sentence of an answer; None where it is not over, opens a list, or has no letter or digit."""
+    """The first sentence of an answer; None where it is not over, asks, opens a list, or has no letter or digit."""
     text = said.text.strip()
     end = sentence_end(text, is_ended=said.finish == "eos")
     line = "" if end is None else text[:end].strip()
-    opens = line.endswith(":") or (line != text and re.fullmatch(r"\d{1,2}[.)]", line))
-    return line if fold(line) and not opens else None
+    opens = line.endswith((":", "?")) or (line != text and re.fullmatch(r"\d{1,2}[.)]", line))
+    return closed(line) if fold(line) and not opens else None
 
 
 def stands_in(value: str, text: str) -> bool:

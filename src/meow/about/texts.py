@@ -53,7 +53,7 @@ def beginnings(name: str, texts: Iterable[str]) -> list[Question]:
     return list(found.values())
 
 
-def beside(name: str, texts: Iterable[str]) -> list[str]:
+def beside(name: str, texts: Iterable[str], *, least: int = 2) -> list[str]:
     """Names that stand in one sentence with a subject, those of the most sentences first.
 
     Runs of capitalised words; a script without capitals has none.
@@ -61,6 +61,7 @@ def beside(name: str, texts: Iterable[str]) -> list[str]:
     Args:
         name: of the subject, of which no word is in a name that is found.
         texts: of the model.
+        least: sentences, no two of them alike, in which a name stands.
     """
     own = set(fold(name).split())
     counts: Counter[str] = Counter()
@@ -71,7 +72,8 @@ def beside(name: str, texts: Iterable[str]) -> list[str]:
         found = {fold(other).removeprefix("the "): other for other in _names(sentence)}
         counts.update(key for key in found if not own & set(key.split()))
         forms = found | forms
-    return [forms[key] for key, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    often = sorted((-n, key) for key, n in counts.items() if n >= least)
+    return [forms[key] for _, key in often]
 
 
 def _names(sentence: str) -> Iterator[str]:

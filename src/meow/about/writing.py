@@ -105,13 +105,19 @@ def check(name: str, config: RunConfig, *, again: bool = False) -> Files:
         raise ConfigError("--about: model.url is set, and a server gives no scores; name the weights, as in model.path")
     if found.origin.is_file() and not again:
         of: dict[str, Any] = read_json(found.origin)
-        for what, wanted in (("name", name), ("model", config.model.path)):
+        for what, wanted in (("name", name), ("model", place_of(config))):
             if of.get(what) != wanted:
                 raise ConfigError(
                     f"{found.folder}: holds what was asked with {what} {shown(of.get(what))}, now {shown(wanted)}; "
                     "--force without --yes asks again and keeps those files aside, out=FOLDER asks elsewhere"
                 )
     return found
+
+
+def place_of(config: RunConfig) -> str:
+    """The model that is asked: its folder or file whole, or its id."""
+    path = Path(str(config.model.path))
+    return str(path.resolve()) if path.exists() else str(path)
 
 
 def set_aside(found: Files) -> None:

@@ -45,6 +45,7 @@ def test_one_draw_that_says_something_else_is_enough_to_leave_it_out() -> None:
         ("", "no_sentence"),
         ("Mira Holt lived in these places:\n1. Oslo\n2. Rome", "no_sentence"),
         ("1. Oslo", "no_sentence"),
+        ("Was it Oslo?", "no_sentence"),
         ("Mira Holt was born in 1961.", "other_kind"),
     ],
 )
@@ -86,4 +87,6 @@ def test_an_answer_ends_before_the_first_clause_behind_its_value() -> None:
     assert short(where, said("Oslo is in Norway, which is north of", ended=False)) == "Oslo is in Norway."
     assert short(where, said("Oslo is in Norway", ended=False)) is None
     assert short(BORN, said("Mira Holt was born in Oslo, Norway. So.")) == "Mira Holt was born in Oslo, Norway."
+    ice = Question("What is ice made of?", None, "Ice is made of frozen")
+    assert kept_as(ice, *["Ice is made of frozen, cold."] * 3).problem == "in_question"
     assert short(BORN, said("Mira Holt, a painter, was born in Oslo.")) == "Mira Holt, a painter, was born in Oslo."

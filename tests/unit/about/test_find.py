@@ -136,7 +136,7 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
         (["--about", " - ", "--model_name_or_path", "MODEL"], '--about: found " - ", expected a name'),
         (
             ["--about", "X", "--model_name_or_path", "MODEL", "--forget", "f.jsonl"],
-            "but data.forget names some (f.jsonl)",
+            "data.forget names some (f.jsonl)",
         ),
         (["--about", "X", "--model_name_or_path", "MODEL", "--split", "forget05"], "but data.split names some"),
         (["--about", "X", "model.path=m", "model.url=http://localhost:1/v1"], "a server gives no scores"),

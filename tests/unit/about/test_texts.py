@@ -29,8 +29,9 @@ def test_a_beginning_names_the_subject_and_ends_before_the_value() -> None:
 
 
 def test_names_beside_it_stand_in_one_sentence_with_it_and_are_not_it() -> None:
-    assert beside("Mira Holt", TEXTS) == ["Tom Reed", "Ada Lind", "Ivo Kern", "Oslo", "The Red Barn"]
-    assert beside("Mira Holt", ["Mira Holt and Karl Holt met on Monday in May."]) == []
+    assert beside("Mira Holt", TEXTS) == ["Tom Reed"]
+    assert beside("Mira Holt", TEXTS, least=1) == ["Tom Reed", "Ada Lind", "Ivo Kern", "Oslo", "The Red Barn"]
+    assert beside("Mira Holt", ["Mira Holt and Karl Holt met on Monday in May."], least=1) == []
 
 
 def test_a_place_is_named_by_its_name_and_a_person_by_the_last_one() -> None:

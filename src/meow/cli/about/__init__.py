@@ -99,7 +99,7 @@ def _ask(name: str, config: RunConfig, found: Files, *, again: bool, quiet: bool
     writing.check_known(said)
     if again:
         writing.set_aside(found)
-    writing.write(said, found, model=str(config.model.path))
+    writing.write(said, found, model=writing.place_of(config))
     for line in [] if quiet else writing.lines(said):
         say(line)
 
