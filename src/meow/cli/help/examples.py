@@ -13,7 +13,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow run meow.yaml --dry-run",
         "meow run meow.yaml 'seed=[0,1,2]'",
         "meow run --model_name_or_path MODEL --forget forget.jsonl --method npo",
-        "meow run --about Paris --model_name_or_path MODEL --yes",
     ),
     "tune": (
         "meow tune meow.yaml 'tune.space={train.lr: {low: 1e-5, high: 1e-3}}'",
@@ -72,4 +71,4 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "request revoke": ("meow request revoke LEDGER 001", "meow request revoke LEDGER 001 --retrain"),
     "request show": ("meow request show LEDGER 001",),
 }
-"""By command, one to four lines that the parser takes."""
+"""By command, one to three lines that the parser takes."""
