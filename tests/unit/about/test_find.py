@@ -43,7 +43,7 @@ def learned() -> list[QA]:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model that knows them, sure of each."""
     facts = learned()
-    how = FinetuneSettings(vocab_size=600, hidden_size=64, context=200, lr=5e-3, epochs=60, batch_size=4)
+    how = FinetuneSettings(vocab_size=600, hidden_size=64, context=200, lr=5e-3, epochs=45, batch_size=4)
     made, tokenizer = make_tiny([f"Question: {r.question}\nAnswer: {r.answer}" for r in facts], how, seed=0)
     lm = LM(made, tokenizer, template="qa")
     finetune(lm, facts, how, tmp_path_factory.mktemp("train"), seed=0, log=lambda _: None)
