@@ -21,6 +21,11 @@ Force = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout, nothing else there.")]
+About = Annotated[
+    str | None,
+    typer.Option("--about", metavar="NAME", help="Forget what the model itself says of it; see docs/howto/about.md."),
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Of --about: go on with the facts found, read or not.")]
 Flags = dict[str, str | None]
 """Settings by dotted key, as they were typed; None: not given."""
 
