@@ -16,6 +16,7 @@ from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, named, shown
 from meow.files import Row
 from meow.formats.columns import SUFFIXES, fact_of, read_facts
+from meow.formats.documents import is_documents, read_documents
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
 TOFU = "locuslab/TOFU"
@@ -26,11 +27,13 @@ HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "hol
 
 
 def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
-    """Questions and answers of a JSON, JSON lines or CSV file. Further columns are kept in `meta`.
+    """Questions and answers of a JSON, JSON lines or CSV file, or passages of documents. Further columns are in `meta`.
 
     Raises:
         DataError: a bad row (missing field, empty answer, the same question with the same answer twice).
     """
+    if is_documents(path):
+        return read_documents(path, set_=set_)
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 
