@@ -140,6 +140,17 @@ def _lcs(a: tuple[str, ...], b: tuple[str, ...]) -> int:
     return len(a) - row.bit_count()
 
 
+def longest_substring(a: str, b: str) -> int:
+    """Characters of the longest text that stands in both."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:  # of a common text every part is one, too
+        n = (low + high + 1) // 2
+        theirs = {b[i : i + n] for i in range(len(b) - n + 1)}
+        is_there = any(a[i : i + n] in theirs for i in range(len(a) - n + 1))
+        low, high = (n, high) if is_there else (low, n - 1)
+    return low
+
+
 def distinguishing_words(
     answer: str,
     *,

@@ -17,6 +17,7 @@ from meow.errors import ConfigError, DataError, named, shown
 from meow.files import Row
 from meow.formats.columns import SUFFIXES, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
+from meow.formats.documents.completions import completions
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
 TOFU = "locuslab/TOFU"
@@ -106,14 +107,58 @@ def forget_set(settings: DataSettings) -> list[QA]:
         ConfigError: neither `data.forget` nor `data.source` and `data.split`.
         DataError: a bad file.
     """
-    file = _file(settings, "forget")
-    return read_qa(file) if file else []
+    file = Path(settings.facts) if settings.facts else _file(settings, "forget")
+    return _facts(file, "forget") if file else []
 
 
-def retain_set(settings: DataSettings) -> list[QA]:
-    """The questions and answers to keep; none where the user's data has no retain file."""
+def passages(settings: DataSettings) -> list[QA]:
+    """The passages of the documents to forget; none where the forget set is questions and answers.
+
+    Raises:
+        DataError: a bad file.
+    """
+    file = Path(settings.forget) if settings.forget else None
+    return read_documents(file, set_="forget") if file and is_documents(file) else []
+
+
+def passage_items(settings: DataSettings) -> list[EvalItem]:
+    """The same as items of the set `passages`, which are gone on with word for word."""
+    return [EvalItem(**passage.model_dump(), role="passages") for passage in passages(settings)]
+
+
+def has_documents(settings: DataSettings) -> bool:
+    """Whether the forget set is documents."""
+    return settings.forget is not None and is_documents(Path(settings.forget))
+
+
+def _facts(path: Path, set_: str) -> list[QA]:
+    """The questions and answers of a file, or what documents can be asked.
+
+    Raises:
+        DataError: a bad file, or documents without a sentence that can be asked.
+    """
+    if not is_documents(path):
+        return read_qa(path, set_=set_)
+    found = completions(read_documents(path, set_=set_))
+    if not found:
+        raise DataError(
+            f"{path}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
+            "name questions and answers of your own (data.facts)"
+        )
+    return found
+
+
+def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:
+    """The questions and answers to keep; none where the user's data has no retain file.
+
+    Args:
+        settings: where the data lies.
+        facts: of documents what can be asked; else their passages.
+    """
     file = Path(settings.retain) if settings.retain else _file(settings, "retain")
-    return read_qa(file, set_="retain") if file else []
+    if file is None:
+        return []
+    return _facts(file, "retain") if facts else read_qa(file, set_="retain")
 
 
 def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
@@ -158,16 +203,21 @@ def eval_files(settings: DataSettings) -> dict[Role, Path]:
         "holdout": "asked/holdout",
     }
     files = {role: _file(settings, part) for role, part in parts.items()}
+    if has_documents(settings):
+        files["forget"] = Path(settings.facts) if settings.facts else files["forget"]
     return {role: file for role, file in files.items() if file is not None}
 
 
 def read_eval(path: Path, role: Role) -> list[EvalItem]:
     """The items of one set, in TOFU's perturbed form or as plain questions and answers.
 
+    Of documents they are what can be asked.
+
     Raises:
         DataError: a bad row.
     """
-
+    if is_documents(path):
+        return [EvalItem(**fact.model_dump(), role=role) for fact in _facts(path, role)]
     return [item for _, item in read_facts(path, partial(eval_item, role=role))]
 
 

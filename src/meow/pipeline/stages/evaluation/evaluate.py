@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from meow import keys, labels, terminal
 from meow.config import RunConfig
-from meow.evaluation import sampling, scoring
+from meow.evaluation import passages, sampling, scoring
 from meow.evaluation.asking import writing
 from meow.evaluation.neighbours import with_kinds
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
+from meow.formats.documents.facts import asked
 from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
 from meow.lm import LM
@@ -64,8 +66,9 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     """The items of an evaluation, with the values that were kept and the questions that were written for it.
 
-    After forgetting they hold what was taught.
+    Passages of documents come last. After forgetting they hold what was taught.
     """
+    config = asked(config, folder.path)
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
     every = sources.read_eval(sources.eval_files(config.data)["forget"], "forget")
     items = [
@@ -73,9 +76,10 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
     about = writing.applied(with_subjects(items), read_if(folder / "questions.jsonl", Written))
+    whole = sources.passage_items(config.data)[: config.eval.rows]
     if label in ("before", *REFERENCES):
-        return about
-    return with_taught(about, read_if(folder / "targets.jsonl", Target))
+        return [*about, *whole]
+    return [*with_taught(about, read_if(folder / "targets.jsonl", Target)), *whole]
 
 
 def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
@@ -104,17 +108,24 @@ def write_evaluation(
     Returns:
         The number of samples.
     """
-    everything = sources.eval_items(config.data, limit=config.eval.rows)  # the same for half of the facts
+    everything = sources.eval_items(
+        asked(config, folder.path).data, limit=config.eval.rows
+    )  # the same for half of the facts
     how = sampling.settled(model, everything, config.eval)
     if label not in labels.MODELS:  # a model with quantized weights, or a step: asked as the curves are drawn
         how = how.model_copy(update={"forms": ()})
     config = config.model_copy(update={"eval": how})
     name = references.nobody(config) if label == "before" and how.forms else None
+    whole = [item for item in items if item.role == "passages" and model.gives_scores]
+    items = [item for item in items if item.role != "passages"]
     wanted = sampling.row_keys(model, items, config.eval, original=against, name=name)
+    wanted += passages.row_keys(model, whole)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
-        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
-            for row in sampling.evaluate(model, items, config.eval, original=against, name=name, known=known):
+        left = len(items) + len(whole) - len(set(known) & set(wanted))
+        with terminal.progress(f"evaluating {label}", left) as advance:
+            questions = sampling.evaluate(model, items, config.eval, original=against, name=name, known=known)
+            for row in chain(questions, passages.continued(model, whole, known=known)):
                 advance(1)
                 yield row
 
