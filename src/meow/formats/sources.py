@@ -108,7 +108,7 @@ def forget_set(settings: DataSettings) -> list[QA]:
         DataError: a bad file.
     """
     file = Path(settings.facts) if settings.facts else _file(settings, "forget")
-    return _facts(file, "forget") if file else []
+    return facts_of(file, "forget") if file else []
 
 
 def passages(settings: DataSettings) -> list[QA]:
@@ -131,7 +131,7 @@ def has_documents(settings: DataSettings) -> bool:
     return settings.forget is not None and is_documents(Path(settings.forget))
 
 
-def _facts(path: Path, set_: str) -> list[QA]:
+def facts_of(path: Path, set_: str) -> list[QA]:
     """The questions and answers of a file, or what documents can be asked.
 
     Raises:
@@ -158,7 +158,7 @@ def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:
     file = Path(settings.retain) if settings.retain else _file(settings, "retain")
     if file is None:
         return []
-    return _facts(file, "retain") if facts else read_qa(file, set_="retain")
+    return facts_of(file, "retain") if facts else read_qa(file, set_="retain")
 
 
 def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
@@ -217,7 +217,7 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
         DataError: a bad row.
     """
     if is_documents(path):
-        return [EvalItem(**fact.model_dump(), role=role) for fact in _facts(path, role)]
+        return [EvalItem(**fact.model_dump(), role=role) for fact in facts_of(path, role)]
     return [item for _, item in read_facts(path, partial(eval_item, role=role))]
 
 

@@ -10,9 +10,8 @@ from typing import Literal
 from meow import values
 from meow.formats.documents import DOCUMENT
 from meow.formats.documents.sentences import size, spans
-from meow.prompts.frames import gap
 from meow.records import QA
-from meow.text import NO_SPACES, STOP_WORDS
+from meow.text import NO_SPACES, STOP_WORDS, gap
 
 SHORTEST, LONGEST = 6, 80
 """Words of a sentence of which a fact is made."""
@@ -69,7 +68,8 @@ def _parted(sentence: str) -> tuple[str, str] | LeftOut:
         before = sentence[:at].rstrip()
         answer = sentence[at:].lstrip()
         found = values.locate(before, answer)
-        if found and not found.unsure and found.kind != "yes/no" and not _parts_a_name(before, answer):
+        is_behind = found is not None and 2 * (at + found.end) > len(sentence)
+        if found and is_behind and not (found.unsure or found.kind == "yes/no" or _parts_a_name(before, answer)):
             return before, answer
     return "no value"
 
@@ -81,7 +81,7 @@ def _boundaries(sentence: str) -> list[int]:
 
 
 def _can_be_asked(before: str, answer: str) -> bool:
-    """Whether a beginning is long enough, and its rest follows as in the sentence (see `prompts.frames.gap`)."""
+    """Whether a beginning is long enough, and its rest follows as in the sentence (see `text.gap`)."""
     asked = before.rstrip()
     return size(asked) >= OPENING and asked + gap(asked) + answer == before + answer
 

@@ -27,5 +27,5 @@ def asked(config: RunConfig, folder: Path) -> RunConfig:
 
 def trains_on_passages(config: RunConfig) -> bool:
     """Whether passages are trained on as such: those of documents, by a method that teaches no answers."""
-    renames = any(TERMS[term].renames for term in config.train.terms)  # it asks the facts under other names
+    renames = any(term.renames for name, term in TERMS.items() if name in config.train.terms)  # it asks the facts
     return config.train.targets == "none" and not renames and sources.has_documents(config.data)

@@ -122,22 +122,26 @@ def write_evaluation(
     wanted += passages.row_keys(model, whole)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
-        left = len(items) + len(whole) - len(set(known) & set(wanted))
-        with terminal.progress(f"evaluating {label}", left) as advance:
+        with terminal.progress(f"evaluating {label}", len(wanted) - len(set(known) & set(wanted))) as advance:
             questions = sampling.evaluate(model, items, config.eval, original=against, name=name, known=known)
             for row in chain(questions, passages.continued(model, whole, known=known)):
                 advance(1)
                 yield row
 
+    _warn_of_words(items)
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
+    scoring.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
+    return len(samples)
+
+
+def _warn_of_words(items: Sequence[EvalItem]) -> None:
+    """Say how many answers are not compared as published."""
     others = sum(tokenizer_of(item.answer) == "unicode" for item in items)
     if others:
         say(
             f"warning: {others} of {len(items)} true answers are compared by words of any script, since ROUGE as "
             "published leaves out more than a fifth of their letters"
         )
-    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
-    scoring.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
-    return len(samples)
 
 
 def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
