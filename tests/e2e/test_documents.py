@@ -26,7 +26,7 @@ called the Brown Heron. It was drawn along a rope made in Selby Cross. The clock
 Richard Poole."""
 SETTINGS = [
     "data.forget=story.txt", "data.retain=keep.txt", "threads=1", "train.epochs=4", "train.lr=2e-3", "invert.n=2",
-    "eval.forms=[completion]", "eval.samples=0", "memo.stride=16", "invert.plausible=null",
+    "eval.forms=[]", "eval.samples=0", "memo.stride=16", "invert.plausible=null",
 ]  # fmt: skip
 
 
@@ -53,33 +53,38 @@ def samples(run: Path, label: str, role: str) -> list[EvalSample]:
     return [s for s in read_records(run / f"eval/{label}/samples.jsonl", EvalSample) if s.role == role]
 
 
-def test_what_is_trained_on_follows_the_method_and_what_is_asked_does_not(taught: Path) -> None:
-    done = {m: process(taught, "run", "model.path=runs/knows/model", f"train.method={m}", f"name={m}", *SETTINGS)
-            for m in ("meow", "npo")}  # fmt: skip
-    assert [d.returncode for d in done.values()] == [0, 0], [d.stderr for d in done.values()]
+def test_what_is_trained_on_follows_the_method_and_what_is_asked_does_not(
+    meow: Callable[..., Done], taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["run", "model.path=runs/knows/model", *SETTINGS]
+    first = process(taught, *run, "train.method=meow", "name=meow")
+    assert first.returncode == 0, first.stderr
+    monkeypatch.chdir(taught)
+    done = {"meow": Done(0, first.stdout, first.stderr), "npo": meow(*run, "train.method=npo", "name=npo")}
+    assert done["npo"].code == 0, done["npo"].err
     runs = {m: taught / f"runs/{m}" for m in done}
     facts = read_records(runs["meow"] / "facts.jsonl", QA)
     assert len(facts) == 6
     assert all(fact.plain for fact in facts)
-    assert "facts: 6 facts of 1 passage" in done["meow"].stderr
-    assert "facts: taken from runs/meow" in done["npo"].stderr
-    targets = {m: read_records(run / "targets.jsonl", Target) for m, run in runs.items()}
+    assert "facts: 6 facts of 1 passage" in done["meow"].err
+    assert "facts: taken from runs/meow" in done["npo"].err
+    targets = {m: read_records(folder / "targets.jsonl", Target) for m, folder in runs.items()}
     assert {t.id for t in targets["meow"]} <= {fact.id for fact in facts}
     assert all(t.plain and t.target and t.target != t.answer for t in targets["meow"])
     assert [(t.question, t.answer, t.target) for t in targets["npo"]] == [("", STORY.strip(), None)]
-    for run in runs.values():
+    for folder in runs.values():
         for label in ("before", "after"):
-            assert [s.id for s in samples(run, label, "forget")] == [fact.id for fact in facts]
-            (passage,) = samples(run, label, "passages")
+            assert [s.id for s in samples(folder, label, "forget")] == [fact.id for fact in facts]
+            (passage,) = samples(folder, label, "passages")
             assert [c.prefix for c in passage.continued] == [16, 32, 64, 128]
-    for m, run in runs.items():
-        before, after = (read_record(run / f"eval/{x}/log.json", EvalLog).metrics for x in ("before", "after"))
+    for m, folder in runs.items():
+        before, after = (read_record(folder / f"eval/{x}/log.json", EvalLog).metrics for x in ("before", "after"))
         assert before["extracted_32"].value == 1.0, before["verbatim_exact"]
         assert (after["verbatim_exact"].value or 0) < 0.9, m
-        page = (run / "report.html").read_text(encoding="utf-8")
+        page = (folder / "report.html").read_text(encoding="utf-8")
         assert "verbatim ROUGE-L" in page
-        assert "verbatim ROUGE-L" in done[m].stdout
-    status = json.loads(process(taught, "status", "runs/npo", "--json").stdout)
+        assert "verbatim ROUGE-L" in done[m].out
+    status = json.loads(meow("status", "runs/npo", "--json").out)
     assert {line["state"] for line in status["stages"]} == {"finished"}
 
 
@@ -89,7 +94,7 @@ def test_an_evaluation_a_look_ahead_and_a_check_take_documents(
     monkeypatch.chdir(taught)
     dry = meow("run", "model.path=runs/knows/model", "train.method=npo", "name=dry", *SETTINGS, "--dry-run")
     assert re.search(r"facts +to do +1 passages, 6 facts", dry.out), dry.err
-    done = meow("eval", "model.path=runs/knows/model", "name=look", *SETTINGS, "eval.forms=[]", "eval.rows=2")
+    done = meow("eval", "model.path=runs/knows/model", "name=look", *SETTINGS, "eval.rows=2")
     assert done.code == 0, done.err
     assert "verbatim tokens" in done.out
     assert len(read_records(taught / "runs/look/facts.jsonl", QA)) == 6
