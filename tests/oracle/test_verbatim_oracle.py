@@ -10,7 +10,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from meow.config import ModelSettings
-from meow.evaluation.passages import continued, row_keys
+from meow.evaluation.passages import continued
 from meow.lm import load
 from meow.metrics import compute
 from meow.records import QA, EvalItem
@@ -82,13 +82,3 @@ def test_what_is_said_after_each_beginning_is_what_transformers_say(shared: Path
     found = compute(samples)
     assert found["extracted_16"].n == sum(any(c.prefix == 16 for c in s.continued) for s in samples)
     assert 0 < (found["verbatim_exact"].value or 0) < 1
-
-
-def test_a_resumed_evaluation_passes_over_what_is_there(shared: Path) -> None:
-    lm, asked = load(ModelSettings(path=str(shared / "models/tofu-mini/full"))), items(shared)[:3]
-    keys = row_keys(lm, asked)
-    assert len(set(keys)) == 3
-    whole = list(continued(lm, asked))
-    assert [s.key for s in whole] == keys
-    assert list(continued(lm, asked, known=keys[:2])) == whole[2:]
-    assert list(continued(lm, asked, known=keys)) == []
