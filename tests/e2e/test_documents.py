@@ -103,6 +103,16 @@ def test_an_evaluation_a_look_ahead_and_a_check_take_documents(
     assert meow("compare", "runs/look", "runs/look").code == 0
 
 
+def test_the_value_of_a_passage_is_not_trained_on(
+    meow: Callable[..., Done], taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(taught)
+    done = meow("run", "model.path=runs/knows/model", "train.method=npo", "train.on=value", "name=no", *SETTINGS)
+    assert done.code == 2
+    assert "train.on: value, but story.txt is trained on as passages" in done.err
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
