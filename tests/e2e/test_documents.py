@@ -83,6 +83,7 @@ def test_what_is_trained_on_follows_the_method_and_what_is_asked_does_not(
         assert (after["verbatim_exact"].value or 0) < 0.9, m
         page = (folder / "report.html").read_text(encoding="utf-8")
         assert "verbatim ROUGE-L" in page
+        assert "story: The lighthouse on Corran Skerry was first lit …" in page
         assert "verbatim ROUGE-L" in done[m].out
     status = json.loads(meow("status", "runs/npo", "--json").out)
     assert {line["state"] for line in status["stages"]} == {"finished"}

@@ -54,9 +54,14 @@ def verbatim(
         score: of one continuation.
         bounded: whether scores lie between 0 and 1.
     """
-    rows = [[found for one in s.continued if (found := score(one)) is not None] for s in items.of(samples, "passages")]
-    means = [sum(row) / len(row) if row else None for row in rows]
-    return statistics.mean(means, missing=TOO_SHORT if rows else NO_PASSAGES, bounded=bounded)
+    means = [of_passage(s, score) for s in items.of(samples, "passages")]
+    return statistics.mean(means, missing=TOO_SHORT if means else NO_PASSAGES, bounded=bounded)
+
+
+def of_passage(sample: EvalSample, score: Score) -> float | None:
+    """The mean score of a passage over its beginnings; None where it has none."""
+    found = [value for one in sample.continued if (value := score(one)) is not None]
+    return sum(found) / len(found) if found else None
 
 
 def extracted(

@@ -8,6 +8,7 @@ import pytest
 
 from meow.metrics import METRICS, compute
 from meow.records import Continued, EvalSample
+from meow.tables.evidence import of_passages
 from meow.text import longest_substring
 
 
@@ -36,6 +37,17 @@ def test_each_passage_counts_once_by_the_mean_of_its_beginnings() -> None:
     assert high is not None
     assert low < 15 < high
     assert METRICS["extracted_128"].better == "lower"
+
+
+def test_the_page_lists_passages_by_what_is_left_of_them() -> None:
+    before = [sample(0, row(16, 20, 40)), sample(1, row(16, 10, 0)), sample(2)]
+    after = [sample(0, row(16, 5, 40)), sample(1, row(16, 10, 0)), sample(2)]
+    found = of_passages({"before": before, "after": after}, ids=True)
+    assert [(r.name, [c.text for c in r.cells]) for r in found.rows] == [
+        ("p1", ["0.500", "0.500"]),
+        ("p0", ["1.000", "0.250"]),
+    ]
+    assert of_passages({"before": []}).rows == []
 
 
 def test_without_documents_there_is_a_reason() -> None:
