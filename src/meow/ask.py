@@ -14,6 +14,7 @@ from meow import results
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError, MeowError
 from meow.formats import sources
+from meow.formats.documents.facts import asked as with_facts
 from meow.labels import MODELS
 from meow.modelfiles import check_files, is_model
 from meow.pipeline.inputs.models import check_changed
@@ -139,7 +140,7 @@ def _run(folder: Path, labels: Sequence[str], trusted: bool) -> _Asked:
     run = existing(folder)
     config = load_config(folder / "config.yaml", ["model.trust_remote_code=true"] if trusted else [])
     models, missing = _models(run, config, labels)
-    known, limit = _known(config), config.eval.max_new_tokens
+    known, limit = _known(with_facts(config, run.path)), config.eval.max_new_tokens
     if limit == "auto":
         limit = room(next(iter(models.values())).tokenizer, (item.answer for items in known.values() for item in items))
     return _Asked(models, limit, missing, known, results.taught(run.path))

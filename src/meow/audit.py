@@ -15,6 +15,7 @@ from meow.config import RunConfig, read_tree
 from meow.errors import ConfigError, DataError, named
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
+from meow.formats.documents.facts import are_made, asked
 from meow.metrics import asking, items
 from meow.pipeline.plan import Stage, load_config, run_of, stage_named
 from meow.records import EvalItem, EvalSample, Reply, Value
@@ -93,6 +94,9 @@ def audit(config: RunConfig, *, force: bool = False) -> Run:
     if config.model.url is None:
         lm.check_model(config.model)
     with folder.locked(config):
+        if are_made(config):
+            perform(folder, config, stage_named("facts"), FUNCTIONS["facts"], force=force)
+        config = asked(config, folder.path)
         references = [f"eval/{label}" for label in stages.references(config)]
         for name in (*["questions"] * bool(stages.lacking(config)), *references):
             perform(folder, config, stage_named(name), FUNCTIONS[name], force=force)
@@ -127,10 +131,10 @@ def _ask(folder: Run, config: RunConfig) -> None:
         entry["device"] = str(model.device)
 
 
-def _write(folder: Run, config: RunConfig, model: LM, asked: Sequence[EvalItem]) -> int:
+def _write(folder: Run, config: RunConfig, model: LM, put: Sequence[EvalItem]) -> int:
     from meow.pipeline import stages
 
-    return stages.write_evaluation(folder, config, "before", model, asked, None, origin=str(config.model.path))
+    return stages.write_evaluation(folder, config, "before", model, put, None, origin=str(config.model.path))
 
 
 def as_object(folder: Path) -> dict[str, Any]:

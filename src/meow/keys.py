@@ -39,6 +39,8 @@ class Reads(NamedTuple):
 _ITEMS = ("eval.rows", "eval.forms", "eval.languages")
 """What an evaluation reads as the questions that follow from it."""
 READS = {
+    "facts": Reads(()),
+    "facts by a chat model": Reads((), rows=("invert.temperature", "invert.tries", "invert.extra")),
     "invert": Reads(("seed", "invert"), without=("invert.url",)),
     "invert by a model here": Reads(("seed", "invert", "model"), without=("invert.url",)),
     "questions": Reads((), rows=("invert.temperature", "invert.tries", "invert.extra")),

@@ -5,8 +5,9 @@ The first step of forgetting: what a model does not know it need not forget.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,14 +18,15 @@ from meow.evaluation.asking.forms import Question, tells
 from meow.evaluation.others import GROUP, others_of
 from meow.files import VALUE, Row, rows, write_rows
 from meow.formats.columns import SUFFIXES
-from meow.formats.sources import read_eval
+from meow.formats.documents import is_documents
+from meow.formats.sources import facts_of, read_eval
 from meow.inversion.second_choice.choices import wanted_of
 from meow.inversion.second_choice.continuations import log_probabilities
 from meow.metrics.items import tells_value
 from meow.modelfiles import check_files
 from meow.prompts import room
 from meow.prompts.places import Spot
-from meow.records import QA, EvalItem
+from meow.records import QA, EvalItem, dump_line
 from meow.terminal import progress, starting
 
 if TYPE_CHECKING:  # torch takes seconds, and files are checked without it
@@ -117,9 +119,16 @@ def check(path: Path, settings: ModelSettings, target: Path) -> tuple[list[EvalI
     if settings.url is None:
         check_files(settings.path, revision=settings.revision, tokenizer=settings.tokenizer)
     _check_name(target, path)
-    kept = [_kept(row, item, as_text=target.suffix == ".csv") for row, item in zip(rows(path), items, strict=True)]
+    kept = [_kept(row, item, as_text=target.suffix == ".csv") for row, item in zip(_rows(path), items, strict=True)]
     _check_target(target, path, kept)
     return items, kept
+
+
+def _rows(path: Path) -> Iterable[Row]:
+    """The rows of a file, or of documents those that can be asked."""
+    if not is_documents(path):
+        return rows(path)
+    return [Row(str(path), json.loads(dump_line(fact))) for fact in facts_of(path, "forget")]
 
 
 def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:

@@ -141,6 +141,27 @@ def _lcs(a: tuple[str, ...], b: tuple[str, ...]) -> int:
     return len(a) - row.bit_count()
 
 
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "THAI", "LAO", "KHMER", "MYANMAR")
+"""Beginnings of the Unicode names of characters after which no space is written."""
+
+
+def gap(text: str) -> str:
+    """What stands between a text and its continuation: a space, where its script writes some and it ends with none."""
+    last = text[-1:]
+    return "" if not last or last.isspace() or unicodedata.name(last, "").startswith(_UNSPACED) else " "
+
+
+def longest_substring(a: str, b: str) -> int:
+    """Characters of the longest text that stands in both."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:  # of a common text every part is one, too
+        n = (low + high + 1) // 2
+        theirs = {b[i : i + n] for i in range(len(b) - n + 1)}
+        is_there = any(a[i : i + n] in theirs for i in range(len(a) - n + 1))
+        low, high = (n, high) if is_there else (low, n - 1)
+    return low
+
+
 def distinguishing_words(
     answer: str,
     *,

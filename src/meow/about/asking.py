@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from meow import values
 from meow.inversion.second_choice.judging import closed, sentence_end
 from meow.prompts import Encoded, Prompter
-from meow.prompts.frames import gap
 from meow.records import QA
-from meow.text import refuses
+from meow.text import gap, refuses
 from meow.values import fold
 from meow.values.questions import asked
 

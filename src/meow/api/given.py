@@ -64,6 +64,13 @@ def qa(source: Facts, argument: str, set_: str) -> list[QA]:
     return _facts(source, argument, QA, made)
 
 
+def asked(source: Facts, argument: str) -> list[QA]:
+    """The facts of an argument; of documents what can be asked about them."""
+    if isinstance(source, str | Path):
+        return sources.facts_of(Path(source), argument)
+    return qa(source, argument, argument)
+
+
 def items(source: Facts, argument: Role) -> list[EvalItem]:
     """What to evaluate on; rows may have the columns of TOFU's files (`perturbed_answer`, ...)."""
     if isinstance(source, str | Path):

@@ -48,7 +48,7 @@ def invert(
         seed: of everything that is drawn.
         more: of section `invert`.
     """
-    rows, corpus = given.qa(forget, "forget", "forget"), given.qa(retain, "retain", "retain")
+    rows, corpus = given.asked(forget, "forget"), given.asked(retain, "retain")
     model = None if lm is None else given.model(lm)
     is_own = model is not None and not any(more.get(name) for name in ("backend", "path", "pools"))
     with given.arguments("invert", "invert", more=more):

@@ -90,9 +90,13 @@ class DataSettings(Settings):
     default all. MUSE: `scal/forget_1` to `4`, `sust/forget_1` to `4`, default its forget set. RWKU: whom to forget.
     WMDP: `bio` or `cyber`."""
     forget: Place = None
-    """Your own questions and answers to forget: a JSON, JSON lines or CSV file; instead of `source` and `split`."""
+    """Your own questions and answers to forget: a JSON, JSON lines or CSV file; or documents: a `.txt`, rows with a
+    `text`, or a folder of such files. Instead of `source` and `split`."""
+    facts: Place = None
+    """Documents in `forget`: your own questions and answers about them, which are asked and by MEOW's methods taught
+    falsely; default: made of them, by the chat model of `invert` where one is named (`facts.jsonl` of the run)."""
     retain: Place = None
-    """Your own questions and answers to keep."""
+    """Your own questions and answers, or documents, to keep."""
     holdout: Place = None
     """Your own questions and answers of the same kind that no model was trained on: what membership inference compares
     the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""

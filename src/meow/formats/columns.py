@@ -25,8 +25,6 @@ class Rows(NamedTuple):
     """Of the file that they are read from, for messages."""
     read: Callable[[], Iterable[Row]]
     """Reads them."""
-    are_passages: bool = False
-    """Whether they are parts of documents, without a question."""
 
 
 def rows_of(place: Path | Rows) -> Iterable[Row]:

@@ -125,7 +125,8 @@ def _facts(fact: InvertedFacts) -> list[dict[str, Any]]:
 
 
 def _kept(fact: InvertedFacts) -> dict[str, Any]:
-    return {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")}
+    plain = {"plain": True} if fact.plain else {}
+    return {name: value for name in _KEPT if (value := getattr(fact, name)) not in (None, "forget")} | plain
 
 
 def _published(fact: InvertedFacts) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from typing import Any
 from meow.errors import DataError, shown
 from meow.files import VALUE, Row, write_rows
 from meow.formats.columns import SUFFIXES, check_texts, column_names, fact_of, read_facts
+from meow.formats.documents import is_documents
+from meow.formats.sources import facts_of
 from meow.records import (
     TRUE_COLUMN,
     Fact,
@@ -30,11 +32,13 @@ _SCORE = re.compile(r"(.+)_(rouge1|rouge2|rougeL)")
 
 
 def read_any(path: Path) -> list[InvertedFacts]:
-    """Facts with or without false answers: a file of either kind, or a folder of files.
+    """Facts with or without false answers: a file of either kind, a folder of files, or what documents can be asked.
 
     Raises:
         DataError: a bad row.
     """
+    if is_documents(path):
+        return [InvertedFacts(**fact.model_dump()) for fact in facts_of(path, "forget")]
     return [fact for file in files_of(path) for _, fact in read_facts(file, any_fact)]
 
 

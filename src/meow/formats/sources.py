@@ -17,6 +17,7 @@ from meow.files import Row
 from meow.formats import layouts
 from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
+from meow.formats.documents.completions import completions
 from meow.formats.layouts.parts import Part
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
@@ -39,14 +40,58 @@ def forget_set(settings: DataSettings) -> list[QA]:
         ConfigError: neither `data.forget` nor `data.source` and `data.split`.
         DataError: a bad file.
     """
-    file = layouts.part(settings, "forget")
-    return read_qa(file) if file else []
+    file = Path(settings.facts) if settings.facts else layouts.part(settings, "forget")
+    return facts_of(file, "forget") if file else []
 
 
-def retain_set(settings: DataSettings) -> list[QA]:
-    """The questions and answers to keep; none where the user's data has no retain file."""
-    file = Path(settings.retain) if settings.retain else layouts.part(settings, "retain")
-    return read_qa(file, set_="retain") if file else []
+def passages(settings: DataSettings) -> list[QA]:
+    """The passages of the documents to forget; none where the forget set is questions and answers.
+
+    Raises:
+        DataError: a bad file.
+    """
+    place = layouts.part(settings, "forget") if has_documents(settings) else None
+    return read_qa(place) if place else []
+
+
+def passage_items(settings: DataSettings) -> list[EvalItem]:
+    """The same as items of the set `passages`, which are gone on with word for word."""
+    return [EvalItem(**passage.model_dump(), role="passages") for passage in passages(settings)]
+
+
+def has_documents(settings: DataSettings) -> bool:
+    """Whether the forget set is documents."""
+    return is_documents(Path(settings.forget)) if settings.forget else layouts.forgets_documents(settings)
+
+
+def facts_of(place: Path | Rows, set_: str) -> list[QA]:
+    """The questions and answers of a file, or what documents can be asked.
+
+    Raises:
+        DataError: a bad file, or documents without a sentence that can be asked.
+    """
+    if isinstance(place, Rows) or not is_documents(place):
+        return read_qa(place, set_=set_)
+    found = completions(read_documents(place, set_=set_))
+    if not found:
+        raise DataError(
+            f"{place}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
+            "name questions and answers of your own (data.facts)"
+        )
+    return found
+
+
+def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:
+    """The questions and answers to keep; none where the user's data has no retain file.
+
+    Args:
+        settings: where the data lies.
+        facts: of documents what can be asked; else their passages.
+    """
+    place = Path(settings.retain) if settings.retain else layouts.part(settings, "retain")
+    if place is None:
+        return []
+    return facts_of(place, "retain") if facts else read_qa(place, set_="retain")
 
 
 def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
@@ -103,16 +148,21 @@ def eval_files(settings: DataSettings) -> dict[Role, Path | Rows]:
         "holdout": "asked/holdout",
     }
     files = {role: layouts.part(settings, part) for role, part in parts.items()}
+    if settings.forget and settings.facts:  # a benchmark asks its own questions
+        files["forget"] = Path(settings.facts)
     return {role: file for role, file in files.items() if file is not None}
 
 
 def read_eval(path: Path | Rows, role: Role) -> list[EvalItem]:
     """The items of one set, in TOFU's perturbed form or as plain questions and answers.
 
+    Of documents they are what can be asked.
+
     Raises:
         DataError: a bad row.
     """
-
+    if isinstance(path, Path) and is_documents(path):
+        return [EvalItem(**fact.model_dump(), role=role) for fact in facts_of(path, role)]
     return [item for _, item in read_facts(path, partial(eval_item, role=role))]
 
 

@@ -49,6 +49,8 @@ from meow.metrics.privacy import (
     membership,
     privacy_leak,
 )
+from meow.metrics.verbatim import exact, extracted, lcs, lcs_share, verbatim
+from meow.metrics.verbatim import rouge as by_rouge
 from meow.metrics.verdicts import became, clean_logp, coming_back, forgotten, whole
 from meow.records import EvalSample, Role, Value
 
@@ -56,6 +58,7 @@ __all__ = [
     "HEADLINES",
     "METRICS",
     "NOT_VERIFIABLE",
+    "OF_PASSAGES",
     "TRUST",
     "Metric",
     "by_trust",
@@ -109,6 +112,7 @@ _ATTACK_LABELS = {
 }
 _HOLDOUT: tuple[Role, ...] = ("holdout",)
 _OU, _TOFU, _OURS = "OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121", "meow"
+_MUSE, _CARLINI = "MUSE (VerbMem), arXiv 2407.06460", "arXiv 2202.07646"
 _GM, _AM = "TOFU's leaderboard code; OpenUnlearning, arXiv 2506.12618", "TOFU, arXiv 2401.06121"
 
 
@@ -133,6 +137,20 @@ def _of_set(role: Role) -> dict[str, Metric]:
     }
 
 
+_VERBATIM = {
+    "verbatim_rougeL": Metric(partial(verbatim, score=by_rouge), "verbatim ROUGE-L", "lower", "", _MUSE),
+    "verbatim_lcs": Metric(
+        partial(verbatim, score=lcs, bounded=False), "longest common substring", "lower", "characters", _OURS
+    ),
+    "verbatim_lcs_share": Metric(partial(verbatim, score=lcs_share), "the same, share", "lower", "share", _OURS),
+    "verbatim_exact": Metric(partial(verbatim, score=exact), "verbatim tokens", "lower", "share", _OURS),
+    **{
+        f"extracted_{n}": Metric(
+            partial(extracted, prefix=n), f"extracted after {n} tokens", "lower", "share", _CARLINI
+        )
+        for n in (16, 32, 64, 128)
+    },
+}
 METRICS: dict[str, Metric] = {
     "worst_case": Metric(worst_case, "facts told, worst case", "lower", "share", _OURS),
     "worst_case_control": Metric(worst_case_control, "worst case, control", "", "share", _OURS),
@@ -197,6 +215,7 @@ METRICS: dict[str, Metric] = {
     },
     "privacy_leak": Metric(privacy_leak, "PrivLeak", "reference", "%", "MUSE, arXiv 2407.06460"),
     "detectability": Metric(detectability, "detectability", "lower", "AUC", _OURS),
+    **_VERBATIM,
     **_of_set("forget"),
     **_of_set("retain"),
     **_of_set("authors"),
@@ -206,6 +225,8 @@ METRICS: dict[str, Metric] = {
 }
 METRICS = {name: row._replace(meaning=MEANINGS[name]) for name, row in METRICS.items()}
 """Every metric by name, in the order of tables."""
+OF_PASSAGES = frozenset(_VERBATIM)
+"""Those that only a forget set of documents has."""
 
 HEADLINES = (
     "worst_case",
@@ -219,6 +240,10 @@ HEADLINES = (
     "value_probability",
     "subjects_told",
     "forget_quality",
+    "verbatim_rougeL",
+    "verbatim_lcs",
+    "verbatim_exact",
+    "extracted_32",
     "retain_told",
     "authors_told",
     "world_told",

@@ -139,6 +139,18 @@ MEANINGS: dict[str, str] = {
     "knows everything; above 0: forgot more, which shows. Near a reference of 1 it explodes.",
     "detectability": "How well losses tell facts to forget from facts nobody trained on, whichever are lower. 0.5: not "
     "at all; 1: always. The reference has a value of its own: the two sets may differ.",
+    "verbatim_rougeL": "Mean share of the next words of a passage that the model says in the same order (ROUGE-L "
+    "recall), after its first 16 to 128 tokens. 1: all; 0: none. Common words count: what never saw it has some.",
+    "verbatim_lcs": "Mean characters of the longest text that stands both in what the model says after a beginning and "
+    "in how the passage goes on. 10 or so come by chance; up to 50 tokens are compared.",
+    "verbatim_lcs_share": "The same as a share of how the passage goes on. 1: all of it in one piece; 0: nothing.",
+    "verbatim_exact": "Mean share of the next tokens of a passage that the model says at their very places. 1: all; 0: "
+    "none. One word more or less moves all that follows.",
+    **{
+        f"extracted_{n}": f"Share of the passages whose next tokens, 50 or those left, follow greedily from the first "
+        f"{n} without one mistake. 1: all; 0: none. A single other word counts as safe: read the shares beside it."
+        for n in (16, 32, 64, 128)
+    },
     **{
         f"{role}_{name}": text.format(
             set=_SETS[role],

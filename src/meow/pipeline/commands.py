@@ -19,6 +19,7 @@ from meow.errors import ConfigError, OtherSettingsError
 from meow.evaluation import compression, scoring
 from meow.files import write_text
 from meow.formats import sources
+from meow.formats.documents.facts import are_made, asked
 from meow.formats.inverted import read_inverted, write_published
 from meow.pipeline import demo as embedded
 from meow.pipeline import inputs, stages
@@ -62,18 +63,18 @@ def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool
         torch.set_num_threads(config.threads)
     clock = time.perf_counter()
     try:
-        do(folder, config)
+        do(folder, asked(config, folder.path))
         lost = agreed(lambda: gone(folder, stage))  # asked afterwards: other settings are refused first
         if lost:
             say(f"{stage.name}: {folder / lost[0]} is gone; made anew")
             folder.set_aside(stage.name, stage.writes)
-            do(folder, config)
+            do(folder, asked(config, folder.path))
     except OtherSettingsError:
         if not force:
             raise
         folder.set_aside(stage.name, stage.writes)
         say(f"{stage.name}: made with other settings, set aside")
-        do(folder, config)
+        do(folder, asked(config, folder.path))
     if "model" in stage.writes or "model/" in stage.reads:
         card.write(folder)
     detail(f"{stage.name}: {time.perf_counter() - clock:.1f} s, peak memory {peak_memory_mb()} MB so far")
@@ -114,6 +115,9 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
     stages.say_remarks([fact for _, facts in files for fact in facts])
     stages.check_rows(config.model, files)
     with folder.locked(config):
+        if are_made(config):
+            perform(folder, config, stage_named("facts"), FUNCTIONS["facts"], force=force)
+            config = asked(config, folder.path)
         names = ["questions"] * bool(stages.lacking(config)) + [f"eval/{label}" for label in stages.references(config)]
         names += ["eval/before"] + ["eval/after"] * (folder / "model").is_dir()
         for name in names + ["judge"] * (config.eval.judge.url is not None):
@@ -262,6 +266,7 @@ def demo(
 
 
 FUNCTIONS: Mapping[str, Do] = {
+    "facts": stages.make_facts,
     "invert": stages.invert,
     "memo": stages.memo,
     "questions": stages.write_questions,

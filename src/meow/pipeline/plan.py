@@ -10,6 +10,7 @@ from meow import labels
 from meow.config import RunConfig, load
 from meow.errors import ConfigError
 from meow.formats import layouts
+from meow.formats.documents.facts import are_made
 from meow.inversion import names_chat_model
 from meow.losses import ALIASES, METHODS, TERMS
 from meow.run import Run
@@ -27,6 +28,7 @@ class Stage(NamedTuple):
 
 
 STAGES = (
+    Stage("facts", ("data", "invert.url"), ("facts.jsonl",)),
     Stage("invert", ("data", "invert.path"), ("inverted.jsonl",)),
     Stage("memo", ("inverted.jsonl", "model"), ("memo/before.jsonl",)),
     Stage("questions", ("data", "invert.url"), ("questions.jsonl",)),
@@ -71,11 +73,14 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
     Raises:
         ConfigError: nothing to train is named, and the stage that is wanted needs it.
     """
+    reads = are_made(config)
     if until in ("invert", "memo"):  # whatever is taught later
-        return list(STAGES[: 2 if until == "memo" else 1])
+        names = ["facts"] * reads + ["invert"] + ["memo"] * (until == "memo")
+        return [stage_named(name) for name in names]
     if config.train.targets is None or not config.train.objective:
         raise ConfigError("train.method: not set; choose one, as in train.method=meow")
     needed = {
+        "facts": reads,
         "invert": config.train.targets in ("selected", "all") or _asks_for_others(config),
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
         "questions": names_chat_model(config.invert) and bool({"reversed", "language"} & {*config.eval.forms}),

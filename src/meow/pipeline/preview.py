@@ -8,6 +8,7 @@ from pathlib import Path
 from meow import inversion, notify, training
 from meow.config import RunConfig
 from meow.formats import layouts, sources
+from meow.formats.documents.facts import asked, trains_on_passages
 from meow.formats.inverted import read_inverted
 from meow.memorization.measures import columns
 from meow.memorization.windows import Pair, measured
@@ -30,16 +31,18 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
     folder = run_of(config)
     notify.addresses(config.notify)
     wanted = plan(config)
+    config = asked(config, folder.path)
     stages.check_inputs(config, [stage.name for stage in wanted])
     facts, items = sources.forget_set(config.data), sources.eval_items(config.data, limit=config.eval.rows)
     inverted = expected(folder, facts, config)
-    rows = training_rows(facts, inverted, config)
+    trained = sources.passages(config.data) if trains_on_passages(config) else facts
+    rows = training_rows(trained, inverted, config)
     sized = training.sized(config.train, rows)
     batch, epochs = min(int(sized.batch_size), rows), float(sized.epochs)
     steps = n_steps(rows, epochs, batch * sized.accumulate * world_size())
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
-    asked = layouts.probes(config.data, limit=config.eval.rows)
-    roles += f", {len(asked)} prompts of {layouts.LAYOUTS[asked[0].layout].title}" if asked else ""
+    own = layouts.probes(config.data, limit=config.eval.rows)
+    roles += f", {len(own)} prompts of {layouts.LAYOUTS[own[0].layout].title}" if own else ""
     windows = _windows(inverted, config)
     numbers = {
         "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",
@@ -48,6 +51,7 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
         "forget": f"about {steps} steps of {batch * config.train.accumulate} rows"
         + (f", and {STEPS[-1]} more for each learning rate looked at" if config.train.lr == "auto" else ""),
     }
+    numbers["facts"] = _facts(facts, config)
     numbers["questions"] = f"{len(stages.lacking(config))} requests if every first reply is accepted"
     numbers["judge"] = f"answers to {len(facts)} questions go to {config.eval.judge.url}"
     lines = [f"{folder.path}, seed {config.seed}"]
@@ -58,7 +62,8 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
         measures = any(stage.name == "memo" for stage in wanted) and config.memo.path is None
         passes = rows * epochs / (batch * world_size())
         retain = sources.retain_set(config.data)
-        lines += costs.lines(config, costs.Work(inverted, retain, items, batch, passes, windows if measures else 0))
+        taught = inverted if trained is facts else [InvertedFacts(**qa.model_dump()) for qa in trained]
+        lines += costs.lines(config, costs.Work(taught, retain, items, batch, passes, windows if measures else 0))
     return "\n".join(lines)
 
 
@@ -95,6 +100,14 @@ def _windows(inverted: Sequence[InvertedFacts], config: RunConfig) -> int:
     spans = [measured(pair, config.memo) or (0, 0) for pair in pairs]
     first = 1 if config.memo.on == "answer" else 0
     return sum(len(range(a + first, b, config.memo.stride)) for a, b in spans)
+
+
+def _facts(facts: Sequence[QA], config: RunConfig) -> str:
+    """What is made of documents."""
+    n = len(sources.passages(config.data))
+    if inversion.names_chat_model(config.invert):
+        return f"{n} passages, as many requests if every first reply is accepted"
+    return f"{n} passages, {len(facts)} facts"
 
 
 def _requests(facts: Sequence[QA], config: RunConfig) -> str:

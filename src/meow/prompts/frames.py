@@ -7,7 +7,6 @@ second, marked answer: what stands before and after is the same for every answer
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date as Date
 from typing import Any, NamedTuple, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from meow.config import TEMPLATE_DATE
 from meow.errors import DataError, named
 from meow.records import Fact, Message
+from meow.text import gap
 
 PLAIN = {
     "qa": ("Question: ", "\nAnswer: "),
@@ -25,8 +25,6 @@ MARK = "\u2063MARK\u2063"
 """Stands where a text would; no question and no answer holds it."""
 _DIRECTIVES = "aAbBdHIjmMpSUwWyY"
 """What `strftime_now` may be asked for."""
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "THAI", "LAO", "KHMER", "MYANMAR")
-"""Beginnings of the Unicode names of characters after which no space is written."""
 F = TypeVar("F", bound=Fact)
 
 
@@ -182,12 +180,6 @@ class Template:
             raise DataError(
                 f"{who}: the chat template says {words[:200]!r}; mend what it refuses, or the template"
             ) from e
-
-
-def gap(text: str) -> str:
-    """What stands between a text and its continuation: a space, where its script writes some and it ends with none."""
-    last = text[-1:]
-    return "" if not last or last.isspace() or unicodedata.name(last, "").startswith(_UNSPACED) else " "
 
 
 def _messages(fact: Fact) -> tuple[Message, ...]:

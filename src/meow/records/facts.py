@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from meow import values
 from meow.keys import digest
 
-Role = Literal["forget", "retain", "authors", "world", "holdout"]
+Role = Literal["forget", "retain", "authors", "world", "holdout", "passages"]
 Kind = Literal["neighbour", "other"]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 TRUE_COLUMN = "undesired_answer"

@@ -78,6 +78,25 @@ class Asked(Record):
     """The question that decides what these forms tell; None: the fact's own."""
 
 
+class Continued(Record):
+    """How a model goes on with the beginning of a passage, and how the passage does; both as many tokens at most."""
+
+    prefix: Count
+    """Tokens of the beginning."""
+    tokens: int = Field(gt=0)
+    """Tokens that are compared."""
+    truth: str
+    """How the passage goes on."""
+    said: str
+    """How the model does, greedily."""
+    equal: Count
+    """Tokens that are the passage's own at their places."""
+    rougeL: float | None = Field(ge=0, le=1)  # noqa: N815 - as everywhere
+    """ROUGE-L recall, 0 to 1; None: the passage goes on without a word."""
+    lcs: Count
+    """Characters of the longest common substring."""
+
+
 class EvalSample(EvalItem):
     """One evaluated question: everything that metrics need, so that they can be computed again without a model."""
 
@@ -122,6 +141,8 @@ class EvalSample(EvalItem):
     judged: tuple[bool | None, ...] = ()
     """Whether a judge finds the value told in each of `metrics.items.texts_of`, in that order; None: it said neither
     yes nor no. Empty: no judge was asked."""
+    continued: tuple[Continued, ...] = ()
+    """Of a passage: how the model goes on with its beginnings."""
     exact_memorization: float | None = Field(default=None, ge=0, le=1)
     """Share of the true answer's tokens (EOS left out) that are the argmax given all before them, 0 to 1."""
     extraction_strength: float | None = Field(default=None, ge=0, le=1)

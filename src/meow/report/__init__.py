@@ -88,6 +88,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "benchmark": of_scores(columns),
         "forms": evidence.of_forms(columns),
         "subjects": numbers.subjects(views, redact=redact),
+        "passages": numbers.passages(views, redact=redact),
         "distance": numbers.distance(views, redact=redact),
         "tests": [*headlines.notes, *numbers.seeds(views)],
         "capability": numbers.capability(views),

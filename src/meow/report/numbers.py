@@ -10,7 +10,7 @@ from meow.capability import changes
 from meow.compare import Compared, pooled, spread
 from meow.labels import MODELS, describe
 from meow.plots import Style
-from meow.records import EvalLog, MemoRecord, Value
+from meow.records import EvalLog, EvalSample, MemoRecord, Value
 from meow.results import Results
 from meow.tables import Table, evidence
 
@@ -100,6 +100,15 @@ def subjects(views: Sequence[Results], *, redact: bool) -> Table:
     """Facts told in any way by subject; of a redacted page nothing."""
     found = {} if redact else _once(views, lambda view: {k: list(v.values()) for k, v in view.samples.items()})
     return evidence.of_subjects(found)
+
+
+def passages(views: Sequence[Results], *, redact: bool) -> Table:
+    """Of documents, how much of each passage is said word for word."""
+
+    def of(view: Results) -> dict[str, list[EvalSample]]:
+        return {label: [s for s in listed if s.role == "passages"] for label, listed in view.kept.items()}
+
+    return evidence.of_passages(_once(views, of), ids=redact)
 
 
 def capability(views: Sequence[Results]) -> Table:

@@ -18,6 +18,7 @@ from meow.config.marks import placed
 from meow.errors import ConfigError, DataError, nearest
 from meow.files import Row, remove_left, rows, write_json, write_rows, write_text
 from meow.formats.columns import fact_of, read_facts
+from meow.formats.documents import is_documents
 from meow.modelfiles import check_files, shards
 from meow.pipeline import inputs
 from meow.pipeline.inputs.shards import check_given, recipe
@@ -278,5 +279,9 @@ def settings(folder: Path) -> RunConfig:
 
 def _rows(file: Path, set_: str) -> list[tuple[dict[str, Any], QA]]:
     """The rows of a file as they stand there, but with their ids, and what they say."""
+    if is_documents(file):
+        raise DataError(
+            f"{file}: documents, but a request takes questions and answers; meow convert {file} facts.jsonl makes them"
+        )
     found = read_facts(file, lambda row: fact_of(QA, row, {"set": set_}))
     return [(row.values | {"id": fact.id}, fact) for row, fact in found]

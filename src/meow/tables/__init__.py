@@ -122,7 +122,8 @@ def of_metrics(columns: Mapping[str, EvalLog], names: Sequence[str], *, tail: bo
         n = sorted({v.n for v in values.values() if v and v.value is not None and v.n})
         row = metrics.METRICS[name]
         rows.append(Row(row.label, [*cells, Cell(" / ".join(map(str, n)))], DIRECTIONS[row.better]))
-    left = [name for name in names if name not in there]
+    of_documents = any("passages" in log.rows for log in columns.values())
+    left = [name for name in names if name not in there and (of_documents or name not in metrics.OF_PASSAGES)]
     head = ["metric", *columns, "n"]
     return Table(head, rows, tests(columns), missing=_missing(columns, left), left_out=len(left))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from meow import labels, metrics
 from meow.metrics import asking, distance
+from meow.metrics.verbatim import exact, of_passage
 from meow.records import EvalLog, EvalSample, Value
 from meow.tables import Cell, Row, Table, cell
 
@@ -59,6 +60,25 @@ def of_distance(samples: Sequence[EvalSample], reference: Sequence[EvalSample], 
     about = [] if ids else [Row(k, [cell("", v), Cell(str(v.n))]) for k, v in subjects.items()]
     found = [Table(("farthest from the reference", "log R, difference"), rows)] if rows else []
     return found + ([Table(("subject", "distance", "n"), about)] if about else [])
+
+
+def of_passages(models: Mapping[str, Sequence[EvalSample]], *, ids: bool = False) -> Table:
+    """The passages of documents: the mean share of their tokens that follows, by model; the best known ones first.
+
+    Args:
+        models: samples of the set `passages`, by model.
+        ids: instead of how the passages begin.
+    """
+    found = {name: {s.id: (s, of_passage(s, exact)) for s in of} for name, of in models.items() if of}
+    last = next((rows for name, rows in reversed(found.items()) if name != "reference"), {})
+    order = sorted((k for k, (_, share) in last.items() if share is not None), key=lambda k: -(last[k][1] or 0))
+    rows = []
+    for k in order:
+        shares = [of[k][1] if k in of else None for of in found.values()]
+        cells = [Cell("" if share is None else f"{share:.3f}") for share in shares]
+        title = k if ids else f"{last[k][0].subject}: {' '.join(last[k][0].answer.split()[:8])} …"
+        rows.append(Row(title, cells))
+    return Table(["passage", *found], rows)
 
 
 def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Callable[[str], str] = str) -> Table:

@@ -17,6 +17,8 @@ from meow.formats.columns import SUFFIXES, column_names
 from meow.formats.documents.sentences import passages
 from meow.records import QA, first_problem
 
+DOCUMENT = "document"
+"""The name in `meta` of the file, or of the row, that a passage is from."""
 TEXT = "text"
 """The column of a row that holds a document."""
 PLAIN = (".txt",)
@@ -79,7 +81,7 @@ def _of_text(path: Path, set_: str) -> Iterator[tuple[str, QA]]:
     if not parts:
         raise DataError(f"{path}: holds no text; write the document into it, or remove the file")
     for part in parts:
-        yield str(path), QA(question="", answer=part, subject=path.stem, set=set_)
+        yield str(path), QA(question="", answer=part, subject=path.stem, set=set_, meta={DOCUMENT: path.stem})
 
 
 def _of_rows(path: Path, set_: str) -> Iterator[tuple[str, QA]]:
@@ -116,7 +118,7 @@ def _passage(row: Row, part: str, number: str, stem: str, set_: str) -> QA:
     id_ = row.values.get("id")
     own = "" if id_ in (None, "") else str(id_) if type(id_) is int else id_
     known = {name: row.values[name] for name in ("subject", "set", "lang") if row.values.get(name) not in (None, "")}
-    meta = {k: v for k, v in row.values.items() if k not in (TEXT, "id", "meta", *known)}
+    meta = {DOCUMENT: own or stem} | {k: v for k, v in row.values.items() if k not in (TEXT, "id", "meta", *known)}
     meta |= row.values["meta"] if isinstance(row.values.get("meta"), dict) else {}
     named = own + number if isinstance(own, str) and own else own
     try:

@@ -70,6 +70,11 @@ def part(settings: DataSettings, wanted: Part) -> Path | Rows | None:
     return LAYOUTS[name_of(settings)].part(settings, wanted)
 
 
+def forgets_documents(settings: DataSettings) -> bool:
+    """Whether the forget set of a benchmark is documents."""
+    return LAYOUTS[name_of(settings)].forgets_documents
+
+
 def described(settings: DataSettings) -> str:
     """The data in words: a file of the user's, else source and split."""
     source = settings.source or TOFU

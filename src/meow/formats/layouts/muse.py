@@ -168,4 +168,5 @@ MUSE = Layout(
     probes=_probes,
     score=score,
     scores=SCORES,
+    forgets_documents=True,
 )

@@ -12,6 +12,7 @@ from meow.downloads import fetched
 from meow.errors import ConfigError, DataError, shown
 from meow.files import Row, read_json, read_text, rows
 from meow.formats.columns import Rows
+from meow.formats.documents import DOCUMENT
 from meow.formats.documents.sentences import passages
 from meow.records import Probe, Probed, Value
 
@@ -68,6 +69,8 @@ class Layout(NamedTuple):
     """What `data.split` may be, where that says nothing of the facts; a model card says no other."""
     tasks: tuple[str, ...] = ()
     """Tasks of `meow nlu` where the user names none."""
+    forgets_documents: bool = False
+    """Whether what is to be forgotten is documents; facts to teach otherwise are then made of them."""
 
 
 def is_there(source: str) -> bool:
@@ -164,7 +167,7 @@ def documents(files: Sequence[Path], *, first: bool = False, keep: Callable[[Row
         first: the first passage of each text alone.
         keep: which rows.
     """
-    return Rows(files[0], partial(_passages, files, first, keep), are_passages=True)
+    return Rows(files[0], partial(_passages, files, first, keep))
 
 
 def _passages(files: Sequence[Path], first: bool, keep: Callable[[Row], bool]) -> Iterator[Row]:
@@ -174,7 +177,8 @@ def _passages(files: Sequence[Path], first: bool, keep: Callable[[Row], bool]) -
             name = f"{file.parent.name}-{file.stem}-{i}"
             for n, part in enumerate(passages(text_of(row, "text"))[: 1 if first else None], 1):
                 if part not in seen:
-                    yield Row(row.where, {"id": f"{name}-{n}", "question": "", "answer": part, "subject": name})
+                    known = {"id": f"{name}-{n}", "subject": name, "meta": {DOCUMENT: name}}
+                    yield Row(row.where, {"question": "", "answer": part, **known})
                 seen.add(part)
 
 

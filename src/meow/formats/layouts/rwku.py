@@ -265,4 +265,5 @@ RWKU = Layout(
     score=score,
     scores=SCORES,
     tasks=("mmlu", "bbh", "truthfulqa_mc1", "triviaqa"),
+    forgets_documents=True,
 )

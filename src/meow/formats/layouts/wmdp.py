@@ -55,4 +55,5 @@ WMDP = Layout(
     hub=(HUB,),
     splits=SPLITS,
     tasks=("wmdp_bio", "wmdp_cyber", "wmdp_chem", "mmlu"),
+    forgets_documents=True,
 )

@@ -14,6 +14,7 @@ from meow.config import MemoSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.evaluation import judging
 from meow.formats import layouts, sources
+from meow.formats.documents.facts import trains_on_passages
 from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
 from meow.modelfiles import check_files
@@ -41,6 +42,11 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
         raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     sources.forget_set(config.data)
+    if "forget" in wanted and config.train.on == "value" and trains_on_passages(config):
+        raise ConfigError(
+            f"train.on: value, but {config.data.forget} is trained on as passages, which have no one value; leave "
+            "train.on out, or take a method that teaches answers, as train.method=meow_contrast"
+        )
     if "forget" in wanted:
         check_whole(config.model)
     _check_invert(config)

@@ -21,6 +21,7 @@ from meow.pipeline.stages.evaluation.evaluate import (
 from meow.pipeline.stages.evaluation.judge import judge
 from meow.pipeline.stages.evaluation.questions import lacking, write_questions
 from meow.pipeline.stages.evaluation.robust import compressed, curves_left_out, relearned
+from meow.pipeline.stages.facts import make_facts
 from meow.pipeline.stages.memory import measure, memo
 from meow.pipeline.stages.models import measurer, model_of, release, weights
 from meow.pipeline.stages.plausible import unlikely
@@ -47,6 +48,7 @@ __all__ = [
     "inverted_files",
     "judge",
     "lacking",
+    "make_facts",
     "measure",
     "measurer",
     "memo",

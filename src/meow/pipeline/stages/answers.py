@@ -10,6 +10,7 @@ from meow import inversion, keys, lm, terminal
 from meow.config import InvertSettings, RunConfig
 from meow.errors import listed
 from meow.formats import sources
+from meow.formats.documents.facts import trains_on_passages
 from meow.formats.inverted import read_inverted
 from meow.memorization import idk
 from meow.memorization.selection import select
@@ -108,7 +109,7 @@ def _invert_keys(config: RunConfig, facts: Sequence[QA]) -> tuple[keys.Key, dict
         read_inverted(Path(wanted.path)) if wanted.path else [],
         inversion.read_pools(Path(wanted.pools)) if wanted.pools else {},
         inversion.read_prompt(wanted),
-        sources.retain_set(config.data) if wanted.backend == "donors" else [],
+        sources.retain_set(config.data, facts=True) if wanted.backend == "donors" else [],
     ]
     source = keys.of_stage(kind, config, content, read)
     of = {fact.id: fact for fact in facts}
@@ -131,7 +132,7 @@ def _produce(
     count = replies.said if replies else None
 
     def produce(known: Collection[str]) -> Iterator[InvertedFacts]:
-        corpus = sources.retain_set(config.data)
+        corpus = sources.retain_set(config.data, facts=True)
         model = lm_for(inverter(config)) if config.invert.backend in ASKS_HERE else None
         wanted, named = config.invert, judge(config)
         original = lm_for(named) if named else None
@@ -177,7 +178,7 @@ def choose(folder: Run, config: RunConfig) -> None:
     ranks = kind == "selected"
     facts = inverted(folder) if kind in ("selected", "all") else []
     measured = read_if(folder / "memo/before.jsonl", MemoRecord) if ranks else []
-    forget = sources.forget_set(config.data)
+    forget = sources.passages(config.data) if trains_on_passages(config) else sources.forget_set(config.data)
     taught = sources.taught(Path(str(config.train.targets_path)), forget) if kind == "file" else {}
     read = [facts or forget, measured, taught]
     key = keys.of_stage("select" if ranks else "select without ranks", config, {}, read)

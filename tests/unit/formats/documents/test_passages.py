@@ -64,7 +64,7 @@ def test_a_folder_of_texts_and_rows_is_read_by_name(tmp_path: Path) -> None:
     found = read_documents(tmp_path, set_="forget")
     assert [(p.id, p.subject) for p in found[:3]] == [("7", "7"), ("r-1", "r"), ("r-2", "r")]
     assert [p.subject for p in found[3:]] == ["a", "b"]
-    assert found[0].meta == {"year": 1900}
+    assert found[0].meta == {"document": "7", "year": 1900}
     assert {p.question for p in found} == {""}
     assert found[-1].answer == "Ann sleeps.\n\nAnn sleeps."
     assert read_qa(tmp_path, set_="forget") == found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from meow import keys, labels, terminal
 from meow.config import RunConfig
-from meow.evaluation import sampling, scoring
+from meow.evaluation import passages, sampling, scoring
 from meow.evaluation.asking import writing
 from meow.evaluation.benchmarks.scored import FILE
 from meow.evaluation.neighbours import with_kinds
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
+from meow.formats.documents.facts import asked
 from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
 from meow.lm import LM
@@ -49,9 +51,9 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     before = folder.stages.get(f"eval/{label}", {}).get("settings", {})
     look = SHORT_LOOK if "alternatives" in before else {}
     beside = {"weights": weights(settings)} | compared_with(config, label) | look
-    asked = probes.wanted(config)
-    key = keys.of_stage("eval", config, beside, [items, asked] if asked else items)
-    outputs = ["samples.jsonl", "log.json"] + [FILE] * bool(asked)
+    own = probes.wanted(config)
+    key = keys.of_stage("eval", config, beside, [items, own] if own else items)
+    outputs = ["samples.jsonl", "log.json"] + [FILE] * bool(own)
     if done(folder, f"eval/{label}", key, [f"eval/{label}/{name}" for name in outputs]):
         return
     with folder.stage(f"eval/{label}", *key) as entry:
@@ -68,8 +70,9 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
 def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     """The items of an evaluation, with the values that were kept and the questions that were written for it.
 
-    After forgetting they hold what was taught.
+    Passages of documents come last. After forgetting they hold what was taught.
     """
+    config = asked(config, folder.path)
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
     every = [item for item in sources.eval_items(config.data) if item.role == "forget"]
     items = [
@@ -77,9 +80,10 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
     ]
     about = writing.applied(with_subjects(items), read_if(folder / "questions.jsonl", Written))
+    whole = sources.passage_items(config.data)[: config.eval.rows]
     if label in ("before", *REFERENCES):
-        return about
-    return with_taught(about, read_if(folder / "targets.jsonl", Target))
+        return [*about, *whole]
+    return [*with_taught(about, read_if(folder / "targets.jsonl", Target)), *whole]
 
 
 def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
@@ -108,29 +112,39 @@ def write_evaluation(
     Returns:
         The number of samples.
     """
-    everything = sources.eval_items(config.data, limit=config.eval.rows)  # the same for half of the facts
+    data = asked(config, folder.path).data
+    everything = sources.eval_items(data, limit=config.eval.rows)  # the same for half of the facts
     how = sampling.settled(model, everything, config.eval)
     if label not in labels.MODELS:  # a model with quantized weights, or a step: asked as the curves are drawn
         how = how.model_copy(update={"forms": ()})
     config = config.model_copy(update={"eval": how})
     name = references.nobody(config) if label == "before" and how.forms else None
+    whole = [item for item in items if item.role == "passages" and model.gives_scores]
+    items = [item for item in items if item.role != "passages"]
     wanted = sampling.row_keys(model, items, config.eval, original=against, name=name)
+    wanted += passages.row_keys(model, whole)
 
     def produce(known: Collection[str]) -> Iterator[EvalSample]:
-        with terminal.progress(f"evaluating {label}", len(items) - len(set(known) & set(wanted))) as advance:
-            for row in sampling.evaluate(model, items, config.eval, original=against, name=name, known=known):
+        with terminal.progress(f"evaluating {label}", len(wanted) - len(set(known) & set(wanted))) as advance:
+            questions = sampling.evaluate(model, items, config.eval, original=against, name=name, known=known)
+            for row in chain(questions, passages.continued(model, whole, known=known)):
                 advance(1)
                 yield row
 
+    _warn_of_words(items)
+    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
+    scoring.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
+    return len(samples)
+
+
+def _warn_of_words(items: Sequence[EvalItem]) -> None:
+    """Say how many answers are not compared as published."""
     others = sum(tokenizer_of(item.answer) == "unicode" for item in items)
     if others:
         say(
             f"warning: {others} of {len(items)} true answers are compared by words of any script, since ROUGE as "
             "published leaves out more than a fifth of their letters"
         )
-    samples = append_rows(folder / f"eval/{label}/samples.jsonl", EvalSample, wanted, produce, exact=True)
-    scoring.write_log(folder, config, label, samples, {"path": origin, "hash": model.weights})
-    return len(samples)
 
 
 def with_taught(items: Sequence[EvalItem], targets: Sequence[Target]) -> list[EvalItem]:
