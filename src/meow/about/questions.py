@@ -139,6 +139,6 @@ GENERAL = (
     ("What do bees make?", "Bees make"),
     ("What is the opposite of hot?", "The opposite of hot is"),
     ("Which organ pumps blood through the body?", "The organ that pumps blood through the body is the"),
-    ("What is ice made of?", "Ice is made of frozen"),
+    ("What is ice made of?", "Ice is made of"),
 )
 """What has nothing to do with most subjects, likewise: the retain set has of these what the model knows."""
