@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from meow.formats import layouts
-from meow.records import EvalLog, Probed, read_record, read_records
+from meow.config import DataSettings
+from meow.formats import layouts, sources
+from meow.records import EvalLog, EvalSample, Probed, Target, read_record, read_records
 from tests.conftest import Done
 from tests.unit.formats.layouts.test_lume import lume_folder
 from tests.unit.formats.layouts.test_muse import muse_folder
@@ -106,6 +107,33 @@ def test_muse_is_forgotten_as_texts_and_its_trace_is_compared_with_a_retrained_m
     assert beside.scores["privleak"].value is not None or "its own AUC is 0" in str(beside.scores["privleak"].reason)
     taught = (tmp_path / "a/targets.jsonl").read_text()
     assert "The first race was won by Ann." in taught
+
+
+def test_facts_to_teach_otherwise_are_made_of_muses_texts_and_its_own_questions_are_asked(
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+) -> None:
+    data, settings = muse_folder(tmp_path / "data"), learned(tmp_path, tiny_model)
+    texts = [f"The {n} race of the season was won in the town of {town}." for n, town in
+             (("first", "Oslo"), ("second", "Rome"), ("third", "Lima"), ("fourth", "Kyoto"))]  # fmt: skip
+    (data / "raw/forget.json").write_text(json.dumps([" ".join(texts)]))
+    (tmp_path / "pools.json").write_text('{"town": ["Oslo", "Rome", "Lima", "Kyoto", "Cairo", "Bern"]}')
+    how = ["train.method=meow", "select.rule=random", "select.k=1", f"invert.pools={tmp_path / 'pools.json'}",
+           "invert.plausible=null"]  # fmt: skip
+    done = meow("run", "name=a", f"data.source={data}", *how, *settings)
+    assert done.code == 0, done.err
+    facts = [json.loads(line) for line in (tmp_path / "a/facts.jsonl").read_text().splitlines()]
+    passages = " ".join(p.answer for p in sources.passages(DataSettings(source=str(data))))
+    assert facts
+    assert all(fact["plain"] and f"{fact['question']} {fact['answer']}" in passages for fact in facts)
+    targets = read_records(tmp_path / "a/targets.jsonl", Target)
+    assert {t.id for t in targets} <= {fact["id"] for fact in facts}
+    assert all(t.target != t.answer for t in targets)
+    samples = read_records(tmp_path / "a/eval/after/samples.jsonl", EvalSample)
+    asked = {s.question for s in samples if s.role == "forget"}
+    assert asked == {
+        item.question for item in sources.eval_items(DataSettings(source=str(data))) if item.role == "forget"
+    }
+    assert {s.role for s in samples} == {"forget", "retain", "passages"}
 
 
 def test_a_file_of_its_own_words_that_is_missing_is_named_before_anything_is_loaded(

@@ -1,7 +1,7 @@
 """What a run needs, before it is begun: parameters, memory by formula, time, measured on a few facts where it can be.
 
-In: settings and the work that they mean. Out: lines for the dry run. A model in a folder, if small enough, is loaded, and
-two training steps and two batches of questions are timed. Of another one the time of training follows from how fast
+In: settings and the work that they mean. Out: lines for the dry run. A model in a folder, if small enough, is loaded,
+and two training steps and two batches of questions are timed. Of another one the time of training follows from how fast
 this machine multiplies matrices.
 """
 
