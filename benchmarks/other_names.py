@@ -10,7 +10,8 @@ from pathlib import Path
 
 from meow.config import ModelSettings
 from meow.evaluation import names
-from meow.formats.sources import RETAIN_OF, read_eval, read_qa
+from meow.formats.layouts.own import RETAIN_OF
+from meow.formats.sources import read_eval, read_qa
 from meow.inversion.subjects import with_subjects
 from meow.lm import load
 from meow.metrics import aggregate, distance

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meow.pipeline.sizes import GB, MARGIN, OWN, Pass, Shape, Way, activations, embeddings, parameters, states
+from meow.pipeline.costs.sizes import GB, MARGIN, OWN, Pass, Shape, Way, activations, embeddings, parameters, states
 
 RANK = 8
 """Of the LoRA adapter."""

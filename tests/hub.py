@@ -17,20 +17,22 @@ COMMIT = "c" * 40
 def said(folders: Mapping[str, Path], gated: Collection[str], path: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers that the hub answers with."""
     at = unquote(path.split("?")[0]).strip("/").split("/")
-    about = at[:2] == ["api", "models"]
+    about = at[0] == "api" and at[1] in ("models", "datasets")
+    at = at[1:] if at[0] == "datasets" else at
     repo = "/".join(at[2:4] if about else at[:2])
     if repo not in folders:
         return 404, b"", {"X-Error-Code": "RepoNotFound"}
-    names = [file.name for file in folders[repo].iterdir()]
+    names = [file.relative_to(folders[repo]).as_posix() for file in folders[repo].rglob("*") if file.is_file()]
     if about and "tree" in at:
         return 200, json.dumps([{"type": "file", "path": n, "size": 1, "oid": "0"} for n in names]).encode(), {}
     if about:
         return 200, json.dumps({"id": repo, "sha": COMMIT, "siblings": [{"rfilename": n} for n in names]}).encode(), {}
     if repo in gated:
         return 403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to model is restricted."}
-    if at[-1] not in names:
+    name = "/".join(at[4:])
+    if name not in names:
         return 404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}
-    body = (folders[repo] / at[-1]).read_bytes()
+    body = (folders[repo] / name).read_bytes()
     return 200, body, {"ETag": f'"{hashlib.sha1(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from meow import labels, metrics, outcome, statistics
 from meow.config import RunConfig, load
 from meow.files import write_text
-from meow.formats.sources import TOFU
+from meow.formats.layouts import shown_split
+from meow.formats.layouts.own import TOFU
 from meow.records import EvalLog
 from meow.results import logs
 from meow.run import Run
@@ -95,12 +96,13 @@ def _base(config: RunConfig) -> str:
 
 def _source(config: RunConfig) -> str | None:
     """Where the split comes from; None: the forget set is a file of its maker's."""
-    return None if config.data.forget or not config.data.split else config.data.source or TOFU
+    return None if config.data.forget or not config.data.names_facts else config.data.source or TOFU
 
 
 def _data(config: RunConfig) -> str:
-    source = _source(config)
-    return f"the split `{config.data.split}` of {escape(_name(source))}" if source else "questions of its maker's own"
+    source, split = _source(config), shown_split(config.data)
+    whole = f"the split `{split}` of " if split else ""
+    return f"{whole}{escape(_name(source))}" if source else "questions of its maker's own"
 
 
 def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
@@ -115,7 +117,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
             task_name="machine unlearning",
             dataset_type=source or "custom",
             dataset_name=source or _data(config),
-            dataset_split=config.data.split if _source(config) else None,
+            dataset_split=shown_split(config.data) if _source(config) else None,
             metric_type=name,
             metric_name=_label(name),
             metric_value=measured[name].value,

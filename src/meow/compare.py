@@ -20,6 +20,7 @@ from meow.inversion.subjects import with_subjects
 from meow.metrics import distance, items
 from meow.records import EvalLog, EvalSample, Value, read_record
 from meow.tables import Cell, Row, Table, cell, latex, markdown
+from meow.tables.benchmarks import of_scores
 from meow.terminal import say
 from meow.text import counted
 
@@ -49,6 +50,8 @@ class Compared(NamedTuple):
     """log R minus the reference's in nats by question, the farthest first."""
     subjects: Mapping[str, Value] = {}
     """Forget distance by subject, the farthest first."""
+    log: EvalLog | None = None
+    """As its run wrote it, with a benchmark's own numbers; None: somebody else's evaluation."""
 
     def as_object(self) -> dict[str, Any]:
         """What `--json` prints: name, n, the headline numbers, and every metric with all that belongs to it."""
@@ -57,6 +60,9 @@ class Compared(NamedTuple):
         if self.questions:
             subjects = {name: value.model_dump(exclude_defaults=True) for name, value in self.subjects.items()}
             found["metrics"]["forget_distance"] |= {"subjects": subjects, "questions": dict(self.questions)}
+        if self.log and self.log.scores:
+            scores = {name: value.model_dump(exclude_defaults=True) for name, value in self.log.scores.items()}
+            found |= {"benchmark": self.log.benchmark, "scores": scores}
         if self.capability:
             found["capability"] = {row.name: row.as_object() for row in self.capability}
         return found
@@ -145,14 +151,15 @@ def _judged(
         values = metrics.compute(samples, before=before, reference=reference, second=second)
     except DataError as e:
         raise DataError(f"{evaluation.path}: {e}") from e
-    stated = _stated(evaluation, values)
+    stated = evaluations.stated(evaluation, values)
     broken = changes.read(evaluation.path.parent.parent) if evaluation.path.name == "after" else []
     marks = _mark(samples, lambda s: s.answer.strip()), _mark(reference or (), lambda s: (s.index, s.true))
-    found = Compared(name, len(items.of(samples, "forget")), values | stated, _group(evaluation), broken, *marks)
+    forget = items.of(samples, "forget")
+    found = Compared(name, len(forget), values | stated, _group(evaluation), broken, *marks, log=evaluation.log)
     if not reference:
         return found
     gaps = distance.farthest(samples, reference, None)
-    about = distance.by_subject(with_subjects(items.of(samples, "forget")), reference)
+    about = distance.by_subject(with_subjects(forget), reference)
     return found._replace(questions={gap.sample.id: round(gap.nats, 4) for gap in gaps}, subjects=about)
 
 
@@ -181,7 +188,8 @@ def _cleaned(path: Path) -> Evaluation | None:
 def _as_written(name: str, log: EvalLog) -> Compared:
     """An evaluation of which the numbers alone are left."""
     missing = Value(value=None, reason="not in its log, and the samples are gone (meow clean)")
-    return Compared(name, log.rows.get("forget", 0), {k: log.metrics.get(k, missing) for k in metrics.METRICS})
+    values = {k: log.metrics.get(k, missing) for k in metrics.METRICS}
+    return Compared(name, log.rows.get("forget", 0), values, log=log)
 
 
 def ordered(rows: Sequence[Compared], by: str | None) -> list[Compared]:
@@ -228,6 +236,11 @@ def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) ->
         cells = [Cell(spread(n, pool.spread.get(n))) for n in shown]
         body.append(Row(f"{pool.name}, {pool.runs} seeds", [Cell(""), *cells]))
     return Table(["", "n", *(metrics.METRICS[n].label for n in shown)], body)
+
+
+def scores(rows: Sequence[Compared]) -> Table:
+    """A benchmark's own numbers of all evaluations that have some, a column each."""
+    return of_scores({row.name: row.log for row in rows if row.log})
 
 
 def check(references: Sequence[Path], by: str | None, targets: Sequence[Path]) -> None:
@@ -282,35 +295,11 @@ def _picture(rows: Sequence[Compared]) -> str:
 WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
     ".csv": _csv,
     ".json": _json,
-    ".md": lambda rows: markdown(table(rows)),
+    ".md": lambda rows: "\n".join(markdown(one) for one in (table(rows), scores(rows)) if one.rows),
     ".tex": lambda rows: latex(table(rows)),
     ".svg": _picture,
 }
 """A file's text, by the ending of its name."""
-
-
-STATED = {
-    "extraction_strength": "extraction_strength",
-    "exact_memorization": "exact_memorization",
-    "mia_loss": "mia_loss",
-    "mia_zlib": "mia_zlib",
-    "mia_reference": "mia_reference",
-    "mia_min_k": "mia_min_k",
-    "mia_min_k_plus_plus": "mia_min_k_plus_plus",
-    "mia_grad_norm": "mia_gradnorm",
-    "privacy_leak": "privleak",
-}
-"""OpenUnlearning's name of what cannot be computed from the samples in its file."""
-
-
-def _stated(evaluation: Evaluation, values: Mapping[str, Value]) -> dict[str, Value]:
-    """Numbers that an OpenUnlearning file states and its samples do not give."""
-    found = {name: (evaluation.aggregates or {}).get(theirs) for name, theirs in STATED.items()}
-    return {
-        name: Value(value=number, unit=values[name].unit, reason="as the file states it")
-        for name, number in found.items()
-        if number is not None and values[name].value is None
-    }
 
 
 def spread(name: str, ends: tuple[float, float, float] | None) -> str:

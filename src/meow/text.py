@@ -113,9 +113,10 @@ def rouge_n(target: str, prediction: str, n: int, *, tokenizer: str = "ascii") -
     return _rouge(matches, of_target.total(), of_prediction.total())
 
 
-def rouge_l(target: str, prediction: str, *, tokenizer: str = "ascii") -> Rouge:
-    """ROUGE-L over stems: longest common subsequence. 0 where either side has no token."""
-    of_target, of_prediction = stems(target, tokenizer), stems(prediction, tokenizer)
+def rouge_l(target: str, prediction: str, *, tokenizer: str = "ascii", stemmed: bool = True) -> Rouge:
+    """ROUGE-L over stems, or over words as they are: longest common subsequence. 0 where either side has no token."""
+    sides = (target, prediction)
+    of_target, of_prediction = (stems(t, tokenizer) if stemmed else tuple(words(t, tokenizer)) for t in sides)
     return _rouge(_lcs(of_target, of_prediction), len(of_target), len(of_prediction))
 
 

@@ -105,7 +105,14 @@ def test_what_came_after_a_revoked_request_is_trained_again_on_a_model_without_i
     meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = begun(meow, tmp_path, tiny_model, "train.lora_rank=2")
+    (tmp_path / "piqa").mkdir()
+    rows = [{"goal": f"How does chapter {i} begin?", "sol1": "With a word.", "sol2": "With a fish.", "label": i % 2}
+            for i in range(6)]  # fmt: skip
+    for part in ("train", "validation"):
+        (tmp_path / f"piqa/{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "texts.txt").write_text("Ann is a baker from Oslo and bakes bread on every day. " * 9)
+    named = ["nlg.texts=texts.txt", "nlg.metrics=[rep3]", "nlu.data=.", "nlu.tasks=[piqa]", "nlu.limit=6"]
+    folder = begun(meow, tmp_path, tiny_model, "train.lora_rank=2", *named)
     assert meow("-q", "request", "apply", "L").code == 0
     assert original(folder / "requests/002/run-1") != str(tiny_model)  # the first adapter was under it
     assert "trained again: 002" in meow("-q", "request", "revoke", "L", "001", "--retrain").out
@@ -114,6 +121,22 @@ def test_what_came_after_a_revoked_request_is_trained_again_on_a_model_without_i
     mine, current = (LM.load(folder / place).model(input_ids=IDS).logits
                      for place in ("requests/002/run-2/model", "current/model"))  # fmt: skip
     assert torch.allclose(mine, current, atol=1e-6)
+
+    done = meow("-q", "request", "verify", "L")
+    assert done.code == 0, done.err
+    measured = ledger(folder)["verifications"][-1]["ability"]
+    logs = [json.loads((folder / f"current/capability/{label}/nlu.json").read_text()) for label in ("before", "after")]
+    own = [log["metrics"]["piqa acc"]["value"] for log in logs]
+    accuracy = measured["piqa acc"]
+    assert [accuracy["before"], accuracy["after"], accuracy["n"]] == [*own, 6]
+    assert {"piqa acc", "rep3"} <= set(measured)
+    assert "General ability was not measured" not in done.out
+    assert "piqa" in done.out
+    assert meow("-q", "request", "evidence", "L", "002", "e.zip").code == 0
+    with zipfile.ZipFile("e.zip") as archive:
+        said = archive.read("statement.txt").decode()
+    assert re.search(r"piqa acc: [\d.]+ before, [\d.]+ after, n = 6", said)
+    assert "Exact" not in said  # weights were changed, no shard was trained without the facts
 
 
 def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(

@@ -43,7 +43,7 @@ def test_a_real_model_forgets_what_it_knows_and_keeps_its_neighbours(
     done = meow(
         "run", "name=run", f"model.path={real_model}", "data.forget=known.jsonl", "data.retain=retain.jsonl",
         "train.targets=file", "train.targets_path=taught.jsonl", "invert.backend=donors", "eval.max_new_tokens=auto",
-        "train.objective={target_nll: 1, target_dpo: 0.1, retain_nll: 1}", "train.lr=1e-4", "train.epochs=12",
+        "train.objective={target_nll: 1, target_dpo: 0.1, retain_nll: 1}", "train.lr=2e-4", "train.epochs=6",
         "eval.forms=[completion,reversed]",
     )  # fmt: skip
     assert done.code == 0, done.err

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from meow.pipeline import sizes
+from meow.pipeline.costs import sizes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
 import estimate

@@ -18,7 +18,8 @@ FLOORS = (
     "config modelfiles",
     "keys losses",
     "records",
-    "formats prompts run statistics",
+    "statistics",
+    "formats prompts run",
     "metrics",
     "capability lm memorization",
     "inversion plots training tables results",
@@ -27,7 +28,7 @@ FLOORS = (
     "report hub teacher",
     "cleaning",
     "pipeline",
-    "api ask audit known requests",
+    "about api ask audit known requests",
     "cli",
 )
 """A room imports rooms of earlier floors only."""
@@ -87,7 +88,7 @@ LIGHT = (
     "cli report results tables compare capability evaluation.scoring formats.evaluations memorization.selection "
     "formats.sources files run plots pipeline.demo cleaning config.template pipeline.plan pipeline.status notify card "
     "values pipeline.inputs losses inversion pipeline.listing known audit ask modelfiles cli.help.lists "
-    "requests.ledger cli.requests"
+    "about about.writing requests.ledger cli.requests"
 ).split()
 """What must start at once."""
 HEAVY = ("torch", "transformers", "wordfreq")

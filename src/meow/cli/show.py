@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from meow import outcome, results, tables, terminal
-from meow.compare import Compared, points, remarks, table
+from meow.compare import Compared, points, remarks, scores, table
 from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
 from meow.inversion.subjects import with_subjects
@@ -20,6 +20,7 @@ from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
 from meow.run import Run
 from meow.tables import Row, evidence
+from meow.tables.benchmarks import of_scores
 from meow.terminal import out
 from meow.text import counted
 
@@ -39,6 +40,9 @@ def headlines(folders: Sequence[Path]) -> None:
                 columns[label if label != "after" or len(folders) == 1 else folder.name] = logs[label]
     if columns:
         tables.show(tables.of_metrics(columns, HEADLINES))
+        if (own := of_scores(columns)).rows:
+            out.print()
+            tables.show(own)
         for text in tables.too_few(columns):
             out.print(text, soft_wrap=True)
 
@@ -109,7 +113,7 @@ def last(folder: Path) -> dict[str, Any]:
     log = found.get("after") or found.get("before")
     if log is None:
         raise DataError(f"{folder}: no evaluation yet; run meow eval first")
-    row = Compared(folder.name, log.rows.get("forget", 0), log.metrics, questions=log.farthest)
+    row = Compared(folder.name, log.rows.get("forget", 0), log.metrics, questions=log.farthest, log=log)
     return {"label": log.label} | row.as_object()
 
 
@@ -247,6 +251,9 @@ def compared(rows: Sequence[Compared]) -> None:
     found = table(rows)
     lettered = [row._replace(name=f"{letters.get(row.name, ' ')}  {row.name}") for row in found.rows]
     tables.show(found._replace(rows=lettered), " (--save-path FILE.md has them)")
+    if (own := scores(rows)).rows:
+        out.print()
+        tables.show(own, " (--save-path FILE.md has them)")
     why: dict[str, list[str]] = {}
     for row in (r for r in rows if not r.name.endswith(" reference")):
         for reason in {row.metrics[n].reason for n in ("forget_quality", "model_utility_gm")} - {None}:

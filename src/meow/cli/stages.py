@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meow.cli.about import chosen
 from meow.cli.common import choice, print_json, ready, say, settings, starting
-from meow.cli.help.options import FACTS, MODEL, Arguments, Flags, Force, Json, JsonLines, Overrides, takes
+from meow.cli.help.options import FACTS, MODEL, About, Arguments, Flags, Force, Json, JsonLines, Overrides, Yes, takes
 from meow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def memo(
 
     memo_stage(label)
     for config in configs:
-        if save_path is None and (config.data.split or config.data.forget):
+        if save_path is None and config.data.names_facts:
             ready([config], "memo")
             if label == "after":
                 inputs.models.check_changed(run_of(config).path)
@@ -83,12 +84,15 @@ def select(arguments: Arguments = None, force: Force = False, *, flags: Flags) -
 
 
 @takes(*MODEL, *FACTS, "--method")
-def forget(arguments: Arguments = None, force: Force = False, *, flags: Flags) -> None:
+def forget(
+    arguments: Arguments = None, about: About = None, yes: Yes = False, force: Force = False, *, flags: Flags
+) -> None:
     """Train the model on the chosen answers -> model/.
 
-    What must come before is done first.
+    What must come before is done first. With --about, the facts are what the model says of one name.
     """
-    _until("forget", settings(arguments, flags), force, "what is taught", "model")
+    configs = chosen(about, arguments, flags, yes=yes, force=force)
+    _until("forget", configs, force, "what is taught", "model")
 
 
 @takes(*MODEL)
@@ -272,6 +276,8 @@ def robustness(arguments: Arguments = None, force: Force = False, *, flags: Flag
 
 
 def _until(stage: str, configs: list[RunConfig], force: bool, *files: str) -> None:
+    if not configs:  # it stopped at what is to be read
+        return
     ready(configs, stage)
     with starting():
         from meow.pipeline import commands, status

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from meow.cli.common import print_json, ready, say, settings, starting
-from meow.cli.help.options import FACTS, MODEL, Arguments, Flags, Force, Json, Overrides, takes
+from meow.cli.about import chosen
+from meow.cli.common import print_json, ready, say, starting
+from meow.cli.help.options import FACTS, MODEL, About, Arguments, Flags, Force, Json, Overrides, Yes, takes
 from meow.errors import ConfigError
 
 
@@ -96,6 +97,8 @@ def init(
 @takes(*MODEL, *FACTS, "--method", "--reference")
 def run(
     arguments: Arguments = None,
+    about: About = None,
+    yes: Yes = False,
     force: Force = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count stages, rows and windows; say memory and time.")
@@ -106,11 +109,14 @@ def run(
 ) -> None:
     """Every stage in order; what is finished is skipped.
 
-    Invert, measure, select, forget, evaluate, report.
+    Invert, measure, select, forget, evaluate, report. With --about, of what the model says of one name.
     """
     if dry_run and as_json:
         raise ConfigError("--json: gives the results, which a dry run has none of; leave out --json or --dry-run")
-    configs = ready(settings(arguments, flags))
+    goes_on = yes or (dry_run and about is not None)  # a dry run changes nothing
+    configs = ready(chosen(about, arguments, flags, yes=goes_on, force=force, as_json=as_json))
+    if not configs:  # it stopped at what is to be read
+        return
     with starting():
         from meow.cli import show
         from meow.compare import compare

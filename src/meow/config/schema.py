@@ -81,9 +81,14 @@ class DataSettings(Settings):
     """What to forget, what to keep, what to evaluate on."""
 
     source: Place = None
-    """Folder or hub id in TOFU's layout; default: `locuslab/TOFU`."""
+    """Folder or hub id of a benchmark as it is published; default: `locuslab/TOFU`."""
+    layout: str | None = None
+    """Which benchmark that is: `tofu`, `lume`, `muse`, `rwku`, `wmdp`; default: by what is in the folder, or by the hub
+    id."""
     split: str | None = None
-    """TOFU's forget split: `forget01`, `forget05` or `forget10`; the retain split follows (`retain99`, ...)."""
+    """TOFU: `forget01`, `forget05` or `forget10`; the retain split follows (`retain99`, ...). LUME: `task1` to `task3`,
+    default all. MUSE: `scal/forget_1` to `4`, `sust/forget_1` to `4`, default its forget set. RWKU: whom to forget.
+    WMDP: `bio` or `cyber`."""
     forget: Place = None
     """Your own questions and answers to forget: a JSON, JSON lines or CSV file; or documents: a `.txt`, rows with a
     `text`, or a folder of such files. Instead of `source` and `split`."""
@@ -97,6 +102,11 @@ class DataSettings(Settings):
     the forget set with. TOFU's folder brings its own (`holdout05`, ...)."""
     names: Places = ()
     """`eval.reference: other_names`, `target_names`: names of people, or files with one a line; default: meow's own."""
+
+    @property
+    def names_facts(self) -> bool:
+        """Whether anything says what to forget."""
+        return bool(self.forget or self.source or self.split or self.layout)
 
 
 class InvertSettings(Settings):

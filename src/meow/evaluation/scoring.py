@@ -8,8 +8,9 @@ from pathlib import Path
 from meow import labels, metrics, results
 from meow.config import RunConfig
 from meow.errors import DataError
+from meow.evaluation.benchmarks import scored
 from meow.files import write_json, write_rows
-from meow.formats import evaluations, sources
+from meow.formats import evaluations, layouts
 from meow.labels import OTHER_NAMES, REFERENCES
 from meow.metrics import distance, items
 from meow.metrics.asking import agreement
@@ -98,12 +99,13 @@ def write_log(
     log = EvalLog(
         label=label,
         model=model,
-        source=config.data.forget or f"{config.data.source or sources.TOFU}, {config.data.split}",
+        source=layouts.described(config.data),
         rows={role: sum(s.role == role for s in samples) for role in dict.fromkeys(s.role for s in samples)},
         reference={} if label == "reference" else _named(config.eval.reference),
         metrics=metrics.compute(samples, before=before or None, reference=reference or None, second=second or None)
         | chosen,
         farthest={gap.sample.id: round(gap.nats, 4) for gap in distance.farthest(samples, reference)},
+        **scored.of(folder, label)._asdict(),
         forms=metrics.rates(samples, before=before or None, reference=reference or None),
         settings=settings(config),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,11 +18,25 @@ SUFFIXES = (".json", ".jsonl", ".csv")
 F = TypeVar("F", bound=Fact)
 
 
-def read_facts(path: Path, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
+class Rows(NamedTuple):
+    """A part of a published data set, in our columns."""
+
+    path: Path
+    """Of the file that they are read from, for messages."""
+    read: Callable[[], Iterable[Row]]
+    """Reads them."""
+
+
+def rows_of(place: Path | Rows) -> Iterable[Row]:
+    """The rows of a file, or those of a published data set."""
+    return rows(place) if isinstance(place, Path) else place.read()
+
+
+def read_facts(path: Path | Rows, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
     """Each row of a file with its fact; at least one, and none twice.
 
     Args:
-        path: JSON, JSON lines or CSV.
+        path: JSON, JSON lines or CSV, or rows that are in our columns already.
         make: a row -> its fact.
 
     Raises:
@@ -30,7 +44,7 @@ def read_facts(path: Path, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
     """
     seen: dict[str, str] = {}
     ids: dict[str, str] = {}
-    for row in rows(path):
+    for row in rows_of(path):
         fact = make(row)
         same = fact_id(fact.set, fact.question, fact.answer, fact.messages)
         if same in seen:
@@ -42,7 +56,8 @@ def read_facts(path: Path, make: Callable[[Row], F]) -> Iterator[tuple[Row, F]]:
         seen[same] = ids[fact.id] = row.where
         yield row, fact
     if not seen:
-        raise DataError(f"{path}: holds no row; expected at least one with question and answer")
+        place = path if isinstance(path, Path) else path.path
+        raise DataError(f"{place}: holds no row; expected at least one with question and answer")
 
 
 def fact_of(kind: type[F], row: Row, more: dict[str, Any], *, answer: str = "answer", taken: Sequence[str] = ()) -> F:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from meow.errors import DataError, named, shown
 from meow.files import read_json, write_json
-from meow.records import EvalLog, EvalSample, Role, fact_id, first_problem, read_record, read_records
+from meow.records import EvalLog, EvalSample, Role, Value, fact_id, first_problem, read_record, read_records
 
 TOFU_FILE = "eval_log_aggregated.json"
 OPEN_UNLEARNING_FILE = "TOFU_EVAL.json"
@@ -304,3 +304,27 @@ def _untagged(prompt: str) -> str:
         if text.startswith(before) and text.endswith(after):
             return text[len(before) : -len(after)].strip()
     return text
+
+
+STATED = {
+    "extraction_strength": "extraction_strength",
+    "exact_memorization": "exact_memorization",
+    "mia_loss": "mia_loss",
+    "mia_zlib": "mia_zlib",
+    "mia_reference": "mia_reference",
+    "mia_min_k": "mia_min_k",
+    "mia_min_k_plus_plus": "mia_min_k_plus_plus",
+    "mia_grad_norm": "mia_gradnorm",
+    "privacy_leak": "privleak",
+}
+"""OpenUnlearning's name of what cannot be computed from the samples in its file."""
+
+
+def stated(evaluation: Evaluation, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Numbers that an OpenUnlearning file states and its samples do not give."""
+    found = {name: (evaluation.aggregates or {}).get(theirs) for name, theirs in STATED.items()}
+    return {
+        name: Value(value=number, unit=values[name].unit, reason="as the file states it")
+        for name, number in found.items()
+        if number is not None and values[name].value is None
+    }

@@ -1,4 +1,4 @@
-"""Reading what users have: TOFU-shaped sources (folder or hub), their own questions and answers, MEOW's files.
+"""Reading what users have: their own questions and answers, MEOW's files, benchmarks as they are published.
 
 Every bad row is named by file and line. Nothing is guessed: a row without an answer is an error, never a blank.
 """
@@ -6,98 +6,31 @@ Every bad row is named by file and line. Nothing is guessed: a row without an an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from meow.config import DataSettings
-from meow.downloads import fetched
-from meow.errors import ConfigError, DataError, named, shown
+from meow.errors import DataError, named, shown
 from meow.files import Row
-from meow.formats.columns import SUFFIXES, fact_of, read_facts
+from meow.formats import layouts
+from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
 from meow.formats.documents.completions import completions
+from meow.formats.layouts.parts import Part
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
-TOFU = "locuslab/TOFU"
-"""Where a split comes from if no source is named."""
-RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
-"""The retain split of TOFU that goes with each forget split."""
-HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
 
-
-def read_qa(path: Path, *, set_: str = "forget") -> list[QA]:
+def read_qa(path: Path | Rows, *, set_: str = "forget") -> list[QA]:
     """Questions and answers of a JSON, JSON lines or CSV file, or passages of documents. Further columns are in `meta`.
 
     Raises:
         DataError: a bad row (missing field, empty answer, the same question with the same answer twice).
     """
-    if is_documents(path):
+    if isinstance(path, Path) and is_documents(path):
         return read_documents(path, set_=set_)
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
-
-
-def tofu_file(source: str, name: str) -> Path:
-    """The file of one TOFU config (`forget10_perturbed`), in a folder or from the hub.
-
-    Raises:
-        DataError: no such file, or the hub cannot be reached.
-    """
-    folder = Path(source)
-    if folder.is_dir():
-        file = next((folder / (name + s) for s in SUFFIXES if (folder / (name + s)).is_file()), None)
-        if file is None:
-            raise DataError(f"{folder}: holds no {name}.json; expected TOFU's files, one per config")
-        return file
-    if source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise DataError(f"{source}: no such folder; give a folder with TOFU's files, or a hub id as locuslab/TOFU")
-    return fetched(source, f"{name}.json", otherwise="set data.source to a folder")
-
-
-Part = Literal[
-    "forget", "retain", "unrelated", "asked/forget", "asked/retain", "asked/authors", "asked/world", "asked/holdout"
-]
-"""What a layout has files of: what is trained on, and, `asked/...`, the sets that are evaluated on."""
-
-
-def _own(settings: DataSettings, part: Part) -> Path | None:
-    """Files that the settings name."""
-    name = {"forget": settings.forget, "retain": settings.retain, "holdout": settings.holdout}.get(part.split("/")[-1])
-    return Path(name) if name else None
-
-
-def _tofu(settings: DataSettings, part: Part) -> Path | None:
-    """TOFU's configs, in a folder or from the hub."""
-    if not settings.split:
-        raise ConfigError(
-            "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
-        )
-    if settings.split not in RETAIN_OF:
-        raise ConfigError(f"data.split: found {settings.split!r}, allowed: {', '.join(RETAIN_OF)}")
-    source, holdout = settings.source or TOFU, HOLDOUT_OF[settings.split]
-    names: dict[Part, str] = {
-        "forget": settings.split,
-        "retain": RETAIN_OF[settings.split],
-        "unrelated": "world_facts",
-        "asked/forget": f"{settings.split}_perturbed",
-        "asked/retain": "retain_perturbed",
-        "asked/authors": "real_authors_perturbed",
-        "asked/world": "world_facts_perturbed",
-        "asked/holdout": holdout,
-    }
-    if part == "asked/holdout" and Path(source).is_dir():  # ours has one, TOFU's own folder may not
-        return next((file for s in SUFFIXES if (file := Path(source) / (holdout + s)).is_file()), None)
-    return tofu_file(source, names[part])
-
-
-LAYOUTS: dict[str, Callable[[DataSettings, Part], Path | None]] = {"own": _own, "tofu": _tofu}
-"""Where each layout has a part of the data; None: it has no such part."""
-
-
-def _file(settings: DataSettings, part: Part) -> Path | None:
-    """The file of one part, in the layout that the settings name: the user's own where `data.forget` is set."""
-    return LAYOUTS["own" if settings.forget else "tofu"](settings, part)
 
 
 def forget_set(settings: DataSettings) -> list[QA]:
@@ -107,7 +40,7 @@ def forget_set(settings: DataSettings) -> list[QA]:
         ConfigError: neither `data.forget` nor `data.source` and `data.split`.
         DataError: a bad file.
     """
-    file = Path(settings.facts) if settings.facts else _file(settings, "forget")
+    file = Path(settings.facts) if settings.facts else layouts.part(settings, "forget")
     return facts_of(file, "forget") if file else []
 
 
@@ -117,8 +50,8 @@ def passages(settings: DataSettings) -> list[QA]:
     Raises:
         DataError: a bad file.
     """
-    file = Path(settings.forget) if settings.forget else None
-    return read_documents(file, set_="forget") if file and is_documents(file) else []
+    place = layouts.part(settings, "forget") if has_documents(settings) else None
+    return read_qa(place) if place else []
 
 
 def passage_items(settings: DataSettings) -> list[EvalItem]:
@@ -128,21 +61,21 @@ def passage_items(settings: DataSettings) -> list[EvalItem]:
 
 def has_documents(settings: DataSettings) -> bool:
     """Whether the forget set is documents."""
-    return settings.forget is not None and is_documents(Path(settings.forget))
+    return is_documents(Path(settings.forget)) if settings.forget else layouts.forgets_documents(settings)
 
 
-def facts_of(path: Path, set_: str) -> list[QA]:
+def facts_of(place: Path | Rows, set_: str) -> list[QA]:
     """The questions and answers of a file, or what documents can be asked.
 
     Raises:
         DataError: a bad file, or documents without a sentence that can be asked.
     """
-    if not is_documents(path):
-        return read_qa(path, set_=set_)
-    found = completions(read_documents(path, set_=set_))
+    if isinstance(place, Rows) or not is_documents(place):
+        return read_qa(place, set_=set_)
+    found = completions(read_documents(place, set_=set_))
     if not found:
         raise DataError(
-            f"{path}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
+            f"{place}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
             "name questions and answers of your own (data.facts)"
         )
     return found
@@ -155,15 +88,15 @@ def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:
         settings: where the data lies.
         facts: of documents what can be asked; else their passages.
     """
-    file = Path(settings.retain) if settings.retain else _file(settings, "retain")
-    if file is None:
+    place = Path(settings.retain) if settings.retain else layouts.part(settings, "retain")
+    if place is None:
         return []
-    return facts_of(file, "retain") if facts else read_qa(file, set_="retain")
+    return facts_of(place, "retain") if facts else read_qa(place, set_="retain")
 
 
 def unrelated(path: str | None, settings: DataSettings) -> list[QA]:
     """Questions and answers that have nothing to do with the forget set: a file, TOFU's world facts, or none."""
-    file = Path(path) if path is not None else _file(settings, "unrelated")
+    file = Path(path) if path is not None else layouts.part(settings, "unrelated")
     return read_qa(file, set_="unrelated") if file else []
 
 
@@ -183,6 +116,18 @@ def taught(path: Path, facts: Sequence[Fact]) -> dict[str, list[str]]:
     return {fact.id: answers[fact.question, fact.messages] for fact in facts}
 
 
+def learned(place: Path) -> list[QA]:
+    """What a model learns from a file, or from a folder of a benchmark: its forget and its retain set.
+
+    Raises:
+        DataError: a bad file, or a folder of no known layout.
+    """
+    if not place.is_dir() or layouts.of_folder(place) is None:
+        return read_qa(place, set_="train")
+    settings = DataSettings(source=str(place))
+    return [*forget_set(settings), *retain_set(settings)]
+
+
 def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[EvalItem]:
     """What to evaluate on: the forget set, and what the source has of the other sets.
 
@@ -193,8 +138,8 @@ def eval_items(settings: DataSettings, *, limit: int | None = None) -> list[Eval
     return [item for role, file in eval_files(settings).items() for item in read_eval(file, role)[:limit]]
 
 
-def eval_files(settings: DataSettings) -> dict[Role, Path]:
-    """The file of each set that is evaluated on."""
+def eval_files(settings: DataSettings) -> dict[Role, Path | Rows]:
+    """Where each set lies that is evaluated on."""
     parts: dict[Role, Part] = {
         "forget": "asked/forget",
         "retain": "asked/retain",
@@ -202,13 +147,13 @@ def eval_files(settings: DataSettings) -> dict[Role, Path]:
         "world": "asked/world",
         "holdout": "asked/holdout",
     }
-    files = {role: _file(settings, part) for role, part in parts.items()}
-    if has_documents(settings):
-        files["forget"] = Path(settings.facts) if settings.facts else files["forget"]
+    files = {role: layouts.part(settings, part) for role, part in parts.items()}
+    if settings.forget and settings.facts:  # a benchmark asks its own questions
+        files["forget"] = Path(settings.facts)
     return {role: file for role, file in files.items() if file is not None}
 
 
-def read_eval(path: Path, role: Role) -> list[EvalItem]:
+def read_eval(path: Path | Rows, role: Role) -> list[EvalItem]:
     """The items of one set, in TOFU's perturbed form or as plain questions and answers.
 
     Of documents they are what can be asked.
@@ -216,7 +161,7 @@ def read_eval(path: Path, role: Role) -> list[EvalItem]:
     Raises:
         DataError: a bad row.
     """
-    if is_documents(path):
+    if isinstance(path, Path) and is_documents(path):
         return [EvalItem(**fact.model_dump(), role=role) for fact in facts_of(path, role)]
     return [item for _, item in read_facts(path, partial(eval_item, role=role))]
 

@@ -7,7 +7,7 @@ from meow.lm.batching import batches, kept_logits, pad, widened
 from meow.lm.loading import load, load_tokenizer, make_tiny, weights_hash
 from meow.lm.loading.adapters import adapted
 from meow.lm.loading.checks import check_folder, check_model
-from meow.lm.loading.devices import pick_device, trim
+from meow.lm.loading.devices import pick_device, thrifty, trim
 from meow.lm.model import LM, LOGP_FLOOR, Completion, TokenScores
 from meow.lm.remote import RemoteLM, connect
 from meow.modelfiles import is_model
@@ -30,6 +30,7 @@ __all__ = [
     "make_tiny",
     "pad",
     "pick_device",
+    "thrifty",
     "trim",
     "weights_hash",
     "widened",

@@ -86,7 +86,7 @@ def finetune(config: RunConfig, *, force: bool = False) -> Run:
     folder = run_of(config)
     if not config.finetune.scratch and config.model.path:
         files = map(Path, config.finetune.data)
-        stages.check_rows(config.model, [(path, sources.read_qa(path, set_="train")) for path in files])
+        stages.check_rows(config.model, [(path, sources.learned(path)) for path in files])
     with folder.locked(config):
         perform(folder, config, FINETUNE, stages.finetune, force=force)
     return folder
@@ -189,7 +189,7 @@ def memo(
         The run folder, None for a file of facts; and rows by label, in a run folder all that were measured there, else
         under the model's name.
     """
-    if save_path is None and (config.data.split or config.data.forget):
+    if save_path is None and config.data.names_facts:
         folder = run(config, force=force, until="memo")
         if label != "before":
             with folder.locked():

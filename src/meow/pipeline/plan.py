@@ -9,6 +9,7 @@ from typing import NamedTuple
 from meow import labels
 from meow.config import RunConfig, load
 from meow.errors import ConfigError
+from meow.formats import layouts
 from meow.formats.documents.facts import are_made
 from meow.inversion import names_chat_model
 from meow.losses import ALIASES, METHODS, TERMS
@@ -58,7 +59,8 @@ def load_config(path: Path | None, overrides: Sequence[str] = ()) -> RunConfig:
             f"{path}: model.trust_remote_code is true, and a model's own code runs only where that is typed; read the "
             "code, then add model.trust_remote_code=true to the command (of meow ask: --trust-remote-code)"
         )
-    return config
+    tasks = () if "tasks" in config.nlu.model_fields_set else layouts.tasks(config.data)
+    return config.model_copy(update={"nlu": config.nlu.model_copy(update={"tasks": tasks})}) if tasks else config
 
 
 def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meow import inversion, notify, training
 from meow.config import RunConfig
-from meow.formats import sources
+from meow.formats import layouts, sources
 from meow.formats.documents.facts import asked, trains_on_passages
 from meow.formats.inverted import read_inverted
 from meow.memorization.measures import columns
@@ -41,6 +41,8 @@ def describe(config: RunConfig, *, needs: bool = True) -> str:
     batch, epochs = min(int(sized.batch_size), rows), float(sized.epochs)
     steps = n_steps(rows, epochs, batch * sized.accumulate * world_size())
     roles = ", ".join(f"{sum(i.role == r for i in items)} {r}" for r in dict.fromkeys(i.role for i in items))
+    own = layouts.probes(config.data, limit=config.eval.rows)
+    roles += f", {len(own)} prompts of {layouts.LAYOUTS[own[0].layout].title}" if own else ""
     windows = _windows(inverted, config)
     numbers = {
         "invert": f"{len(facts)} questions, {config.invert.n} versions each{_requests(facts, config)}",

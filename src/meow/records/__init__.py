@@ -40,6 +40,7 @@ from meow.records.measured import (
     Value,
     chosen_step,
 )
+from meow.records.probes import Probe, Probed
 from meow.records.rows import (
     dump_line,
     first_problem,
@@ -73,6 +74,8 @@ __all__ = [
     "Message",
     "NlgSample",
     "NluSample",
+    "Probe",
+    "Probed",
     "RateName",
     "Record",
     "Reply",

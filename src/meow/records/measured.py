@@ -297,6 +297,10 @@ class EvalLog(Record):
     """`path` of the reference and, where the questions could not be compared, `questions: not verifiable`."""
     metrics: dict[str, Value]
     """By name of METRICS."""
+    benchmark: str = ""
+    """Whose own numbers `scores` are: a name of LAYOUTS; empty: of none."""
+    scores: dict[str, Value] = {}
+    """The benchmark's own numbers, by name of its layout's scores."""
     forms: dict[RateName, FormRates] = {}
     """By way of asking, and of facts that are a yes or no."""
     farthest: dict[str, float] = {}

@@ -18,6 +18,7 @@ from meow.report import facts, glossary, numbers, pictures, words
 from meow.report.provenance import provenance
 from meow.results import Results, read, siblings
 from meow.tables import evidence
+from meow.tables.benchmarks import of_scores
 from meow.terminal import say
 
 __all__ = ["report"]
@@ -84,6 +85,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "headlines": headlines,
         "strips": numbers.strips(columns),
         "others": numbers.others(columns),
+        "benchmark": of_scores(columns),
         "forms": evidence.of_forms(columns),
         "subjects": numbers.subjects(views, redact=redact),
         "passages": numbers.passages(views, redact=redact),

@@ -20,6 +20,7 @@ from meow.files import Row, remove_left, rows, write_json, write_rows, write_tex
 from meow.formats.columns import fact_of, read_facts
 from meow.formats.documents import is_documents
 from meow.modelfiles import check_files, shards
+from meow.pipeline import inputs
 from meow.pipeline.inputs.shards import check_given, recipe
 from meow.pipeline.plan import load_config
 from meow.records import QA, Record, read_record
@@ -116,7 +117,7 @@ class Verification(Record):
     others: Kept
     """All other facts to keep."""
     ability: dict[str, Ability]
-    """By metric, where the settings of the ledger have an `nlu` or an `nlg`; empty: not measured."""
+    """By metric, of the ledger's `abilities`; empty: not measured."""
 
 
 class Ledger(Record):
@@ -126,6 +127,8 @@ class Ledger(Record):
     """Of this form."""
     made: str
     """When the ledger was."""
+    abilities: tuple[Literal["nlu", "nlg"], ...] = ()
+    """What is measured beside the facts: what the ledger was begun with tasks or texts for."""
     requests: tuple[Request, ...] = ()
     """In the order in which they came."""
     applied: tuple[Applied, ...] = ()
@@ -192,7 +195,7 @@ def init(folder: Path, config: RunConfig) -> None:
 
     Raises:
         ConfigError: no model, no method, or settings that name what a request brings.
-        DataError: the folder holds a ledger already.
+        DataError: the folder holds a ledger already, or a file of tasks or texts is not in order.
     """
     if (folder / FILE).is_file():
         raise DataError(f"{folder}: holds a ledger already; take another folder, or meow request add {folder} FACTS")
@@ -206,17 +209,25 @@ def init(folder: Path, config: RunConfig) -> None:
         )
     if not in_shards and config.train.targets is None:
         raise ConfigError("train.method: not set; choose one, as in --method meow_contrast")
-    if config.data.forget or config.data.split:
+    if config.data.names_facts:
         raise ConfigError("data: names facts to forget, which the requests bring; leave it out")
     if not isinstance(config.seed, int):
         raise ConfigError(f"seed: found {list(config.seed)}, expected one number: a ledger is over one model")
     check_files(config.model.path, revision=config.model.revision, tokenizer=config.model.tokenizer)
     if in_shards:
         recipe(Path(config.model.path))
+    for kind in _abilities(config):
+        inputs.check_capability(config, kind)
     folder.mkdir(parents=True, exist_ok=True)
     with lock.held(folder):
         write_text(folder / SETTINGS, dump(placed(config)))
-        write(folder, Ledger(made=now()))
+        write(folder, Ledger(made=now(), abilities=_abilities(config)))
+
+
+def _abilities(config: RunConfig) -> tuple[Literal["nlu", "nlg"], ...]:
+    """The kinds of general ability that settings, as they were typed, name tasks or texts for."""
+    named: tuple[Literal["nlu", "nlg"], ...] = ("nlu", "nlg")
+    return tuple(kind for kind in named if getattr(config, kind).model_fields_set & {"tasks", "data", "texts"})
 
 
 def add(folder: Path, facts: Path, *, retain: Path | None, name: str | None, asked_by: str | None) -> Request:

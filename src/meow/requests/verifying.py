@@ -40,7 +40,7 @@ def verify(folder: Path) -> Verification:
         settle(folder, ledger)
         config = _gathered(folder, ledger, ids)
         commands.evaluate(config, force=True)
-        for kind in _abilities(config):
+        for kind in ledger.abilities:
             commands.capability(config, kind, force=True)
         current = folder / CURRENT
         report([current], current / "report.html")
@@ -75,7 +75,7 @@ def _counted(folder: Path, ledger: Ledger, ids: list[str]) -> Verification:
     before, after = ({s.id: s for s in samples(current, label)} for label in ("before", "after"))
     told = {id_: _told([row.values["id"] for row in facts(folder, id_)], before, after) for id_ in ids}
     known = [s for s in before.values() if s.role == "retain" and items.told(s)]
-    measured = changes.read(current) if _abilities(load_config(folder / SETTINGS)) else []
+    measured = changes.read(current) if ledger.abilities else []
     return Verification(
         at=now(),
         applied=ledger.applied,
@@ -85,12 +85,6 @@ def _counted(folder: Path, ledger: Ledger, ids: list[str]) -> Verification:
         others=_kept([s for s in known if s.kind != "neighbour"], after),
         ability={m.name: Ability(before=_value(m, "before"), after=_value(m, "after"), n=m.n) for m in measured},
     )
-
-
-def _abilities(config: RunConfig) -> list[str]:
-    """The kinds of general ability that the settings name something for."""
-    named = {"nlu": config.nlu.model_fields_set, "nlg": config.nlg.model_fields_set}
-    return [kind for kind, settings in named.items() if settings & {"tasks", "data", "texts"}]
 
 
 def _value(measured: changes.Changed, label: str) -> float | None:

@@ -1,7 +1,7 @@
 """Tables of numbers, each built once, and how they are written: to a screen, in Markdown, in LaTeX, on the page.
 
 In: evaluations, memorization and capability by model. Out: a `Table`. No model, no torch. `evidence` has those of what
-is told: by way of asking, by distance to a reference, with weights changed.
+is told: by way of asking, by distance to a reference, with weights changed; `benchmarks` a benchmark's own numbers.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,28 @@ def test_what_is_freed_below_a_block_in_use_is_given_back() -> None:
     assert full - kept < 20
     assert full - resident() > 150
     assert len(last) == 2**16
+
+
+FREED = """
+import re, sys, torch
+from types import SimpleNamespace
+from meow.lm import thrifty
+size = lambda: int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1]) >> 10
+model = SimpleNamespace(device=torch.device("cpu"), get_memory_footprint=lambda: int(sys.argv[1]) << 20)
+torch.ones(1 << 22); torch.ones(1 << 22)  # glibc has learnt to keep pieces of that size
+with thrifty(model):
+    pieces = [torch.ones(1 << 19) for _ in range(200)]  # of two megabytes
+    full = size()
+    del pieces[::2]
+    print(full - size())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone keeps what is freed between others")
+@pytest.mark.parametrize(("megabytes", "least", "most"), [(1000, 180, 220), (10, -20, 20)])
+def test_what_a_large_model_frees_between_other_pieces_goes_back_to_the_system(
+    megabytes: int, least: int, most: int
+) -> None:
+    """A hundred pieces of two megabytes, between a hundred that stay; those of a small model are kept."""
+    done = subprocess.run([sys.executable, "-c", FREED, str(megabytes)], capture_output=True, text=True, check=True)
+    assert least <= int(done.stdout) <= most

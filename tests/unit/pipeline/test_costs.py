@@ -11,7 +11,8 @@ import torch
 from transformers import AutoConfig, GPT2Config, LlamaConfig, LlamaForCausalLM
 
 from meow.config import RunConfig
-from meow.pipeline import costs, sizes
+from meow.pipeline import costs
+from meow.pipeline.costs import sizes
 from meow.pipeline.plan import load_config
 from meow.records import InvertedFacts
 

@@ -16,8 +16,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from meow.config import FinetuneSettings
 from meow.errors import DataError
 from meow.prompts import Prompter, Template, cut, reworded
-from meow.prompts.frames import gap
 from meow.records import QA, Message
+from meow.text import gap
 
 TEXTS = ["Question: Who is Ann?\nAnswer: Ann is a baker from Oslo.", "[INST] Where? [/INST]In Rome."] * 4
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"

@@ -65,6 +65,16 @@ def test_a_mistake_is_one_line(meow: Meow, made: Path, typed: list[str], message
     assert (made / "L/ledger.json").read_bytes() == before
 
 
+def test_texts_that_no_verification_could_use_are_refused_before_there_is_a_ledger(
+    meow: Meow, made: Path, tiny_model: Path
+) -> None:
+    texts = ["nlg.texts=forget.jsonl", "nlg.metrics=[ppl]"]
+    done = meow("request", "init", "N", "--model_name_or_path", tiny_model, "--method", "npo", *texts)
+    assert done.code == 2
+    assert "forget.jsonl: holds no text of 100 characters and more" in done.err
+    assert not (made / "N").exists()
+
+
 def test_a_revoked_request_is_not_applied_and_not_revoked_twice(meow: Meow, made: Path) -> None:
     del made
     meow("request", "add", "L", "forget.jsonl")

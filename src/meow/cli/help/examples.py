@@ -25,7 +25,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "meow memo --data_path inverted.jsonl --model_name_or_path MODEL --plot",
     ),
     "select": ("meow select runs/meow", "meow select runs/meow select.k=1 --force"),
-    "forget": ("meow forget meow.yaml", "meow forget runs/meow train.lr=1e-5 --force"),
+    "forget": (
+        "meow forget meow.yaml",
+        "meow forget runs/meow train.lr=1e-5 --force",
+        "meow forget --about 'Mira Holt' --model_name_or_path MODEL",
+    ),
     "eval": (
         "meow eval runs/meow",
         "meow eval --model_name_or_path MODEL --data_path TOFU --split forget05",

@@ -21,6 +21,11 @@ Force = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line on stdout, nothing else there.")]
+About = Annotated[
+    str | None,
+    typer.Option("--about", metavar="NAME", help="Forget what the model itself says of it; see docs/howto/about.md."),
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Of --about: go on with the facts found, read or not.")]
 Flags = dict[str, str | None]
 """Settings by dotted key, as they were typed; None: not given."""
 
@@ -50,8 +55,8 @@ def method_names() -> list[str]:
 FLAGS = {
     "--model-name-or-path": Flag("model.path", "MODEL", "A folder, a .gguf file or a hub id; = model.path."),
     "--tokenizer-path": Flag("model.tokenizer", "MODEL", "If not the model's own; = model.tokenizer."),
-    "--data-path": Flag("data.source", "PATH", "Folder or hub id in TOFU's layout; = data.source."),
-    "--split": Flag("data.split", "NAME", "TOFU's: forget01, forget05, forget10; = data.split."),
+    "--data-path": Flag("data.source", "PATH", "A benchmark's folder or hub id; = data.source."),
+    "--split": Flag("data.split", "NAME", "Of the benchmark, as forget05 of TOFU; = data.split."),
     "--forget": Flag("data.forget", "FILE", "Your facts that must go; = data.forget."),
     "--retain": Flag("data.retain", "FILE", "Your facts that must stay; = data.retain."),
     "--method": Flag("train.method", "METHOD", "meow methods lists them; = train.method.", complete=method_names),

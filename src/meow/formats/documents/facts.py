@@ -13,8 +13,11 @@ FACTS = "facts.jsonl"
 
 
 def are_made(config: RunConfig) -> bool:
-    """Whether facts are made of documents: the forget set is some, and no questions about them are named."""
-    return config.data.facts is None and sources.has_documents(config.data)
+    """Whether facts are made of documents: they are your own, or, of a benchmark, which asks its own questions, a
+    method teaches other answers; and no questions about them are named."""
+    if config.data.facts is not None or not sources.has_documents(config.data):
+        return False
+    return config.data.forget is not None or _reads_facts(config)
 
 
 def asked(config: RunConfig, folder: Path) -> RunConfig:
@@ -27,5 +30,10 @@ def asked(config: RunConfig, folder: Path) -> RunConfig:
 
 def trains_on_passages(config: RunConfig) -> bool:
     """Whether passages are trained on as such: those of documents, by a method that teaches no answers."""
-    renames = any(term.renames for name, term in TERMS.items() if name in config.train.terms)  # it asks the facts
-    return config.train.targets == "none" and not renames and sources.has_documents(config.data)
+    return config.train.targets == "none" and not _reads_facts(config) and sources.has_documents(config.data)
+
+
+def _reads_facts(config: RunConfig) -> bool:
+    """Whether a method teaches other answers, or asks under other names."""
+    renames = any(term.renames for name, term in TERMS.items() if name in config.train.terms)
+    return renames or config.train.targets not in (None, "none")

@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 
 from meow.errors import ConfigError
 from meow.processes import world_size
+
+LARGE, PIECE, KEPT = 1 << 28, 1 << 20, 1 << 25
+"""Bytes of weights for which memory is given back piece by piece; of such a piece; and glibc's own largest limit."""
+_MMAP_THRESHOLD = -3
 
 
 def pick_device(name: str) -> torch.device:
@@ -40,3 +46,26 @@ def trim() -> None:
     gc.collect()
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def thrifty(model: Any) -> Iterator[None]:
+    """Inside, pieces of a megabyte and more go back to the system as soon as they are freed.
+
+    glibc keeps them, in the end between others that are in use: 200 MB in a training of 135 M parameters, where
+    returning them cost nothing that could be measured (an evaluation a tenth, a tiny model's a third). Small
+    models, and those on an accelerator, are left alone.
+    """
+    is_large = model.device.type == "cpu" and model.get_memory_footprint() >= LARGE
+    if is_large:
+        _give_back_from(PIECE)
+    try:
+        yield
+    finally:
+        if is_large:
+            _give_back_from(KEPT)
+
+
+def _give_back_from(size: int) -> None:
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, size)

@@ -13,7 +13,7 @@ from meow.capability import nlg as texts
 from meow.config import MemoSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.evaluation import judging
-from meow.formats import sources
+from meow.formats import layouts, sources
 from meow.formats.documents.facts import trains_on_passages
 from meow.formats.inverted import read_inverted, read_memo
 from meow.losses import TERMS
@@ -53,12 +53,18 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     models.check_inverting(config)
     if only_inverts:
         return
-    sources.retain_set(config.data)
+    kept = sources.retain_set(config.data)
+    if "forget" in wanted and not kept and _reads_retain(config):
+        raise ConfigError(
+            f"data.retain: not set, {layouts.described(config.data)} has no retain set, and the objective or "
+            "constraint has a retain term; name a file of questions to keep"
+        )
     if config.train.targets == "file":
         if config.train.targets_path is None:
             raise ConfigError("train.targets_path: not set, but train.targets is file; name the answers to teach")
         sources.taught(Path(config.train.targets_path), sources.forget_set(config.data))
     sources.eval_items(config.data)
+    layouts.probes(config.data)
     if config.memo.path:
         read_memo(Path(config.memo.path))
     models.check(config.model)
@@ -71,6 +77,7 @@ def check_evaluated(config: RunConfig) -> None:
     judging.check(config.eval.judge)
     inversion.check_server(config.invert)
     sources.eval_items(config.data)
+    layouts.probes(config.data)
     models.check(config.model)
     models.check_references(config)
 
@@ -138,7 +145,7 @@ def check_learned(config: RunConfig) -> None:
     if not config.finetune.data:
         raise ConfigError("finetune.data: not set; name the files of questions and answers to learn")
     for path in config.finetune.data:
-        sources.read_qa(Path(path), set_="train")
+        sources.learned(Path(path))
     if not config.finetune.scratch:
         models.check(config.model)
         check_whole(config.model)
@@ -177,15 +184,19 @@ def _check_named(config: RunConfig) -> None:
     missing = []
     if config.model.path is None:
         missing.append("model.path: not set; name a folder or a hub id, as in model.path=locuslab/tofu_ft_llama2-7b")
-    own = config.data.forget is not None or (config.data.source is None and config.data.split is None)
+    own = config.data.forget is not None or not config.data.names_facts
     if own and not config.data.forget:
-        missing.append("data.forget: not set; name a file of questions and answers, or set data.source and data.split")
-    if own and not config.data.retain and any(TERMS[term].retain for term in config.train.terms):
+        missing.append("data.forget: not set; name a file of questions and answers, or set data.source")
+    if own and not config.data.retain and _reads_retain(config):
         missing.append(
             "data.retain: not set, but the objective or constraint has a retain term; name a file of questions to keep"
         )
     if missing:
         raise ConfigError("\n".join(missing))
+
+
+def _reads_retain(config: RunConfig) -> bool:
+    return any(TERMS[term].retain for term in config.train.terms)
 
 
 def _check_invert(config: RunConfig) -> None:

@@ -20,7 +20,7 @@ def learned(config: RunConfig) -> list[QA]:
     return [
         qa
         for file in config.finetune.data
-        for qa in sources.read_qa(Path(file), set_="train")
+        for qa in sources.learned(Path(file))
         for _ in range(config.finetune.repeat.get(Path(file).name, 1))
     ]
 

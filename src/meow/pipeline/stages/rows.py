@@ -10,9 +10,8 @@ from meow import lm
 from meow.config import DataSettings, ModelSettings
 from meow.errors import DataError
 from meow.evaluation.likelihoods import texts
-from meow.files import rows
 from meow.formats import sources
-from meow.formats.columns import remarks
+from meow.formats.columns import Rows, remarks, rows_of
 from meow.formats.inverted import files_of, read_inverted
 from meow.memorization.measures import columns
 from meow.prompts import Template
@@ -20,7 +19,7 @@ from meow.records import EvalItem, Fact, InvertedFacts
 from meow.terminal import say
 
 
-def evaluated_files(settings: DataSettings) -> list[tuple[Path, Sequence[Fact]]]:
+def evaluated_files(settings: DataSettings) -> list[tuple[Path | Rows, Sequence[Fact]]]:
     """The files of all sets that are evaluated on, with their facts."""
     return [(path, sources.read_eval(path, role)) for role, path in sources.eval_files(settings).items()]
 
@@ -40,7 +39,7 @@ REST = 60
 """Characters of a generation prompt that are shown."""
 
 
-def check_rows(settings: ModelSettings, files: Iterable[tuple[Path, Sequence[Fact]]]) -> None:
+def check_rows(settings: ModelSettings, files: Iterable[tuple[Path | Rows, Sequence[Fact]]]) -> None:
     """Refuse what the template refuses, by its line; warn where the template opens what it does not write.
 
     Args:
@@ -62,12 +61,17 @@ def check_rows(settings: ModelSettings, files: Iterable[tuple[Path, Sequence[Fac
                     template.written(fact, frame, answer)
                 opened = opened or template.left_out(fact)
             except DataError as e:
-                raise DataError(f"{next(islice(rows(path), i, None)).where}: {e}") from e
+                raise DataError(f"{_where(path, i)}: {e}") from e
     if opened:
         say(
             f"warning: the chat template opens {opened[-REST:]!r} for a generation and writes nothing of it before an "
             "answer; answers are asked for without it; model.template_args may close it, as {enable_thinking: false}"
         )
+
+
+def _where(place: Path | Rows, i: int) -> str:
+    """The place of a row for messages; of a folder, which is read as a whole, its name."""
+    return str(place) if isinstance(place, Path) and place.is_dir() else next(islice(rows_of(place), i, None)).where
 
 
 def _answers(fact: Fact) -> list[str]:

@@ -178,7 +178,8 @@ def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Cal
     with folder.stage(stage, *key) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
-        entry |= train(model)
+        with lm.thrifty(model.model):
+            entry |= train(model)
         entry["result"] = agreed(lambda: _keep(folder, config, model))
 
 
@@ -198,7 +199,7 @@ def _starting_model(config: RunConfig) -> LM:
     if not config.finetune.scratch:
         return lm.load(config.model)
     files = config.finetune.tokenizer_data or config.finetune.data
-    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.read_qa(Path(file), set_="train")]
+    texts = [f"{qa.question}\n{qa.answer}" for file in files for qa in sources.learned(Path(file))]
     model, tokenizer = lm.make_tiny(texts, config.finetune, seed=seed_of(config))
     return LM(
         model.to(lm.pick_device(config.model.device)),

@@ -16,6 +16,7 @@ from meow import metrics
 from meow.config import EvalSettings, FinetuneSettings, Further
 from meow.evaluation import asking, sampling
 from meow.evaluation.asking import forms
+from meow.known import ask
 from meow.lm import LM, make_tiny
 from meow.metrics import items
 from meow.metrics.verdicts import verdict
@@ -136,6 +137,11 @@ def test_a_prompt_that_tells_what_it_asks_is_not_put(chat: LM) -> None:
     assert forms.questions(room(chat), told, "paraphrase") == ([], True)
     assert forms.questions(room(chat, "In Oslo, Norway."), PLACE, "two_turns") == ([], True)
     assert len(forms.questions(room(chat), told, "choice")[0]) == 4  # which holds it by its nature
+    for further in ((), ("paraphrase",)):
+        (mine,) = sampling.evaluate(chat, [told], EvalSettings(max_new_tokens=4, forms=further))
+        assert (mine.paraphrase_generation, mine.not_asked) == (None, ("paraphrase",))
+    assert ask(chat, [told])[0].said_otherwise is None
+    assert ask(chat, [PLACE])[0].said_otherwise is not None
 
 
 def test_a_further_question_without_room_is_left_out_counted_and_said_and_the_rest_is_asked(chat: LM) -> None:

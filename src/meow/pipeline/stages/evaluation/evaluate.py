@@ -10,6 +10,7 @@ from meow import keys, labels, terminal
 from meow.config import RunConfig
 from meow.evaluation import passages, sampling, scoring
 from meow.evaluation.asking import writing
+from meow.evaluation.benchmarks.scored import FILE
 from meow.evaluation.neighbours import with_kinds
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
@@ -19,7 +20,7 @@ from meow.labels import REFERENCES
 from meow.lm import LM
 from meow.pipeline.inputs.models import reference_model
 from meow.pipeline.stages.common import done
-from meow.pipeline.stages.evaluation import references
+from meow.pipeline.stages.evaluation import probes, references
 from meow.pipeline.stages.models import lm_for, model_of, release, weights
 from meow.records import (
     EvalItem,
@@ -50,8 +51,10 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
     before = folder.stages.get(f"eval/{label}", {}).get("settings", {})
     look = SHORT_LOOK if "alternatives" in before else {}
     beside = {"weights": weights(settings)} | compared_with(config, label) | look
-    key = keys.of_stage("eval", config, beside, items)
-    if done(folder, f"eval/{label}", key, [f"eval/{label}/samples.jsonl", f"eval/{label}/log.json"]):
+    own = probes.wanted(config)
+    key = keys.of_stage("eval", config, beside, [items, own] if own else items)
+    outputs = ["samples.jsonl", "log.json"] + [FILE] * bool(own)
+    if done(folder, f"eval/{label}", key, [f"eval/{label}/{name}" for name in outputs]):
         return
     with folder.stage(f"eval/{label}", *key) as entry:
         if label == "after":
@@ -59,6 +62,7 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
         model = lm_for(settings)
         items = with_alternatives(model, items) if look else items
         against = None if label == "reference" else lm_for(config.model)
+        probes.ask(folder, config, label, model)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
         entry["device"] = str(model.device)
 
@@ -70,7 +74,7 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
     """
     config = asked(config, folder.path)
     kept = {row.id: row.evaluation for row in read_if(folder / "inverted.jsonl", InvertedFacts)}
-    every = sources.read_eval(sources.eval_files(config.data)["forget"], "forget")
+    every = [item for item in sources.eval_items(config.data) if item.role == "forget"]
     items = [
         item.model_copy(update={"alternatives": kept[item.id]}) if item.role == "forget" and kept.get(item.id) else item
         for item in with_kinds(sources.eval_items(config.data, limit=config.eval.rows), every)
@@ -108,9 +112,8 @@ def write_evaluation(
     Returns:
         The number of samples.
     """
-    everything = sources.eval_items(
-        asked(config, folder.path).data, limit=config.eval.rows
-    )  # the same for half of the facts
+    data = asked(config, folder.path).data
+    everything = sources.eval_items(data, limit=config.eval.rows)  # the same for half of the facts
     how = sampling.settled(model, everything, config.eval)
     if label not in labels.MODELS:  # a model with quantized weights, or a step: asked as the curves are drawn
         how = how.model_copy(update={"forms": ()})

@@ -10,6 +10,7 @@ from meow import keys, lm, teacher
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError
 from meow.evaluation import names, scoring
+from meow.evaluation.benchmarks.scored import FILE
 from meow.formats import evaluations, sources
 from meow.inversion.subjects import with_subjects
 from meow.labels import OTHER_NAMES
@@ -18,7 +19,7 @@ from meow.metrics.items import log_truth_ratio
 from meow.pipeline.inputs.models import check_references, reference_model, references
 from meow.pipeline.stages.common import seed_of
 from meow.pipeline.stages.models import lm_for, weights
-from meow.records import EvalItem, EvalSample, write_records
+from meow.records import EvalItem, EvalSample, Probed, read_if, write_records
 from meow.run import Run
 from meow.run.rows import append_rows
 from meow.terminal import say
@@ -73,8 +74,9 @@ def named(config: RunConfig) -> dict[str, str | None]:
         elif place == OTHER_NAMES:
             found[label] = keys.digest([OTHER_NAMES, weights(config.model), names_of(config)])
         else:
-            samples = evaluations.read(Path(place)).samples  # what a judge said of them changes nothing here
-            found[label] = keys.digest([s.model_copy(update={"judged": ()}) for s in samples])
+            read = evaluations.read(Path(place))  # what a judge said of them changes nothing here
+            probed = read_if(read.path / FILE, Probed)
+            found[label] = keys.digest([*(s.model_copy(update={"judged": ()}) for s in read.samples), *probed])
     return found
 
 
@@ -94,11 +96,14 @@ def _published(folder: Run, config: RunConfig, *, label: str) -> None:
     samples = found.samples
     if found.note:
         say(f"warning: {path}: {found.note}")
-    key = keys.of_stage("published evaluation", config, {"reference": samples})
+    probed = read_if(found.path / FILE, Probed)
+    key = keys.of_stage("published evaluation", config, {"reference": [*samples, *probed]})
     if folder.current(f"eval/{label}", *key):
         return
     with folder.stage(f"eval/{label}", *key) as entry:
         write_records(folder / f"eval/{label}/samples.jsonl", samples)
+        if probed:
+            write_records(folder / f"eval/{label}/{FILE}", probed)
         origin = {"path": str(path), "hash": key.settings["reference"]}
         scoring.write_log(folder, config, label, samples, origin)
         entry["rows"] = len(samples)

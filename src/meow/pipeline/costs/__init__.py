@@ -1,7 +1,8 @@
 """What a run needs, before it is begun: parameters, memory by formula, time, measured on a few facts where it can be.
 
-A model in a folder, if small enough, is loaded, and two training steps and two batches of questions are timed. Of
-another one the time of training follows from how fast this machine multiplies matrices.
+In: settings and the work that they mean. Out: lines for the dry run. A model in a folder, if small enough, is loaded,
+and two training steps and two batches of questions are timed. Of another one the time of training follows from how fast
+this machine multiplies matrices.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from meow.losses import TERMS
 from meow.losses.scores import OF_FORGET
 from meow.memorization import measures
 from meow.modelfiles import adapted_base, folder_of
-from meow.pipeline import sizes
-from meow.pipeline.sizes import GB, Pass, Shape, Way
+from meow.pipeline.costs import sizes
+from meow.pipeline.costs.sizes import GB, Pass, Shape, Way
 from meow.processes import world_size
 from meow.prompts import Template
 from meow.records import QA, EvalItem, InvertedFacts, Target

@@ -1,0 +1,119 @@
+"""Benchmarks as they are published: where each part of their data lies, what they ask, how they count it.
+
+In: settings. Out: rows of our columns, probes, and scores of what was made of them. A layout is one row of LAYOUTS.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from meow.config import DataSettings
+from meow.errors import ConfigError, DataError, MeowError, nearest
+from meow.formats.columns import Rows
+from meow.formats.layouts.lume import LUME
+from meow.formats.layouts.muse import MUSE
+from meow.formats.layouts.own import OWN, TOFU, TOFU_LAYOUT
+from meow.formats.layouts.parts import Beside as Beside
+from meow.formats.layouts.parts import Layout, Part
+from meow.formats.layouts.rwku import RWKU
+from meow.formats.layouts.wmdp import WMDP
+from meow.records import Probe, Probed, Value
+
+LAYOUTS: dict[str, Layout] = {
+    "own": OWN,
+    "tofu": TOFU_LAYOUT,
+    "lume": LUME,
+    "muse": MUSE,
+    "rwku": RWKU,
+    "wmdp": WMDP,
+}
+"""Every layout by its name; where a folder is to be found out, in this order."""
+
+
+def name_of(settings: DataSettings) -> str:
+    """The layout of a run's data: your own files where `data.forget` is set, else `data.layout`, else by what is there.
+
+    Raises:
+        ConfigError: no such layout.
+        DataError: a folder that is of none.
+    """
+    if settings.forget:
+        return "own"
+    if settings.layout is not None:
+        if settings.layout not in LAYOUTS:
+            raise ConfigError(f"data.layout: found {settings.layout!r}{nearest(settings.layout, LAYOUTS)}")
+        return settings.layout
+    if settings.source is None or not Path(settings.source).is_dir():
+        return next((name for name, layout in LAYOUTS.items() if settings.source in layout.hub), "tofu")
+    folder = Path(settings.source)
+    found = of_folder(folder)
+    if found is None and not settings.split:
+        known = "; ".join(f"{name}: {row.what}" for name, row in LAYOUTS.items() if name != "own")
+        raise DataError(f"{folder}: data of no known layout; expected one of: {known}; or name it with data.layout")
+    return found or "tofu"
+
+
+def of_folder(folder: Path) -> str | None:
+    """The layout that a folder is of, by what is in it; None: of none that is known."""
+    return next((name for name, layout in LAYOUTS.items() if layout.holds(folder)), None)
+
+
+def part(settings: DataSettings, wanted: Part) -> Path | Rows | None:
+    """Where a part of the data lies; None: there is no such part.
+
+    Raises:
+        ConfigError: nothing is named, or a split that the layout does not have.
+        DataError: no such file.
+    """
+    return LAYOUTS[name_of(settings)].part(settings, wanted)
+
+
+def forgets_documents(settings: DataSettings) -> bool:
+    """Whether the forget set of a benchmark is documents."""
+    return LAYOUTS[name_of(settings)].forgets_documents
+
+
+def described(settings: DataSettings) -> str:
+    """The data in words: a file of the user's, else source and split."""
+    source = settings.source or TOFU
+    return settings.forget or (f"{source}, {settings.split}" if settings.split else source)
+
+
+def shown_split(settings: DataSettings) -> str | None:
+    """The split as a model card may say it; None where there is none, or it tells who was to be forgotten."""
+    return settings.split if any(settings.split in layout.splits for layout in LAYOUTS.values()) else None
+
+
+def probes(settings: DataSettings, *, limit: int | None = None) -> list[Probe]:
+    """What the benchmark asks in its own words; none where it asks nothing.
+
+    Args:
+        settings: where the data lies.
+        limit: first probes of each group; None: all.
+    """
+    make = LAYOUTS[name_of(settings)].probes
+    counts: Counter[str] = Counter()
+    found = []
+    for probe in make(settings) if make else ():
+        counts[probe.group] += 1
+        if limit is None or counts[probe.group] <= limit:
+            found.append(probe)
+    return found
+
+
+def scores(probed: Sequence[Probed], beside: Beside) -> dict[str, Value]:
+    """The benchmark's own numbers of what a model made of its probes; none where nothing was asked."""
+    score = LAYOUTS[probed[0].layout].score if probed else None
+    return score(probed, beside) if score else {}
+
+
+def tasks(settings: DataSettings) -> tuple[str, ...]:
+    """Tasks that `meow nlu` asks where the user names none; () where the layout has none, or nothing is in order."""
+    if settings.source is None and settings.layout is None:
+        return ()
+    try:
+        return LAYOUTS[name_of(settings)].tasks
+    except MeowError:  # said by whoever reads the data
+        return ()
