@@ -176,7 +176,7 @@ REFUSED = dict(
     run mine.yaml model.path=empty -> holds no config
     run mine.yaml model.path=half -> no weights
     forget --method foo -> unknown method
-    forget mine.yaml data.forget=texts.txt -> texts.txt
+    forget mine.yaml data.forget=mine.yaml -> mine.yaml
     invert mine.yaml invert.pools=nix -> cannot be read
     memo mine.yaml --label foo -> --label
     memo mine.yaml --label after -> nothing is trained yet

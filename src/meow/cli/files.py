@@ -12,7 +12,6 @@ from meow.cli.common import print_json, say, starting
 from meow.cli.help.lists import metric_names
 from meow.cli.help.options import MODEL, Flags, Folder, Json, JsonLines, takes
 from meow.config import ModelSettings
-from meow.formats.inverted import read_any
 from meow.modelfiles import check_files
 from meow.run import STUDY
 
@@ -38,6 +37,7 @@ def check(
     from meow import terminal
     from meow.cli import show
     from meow.formats.columns import remarks, unsure
+    from meow.formats.inverted import read_any
     from meow.inversion import check as through_gate
 
     listed, bad = read_any(facts), set[tuple[str, int]]()
