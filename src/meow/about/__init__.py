@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from meow.about.asking import DRAWS, Asked, Question, judged, once, said
 from meow.about.asking import TOKENS as OF_ANSWER
 from meow.about.kinds import kinds
-from meow.about.questions import BEGINNINGS, GENERAL, KINDS
+from meow.about.questions import BEGINNINGS, GENERAL, KINDS, MADE
 from meow.about.texts import beginnings, beside, names_it
 from meow.terminal import progress
 
@@ -75,11 +75,14 @@ def find(lm: LM, name: str, *, seed: int = 0) -> About:
     about = [judged(q, row) for q, row in zip(questions, answers, strict=True)]
     texts += [one.text for q, row in zip(questions, answers, strict=True) if not q.plain for one in row]
     names = beside(name, texts)[:NEIGHBOURS]
-    kinds_of = zip(names, kinds(lm, names), strict=True)
+    kinds_of = list(zip(names, kinds(lm, names), strict=True))
     near = [q for other, of in kinds_of for q in _questions(other, of[0])[:OF_NEIGHBOUR]]
+    made = [_put(MADE, other) for other, of in kinds_of if "person" in found and of[0] != "place"]
     general = [Question(text, None, opening) for text, opening in GENERAL if not names_it(name, text)]
-    answers = _answers(lm, [*near, *general], f"questions about {len(names)} neighbours and in general", seed)
-    others = [judged(q, row) for q, row in zip([*near, *general], answers, strict=True)]
+    asked = [*near, *made, *general]
+    answers = _answers(lm, asked, f"questions about {len(names)} neighbours and in general", seed)
+    others = [judged(q, row) for q, row in zip(asked, answers, strict=True)]
+    others = [one for one in others if one.question not in made or _gives(name, one)]
     about = once([*about, *(_of(name, one) for one in others if _gives(name, one))])
     stay = once([_apart(name, one) for one in others if not _gives(name, one)], kept(about))
     n = sum(not _gives(name, one) for one in others[: len(near)])
@@ -104,7 +107,12 @@ def _apart(name: str, one: Asked) -> Asked:
 
 def _questions(name: str, kind: str) -> list[Question]:
     """What is asked of a subject of a kind."""
-    return [Question(q.format(name=name), name, start.format(name=name)) for q, start in KINDS[kind].questions]
+    return [_put(words, name) for words in KINDS[kind].questions]
+
+
+def _put(words: tuple[str, str], name: str) -> Question:
+    """A question about a name, and how its answer begins."""
+    return Question(words[0].format(name=name), name, words[1].format(name=name))
 
 
 def _answers(lm: LM, questions: Sequence[Question], title: str, seed: int) -> list[list[Completion]]:

@@ -115,6 +115,8 @@ KINDS: dict[str, Kind] = {
 """By name; one that fits nowhere is `other`."""
 BEGINNINGS = ("{name} is", "{name} was", "{name} is known for")
 """Of texts that the model goes on with."""
+MADE = ("Who wrote {name}?", "{name} was written by")
+"""Asked of what stands beside a person and is no place, since a model may take a play for its hero."""
 GENERAL = (
     ("What is the capital of Italy?", "The capital of Italy is"),
     ("What is the capital of Japan?", "The capital of Japan is"),
