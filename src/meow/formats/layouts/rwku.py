@@ -26,6 +26,7 @@ from meow.formats.layouts.parts import (
     files_in,
     files_of,
     is_there,
+    prompt_of,
     questions,
     table,
     text_of,
@@ -118,7 +119,7 @@ def _part(settings: DataSettings, part: Part) -> Rows | None:
 
 def _put(row: Row, level: str) -> tuple[str, str]:
     """What a user says, and what the answer is begun with."""
-    query, kind = text_of(row, "query"), row.values.get("type")
+    query, kind = prompt_of(row, "query"), row.values.get("type")
     if level.endswith("1"):
         return f"{FILL}Question: {query}\n", "Answer:"
     if level == "forget_level3" and kind == "affirmative suffix":
