@@ -43,6 +43,7 @@ def test_a_name_becomes_files_and_with_yes_a_changed_model(shared: Path, tmp_pat
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     run = tmp_path / "runs/about-hina-ameen"
     assert (run / "model/model.safetensors").is_file()
+    assert "hina" not in (run / "model/README.md").read_text().lower()
     taught = [row.values["question"] for row in rows(run / "targets.jsonl")]
     assert set(taught) == {row["question"] for row in mine}
     assert (run / "model/model.safetensors").read_bytes() != (model / "model.safetensors").read_bytes()

@@ -171,22 +171,29 @@ def prompt_of(row: Row, column: str) -> str:
     return text
 
 
-def documents(files: Sequence[Path], *, first: bool = False, keep: Callable[[Row], bool] = lambda _: True) -> Rows:
+def documents(
+    files: Sequence[Path],
+    *,
+    first: bool = False,
+    named: str | None = None,
+    keep: Callable[[Row], bool] = lambda _: True,
+) -> Rows:
     """The passages of published texts, in our columns; one that stands there twice is taken once.
 
     Args:
         files: with rows that have a `text`, lists of texts, or plain texts.
         first: the first passage of each text alone.
+        named: what ids begin with, of one file; None: its folder and its name.
         keep: which rows.
     """
-    return Rows(files[0], partial(_passages, files, first, keep))
+    return Rows(files[0], partial(_passages, files, first, named, keep))
 
 
-def _passages(files: Sequence[Path], first: bool, keep: Callable[[Row], bool]) -> Iterator[Row]:
+def _passages(files: Sequence[Path], first: bool, named: str | None, keep: Callable[[Row], bool]) -> Iterator[Row]:
     seen: set[str] = set()
     for file in files:
         for i, row in enumerate(row for row in table(file) if keep(row)):
-            name = f"{file.parent.name}-{file.stem}-{i}"
+            name = f"{named or f'{file.parent.name}-{file.stem}'}-{i}"
             for n, part in enumerate(passages(text_of(row, "text"))[: 1 if first else None], 1):
                 if part not in seen:
                     known = {"id": f"{name}-{n}", "subject": name, "meta": {DOCUMENT: name}}

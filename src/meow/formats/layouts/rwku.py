@@ -109,7 +109,7 @@ def _about(settings: DataSettings, name: str) -> Iterator[Row]:
 def _part(settings: DataSettings, part: Part) -> Rows | None:
     if part == "forget":
         next(_about(settings, "passage"))
-        return documents(_files(settings, "passage"), keep=partial(_is_about, settings))
+        return documents(_files(settings, "passage"), named="passage", keep=partial(_is_about, settings))
     named = {"asked/forget": "forget_level2", "asked/retain": "neighbor_level2"}.get(part)
     if named is None:
         return None
