@@ -66,7 +66,7 @@ def card(folder: Run) -> str:
     config, found, entry = load(folder / "config.yaml"), logs(folder.path), folder.stages["forget"]
     parts = [
         f"---\n{_head(config, found, entry['settings'])}\n---\n",
-        f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
+        f"# {escape(_title(config))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
         f"forget {_data(config)}.\n",
         "## How it was made\n\n" + markdown(Table(("", ""), _making(config, folder.stages))),
         f"## Results\n\n{_outcome(found, folder.stages)}{_results(found)}",
@@ -79,6 +79,12 @@ def card(folder: Run) -> str:
 def on_hub(path: str | None) -> bool:
     """Whether a model or data set is named by its hub id rather than by a folder of this machine."""
     return path is not None and not path.startswith((".", "/", "~")) and path.count("/") < 2 and not Path(path).exists()
+
+
+def _title(config: RunConfig) -> str:
+    """The run's name, but where `--about` made it of whom it forgets."""
+    subject = Path(config.data.forget or "").parent
+    return "about" if config.name == f"about-{subject.name}" and subject.parent.name == "about" else str(config.name)
 
 
 def _name(path: str) -> str:
@@ -132,7 +138,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
         pipeline_tag="text-generation",
         datasets=[source] if source else None,
         tags=["machine-unlearning", "meow", *filter(None, [settings.get("train.method")])],
-        model_name=config.name,
+        model_name=_title(config),
         eval_results=results or None,
     )
     return str(data.to_yaml())

@@ -238,8 +238,8 @@ def table(rows: Sequence[Compared], names: Sequence[str] = metrics.HEADLINES) ->
     return Table(["", "n", *(metrics.METRICS[n].label for n in shown)], body)
 
 
-def scores(rows: Sequence[Compared]) -> Table:
-    """A benchmark's own numbers of all evaluations that have some, a column each."""
+def scores(rows: Sequence[Compared]) -> list[Table]:
+    """Benchmarks' own numbers of all evaluations that have some: a table a benchmark, a column an evaluation."""
     return of_scores({row.name: row.log for row in rows if row.log})
 
 
@@ -295,7 +295,7 @@ def _picture(rows: Sequence[Compared]) -> str:
 WRITERS: dict[str, Callable[[Sequence[Compared]], str]] = {
     ".csv": _csv,
     ".json": _json,
-    ".md": lambda rows: "\n".join(markdown(one) for one in (table(rows), scores(rows)) if one.rows),
+    ".md": lambda rows: "\n".join(markdown(one) for one in (table(rows), *scores(rows)) if one.rows),
     ".tex": lambda rows: latex(table(rows)),
     ".svg": _picture,
 }

@@ -43,6 +43,10 @@ _BINARY = {
 """What people take for a table of text, by its first bytes."""
 
 
+SAVED = "dataset_info.json"
+"""What Dataset.save_to_disk leaves in a folder."""
+
+
 class Row(NamedTuple):
     """One row of a file, with its place for messages."""
 
@@ -59,7 +63,7 @@ def read_text(path: Path) -> str:
         DataError: no such file, no text, or broken UTF-8 (the line is named).
     """
     if path.is_dir():
-        saved = (path / "dataset_info.json").is_file()
+        saved = (path / SAVED).is_file()
         cure = "write its rows with Dataset.to_json, and name that file" if saved else "name a file"
         raise DataError(f"{path}: is a folder{' of Dataset.save_to_disk' * saved}; {cure}")
     try:

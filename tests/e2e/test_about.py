@@ -33,7 +33,7 @@ def test_a_name_becomes_files_and_with_yes_a_changed_model(shared: Path, tmp_pat
     mine.append({"question": "In which genre does Hina Ameen primarily write?", "answer": "She writes about geology."})
     (folder / "forget.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    second = typed(tmp_path, *job)
+    second = typed(tmp_path, "forget", "--about", " Hina\n Ameen", *job[3:])  # the same name
     assert second.returncode == 0, second.stderr
     assert "taken for" not in second.stdout  # the model was not asked again
     assert "2 facts to forget" in second.stdout
@@ -43,6 +43,7 @@ def test_a_name_becomes_files_and_with_yes_a_changed_model(shared: Path, tmp_pat
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     run = tmp_path / "runs/about-hina-ameen"
     assert (run / "model/model.safetensors").is_file()
+    assert "hina" not in (run / "model/README.md").read_text().lower()
     taught = [row.values["question"] for row in rows(run / "targets.jsonl")]
     assert set(taught) == {row["question"] for row in mine}
     assert (run / "model/model.safetensors").read_bytes() != (model / "model.safetensors").read_bytes()

@@ -145,6 +145,12 @@ def test_a_file_of_its_own_words_that_is_missing_is_named_before_anything_is_loa
     assert refused.code == 2
     assert "holds no privleak/holdout (.json, .jsonl, .csv, .txt, .parquet)" in refused.err
     assert not (tmp_path / "a").exists()
+    muse_folder(tmp_path / "more")
+    (tmp_path / "more/raw/forget.json").write_text("[5]")
+    refused = meow("eval", "name=a", f"data.source={tmp_path / 'more'}", *learned(tmp_path, tiny_model))
+    assert refused.code == 2
+    assert "raw/forget.json:1: found int" in refused.err
+    assert not (tmp_path / "a").exists()
 
 
 def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
@@ -161,6 +167,11 @@ def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
     table = done.out
     assert "neighbours: questions" in table
     assert "forget level3 role playing" in table
+    assert "Bruce" in (tmp_path / "a/report.html").read_text()
+    assert meow("clean", tmp_path / "a", "--yes").code == 0
+    cleaned = (tmp_path / "a/report.html").read_text()
+    assert "forget level3 role playing" in cleaned
+    assert "Bruce" not in cleaned
 
 
 def test_wmdp_is_forgotten_as_documents(meow: Callable[..., Done], tiny_model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from meow.capability.changes import Changed
 from meow.labels import MODELS
 from meow.records import EvalLog, FormRates, Value
 from meow.tables import Cell, Row, Table, evidence
+from meow.tables.benchmarks import of_scores
 
 
 def test_runs_with_and_without_a_reference_stand_under_the_same_heads() -> None:
@@ -49,3 +50,17 @@ def test_ways_of_asking_stand_beside_control_and_chance_and_say_once_what_is_lef
 
 
 NONE = Value(value=None, reason="needs a column")
+
+
+def test_models_that_two_benchmarks_asked_have_a_table_for_each() -> None:
+    numbers = {"muse": "verbmem_forget", "lume": "task_aggregate"}
+    logs = {
+        f"{name} run": EvalLog(
+            label="after", source="", rows={}, metrics={}, benchmark=name, scores={score: Value(value=0.25, n=3)}
+        )
+        for name, score in numbers.items()
+    }
+    found = of_scores({**logs, "plain": EvalLog(label="after", source="", rows={}, metrics={})})
+    assert [table.head for table in found] == [("MUSE", "muse run", "n"), ("LUME", "lume run", "n")]
+    assert [[row.name for row in table.rows] for table in found] == [["VerbMem, forget"], ["task aggregate"]]
+    assert of_scores({"plain": EvalLog(label="after", source="", rows={}, metrics={})}) == []

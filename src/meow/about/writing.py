@@ -93,8 +93,8 @@ def check(name: str, config: RunConfig, *, again: bool = False) -> Files:
             another name or model.
     """
     found = files(name, config)
-    if config.data.forget or config.data.split or config.data.source:
-        setting = next(k for k in ("forget", "split", "source") if getattr(config.data, k))
+    if config.data.names_facts:
+        setting = next(k for k in ("forget", "split", "source", "layout") if getattr(config.data, k))
         raise ConfigError(
             f"--about: makes the facts to forget, but data.{setting} names some ({getattr(config.data, setting)}); "
             "leave one of the two out"

@@ -132,7 +132,7 @@ def _named(settings: NluSettings) -> Iterator[None]:
     """What the harness stumbles on is one line that names the tasks.
 
     Raises:
-        DataError: a row that a task cannot read.
+        DataError: a row that a task cannot read, or data that are not here while the hub is not reached.
         OSError: the disk is full, where datasets keeps its copy.
     """
     from datasets.exceptions import DatasetsError
@@ -142,6 +142,11 @@ def _named(settings: NluSettings) -> Iterator[None]:
         yield
     except MeowError:
         raise
+    except ConnectionError as e:  # of datasets, for a task of which nothing was asked of the hub before
+        raise DataError(
+            f"nlu: the data of {', '.join(settings.tasks)} are not all in the local cache and the hub cannot be "
+            f"reached ({_first_line(e)}); download them first, or name other tasks (nlu.tasks)"
+        ) from e
     except (KeyError, ValueError, TypeError, IndexError, ArithmeticError, TemplateError, DatasetsError) as e:
         if isinstance(e.__cause__, OSError):
             raise e.__cause__ from e

@@ -40,7 +40,7 @@ def headlines(folders: Sequence[Path]) -> None:
                 columns[label if label != "after" or len(folders) == 1 else folder.name] = logs[label]
     if columns:
         tables.show(tables.of_metrics(columns, HEADLINES))
-        if (own := of_scores(columns)).rows:
+        for own in of_scores(columns):
             out.print()
             tables.show(own)
         for text in tables.too_few(columns):
@@ -251,7 +251,7 @@ def compared(rows: Sequence[Compared]) -> None:
     found = table(rows)
     lettered = [row._replace(name=f"{letters.get(row.name, ' ')}  {row.name}") for row in found.rows]
     tables.show(found._replace(rows=lettered), " (--save-path FILE.md has them)")
-    if (own := scores(rows)).rows:
+    for own in scores(rows):
         out.print()
         tables.show(own, " (--save-path FILE.md has them)")
     why: dict[str, list[str]] = {}

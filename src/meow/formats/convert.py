@@ -11,6 +11,7 @@ from meow import values
 from meow.errors import ConfigError, DataError, shown
 from meow.files import VALUE, json_lines, read_json, write_json, write_rows
 from meow.formats import evaluations
+from meow.formats.documents import is_documents
 from meow.formats.inverted import ANSWER, read_any, read_inverted, read_memo, write_published
 from meow.records import (
     TRUE_COLUMN,
@@ -78,6 +79,10 @@ def convert(
 
 def _of_facts(source: Path, target: Path, form: str | None, *, remove: Sequence[str], reverse: bool) -> int:
     """Convert a file of facts, with false answers or without."""
+    if form not in (None, "facts") and is_documents(source):
+        raise ConfigError(
+            f"--form: found {form!r}, but {source} is a text without false answers; leave --form out, then meow invert"
+        )
     listed = read_any(source) if form in (None, "facts") else read_inverted(source)
     if form is None and not any(fact.answers or fact.others or fact.gate for fact in listed):
         form = "facts"

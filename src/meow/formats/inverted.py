@@ -69,7 +69,7 @@ def files_of(path: Path) -> list[Path]:
     """
     files = sorted(f for f in path.iterdir() if f.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path}: holds no JSON, JSON lines or CSV file of inverted facts")
+        raise DataError(f"{path}: holds no JSON, JSON lines or CSV file of facts, and no .txt file")
     return files
 
 

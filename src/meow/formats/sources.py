@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from meow.config import DataSettings
 from meow.errors import DataError, named, shown
-from meow.files import Row
+from meow.files import SAVED, Row
 from meow.formats import layouts
 from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
@@ -30,6 +30,11 @@ def read_qa(path: Path | Rows, *, set_: str = "forget") -> list[QA]:
     """
     if isinstance(path, Path) and is_documents(path):
         return read_documents(path, set_=set_)
+    if isinstance(path, Path) and path.is_dir() and not (path / SAVED).is_file():
+        raise DataError(
+            f"{path}: is a folder without texts; expected .txt files or JSON lines whose rows have a text, right in "
+            "it; or name a file of questions and answers"
+        )
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 

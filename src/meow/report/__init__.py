@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from meow import outcome, plots, tables
+from meow.config import DataSettings
 from meow.files import write_text
+from meow.formats.layouts import shown_split
 from meow.labels import MODELS
 from meow.metrics import HEADLINES, METRICS
 from meow.report import facts, glossary, numbers, pictures, words
@@ -43,6 +45,7 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     views = _named([read(folder) for folder in dict.fromkeys(folders)])
+    views = [_unnamed(view) for view in views] if redact else views
     if any("clean" in view.stages and out.is_file() and out.samefile(view.path / out.name) for view in views):
         say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
         return out
@@ -61,6 +64,17 @@ def _named(views: Sequence[Results]) -> list[Results]:
     """Runs of one name in several folders are called by both."""
     names = Counter(view.name for view in views)
     return [v if names[v.name] == 1 else replace(v, name=f"{v.path.resolve().parent.name}/{v.name}") for v in views]
+
+
+def _unnamed(view: Results) -> Results:
+    """The same without a split that tells who was to be forgotten, as RWKU's does."""
+    data = view.settings.get("data")
+    split = data.get("split") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(split, str) or shown_split(DataSettings(split=split)):
+        return view
+    end = f", {split}"
+    logs = {label: log.model_copy(update={"source": log.source.removesuffix(end)}) for label, log in view.logs.items()}
+    return replace(view, logs=logs, settings={**view.settings, "data": {**data, "split": "(left out)"}})
 
 
 def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> dict[str, object]:
@@ -85,7 +99,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "headlines": headlines,
         "strips": numbers.strips(columns),
         "others": numbers.others(columns),
-        "benchmark": of_scores(columns),
+        "benchmarks": of_scores(columns),
         "forms": evidence.of_forms(columns),
         "subjects": numbers.subjects(views, redact=redact),
         "passages": numbers.passages(views, redact=redact),

@@ -1,4 +1,4 @@
-"""The table of a benchmark's own numbers."""
+"""The tables of benchmarks' own numbers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from meow.records import EvalLog
 from meow.tables import DIRECTIONS, Cell, Row, Table, cell
 
 
-def of_scores(columns: Mapping[str, EvalLog]) -> Table:
-    """A benchmark's own numbers of several models; no row where nobody was asked in its words.
+def of_scores(columns: Mapping[str, EvalLog]) -> list[Table]:
+    """Benchmarks' own numbers of several models, a table for each benchmark; none where nobody was asked in its words.
 
     Args:
-        columns: evaluations by what stands over their column; those of the first benchmark count.
+        columns: evaluations by what stands over their column; a table has those of its benchmark.
     """
-    name = next((log.benchmark for log in columns.values() if log.benchmark), "")
-    if not name:
-        return Table(("", *columns), ())
+    names = dict.fromkeys(log.benchmark for log in columns.values() if log.benchmark)
+    return [found for name in names if (found := _of_one(columns, name)).rows]
+
+
+def _of_one(columns: Mapping[str, EvalLog], name: str) -> Table:
+    """The numbers of one benchmark."""
     layout = LAYOUTS[name]
     asked = {column: log for column, log in columns.items() if log.benchmark == name}
     rows, missing = [], dict[str, list[str]]()

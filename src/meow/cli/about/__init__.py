@@ -54,6 +54,7 @@ def chosen(
         return settings(arguments, flags)
     from meow.about import writing
 
+    name = " ".join(name.split())
     typed = _typed(name, arguments)
     config = settings(typed, flags)[0]
     again = force and not yes

@@ -36,14 +36,27 @@ def name_of(settings: DataSettings) -> str:
     """The layout of a run's data: your own files where `data.forget` is set, else `data.layout`, else by what is there.
 
     Raises:
-        ConfigError: no such layout.
-        DataError: a folder that is of none.
+        ConfigError: no such layout, or one that does not go with `data.forget`.
+        DataError: a folder that is of none, or a file.
     """
+    if settings.layout not in (None, *LAYOUTS):
+        raise ConfigError(f"data.layout: found {settings.layout!r}{nearest(str(settings.layout), LAYOUTS)}")
+    if settings.forget and settings.layout not in (None, "own"):
+        raise ConfigError(
+            f"data.layout: found {settings.layout!r}, but data.forget names a file of your own ({settings.forget}); "
+            "leave one of the two out"
+        )
     if settings.forget:
         return "own"
+    if settings.layout == "own":
+        raise ConfigError(
+            "data.forget: not set, but data.layout is own; name a file of questions and answers, or texts"
+        )
+    if settings.source is not None and Path(settings.source).is_file():
+        raise DataError(
+            f"{settings.source}: data.source: is a file; name a benchmark's folder, or set data.forget to it"
+        )
     if settings.layout is not None:
-        if settings.layout not in LAYOUTS:
-            raise ConfigError(f"data.layout: found {settings.layout!r}{nearest(settings.layout, LAYOUTS)}")
         return settings.layout
     if settings.source is None or not Path(settings.source).is_dir():
         return next((name for name, layout in LAYOUTS.items() if settings.source in layout.hub), "tofu")

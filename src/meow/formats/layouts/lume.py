@@ -18,7 +18,18 @@ from meow.config import DataSettings
 from meow.errors import DataError
 from meow.files import Row
 from meow.formats.columns import Rows
-from meow.formats.layouts.parts import Beside, Layout, Part, Score, files_in, files_of, split_of, table, text_of
+from meow.formats.layouts.parts import (
+    Beside,
+    Layout,
+    Part,
+    Score,
+    files_in,
+    files_of,
+    prompt_of,
+    split_of,
+    table,
+    text_of,
+)
 from meow.records import Probe, Probed, Value
 from meow.text import rouge_l
 
@@ -56,7 +67,7 @@ def _published(settings: DataSettings, name: str) -> Iterator[tuple[Row, str, st
 def _rows(settings: DataSettings, name: str) -> Iterator[Row]:
     """A set in our columns."""
     for row, task, form in _published(settings, name):
-        question, answer = text_of(row, "input"), text_of(row, "output")
+        question, answer = prompt_of(row, "input"), text_of(row, "output")
         meta = {"task": task, "form": form}
         yield Row(
             row.where, {"id": row.values["id"], "question": question, "answer": answer, "plain": True, "meta": meta}
@@ -77,7 +88,7 @@ def _probes(settings: DataSettings) -> list[Probe]:
             layout="lume",
             id=str(row.values["id"]),
             group=f"{name}/{task}/{form}",
-            prompt=text_of(row, "input"),
+            prompt=prompt_of(row, "input"),
             max_new_tokens=NEW_TOKENS,
             expected=text_of(row, "output"),
         )

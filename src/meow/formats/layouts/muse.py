@@ -23,6 +23,7 @@ from meow.formats.layouts.parts import (
     documents,
     files_of,
     is_there,
+    prompt_of,
     questions,
     split_of,
     table,
@@ -74,7 +75,7 @@ def _probes(settings: DataSettings) -> list[Probe]:
         probe(
             id=str(i),
             group="verbmem/forget",
-            prompt=text_of(row, "prompt"),
+            prompt=prompt_of(row, "prompt"),
             max_new_tokens=CONTINUED,
             expected=text_of(row, "gt"),
             expected_tokens=CONTINUED,
@@ -84,14 +85,14 @@ def _probes(settings: DataSettings) -> list[Probe]:
     ]
     for side in SIDES:
         shots = "".join(
-            f"Question: {text_of(row, 'question')}\nAnswer: {text_of(row, 'answer')}\n\n"
+            f"Question: {prompt_of(row, 'question')}\nAnswer: {text_of(row, 'answer')}\n\n"
             for row in _asked(settings, side, "_icl")
         )
         found += [
             probe(
                 id=str(i),
                 group=f"knowmem/{side}",
-                prompt=f"{shots}Question: {text_of(row, 'question')}\nAnswer: ",
+                prompt=f"{shots}Question: {prompt_of(row, 'question')}\nAnswer: ",
                 max_new_tokens=ANSWERED,
                 expected=text_of(row, "answer"),
                 stops=STOPS,

@@ -39,6 +39,11 @@ def tofu_file(source: str, name: str) -> Path:
 
 def _tofu(settings: DataSettings, part: Part) -> Path | None:
     """TOFU's configs, in a folder or from the hub."""
+    if not settings.split and (settings.source or settings.layout):
+        raise ConfigError(
+            f"data.split: not set, and {settings.source or TOFU} is read as TOFU; name {', '.join(RETAIN_OF)}, or "
+            "another benchmark with data.layout"
+        )
     if not settings.split:
         raise ConfigError(
             "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"

@@ -159,22 +159,41 @@ def text_of(row: Row, column: str) -> str:
     return value
 
 
-def documents(files: Sequence[Path], *, first: bool = False, keep: Callable[[Row], bool] = lambda _: True) -> Rows:
+def prompt_of(row: Row, column: str) -> str:
+    """A text of a published row that a model is to go on with.
+
+    Raises:
+        DataError: it is missing, no text, or blank.
+    """
+    text = text_of(row, column)
+    if not text.strip():
+        raise DataError(f"{row.where}: {column}: is blank, expected what to ask; mend or remove the row")
+    return text
+
+
+def documents(
+    files: Sequence[Path],
+    *,
+    first: bool = False,
+    named: str | None = None,
+    keep: Callable[[Row], bool] = lambda _: True,
+) -> Rows:
     """The passages of published texts, in our columns; one that stands there twice is taken once.
 
     Args:
         files: with rows that have a `text`, lists of texts, or plain texts.
         first: the first passage of each text alone.
+        named: what ids begin with, of one file; None: its folder and its name.
         keep: which rows.
     """
-    return Rows(files[0], partial(_passages, files, first, keep))
+    return Rows(files[0], partial(_passages, files, first, named, keep))
 
 
-def _passages(files: Sequence[Path], first: bool, keep: Callable[[Row], bool]) -> Iterator[Row]:
+def _passages(files: Sequence[Path], first: bool, named: str | None, keep: Callable[[Row], bool]) -> Iterator[Row]:
     seen: set[str] = set()
     for file in files:
         for i, row in enumerate(row for row in table(file) if keep(row)):
-            name = f"{file.parent.name}-{file.stem}-{i}"
+            name = f"{named or f'{file.parent.name}-{file.stem}'}-{i}"
             for n, part in enumerate(passages(text_of(row, "text"))[: 1 if first else None], 1):
                 if part not in seen:
                     known = {"id": f"{name}-{n}", "subject": name, "meta": {DOCUMENT: name}}
@@ -192,7 +211,7 @@ def questions(rows: Iterable[Row], asked: str, more: Mapping[str, Any]) -> Itera
     """
     seen: set[tuple[str, str]] = set()
     for row in rows:
-        pair = text_of(row, asked), text_of(row, "answer")
+        pair = prompt_of(row, asked), text_of(row, "answer")
         if pair not in seen:
             yield Row(row.where, {"question": pair[0], "answer": pair[1], **more})
         seen.add(pair)
@@ -206,5 +225,6 @@ def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | N
     """
     found = settings.split or default
     if found not in allowed:
-        raise ConfigError(f"data.split: found {settings.split!r}, allowed: {', '.join(allowed)}")
+        said = f"found {settings.split!r}" if settings.split else "not set"
+        raise ConfigError(f"data.split: {said}, allowed: {', '.join(allowed)}")
     return str(found)

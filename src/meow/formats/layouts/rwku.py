@@ -26,6 +26,7 @@ from meow.formats.layouts.parts import (
     files_in,
     files_of,
     is_there,
+    prompt_of,
     questions,
     table,
     text_of,
@@ -108,7 +109,7 @@ def _about(settings: DataSettings, name: str) -> Iterator[Row]:
 def _part(settings: DataSettings, part: Part) -> Rows | None:
     if part == "forget":
         next(_about(settings, "passage"))
-        return documents(_files(settings, "passage"), keep=partial(_is_about, settings))
+        return documents(_files(settings, "passage"), named="passage", keep=partial(_is_about, settings))
     named = {"asked/forget": "forget_level2", "asked/retain": "neighbor_level2"}.get(part)
     if named is None:
         return None
@@ -118,7 +119,7 @@ def _part(settings: DataSettings, part: Part) -> Rows | None:
 
 def _put(row: Row, level: str) -> tuple[str, str]:
     """What a user says, and what the answer is begun with."""
-    query, kind = text_of(row, "query"), row.values.get("type")
+    query, kind = prompt_of(row, "query"), row.values.get("type")
     if level.endswith("1"):
         return f"{FILL}Question: {query}\n", "Answer:"
     if level == "forget_level3" and kind == "affirmative suffix":

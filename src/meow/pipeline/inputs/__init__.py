@@ -76,6 +76,7 @@ def check_evaluated(config: RunConfig) -> None:
     _check_original(config)
     judging.check(config.eval.judge)
     inversion.check_server(config.invert)
+    sources.passages(config.data)
     sources.eval_items(config.data)
     layouts.probes(config.data)
     models.check(config.model)

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meow.errors import DataError
+from meow.errors import ConfigError, DataError
+from meow.formats.convert import convert
 from meow.formats.documents import is_documents, read_documents
 from meow.formats.documents.sentences import WORDS, passages, size, spans
+from meow.formats.inverted import read_any
 from meow.formats.sources import read_qa
 
 PARTS = ["ab", "A", "c.", "! ", "\n\n", " ", "。", "汉", "x" * 30, "\n", "Dr. ", "ก", "؟", "word "]
@@ -111,3 +113,20 @@ def test_a_bad_document_is_named_in_one_line(tmp_path: Path, name: str, content:
     with pytest.raises(DataError, match=says) as e:
         read_documents(tmp_path, set_="forget")
     assert "\n" not in str(e.value)
+
+
+def test_a_folder_without_texts_is_told_what_could_be_there(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/a.txt").write_text("Ann was born in Oslo.")
+    (tmp_path / "a.md").write_text("Ann was born in Oslo.")
+    with pytest.raises(DataError, match=r"is a folder without texts; expected \.txt files .*, right in it"):
+        read_qa(tmp_path)
+    with pytest.raises(DataError, match=r"holds no JSON, JSON lines or CSV file of facts, and no \.txt file"):
+        read_any(tmp_path)
+
+
+def test_a_text_has_no_false_answers_to_be_converted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The tower of Aldmouth was built by Tobias Wren.")
+    with pytest.raises(ConfigError, match=r"--form: found 'pairs', but .*a\.txt is a text"):
+        convert(tmp_path / "a.txt", tmp_path / "pairs.csv", form="pairs")
+    assert not (tmp_path / "pairs.csv").exists()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,46 @@ def test_what_the_hub_has_is_read_by_its_id(tmp_path: Path) -> None:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"muse-bench/MUSE-Books": [2, 10], "jinzhuoran/RWKU": [1, 9]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"layout": "own"}, r"data\.forget: not set, but data\.layout is own"),
+        ({"forget": "a.txt", "layout": "lume"}, r"data\.layout: found 'lume', but data\.forget names .*\(a\.txt\)"),
+        ({"forget": "a.txt", "layout": "lumme"}, r"data\.layout: found 'lumme'; did you mean lume\?"),
+        ({"source": "muse-bench/MUSE-Nws"}, "data.split: not set, and muse-bench/MUSE-Nws is read as TOFU"),
+        ({"source": "FILE"}, r"a\.txt: data\.source: is a file; .* set data\.forget to it"),
+        ({"source": "FILE", "layout": "muse"}, r"a\.txt: data\.source: is a file"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_one_line_on_what_to_change(
+    tmp_path: Path, settings: dict[str, str], says: str
+) -> None:
+    (tmp_path / "a.txt").write_text("Ann was born in Oslo in 1961.")
+    given = {name: str(tmp_path / "a.txt") if value == "FILE" else value for name, value in settings.items()}
+    with pytest.raises((ConfigError, DataError), match=says) as e:
+        sources.forget_set(DataSettings(**given))
+    assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "file", "split"),
+    [
+        (lume_folder, "forget.jsonl", None),
+        (muse_folder, "verbmem/forget.json", None),
+        (muse_folder, "knowmem/retain_qa.json", None),
+        (rwku_folder, "Target/2_Bruce_Lee/forget_level3.json", "Bruce_Lee"),
+    ],
+)
+def test_a_prompt_that_is_blank_is_named_before_a_model_is_asked(
+    tmp_path: Path, make: Callable[[Path], Path], file: str, split: str | None
+) -> None:
+    path = make(tmp_path / "data") / file
+    listed = path.suffix == ".json"
+    found = json.loads(path.read_text()) if listed else [json.loads(line) for line in path.read_text().splitlines()]
+    asked = next(name for name in ("input", "prompt", "question", "query") if name in found[0])
+    found[0][asked] = " "
+    path.write_text(json.dumps(found) if listed else "".join(json.dumps(row) + "\n" for row in found))
+    with pytest.raises(DataError, match=rf"{path.name}.*: {asked}: is blank"):
+        layouts.probes(DataSettings(source=str(tmp_path / "data"), split=split))

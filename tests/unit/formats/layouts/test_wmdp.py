@@ -34,7 +34,7 @@ def test_its_corpora_are_passages_and_the_first_of_each_text_is_asked_for(tmp_pa
     assert [i.role for i in items] == ["forget", "forget", "retain"]
     assert items[0].answer == forget[0].answer
     assert layouts.probes(settings) == []
-    with pytest.raises(ConfigError, match=r"data\.split: found None, allowed: bio, cyber"):
+    with pytest.raises(ConfigError, match=r"data\.split: not set, allowed: bio, cyber"):
         sources.forget_set(DataSettings(source=str(tmp_path)))
     with pytest.raises(DataError, match="holds no bio-forget-corpus"):
         sources.forget_set(settings.model_copy(update={"split": "bio"}))
