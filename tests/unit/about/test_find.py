@@ -133,7 +133,7 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
     ("typed", "said"),
     [
         (["--about", "Mira Holt"], "model.path: not set, and --about asks a model"),
-        (["--about", " - ", "--model_name_or_path", "MODEL"], '--about: found " - ", expected a name'),
+        (["--about", " - ", "--model_name_or_path", "MODEL"], '--about: found "-", expected a name'),
         (
             ["--about", "X", "--model_name_or_path", "MODEL", "--forget", "f.jsonl"],
             "data.forget names some (f.jsonl)",
