@@ -78,7 +78,8 @@ APART = {
     **{f"model.{name}": set() for name in ("device", "device_map", "batch_tokens", "concurrency")},
 }  # fmt: skip
 """Settings that are read otherwise than the rest of their section."""
-TAKEN = {"data.layout": "own", "nlg.n": 1, "eval.rows": 1, "train.targets": "all", "train.constraint": {"retain_nll": 0.1}, "seed": 1,
+TAKEN = {"data.layout": "own",
+         "nlg.n": 1, "eval.rows": 1, "train.targets": "all", "train.constraint": {"retain_nll": 0.1}, "seed": 1,
          "invert.price": (1.0, 1.0),
          "eval.judge.price": (1.0, 1.0),
          "tune.space": {"train.lr": (0.1,)},
