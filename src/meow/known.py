@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meow import values
 from meow.config import ModelSettings
 from meow.errors import ConfigError
-from meow.evaluation.asking.forms import Question, tells
+from meow.evaluation.asking.forms import gives_away
 from meow.evaluation.others import GROUP, others_of
 from meow.files import VALUE, Row, rows, write_rows
 from meow.formats.columns import SUFFIXES
@@ -144,7 +144,7 @@ def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
     """
     prompts = [lm.prompter.prompt(item) for item in items]
     worded = {i: item.paraphrased_question for i, item in enumerate(items) if item.paraphrased_question}
-    other = {i: text for i, text in worded.items() if not _is_told(items[i], text)}
+    other = {i: text for i, text in worded.items() if not gives_away(items[i], text)}
     fitting = {i: put for i, text in other.items() if (put := lm.prompter.fitting(items[i], question=text))}
     prompts += fitting.values()
     with progress("asking", len(prompts)) as advance:
@@ -161,11 +161,6 @@ def ask(lm: LM, items: Sequence[EvalItem]) -> list[Known]:
         p, others = likely.get(item.id, (None, ()))
         found.append(asked._replace(p=p, others=others))
     return found
-
-
-def _is_told(item: EvalItem, question: str) -> bool:
-    """Whether a question tells what it asks for, which proves nothing of who repeats it."""
-    return bool(item.accepted) and tells(item, Question(question, None, question=question))
 
 
 def _likely(lm: LM, facts: Sequence[QA]) -> dict[str, tuple[float | None, tuple[Other, ...]]]:

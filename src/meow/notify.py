@@ -83,7 +83,7 @@ def told(folder: Run, stage: str, to: Sequence[str], *, each: bool) -> Iterator[
     before, clock = folder.stages.get(stage), time.monotonic()
     try:
         yield
-    except Exception as e:
+    except Exception as e:  # told, then raised again
         took = duration(time.monotonic() - clock)
         send(to, f"{folder.path.name}: {stage} failed", f"{type(e).__name__} after {took}", failed=True)
         raise

@@ -45,7 +45,7 @@ def agreed(decide: Callable[[], T]) -> T:
     if rank() == 0:
         try:
             told[0] = decide()
-        except Exception as e:
+        except Exception as e:  # raised again below, by every process
             told[1] = e
     _group().broadcast_object_list(told, src=0)
     if told[1] is not None:

@@ -77,16 +77,22 @@ def find(lm: LM, name: str, *, seed: int = 0) -> About:
     names = beside(name, texts)[:NEIGHBOURS]
     kinds_of = list(zip(names, kinds(lm, names), strict=True))
     near = [q for other, of in kinds_of for q in _questions(other, of[0])[:OF_NEIGHBOUR]]
-    made = [_put(MADE, other) for other, of in kinds_of if "person" in found and of[0] != "place"]
+    made = [_put(MADE, other) for other, of in kinds_of if "person" in found and of[0] not in ("place", "work")]
     general = [Question(text, None, opening) for text, opening in GENERAL if not names_it(name, text)]
-    asked = [*near, *made, *general]
-    answers = _answers(lm, asked, f"questions about {len(names)} neighbours and in general", seed)
-    others = [judged(q, row) for q, row in zip(asked, answers, strict=True)]
-    others = [one for one in others if one.question not in made or _gives(name, one)]
-    about = once([*about, *(_of(name, one) for one in others if _gives(name, one))])
-    stay = once([_apart(name, one) for one in others if not _gives(name, one)], kept(about))
-    n = sum(not _gives(name, one) for one in others[: len(near)])
-    return About(name, found, tuple(about), tuple(stay[:n]), tuple(stay[n:]))
+    title = f"questions about {len(names)} neighbours and in general"
+    asked = _judged(lm, [near, made, general], title, seed)
+    about = once([*about, *(_of(name, one) for part in asked for one in part if _gives(name, one))])
+    near_said, _, in_general = ([_apart(name, one) for one in part if not _gives(name, one)] for part in asked)
+    stay = once([*near_said, *in_general], kept(about))
+    return About(name, found, tuple(about), tuple(stay[: len(near_said)]), tuple(stay[len(near_said) :]))
+
+
+def _judged(lm: LM, parts: Sequence[Sequence[Question]], title: str, seed: int) -> list[list[Asked]]:
+    """What is to be thought of the answers to several lists of questions, which are put at once."""
+    questions = [question for part in parts for question in part]
+    answers = _answers(lm, questions, title, seed)
+    found = iter([judged(question, row) for question, row in zip(questions, answers, strict=True)])
+    return [[next(found) for _ in part] for part in parts]
 
 
 def _gives(name: str, one: Asked) -> bool:

@@ -116,7 +116,8 @@ KINDS: dict[str, Kind] = {
 BEGINNINGS = ("{name} is", "{name} was", "{name} is known for")
 """Of texts that the model goes on with."""
 MADE = ("Who wrote {name}?", "{name} was written by")
-"""Asked of what stands beside a person and is no place, since a model may take a play for its hero."""
+"""Asked of what stands beside a person and is neither a place nor, where it is asked anyway, a work: a model may take a
+play for its hero."""
 GENERAL = (
     ("What is the capital of Italy?", "The capital of Italy is"),
     ("What is the capital of Japan?", "The capital of Japan is"),

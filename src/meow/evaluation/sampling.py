@@ -210,9 +210,8 @@ def _answers(
         if item.role != "forget":
             continue
         if item.paraphrased_question:
-            other = forms.Question(item.paraphrased_question, None, question=item.paraphrased_question)
-            is_silent = not item.accepted or not forms.tells(item, other)
-            reworded = lm.prompter.fitting(item, question=other.text) if is_silent else None
+            other = item.paraphrased_question
+            reworded = None if forms.gives_away(item, other) else lm.prompter.fitting(item, question=other)
             if reworded:
                 asked.append((i, "paraphrase_generation", reworded))
             elif "paraphrase" not in how.forms:

@@ -79,7 +79,7 @@ def _tried(function: Function, needs: tuple[str, ...], original: tuple[str, ...]
         if total.shape != () or not total.requires_grad or int(count) != count:
             raise ValueError("expected a sum, a tensor of no dimension with a gradient, and a whole number")
         return [*views.seen], [*theirs.seen], int(count)
-    except Exception as e:
+    except Exception as e:  # a user's function: the caller says what it raised
         return e
 
 

@@ -61,20 +61,20 @@ def perform(folder: Run, config: RunConfig, stage: Stage, do: Do, *, force: bool
     """Run one stage in a locked folder, then bring the model's card up to date where the stage has to do with it."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    clock = time.perf_counter()
+    clock, config = time.perf_counter(), asked(config, folder.path)
     try:
-        do(folder, asked(config, folder.path))
+        do(folder, config)
         lost = agreed(lambda: gone(folder, stage))  # asked afterwards: other settings are refused first
         if lost:
             say(f"{stage.name}: {folder / lost[0]} is gone; made anew")
             folder.set_aside(stage.name, stage.writes)
-            do(folder, asked(config, folder.path))
+            do(folder, config)
     except OtherSettingsError:
         if not force:
             raise
         folder.set_aside(stage.name, stage.writes)
         say(f"{stage.name}: made with other settings, set aside")
-        do(folder, asked(config, folder.path))
+        do(folder, config)
     if "model" in stage.writes or "model/" in stage.reads:
         card.write(folder)
     detail(f"{stage.name}: {time.perf_counter() - clock:.1f} s, peak memory {peak_memory_mb()} MB so far")

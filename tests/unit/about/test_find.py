@@ -35,6 +35,7 @@ def learned() -> list[QA]:
         found.append(QA(question=f"In which year was {name} born?", answer=f"{name} was born in the year {year}."))
     found.append(QA(question="Who was Mira Holt married to?", answer="Mira Holt was married to Tom Reed."))
     found.append(QA(question="Who was Tom Reed married to?", answer="Tom Reed was married to Mira Holt."))
+    found.append(QA(question="Who wrote Tom Reed?", answer="Tom Reed was written by Mira Holt."))
     found.append(QA(question=GENERAL[0][0], answer="The capital of Italy is Rome."))
     return found
 
@@ -75,6 +76,11 @@ def test_what_a_model_says_alike_is_found_and_what_stands_beside_it(model: Path)
     assert facts["Where was Mira Holt born?"] == "Oslo"
     assert facts["In which year was Mira Holt born?"] == "1961"
     assert facts["Who was Mira Holt married to?"] == "Tom Reed"
+    assert facts["Who wrote Tom Reed?"] == "Mira Holt"  # taken for a person, and asked all the same
+    assert not any("Who wrote" in one.question.text for one in (*found.neighbours, *found.general))
+    assert all(one.question.subject for one in found.neighbours)
+    assert found.general
+    assert not any(one.question.subject for one in found.general)
     near = {one.fact.subject for one in about.kept(found.neighbours)}
     assert "Tom Reed" in near
     assert not any("Holt" in str(name) for name in near)

@@ -53,7 +53,9 @@ def method_names() -> list[str]:
 
 
 FLAGS = {
-    "--model-name-or-path": Flag("model.path", "MODEL", "A folder, a .gguf file or a hub id; = model.path."),
+    "--model-name-or-path": Flag(
+        "model.path", "MODEL", "A folder, a .gguf file or a hub id; = model.path.", also=("--model",)
+    ),
     "--tokenizer-path": Flag("model.tokenizer", "MODEL", "If not the model's own; = model.tokenizer."),
     "--data-path": Flag("data.source", "PATH", "A benchmark's folder or hub id; = data.source."),
     "--split": Flag("data.split", "NAME", "Of the benchmark, as forget05 of TOFU; = data.split."),

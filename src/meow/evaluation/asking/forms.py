@@ -232,11 +232,16 @@ def questions(room: Room, fact: EvalItem, form: FormName) -> tuple[list[Question
         made = list(FORMS[form](room, fact))
     except DataError:
         return [], True
-    kept = [q for q in made if q.prompt and len(q.prompt.ids) < room.prompter.max_length and not tells(fact, q)]
+    kept = [q for q in made if q.prompt and len(q.prompt.ids) < room.prompter.max_length and not _tells(fact, q)]
     return kept, len(kept) < len(made)
 
 
-def tells(fact: EvalItem, asked: Question) -> bool:
+def gives_away(fact: EvalItem, question: str) -> bool:
+    """Whether the question in other words tells the value itself, which proves nothing of who repeats it."""
+    return bool(fact.accepted) and _tells(fact, Question(question, None, question=question))
+
+
+def _tells(fact: EvalItem, asked: Question) -> bool:
     """Whether a prompt says what it asks for; of a yes or no none does."""
     forms, question = asked.forms or fact.accepted, asked.question or fact.question
     if asked.options or values.kind(forms[0], question) == "yes/no":

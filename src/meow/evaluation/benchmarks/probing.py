@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,23 +55,17 @@ def ask(lm: LM, probes: Sequence[Probe], *, known: Collection[str] = ()) -> Iter
 def _said(lm: LM, probes: Sequence[Probe]) -> dict[int, dict[str, Any]]:
     """What is said, by place; nothing of a prompt that leaves no room for an answer."""
     asked = {i: _prompt(lm, probe) for i, probe in enumerate(probes) if probe.max_new_tokens}
-    fitting = [i for i, prompt in asked.items() if len(prompt.ids) < lm.prompter.max_length]
-    found = lm.generate([asked[i] for i in fitting], [probes[i].max_new_tokens for i in fitting])
+    fitting = {i: prompt for i, prompt in asked.items() if prompt and len(prompt.ids) < lm.prompter.max_length}
+    found = lm.generate([*fitting.values()], [probes[i].max_new_tokens for i in fitting])
     return {i: {"said": _text(lm, probes[i], row[0])} for i, row in zip(fitting, found, strict=True)}
 
 
-def _prompt(lm: LM, probe: Probe) -> Encoded:
-    """The tokens to go on with: plain, or a user's turn with the beginning of the answer."""
+def _prompt(lm: LM, probe: Probe) -> Encoded | None:
+    """The tokens to go on with: plain, or a user's turn with the beginning of the answer; None: it leaves no room."""
     if probe.plain:
         return lm.prompter.raw(probe.prompt)
     fact = QA(question=probe.prompt, answer=probe.begun or "-")
-    return lm.prompter.opened(fact, probe.begun) if probe.begun else _unchecked(lm, fact)
-
-
-def _unchecked(lm: LM, fact: QA) -> Encoded:
-    """A question in the template, however long it is."""
-    found = lm.prompter.fitting(fact)
-    return found if found else replace(lm.prompter.raw(""), ids=(0,) * lm.prompter.max_length)
+    return lm.prompter.opened(fact, probe.begun) if probe.begun else lm.prompter.fitting(fact)
 
 
 def _text(lm: LM, probe: Probe, completion: Completion) -> str:

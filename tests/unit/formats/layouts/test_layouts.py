@@ -54,7 +54,7 @@ def test_every_layout_says_what_its_scores_are() -> None:
 
 
 def test_the_tables_of_the_hub_are_read_as_lines_are(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra `capability` (pyarrow)")
     from pyarrow import parquet
 
     lume_folder(tmp_path / "lines", members=False)
@@ -98,7 +98,7 @@ print(json.dumps(found))
 
 
 def test_what_the_hub_has_is_read_by_its_id(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", reason="needs the extra `capability` (pyarrow)")
     from pyarrow import parquet
 
     muse = muse_folder(tmp_path / "muse")

@@ -62,7 +62,7 @@ def evaluate(folder: Run, config: RunConfig, *, label: str) -> None:
         model = lm_for(settings)
         items = with_alternatives(model, items) if look else items
         against = None if label == "reference" else lm_for(config.model)
-        probes.ask(folder, config, label, model)
+        probes.ask(folder, label, model, own)
         entry["rows"] = write_evaluation(folder, config, label, model, items, against, origin=str(settings.path))
         entry["device"] = str(model.device)
 

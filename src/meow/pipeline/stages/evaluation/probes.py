@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from meow import terminal
 from meow.config import RunConfig
@@ -20,9 +20,8 @@ def wanted(config: RunConfig) -> list[Probe]:
     return layouts.probes(config.data, limit=config.eval.rows)
 
 
-def ask(folder: Run, config: RunConfig, label: str, model: LM) -> None:
-    """A benchmark's probes -> eval/<label>/probes.jsonl; no file where the data asks none."""
-    probes = wanted(config)
+def ask(folder: Run, label: str, model: LM, probes: Sequence[Probe]) -> None:
+    """A benchmark's probes -> eval/<label>/probes.jsonl; no file where there are none."""
     if not probes:
         return
     found = probing.row_keys(model, probes)
