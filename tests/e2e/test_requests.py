@@ -80,6 +80,8 @@ def test_requests_with_adapters_from_the_first_to_the_evidence(
     with zipfile.ZipFile("e.zip") as archive:
         texts = b"".join(archive.read(name) for name in archive.namelist())
         asked = json.loads(archive.read("evidence.json"))["asked"]
+        said = archive.read("statement.txt").decode()
+    assert "No fact to keep (neighbours) was told by the base, so none could be lost." in said
     assert not any(word in texts for word in (b"Mira", b"Oslo", b"Lena", str(tmp_path).encode()))
     assert (asked["worst_case"]["n"], round(asked["worst_case"]["at_most"], 3)) == (3, 0.632)  # 1 - .05 ** (1 / 3)
 

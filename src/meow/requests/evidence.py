@@ -225,7 +225,12 @@ def _statement(claimed: Mapping[str, Any]) -> str:
         f"Asked directly, {direct['count']} of {direct['n']} were told; in any way that was tried, {worst['count']} of "
         f"{worst['n']}{bound}.",
         *_exactly(claimed["exact"]),
-        *(f"Of {k['known']} {name} that the base told, {k['kept']} are told." for name, k in kept.items()),
+        *(
+            f"Of {k['known']} {name} that the base told, {k['kept']} are told."
+            if k["known"]
+            else f"No {name.replace('facts', 'fact')} was told by the base, so none could be lost."
+            for name, k in kept.items()
+        ),
         *(
             f"{name}: {_said(a['before'])} before, {_said(a['after'])} after, n = {a['n']}."
             for name, a in ability.items()

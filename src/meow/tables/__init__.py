@@ -300,7 +300,7 @@ def _folded(table: Table) -> list[str]:
         return []
     if terminal.verbose or not table.left_out:
         return [f"not computable: {text}" for text in table.missing]
-    return [f"{counted(table.left_out, 'number')} more are not computable (meow -v lists them)"]
+    return [f"{counted(table.left_out, 'number', 'more is/more are')} not computable (meow -v lists them)"]
 
 
 def markdown(table: Table, *, missing: str = "") -> str:
