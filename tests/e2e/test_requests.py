@@ -141,6 +141,28 @@ def test_what_came_after_a_revoked_request_is_trained_again_on_a_model_without_i
     assert "Exact" not in said  # weights were changed, no shard was trained without the facts
 
 
+def test_with_all_weights_each_request_starts_from_the_last_model(
+    meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = begun(meow, tmp_path, tiny_model, "train.lora_rank=0")
+    done = meow("-q", "request", "apply", "L")
+    assert done.code == 0, done.err
+    first, second = (folder / f"requests/{id_}/run-1" for id_ in ("001", "002"))
+    assert original(first) == str(tiny_model)
+    logits = [AutoModelForCausalLM.from_pretrained(place)(input_ids=IDS).logits
+              for place in (original(second), first / "model", second / "model", folder / "current/model")]  # fmt: skip
+    assert torch.equal(logits[0], logits[1])
+    assert not torch.allclose(logits[1], logits[2], atol=1e-5)
+    assert torch.equal(logits[2], logits[3])
+    kept = meow("-q", "request", "revoke", "L", "001")
+    assert kept.code == 2  # nothing can be left out of weights
+    assert "--retrain" in kept.err
+    assert states(folder) == ["applied", "applied"]
+    assert "trained again: 002" in meow("-q", "request", "revoke", "L", "001", "--retrain").out
+    assert original(folder / "requests/002/run-2") == str(tiny_model)
+
+
 def test_a_request_that_comes_back_after_a_later_one_is_named_and_opened(
     meow: Meow, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
