@@ -18,7 +18,7 @@ from meow.evaluation.broken import Sound
 from meow.inversion import invert
 from meow.lm import LM, Completion, load
 from meow.records import QA, EvalItem
-from tests.unit.evaluation.broken.texts import PAIRS, Pair
+from tests.unit.evaluation.broken.texts import Pair
 
 ANY = Sound(None, frozenset(), 60)
 
@@ -165,14 +165,3 @@ def test_thirty_second_choices_and_thirty_texts_of_soup_on_tofu_mini(shared: Pat
     assert len(false) == 30
     assert sum(map(bool, judged(lm, retain, false))) <= 1
     assert judged(lm, retain, soup(forget)).count("") <= 2
-
-
-@pytest.mark.real
-def test_thirty_false_answers_and_thirty_texts_of_soup_on_a_pretrained_model(real_model: Path) -> None:
-    lm = load(ModelSettings(path=str(real_model)))
-    files = sorted((Path(__file__).resolve().parents[4] / "examples/facts").glob("*/retain.jsonl"))
-    kept = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    retain = list(dict.fromkeys((row["question"], row["answer"]) for row in kept))
-    assert len(PAIRS) == 30
-    assert sum(map(bool, judged(lm, retain, PAIRS))) <= 1
-    assert judged(lm, retain, soup(retain)).count("") <= 2
