@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from meow import metrics
 from meow.config import NotifySettings
@@ -80,15 +80,23 @@ def told(folder: Run, stage: str, to: Sequence[str], *, each: bool) -> Iterator[
         to: see `addresses`.
         each: also when it is done.
     """
-    before, clock = folder.stages.get(stage), time.monotonic()
+    before, clock = _written(folder), time.monotonic()
     try:
         yield
     except Exception as e:  # told, then raised again
         took = duration(time.monotonic() - clock)
         send(to, f"{folder.path.name}: {stage} failed", f"{type(e).__name__} after {took}", failed=True)
         raise
-    if each and folder.stages.get(stage) != before:
+    if each and _written(folder) != before:
         send(to, f"{folder.path.name}: {stage} finished", f"in {duration(time.monotonic() - clock)}")
+
+
+def _written(folder: Run) -> tuple[int, int] | None:
+    """When the manifest was last written, and as which file: it is for whatever is done, be its entry the same."""
+    with suppress(FileNotFoundError):
+        found = (folder / "manifest.json").stat()
+        return found.st_mtime_ns, found.st_ino
+    return None
 
 
 def tell_finished(folder: Run, to: Sequence[str], seconds: float, *, until: str | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,8 +76,11 @@ def test_the_two_headline_numbers_are_told_where_they_exist(tmp_path: Path, web:
 
 
 def test_each_stage_is_told_when_it_is_done_and_not_again_when_it_was(
-    meow: Callable[..., Any], settings: list[str], web: Web
+    meow: Callable[..., Any], settings: list[str], web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where a clock does not tell two times apart, so that both make the same entry in the manifest."""
+    monkeypatch.setattr("meow.run._now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr("meow.run.time", SimpleNamespace(perf_counter=lambda: 0.0))
     more = ["name=each", "notify.each_stage=true", f"notify.urls=[json://127.0.0.1:{web.port}]"]
     assert meow("run", *settings, *more).code == 0
     told = [message["title"].removeprefix("meow each: ") for message in messages(web)]
