@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
-from meow.values.folding import dates, fold, whole_date
+from meow.values.folding import Date, dates, fold, whole_date
 from meow.values.questions import asked, content
 from meow.values.vocabulary import ARTICLES, NEGATIONS, NO, OTHER_ARTICLES, YES
 from meow.values.words import unspaced
@@ -50,20 +51,48 @@ def _told_one(value: str, text: str, question: str) -> bool:
     stripped = value.strip()
     if len(stripped) == 1 and stripped.isalpha() and not NO_SPACES.match(stripped):
         return bool(re.search(rf"(?<!\w){re.escape(stripped)}\W*$", text))
-    return any(_stands(form, text) for form in forms(value, question))
+    return any(_stands(wanted, _read(text)) for wanted in _looked_for(value, question))
 
 
-def _stands(form: str, text: str) -> bool:
+class _Form(NamedTuple):
+    """A folded text that tells a value, as it is looked for."""
+
+    spaced: str
+    bare: str
+    """Without its articles."""
+    solid: str
+    """Without spaces, in scripts that put none between words; else empty."""
+    date: tuple[Date, ...]
+
+
+class _Text(NamedTuple):
+    """A folded text, as forms are looked for in it."""
+
+    spaced: str
+    bare: str
+    folded: str
+
+
+@lru_cache(maxsize=1 << 14)
+def _looked_for(value: str, question: str) -> tuple[_Form, ...]:
+    return tuple(
+        _Form(f" {form} ", f" {_bare(form)} ", form.replace(" ", "") if unspaced(form) else "", whole_date(form))
+        for form in forms(value, question)
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(text: str) -> _Text:
     folded = fold(text)
-    if unspaced(form):
-        return form.replace(" ", "") in folded.replace(" ", "")
-    if f" {form} " in f" {folded} ":
+    return _Text(f" {folded} ", f" {' '.join(w for w in folded.split() if w not in ARTICLES)} ", folded)
+
+
+def _stands(wanted: _Form, text: _Text) -> bool:
+    if wanted.solid:
+        return wanted.solid in text.folded.replace(" ", "")
+    if wanted.spaced in text.spaced or wanted.bare in text.bare:
         return True
-    wanted = whole_date(form)
-    if wanted and any(_same(a, b) for found in dates(folded) for a in wanted for b in found):
-        return True
-    bare = _bare(form)
-    return f" {bare} " in f" {_bare_text(folded)} "
+    return bool(wanted.date) and any(_same(a, b) for found in dates(text.folded) for a in wanted.date for b in found)
 
 
 def _same(wanted: Sequence[int | None], found: Sequence[int | None]) -> bool:
@@ -96,7 +125,6 @@ def last_name(name: str) -> str:
     return fold(words[-1])
 
 
-@lru_cache(maxsize=1 << 14)
 def _bare(form: str) -> str:
     """A folded form of two words or more without its articles; as it is where they are all it has."""
     words = form.split()
@@ -104,11 +132,6 @@ def _bare(form: str) -> str:
     if len(kept) > 1 and kept[0] in OTHER_ARTICLES and kept[1] not in OTHER_ARTICLES:
         kept = kept[1:]
     return form if all(w in STOP_WORDS for w in kept) else " ".join(kept)
-
-
-@lru_cache(maxsize=1 << 15)
-def _bare_text(folded: str) -> str:
-    return " ".join(w for w in folded.split() if w not in ARTICLES)
 
 
 QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
@@ -136,6 +159,7 @@ def parts(value: str, question: str = "") -> tuple[tuple[str, ...], ...]:
     return tuple((p,) for p in found) if len(found) > 2 or (len(found) == 2 and several) else ()
 
 
+@lru_cache(maxsize=1 << 14)
 def polarity(value: str) -> bool | None:
     """True for a yes, False for a no, None for anything else."""
     folded = fold(value)

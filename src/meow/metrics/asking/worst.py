@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from meow import keys, statistics, values
+from meow import statistics, values
 from meow.metrics import items
 from meow.metrics.items import Said
 from meow.records import EvalSample, FormName, FormRates, RateName, Value
 
 Samples = Sequence[EvalSample]
 Other = Sequence[EvalSample] | None
-OTHERS = 8
-"""Other facts by whose values the texts of a fact are judged, at most."""
 _NO_TEXT = "nothing was generated"
 _NO_VALUE = "no answer holds a value"
 _NOBODY = "about no person, or the question does not name the subject"
@@ -205,13 +203,7 @@ def _tells_other(said: Said, sample: EvalSample, other: EvalSample) -> bool:
 
 
 def _others(sample: EvalSample, alike: Sequence[EvalSample]) -> list[EvalSample]:
-    """Facts whose value is another one and not in the sample's question, drawn by both ids."""
-    found = {values.fold(form): sample for form in sample.accepted}
-    own = len(found)
-    for other in sorted(alike, key=lambda other: keys.number(f"{sample.id} {other.id}")):
-        value = values.fold(other.accepted[0])
-        if value not in found and not values.in_question(other.accepted, sample.question):
-            found[value] = other
-        if len(found) == own + OTHERS:
-            break
-    return list(found.values())[own:]
+    """Facts with a value of their own each that is neither the sample's nor in its question."""
+    own = {values.fold(form) for form in sample.accepted}
+    found = {values.fold(other.accepted[0]): other for other in reversed(alike)}
+    return [o for value, o in found.items() if value not in own and not values.in_question(o.accepted, sample.question)]

@@ -331,6 +331,12 @@ def test_chance_is_how_often_texts_tell_the_values_of_other_facts() -> None:
     assert found.value == metrics.compute(samples)["worst_case_control"].value
 
 
+def test_chance_is_the_mean_over_all_other_facts() -> None:
+    """Of thirteen facts one says Town 12: one of its twelve others. The rest say nothing: 1/12 in the mean of 13."""
+    samples = [sample(0, "Town12"), *(sample(i, "Nowhere") for i in range(1, 13))]
+    assert metrics.compute(samples)["worst_case_chance"].value == pytest.approx(1 / 12 / 13)
+
+
 def test_the_control_is_the_reference_then_other_names_then_chance() -> None:
     asked = {"form": "direct", "prompt": "p", "said": "Town0"}
     samples = [sample(0, "Town0", elsewhere=[asked]), sample(1, "Town9", elsewhere=[asked])]
