@@ -11,6 +11,10 @@ Before timing, the gradients of the first batch are compared: their largest rela
 What a variant costs, by whole trainings (`training.forget`) on four times as many true answers, `times` the seconds of
 the plain one: `train.wpu.cost`, against `target_nll` on the same answers, with what asking under 20 names takes once
 (`teacher_s`) apart; `train.surgery.cost`, NPO and a retain term with projected gradients against the same without.
+
+With `--model MODEL`, a real one: `train.real.matmul_share`, a whole training of twenty real facts (with a false answer
+each) beside thirty to keep. `baseline` is how long its products of matrices, as torch counts them, take at the rate of
+one large product in the same process, so that `ratio` is the share of that peak.
 """
 
 from __future__ import annotations
@@ -18,13 +22,16 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import arguments, figure, in_turns
+from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow import teacher
+from meow.api import given
 from meow.config import ModelSettings, TrainSettings
 from meow.evaluation.names import NAMES
 from meow.formats.inverted import read_inverted
@@ -39,6 +46,8 @@ from meow.training.forward import Reference, run, split
 from meow.training.rows import Example, collate, count
 
 BATCH, PASSES, TIMES, WIDTH, BETA = 16, 3, 3, 200, 0.1
+KEPT = 30
+"""Facts beside those to forget, on a real model."""
 Step = Callable[[Any, Sequence[Example]], Tensor]
 """The loss of one batch."""
 
@@ -172,11 +181,37 @@ def costs(lm: LM, facts: Sequence[QA], kept: Sequence[QA]) -> None:
                times=round(seconds / baseline, 2), threads=torch.get_num_threads(), **more)  # fmt: skip
 
 
+def of_real(lm: LM, folder: Path, limit: int) -> None:
+    """The figures on a real model."""
+    everyday = real.everyday(folder)
+    facts, kept = everyday[:limit], everyday[limit : limit + KEPT]
+    targets = [
+        Target(**fact.model_dump(include=set(QA.model_fields)), target=false)
+        for fact, (false, *_) in zip(facts, real.false_answers(facts, 1), strict=True)
+    ]
+    for method in ("meow_contrast", "npo_grad_diff"):
+        settings = given.settings("train", {"lr": 1e-5, "epochs": 1}, {}, method=method).train
+
+        def train(settings: TrainSettings = settings) -> None:
+            one = LM(copy.deepcopy(lm.model), lm.tokenizer, template=lm.prompter.template)
+            forget(one, targets, kept, settings, None, seed=0, log=lambda _: None)
+
+        with FlopCounterMode(display=False) as counted:
+            train()
+        rate, (seconds,) = real.peak(lm), in_turns(TIMES, train)
+        figure("train.real.matmul_share", ours=seconds, baseline=counted.get_total_flops() / rate, method=method,
+               facts=len(targets), peak_gflops=round(rate / 1e9), threads=torch.get_num_threads(),
+               device=str(lm.device), peak_memory_mb=peak_memory_mb())  # fmt: skip
+
+
 def main() -> None:
     """Print every figure."""
     options = arguments(__doc__ or "", limit=20)
     torch.set_num_threads(options.threads)
     lm = load(ModelSettings(path=str(options.model)))
+    if options.model != MODEL:
+        of_real(lm, options.data, options.limit)
+        return
     facts = read_inverted(options.data / "meow/generated_data/forget05_perturbed_generated.json")[: options.limit]
     kept = read_qa(options.data / "tofu/retain95.json", set_="retain")
     pairs = [(fact, answer.text) for fact in facts for answer in fact.answers[:4] if answer.text]
