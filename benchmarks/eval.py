@@ -33,6 +33,7 @@ from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow import metrics, values
 from meow.config import DataSettings, EvalSettings, ModelSettings
 from meow.evaluation import likelihoods, sampling
+from meow.evaluation.asking import forms
 from meow.formats.sources import eval_items, read_eval
 from meow.lm import LM, load
 from meow.prompts import Encoded
@@ -161,9 +162,10 @@ def baseline(
         rouge_l(item.answer, text).recall if stems(item.answer) else None
         for item, (text, _, _) in zip(items, answers, strict=True)
     ])  # fmt: skip
-    asked = [i for i in forget if items[i].paraphrased_question]
-    others = generated(lm, [lm.prompter.prompt(items[i], question=items[i].paraphrased_question) for i in asked], limit)
-    put("paraphrase_generation", asked, [text for text, _, _ in others])
+    other = {i: str(items[i].paraphrased_question) for i in forget if items[i].paraphrased_question}
+    asked = {i: text for i, text in other.items() if not forms.gives_away(items[i], text)}
+    others = generated(lm, [lm.prompter.prompt(items[i], question=text) for i, text in asked.items()], limit)
+    put("paraphrase_generation", list(asked), [text for text, _, _ in others])
     places = {i: values.place(items[i].accepted, items[i].question, items[i].answer) for i in forget}
     begun = {i: items[i].answer[: place[0]].rstrip() for i, place in places.items() if place and place[0]}
     after = generated(lm, [lm.prompter.opened(items[i], text) for i, text in begun.items()], limit)
