@@ -221,6 +221,15 @@ def test_trees_spell_every_sequence_and_hold_no_token_twice_on_a_path(sequences:
     assert sum(len(row.tokens) for row in rows) <= sum(map(len, sequences))
 
 
+def test_a_beginning_is_computed_anew_only_where_that_costs_less_than_a_larger_tree() -> None:
+    """Twelve short ends share a long beginning: one tree of 500 + 12 * 3. Forty long ones of a short one: several."""
+    story = list(range(500))
+    (row,) = tree.plant([[*story, 1000 + end, 1, 2] for end in range(12)])
+    assert len(row.tokens) == 500 + 12 * 3
+    rows = tree.plant([[0, 1, 2, 3, *([1000 + end] * 100)] for end in range(40)])
+    assert max(len(row.tokens) for row in rows) < 250
+
+
 def test_the_cache_is_bounded_by_the_budget_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build("Llama, grouped heads")
     assert cache_tokens(model, 100) == 800
