@@ -17,8 +17,8 @@ from transformers.cache_utils import Cache
 from meow.lm.decode.slots import Captured
 
 ATTENDED = 600
-"""Tokens attended to that cost as much as all else one token takes: by count 6 to 7 times the width of a model, fewer as
-attention runs slower. What is computed hardly changes between 400 and 1,500."""
+"""Tokens attended to that cost as much as all else one token takes: by count 6 to 7 times the width of a model, fewer
+as attention runs slower. What is computed hardly changes between 400 and 1,500."""
 
 
 @dataclass
