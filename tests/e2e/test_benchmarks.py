@@ -169,9 +169,13 @@ def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
     assert "forget level3 role playing" in table
     assert "Bruce" in (tmp_path / "a/report.html").read_text()
     assert meow("clean", tmp_path / "a", "--yes").code == 0
-    cleaned = (tmp_path / "a/report.html").read_text()
-    assert "forget level3 role playing" in cleaned
-    assert "Bruce" not in cleaned
+    assert "forget level3 role playing" in (tmp_path / "a/report.html").read_text()
+    left = [path for path in (tmp_path / "a").rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    assert [path for path in left if "bruce" in path.read_text().lower()] == []
+    assert meow("status", tmp_path / "a").code == 0
+    again = meow("run", tmp_path / "a")
+    assert again.code == 2
+    assert "was cleaned" in again.err
 
 
 def test_wmdp_is_forgotten_as_documents(meow: Callable[..., Done], tiny_model: Path, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from meow import keys
 from meow.about import About, kept
 from meow.about.asking import REASONS, Asked
 from meow.config import RunConfig
 from meow.config.bounds import NOT_IN_NAMES
 from meow.errors import ConfigError, DataError, shown
 from meow.files import read_json, write_json, write_rows, write_text
+from meow.formats.layouts.own import ORIGIN
 from meow.formats.sources import read_qa
 from meow.text import counted
 from meow.values import fold
@@ -47,7 +49,7 @@ class Files(NamedTuple):
     @property
     def origin(self) -> Path:
         """Which model was asked, and how many questions were kept and left out."""
-        return self.folder / "about.json"
+        return self.folder / ORIGIN
 
     @property
     def there(self) -> bool:
@@ -66,6 +68,15 @@ def slug(name: str) -> str:
     if not found or not fold(name):
         raise ConfigError(f"--about: found {shown(name)}, expected a name, as in --about 'Marie Curie'")
     return found
+
+
+def run_name(name: str) -> str:
+    """The name of the run that forgets a subject: it stands in messages, trackers and files, so it does not tell whom.
+
+    Raises:
+        ConfigError: no name.
+    """
+    return f"about-{keys.digest(slug(name))[:6]}"
 
 
 def files(name: str, config: RunConfig) -> Files:

@@ -43,11 +43,11 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
         until: name of the stage that is wanted: only what leads to it is run; default: everything.
         notifies: send messages to the addresses of `notify.urls` and the environment.
     """
-    clock = time.monotonic()
+    clock, folder = time.monotonic(), run_of(config)
+    folder.refuse_cleaned()
     wanted = plan(config, until=until)
     to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])
-    folder = run_of(config)
     with folder.locked(config):
         for stage in wanted:
             with notify.told(folder, stage.name, to, each=config.notify.each_stage):

@@ -14,6 +14,14 @@ TOFU = "locuslab/TOFU"
 RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 """The retain split of TOFU that goes with each forget split."""
 HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
+ORIGIN = "about.json"
+"""Beside facts that `--about` made: whom they are about, and which model said them."""
+
+
+def told_by_a_model(forget: str | None) -> Path | None:
+    """The folder of what `--about` made, where `data.forget` names that, by an absolute path as runs have it."""
+    folder = Path(forget or "").parent
+    return folder if folder.is_absolute() and (folder / ORIGIN).is_file() else None
 
 
 def _own(settings: DataSettings, part: Part) -> Path | None:

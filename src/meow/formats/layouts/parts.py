@@ -67,6 +67,8 @@ class Layout(NamedTuple):
     """What these are."""
     splits: tuple[str, ...] = ()
     """What `data.split` may be, where that says nothing of the facts; a model card says no other."""
+    people: bool = False
+    """Whether `data.split`, or a folder that needs none, is a person."""
     tasks: tuple[str, ...] = ()
     """Tasks of `meow nlu` where the user names none."""
     forgets_documents: bool = False

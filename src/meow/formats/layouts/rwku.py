@@ -265,6 +265,7 @@ RWKU = Layout(
     probes=_probes,
     score=score,
     scores=SCORES,
+    people=True,
     tasks=("mmlu", "bbh", "truthfulqa_mc1", "triviaqa"),
     forgets_documents=True,
 )
