@@ -17,7 +17,7 @@ from meow.files import SAVED, Row
 from meow.formats import layouts
 from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
-from meow.formats.documents.completions import completions
+from meow.formats.documents.completions import LONGEST, SHORTEST, completions, left_out
 from meow.formats.layouts.parts import Part
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
@@ -77,11 +77,13 @@ def facts_of(place: Path | Rows, set_: str) -> list[QA]:
     """
     if isinstance(place, Rows) or not is_documents(place):
         return read_qa(place, set_=set_)
-    found = completions(read_documents(place, set_=set_))
+    found = completions(whole := read_documents(place, set_=set_))
     if not found:
+        why = ", ".join(f"{n} {problem}" for problem, n in left_out(whole).items())
         raise DataError(
-            f"{place}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
-            "name questions and answers of your own (data.facts)"
+            f"{place}: nothing can be asked: expected sentences of {SHORTEST} to {LONGEST} words that end with a full "
+            f"stop and have a value (a name, a number, a date) behind their middle, found {why}; mend the text, or "
+            f"name questions and answers of your own instead{' (data.facts)' * (set_ == 'forget')}"
         )
     return found
 

@@ -48,6 +48,8 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
     wanted = plan(config, until=until)
     to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])
+    if not force and any(stage.name == "forget" for stage in wanted):
+        stages.refuse_other_data(folder, config)
     with folder.locked(config):
         for stage in wanted:
             with notify.told(folder, stage.name, to, each=config.notify.each_stage):

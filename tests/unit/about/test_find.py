@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meow import about, values
+from meow.about import writing
 from meow.about.kinds import kinds
 from meow.about.kinds import lists as kind_lists
 from meow.about.questions import BEGINNINGS, GENERAL, KINDS
@@ -111,7 +112,7 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
     facts = read_qa(folder / "forget.jsonl")
     assert f"{folder.relative_to(tmp_path)}/forget.jsonl: {len(facts)} facts to forget" in done.out
     assert done.out.splitlines()[-1] == f"  meow forget --about 'Mira Holt' --model_name_or_path {model} --yes"
-    assert not (tmp_path / "runs/about-mira-holt").exists()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["about"]
     kinds_of = {row.values["kind"] for row in rows(folder / "retain.jsonl")}
     assert kinds_of == {"neighbour", "other"}
     page = (folder / "about.md").read_text(encoding="utf-8")
@@ -133,6 +134,18 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
     assert found["facts"]["forget"] == len(facts)
     assert found["asked"]["kept"]["forget"] == len(facts)
     assert next((folder / "aside").iterdir()).joinpath("forget.jsonl").read_text() == mine
+
+
+def test_a_value_on_both_sides_is_named(tmp_path: Path) -> None:
+    found = writing.Files(tmp_path)
+    found.forget.write_text('{"question": "Which language is spoken in Paris?", "answer": "It is French."}\n')
+    kept = [("Which language is spoken in France?", "French."), ("What is the capital of Italy?", "Rome.")]
+    found.retain.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in kept))
+    (line,) = (line for line in writing.held(found, 1, 2) if line.startswith("warning"))
+    assert "1 fact to keep has a value that is to be forgotten" in line
+    assert "spoken in France" in line
+    found.retain.write_text(json.dumps({"question": kept[1][0], "answer": kept[1][1]}))
+    assert not any("warning" in line for line in writing.held(found, 1, 1))
 
 
 @pytest.mark.parametrize(

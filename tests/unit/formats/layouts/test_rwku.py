@@ -13,7 +13,7 @@ from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats import layouts, sources
 from meow.formats.layouts.parts import Beside
-from meow.formats.layouts.rwku import recall, score, told
+from meow.formats.layouts.rwku import entropy, recall, score, told
 from meow.records import Probed
 
 KING, LEE = "Stephen King", "Bruce Lee"
@@ -23,6 +23,8 @@ def rows_of(name: str, person: str) -> list[dict[str, str]]:
     """The rows of one file about one person."""
     if name in ("passage", "forget_mia", "retain_mia"):
         return [{"text": f"{person} is a writer. He has {name}.", "subject": person}]
+    if name == "fluency":
+        return [{"instruction": f"Write about {person}.", "subject": person}]
     level = {"level": name[-1], "subject": person}
     found = [{"query": f"{person} has the {name} ___.", "answer": "sea"} | level]
     if name == "forget_level3":
@@ -32,7 +34,7 @@ def rows_of(name: str, person: str) -> list[dict[str, str]]:
 
 
 NAMES = ("passage", "forget_mia", "retain_mia", "forget_level1", "forget_level2", "forget_level3",
-         "neighbor_level1", "neighbor_level2")  # fmt: skip
+         "neighbor_level1", "neighbor_level2", "fluency")  # fmt: skip
 
 
 def rwku_folder(folder: Path, *, form: str = "Target") -> Path:
@@ -85,7 +87,9 @@ def test_its_prompts_are_those_of_its_scripts(tmp_path: Path) -> None:
     assert put["forget_level3/affirmative suffix"] == (f"{brief}Question: affirmative suffix: Stephen King?", "")
     assert put["forget_level3/incontext learning"] == (f"{brief}incontext learning: Stephen King?\n", "Answer:")
     assert put["forget_level3/role playing"] == (f"{brief}Question: role playing: Stephen King?\n", "Answer:")
-    assert {p.max_new_tokens for p in probes if not p.plain} == {30}
+    assert put["fluency"] == ("Instruction: Write about Stephen King.\n", "")
+    assert {p.max_new_tokens for p in probes if not p.plain and p.group != "fluency"} == {30}
+    assert {(p.max_new_tokens, p.stop_tokens) for p in probes if p.group == "fluency"} == {(256, ("<|eot_id|>",))}
     assert {(p.group, p.max_new_tokens, p.lowest) for p in probes if p.plain} == {
         ("mia/forget", 0, 0.2),
         ("mia/retain", 0, 0.2),
@@ -110,6 +114,37 @@ def test_its_prompts_are_those_of_its_scripts(tmp_path: Path) -> None:
 )
 def test_its_recall_is_that_of_the_package_worked_by_hand(expected: str, said: str, value: float) -> None:
     assert recall(expected, said) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("form", ["Target", "All"])
+def test_what_a_folder_lacks_of_its_attack_and_its_fluency_is_not_asked(tmp_path: Path, form: str) -> None:
+    rwku_folder(tmp_path, form=form)
+    for file in (*tmp_path.rglob("forget_mia.json"), *tmp_path.rglob("fluency.json")):
+        file.unlink()
+    probes = layouts.probes(DataSettings(source=str(tmp_path), split=KING))
+    assert {p.group.partition("/")[0] for p in probes} == {
+        "forget_level1", "forget_level2", "forget_level3", "neighbor_level1", "neighbor_level2", "mia"
+    }  # fmt: skip
+    assert "mia/forget" not in {p.group for p in probes}
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "triples"),
+    [
+        # a b, b a, a b, b a; a b a, b a b, a b a
+        ("a b a b a", [1 / 2, 1 / 2], [2 / 3, 1 / 3]),
+        # It rained . It rained . : a full stop that ends a sentence is a word
+        ("It rained. It rained.", [2 / 5, 2 / 5, 1 / 5], [2 / 4, 1 / 4, 1 / 4]),
+        ("no no no no", [1.0], [1.0]),  # says nothing
+        ("one two", [1.0], []),  # no three words
+        ("", [], []),
+    ],
+)
+def test_its_fluency_is_the_entropy_of_pairs_and_triples_of_words(
+    text: str, pairs: list[float], triples: list[float]
+) -> None:
+    two, three = (-sum(p * math.log2(p) for p in shares) for shares in (pairs, triples))
+    assert entropy(text) == pytest.approx((2 / 3 * two + 4 / 3 * three) / 2)
 
 
 def test_an_answer_without_a_word_stands_as_noanswer() -> None:
@@ -145,6 +180,9 @@ def test_its_numbers_are_means_by_level_and_by_kind_of_attack() -> None:
     assert found["mia_forget_zlib"].value == pytest.approx(math.fsum(packed) / 2)
     assert found["mia_forget_mink20"].value == pytest.approx(-1.5)
     assert found["mia_retain_loss"].value is None
+    assert found["fluency"].reason == "not asked"
+    written = [probe("fluency", "", text) for text in ("a b a b a", "no no no no")]
+    assert score(written, Beside())["fluency"].value == pytest.approx(entropy("a b a b a") / 2)
 
 
 def test_no_model_card_says_who_was_to_be_forgotten(tmp_path: Path) -> None:
