@@ -14,7 +14,7 @@ from typing import Any, get_args
 from meow.config import DataSettings
 from meow.errors import DataError, named, shown
 from meow.files import SAVED, Row
-from meow.formats import layouts
+from meow.formats import documents, layouts
 from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
 from meow.formats.documents.completions import LONGEST, SHORTEST, completions, left_out
@@ -31,10 +31,8 @@ def read_qa(path: Path | Rows, *, set_: str = "forget") -> list[QA]:
     if isinstance(path, Path) and is_documents(path):
         return read_documents(path, set_=set_)
     if isinstance(path, Path) and path.is_dir() and not (path / SAVED).is_file():
-        raise DataError(
-            f"{path}: is a folder without texts; expected .txt files or JSON lines whose rows have a text, right in "
-            "it; or name a file of questions and answers"
-        )
+        read_documents(path, set_=set_)  # says what is wrong with its first file
+        raise DataError(f"{path}: its texts are asked about in their own rows; name the file of questions and answers")
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 
@@ -86,6 +84,11 @@ def facts_of(place: Path | Rows, set_: str) -> list[QA]:
             f"name questions and answers of your own instead{' (data.facts)' * (set_ == 'forget')}"
         )
     return found
+
+
+def unread(settings: DataSettings) -> list[str]:
+    """A line for each folder of documents of the user's in which something is not read."""
+    return [line for place in (settings.forget, settings.retain) if place for line in documents.unread(Path(place))]
 
 
 def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:

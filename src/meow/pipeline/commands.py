@@ -114,7 +114,7 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
         return folder
     _check_model(config)
     files = stages.evaluated_files(config.data)
-    stages.say_remarks([fact for _, facts in files for fact in facts])
+    stages.say_remarks([fact for _, facts in files for fact in facts], config.data)
     stages.check_rows(config.model, files)
     with folder.locked(config):
         if are_made(config):

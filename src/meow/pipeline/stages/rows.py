@@ -30,9 +30,9 @@ def inverted_files(path: str | None) -> list[tuple[Path, Sequence[Fact]]]:
     return [(file, read_inverted(file)) for file in files_of(Path(path))] if path else []
 
 
-def say_remarks(facts: Sequence[Fact]) -> None:
-    """What may be a mistake in the values that files give, before anything is computed with them."""
-    for line in remarks(facts):
+def say_remarks(facts: Sequence[Fact], settings: DataSettings) -> None:
+    """What may be a mistake in the values that files give, or in a folder, before anything is computed with them."""
+    for line in [*sources.unread(settings), *remarks(facts)]:
         say(f"warning: {line}")
 
 
