@@ -63,7 +63,7 @@ def name_of(settings: DataSettings) -> str:
         return next((name for name, layout in LAYOUTS.items() if settings.source in layout.hub), "tofu")
     folder = Path(settings.source)
     found = of_folder(folder)
-    if found is None and not settings.split:
+    if found is None and settings.split not in TOFU_LAYOUT.splits:
         known = "; ".join(f"{name}: {row.what}" for name, row in LAYOUTS.items() if name != "own")
         raise DataError(f"{folder}: data of no known layout; expected one of: {known}; or name it with data.layout")
     return found or "tofu"

@@ -7,7 +7,7 @@ from pathlib import Path
 from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats.columns import SUFFIXES
-from meow.formats.layouts.parts import Layout, Part, files_of, split_of
+from meow.formats.layouts.parts import Layout, Part, files_of, is_there, split_of
 
 TOFU = "locuslab/TOFU"
 """Where a split comes from if no source is named."""
@@ -47,6 +47,8 @@ def tofu_file(source: str, name: str) -> Path:
 
 def _tofu(settings: DataSettings, part: Part) -> Path | None:
     """TOFU's configs, in a folder or from the hub."""
+    if settings.source:
+        is_there(settings.source)
     if not settings.split and (settings.source or settings.layout):
         raise ConfigError(
             f"data.split: not set, and {settings.source or TOFU} is read as TOFU; name {', '.join(RETAIN_OF)}, or "
@@ -56,7 +58,7 @@ def _tofu(settings: DataSettings, part: Part) -> Path | None:
         raise ConfigError(
             "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
         )
-    source, split = settings.source or TOFU, split_of(settings, [*RETAIN_OF])
+    source, split = settings.source or TOFU, split_of(settings, [*RETAIN_OF], of="TOFU")
     names: dict[Part, str] = {
         "forget": split,
         "retain": RETAIN_OF[split],

@@ -219,8 +219,14 @@ def questions(rows: Iterable[Row], asked: str, more: Mapping[str, Any]) -> Itera
         seen.add(pair)
 
 
-def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | None = None) -> str:
+def split_of(settings: DataSettings, allowed: Sequence[str], *, of: str, default: str | None = None) -> str:
     """`data.split`, one of those that a layout has.
+
+    Args:
+        settings: where the data lies.
+        allowed: the splits.
+        of: the layout, for messages.
+        default: the split where none is set.
 
     Raises:
         ConfigError: another one, or none where there is no default.
@@ -228,5 +234,8 @@ def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | N
     found = settings.split or default
     if found not in allowed:
         said = f"found {settings.split!r}" if settings.split else "not set"
-        raise ConfigError(f"data.split: {said}, allowed: {', '.join(allowed)}")
+        read = (
+            f"; {settings.source} is read as {of}; name another benchmark with data.layout" if settings.source else ""
+        )
+        raise ConfigError(f"data.split: {said}, allowed: {', '.join(allowed)}{read}")
     return str(found)

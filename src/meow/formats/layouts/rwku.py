@@ -35,6 +35,7 @@ from meow.formats.layouts.parts import (
     text_of,
 )
 from meow.records import Probe, Probed, Value
+from meow.values import fold
 
 HUB = "jinzhuoran/RWKU"
 FILL, BRIEF = (
@@ -57,8 +58,13 @@ WEIGHTS = {2: 2 / 3, 3: 4 / 3}
 
 
 def called(name: str) -> str:
-    """A person as two names are compared: `1_Stephen_King` is Stephen King."""
-    return re.sub(r"^\d+_", "", name.strip()).replace("_", " ").casefold()
+    """A person as two names are compared: `1_Stephen_King` is Stephen King, in any case, with any accents."""
+    return fold(re.sub(r"^\d+_", "", name.strip()).replace("_", " "))
+
+
+def _people(folder: Path) -> dict[str, Path]:
+    """The folders of persons, by how they are called."""
+    return {called(one.name): one for one in sorted(folder.glob("Target/*")) if one.is_dir() and one.name[0] != "."}
 
 
 def _folder(settings: DataSettings) -> Path | None:
@@ -71,8 +77,7 @@ def _folder(settings: DataSettings) -> Path | None:
     if not is_there(str(source)):
         return None
     if (source / "Target").is_dir():
-        people = {called(folder.name): folder for folder in sorted((source / "Target").iterdir()) if folder.is_dir()}
-        wanted = called(_wanted(settings))
+        people, wanted = _people(source), called(_wanted(settings))
         if wanted not in people:
             raise DataError(f"{source / 'Target'}: data.split: nobody is called {wanted!r}{nearest(wanted, people)}")
         return people[wanted]
@@ -80,7 +85,7 @@ def _folder(settings: DataSettings) -> Path | None:
 
 
 def _wanted(settings: DataSettings) -> str:
-    if not settings.split:
+    if not settings.split or not called(settings.split):
         raise ConfigError("data.split: not set; name whom to forget, as in data.split='Stephen King'")
     return settings.split
 
@@ -112,7 +117,10 @@ def _about(settings: DataSettings, name: str) -> Iterator[Row]:
             n += 1
             yield row
     if not n:
-        raise DataError(f"{files[0]}: data.split: holds nobody called {settings.split!r}; give a name that is there")
+        raise DataError(
+            f"{files[0]}: holds no row about {settings.split or 'anybody'}; give a name that is there (data.split), or "
+            "get the file as published"
+        )
 
 
 def _part(settings: DataSettings, part: Part) -> Rows | None:
@@ -282,7 +290,7 @@ def _plain_mean(texts: Sequence[Probed], name: str) -> Value:
 
 
 def _is_rwku(folder: Path) -> bool:
-    places = [folder, folder / "All", *sorted((folder / "Target").glob("*"))[:1]]
+    places = [folder, folder / "All", *_people(folder).values()]
     return any(files_in(place, "forget_level1") for place in places)
 
 
