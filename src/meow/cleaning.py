@@ -78,7 +78,8 @@ def _data(folder: Path) -> Mapping[str, Any]:
 
 def _about(folder: Path) -> Path | None:
     """The folder of what `--about` made for a run; None: its facts are from elsewhere."""
-    return told_by_a_model(_data(folder).get("forget"))
+    forget = _data(folder).get("forget")
+    return told_by_a_model(forget) if isinstance(forget, str) else None
 
 
 def _others(folder: Path) -> list[str]:

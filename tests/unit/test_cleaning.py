@@ -69,8 +69,9 @@ def test_what_about_made_goes_with_the_last_run_that_goes_by_it(tmp_path: Path) 
     made = about(runs)
     data = {"forget": str(made / "forget.jsonl"), "retain": str(made / "retain.jsonl")}
     first, second = (run_of(runs / name, data, data["forget"]) for name in ("a", "b"))
-    (runs / "broken").mkdir()
-    (runs / "broken/config.yaml").write_text("data: [")
+    for name, text in (("broken", "data: ["), ("foreign", "data: {forget: [1], source: 5, layout: [x]}")):
+        (runs / name).mkdir()
+        (runs / f"{name}/config.yaml").write_text(text)
     assert leftovers(first) == []
     assert f"{made} stays, since b goes by it" in describe(first, [])
     clean(first)
@@ -83,3 +84,4 @@ def test_what_about_made_goes_with_the_last_run_that_goes_by_it(tmp_path: Path) 
     assert not made.exists()
     assert holding(runs, "ann") == []
     assert clean(second) == []
+    assert clean(runs / "foreign") == []

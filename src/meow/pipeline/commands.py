@@ -44,7 +44,6 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
         notifies: send messages to the addresses of `notify.urls` and the environment.
     """
     clock, folder = time.monotonic(), run_of(config)
-    folder.refuse_cleaned()
     wanted = plan(config, until=until)
     to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])

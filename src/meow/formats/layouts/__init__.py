@@ -111,14 +111,13 @@ NOT_NAMED = "not named"
 def unnamed(data: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of `data` where no fact may be told: without a split that is a person, the folder of one, and files
     that `--about` made of a name."""
-    source, split = data.get("source"), data.get("split")
-    layout = data.get("layout") or (of_folder(Path(source)) if source else None)
-    tells = {
-        "split": split and not _is_public(split),
-        "source": not split and layout in LAYOUTS and LAYOUTS[layout].people,
-    }
-    tells |= {name: told_by_a_model(data.get(name)) for name in ("forget", "retain")}
-    return {name: NOT_NAMED if tells.get(name) and value else value for name, value in data.items()}
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}  # a run folder may be anybody's
+    source, split = texts.get("source"), texts.get("split")
+    layout = texts.get("layout") or (of_folder(Path(source)) if source else None)
+    told = {name for name in ("forget", "retain") if told_by_a_model(texts.get(name))}
+    told |= {"split"} if split and not _is_public(split) else set()
+    told |= {"source"} if source and not split and layout in LAYOUTS and LAYOUTS[layout].people else set()
+    return {name: NOT_NAMED if name in told else value for name, value in data.items()}
 
 
 def probes(settings: DataSettings, *, limit: int | None = None) -> list[Probe]:
