@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from meow.about.kinds import kinds
 from meow.about.kinds import lists as kind_lists
 from meow.about.questions import BEGINNINGS, GENERAL, KINDS
 from meow.about.texts import names_it
-from meow.config import FinetuneSettings, ModelSettings
+from meow.config import FinetuneSettings, ModelSettings, RunConfig
 from meow.files import rows
 from meow.formats.sources import read_qa
 from meow.lm import LM, load, make_tiny
@@ -146,6 +147,15 @@ def test_a_value_on_both_sides_is_named(tmp_path: Path) -> None:
     assert "spoken in France" in line
     found.retain.write_text(json.dumps({"question": kept[1][0], "answer": kept[1][1]}))
     assert not any("warning" in line for line in writing.held(found, 1, 1))
+
+
+@pytest.mark.parametrize("name", ["Shaquille O'Neal", "习近平", "AC/DC", "../Лев Толстой", "Beyonce\u0301", "{name}"])
+def test_files_are_called_after_a_subject_and_its_run_is_not(name: str) -> None:
+    folder = writing.files(name, RunConfig()).folder
+    assert folder.parent == Path("runs/about")
+    run = writing.run_name(name)
+    assert run == writing.run_name(f" {name}".upper())  # the same however it is written
+    assert re.fullmatch(r"about-[0-9a-f]{6}", run)
 
 
 @pytest.mark.parametrize(
