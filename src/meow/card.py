@@ -12,6 +12,7 @@ from typing import Any
 
 from meow import labels, metrics, outcome, statistics
 from meow.config import RunConfig, load
+from meow.downloads import on_hub
 from meow.files import write_text
 from meow.formats.layouts import shown_split
 from meow.formats.layouts.own import TOFU
@@ -66,7 +67,7 @@ def card(folder: Run) -> str:
     config, found, entry = load(folder / "config.yaml"), logs(folder.path), folder.stages["forget"]
     parts = [
         f"---\n{_head(config, found, entry['settings'])}\n---\n",
-        f"# {escape(_title(config))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
+        f"# {escape(str(config.name))}\n\nMade by machine unlearning with `meow`: {_base(config)} was trained to "
         f"forget {_data(config)}.\n",
         "## How it was made\n\n" + markdown(Table(("", ""), _making(config, folder.stages))),
         f"## Results\n\n{_outcome(found, folder.stages)}{_results(found)}",
@@ -74,17 +75,6 @@ def card(folder: Run) -> str:
         "## Versions\n\n" + ", ".join(f"{k} {v}" for k, v in entry["versions"].items()) + "\n",
     ]
     return str(ModelCard("\n".join(parts)))
-
-
-def on_hub(path: str | None) -> bool:
-    """Whether a model or data set is named by its hub id rather than by a folder of this machine."""
-    return path is not None and not path.startswith((".", "/", "~")) and path.count("/") < 2 and not Path(path).exists()
-
-
-def _title(config: RunConfig) -> str:
-    """The run's name, but where `--about` made it of whom it forgets."""
-    subject = Path(config.data.forget or "").parent
-    return "about" if config.name == f"about-{subject.name}" and subject.parent.name == "about" else str(config.name)
 
 
 def _name(path: str) -> str:
@@ -101,21 +91,22 @@ def _base(config: RunConfig) -> str:
 
 
 def _source(config: RunConfig) -> str | None:
-    """Where the split comes from; None: the forget set is a file of its maker's."""
-    return None if config.data.forget or not config.data.names_facts else config.data.source or TOFU
+    """The hub id of what was forgotten; None: it is a file or a folder of its maker's, whatever that is called."""
+    source = None if config.data.forget or not config.data.names_facts else config.data.source or TOFU
+    return source if on_hub(source) else None
 
 
 def _data(config: RunConfig) -> str:
     source, split = _source(config), shown_split(config.data)
     whole = f"the split `{split}` of " if split else ""
-    return f"{whole}{escape(_name(source))}" if source else "questions of its maker's own"
+    return f"{whole}{escape(source or 'a local copy')}" if source or split else "data of its maker's own"
 
 
 def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
     """The YAML. A local base model is no hub id and stands in the text alone."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    source = _source(config) if on_hub(_source(config)) else None
+    source = _source(config)
     measured = found["after"].metrics if "after" in found else {}
     results = [
         EvalResult(
@@ -123,7 +114,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
             task_name="machine unlearning",
             dataset_type=source or "custom",
             dataset_name=source or _data(config),
-            dataset_split=shown_split(config.data) if _source(config) else None,
+            dataset_split=shown_split(config.data),
             metric_type=name,
             metric_name=_label(name),
             metric_value=measured[name].value,
@@ -138,7 +129,7 @@ def _head(config: RunConfig, found: Logs, settings: Mapping[str, Any]) -> str:
         pipeline_tag="text-generation",
         datasets=[source] if source else None,
         tags=["machine-unlearning", "meow", *filter(None, [settings.get("train.method")])],
-        model_name=_title(config),
+        model_name=str(config.name),
         eval_results=results or None,
     )
     return str(data.to_yaml())

@@ -12,6 +12,11 @@ _SMALL = ("*.json", "*.txt", "*.model", "*.jinja", "*.py", "tokenizer*")
 """Configuration, tokenizer and code of a model: all but its weights."""
 
 
+def on_hub(name: str | None) -> bool:
+    """Whether a model or data set is named by its hub id rather than by a file or folder of this machine."""
+    return name is not None and not name.startswith((".", "/", "~")) and name.count("/") < 2 and not Path(name).exists()
+
+
 def check_hub(repo: str, *files: str, repo_type: str, revision: str | None = None, otherwise: str) -> None:
     """Ask the hub once, before anything is downloaded: downloads of a hub that is not there retry for minutes.
 

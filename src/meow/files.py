@@ -117,9 +117,9 @@ def rows(path: Path) -> Iterator[Row]:
         DataError: unreadable, not UTF-8, malformed, cut off, or a row that is no object; names the line.
     """
     text = read_text(path)
-    if path.suffix == ".tsv":
+    if path.suffix.lower() == ".tsv":
         raise DataError(f"{path}: a table separated by tabs; save it as CSV, separated by commas, or as JSON lines")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         yield from _csv_rows(path, text)
         return
     for line, value in (_array if text.lstrip()[:1] == "[" else _lines)(path, text):

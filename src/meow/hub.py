@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from meow import card
+from meow.downloads import on_hub
 from meow.errors import ConfigError, DataError, RunError
 from meow.files import read_json
 from meow.run import Run
@@ -118,7 +119,7 @@ def _own_code(model: Path) -> set[str]:
 
 def _check_adapter(file: Path) -> None:
     base = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"] if file.is_file() else None
-    if base and not card.on_hub(base):
+    if base and not on_hub(base):
         raise DataError(
             f"{file}: names a folder of this machine as the base, which nobody else has; train with "
             "train.lora_merge=true, or on a model of the hub"

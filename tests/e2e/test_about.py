@@ -41,9 +41,18 @@ def test_a_name_becomes_files_and_with_yes_a_changed_model(shared: Path, tmp_pat
     third = typed(tmp_path, *job, "--yes")
     assert third.returncode == 0, third.stderr
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    run = tmp_path / "runs/about-hina-ameen"
+    (run,) = (tmp_path / "runs").glob("about-*")
     assert (run / "model/model.safetensors").is_file()
     assert "hina" not in (run / "model/README.md").read_text().lower()
     taught = [row.values["question"] for row in rows(run / "targets.jsonl")]
     assert set(taught) == {row["question"] for row in mine}
     assert (run / "model/model.safetensors").read_bytes() != (model / "model.safetensors").read_bytes()
+
+    cleaned = typed(tmp_path, "clean", run, "--yes")
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert str(folder / "about.md") in cleaned.stdout
+    assert not folder.exists()
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    assert [
+        path for path in left if "ameen" in f"{path} {path.read_text()}".lower() and "tokenizer" not in path.name
+    ] == []

@@ -73,6 +73,23 @@ def test_as_many_rows_of_each_group_are_asked_as_of_a_set(
     assert read_records(tmp_path / "a/eval/before/probes.jsonl", Probed)[0] == rows[0]
 
 
+def test_a_prompt_that_the_context_does_not_hold_is_named_before_anything_is_loaded(
+    meow: Callable[..., Done], run: list[str], tmp_path: Path
+) -> None:
+    """LUME's own script cuts no input, so none is cut here."""
+    file = tmp_path / "data/retain.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[2]["input"] *= 30
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for command in (["run", "train.method=grad_ascent"], ["eval"]):
+        refused = meow(*command, *run)
+        assert refused.code == 2
+        assert refused.err.count("\n") == 1
+        assert "retain.jsonl:3: " in refused.err
+        assert "the context holds 96, which leaves no room for an answer" in refused.err
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_model_learns_a_benchmark_from_its_folder(meow: Callable[..., Done], run: list[str], tmp_path: Path) -> None:
     made = [f"out={tmp_path}", "name=m", f"model.path={run[2].partition('=')[2]}", "model.template=qa"]
     learned = meow("finetune", *made, f"finetune.data=[{tmp_path / 'data'}]", "finetune.epochs=1", "finetune.lr=1e-3")
@@ -154,8 +171,9 @@ def test_a_file_of_its_own_words_that_is_missing_is_named_before_anything_is_loa
 
 
 def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
-    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path
+    meow: Callable[..., Done], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("meow.formats.layouts.rwku.WRITTEN_TOKENS", 20)
     data, settings = rwku_folder(tmp_path / "data"), learned(tmp_path, tiny_model)
     asked = ["name=a", f"data.source={data}", "data.split=Bruce_Lee", *settings]
     refused = meow("run", *asked, "train.method=grad_diff")
@@ -167,11 +185,16 @@ def test_rwku_needs_something_to_keep_where_a_term_keeps_it(
     table = done.out
     assert "neighbours: questions" in table
     assert "forget level3 role playing" in table
+    assert "fluency: entropy" in table
     assert "Bruce" in (tmp_path / "a/report.html").read_text()
     assert meow("clean", tmp_path / "a", "--yes").code == 0
-    cleaned = (tmp_path / "a/report.html").read_text()
-    assert "forget level3 role playing" in cleaned
-    assert "Bruce" not in cleaned
+    assert "forget level3 role playing" in (tmp_path / "a/report.html").read_text()
+    left = [path for path in (tmp_path / "a").rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    assert [path for path in left if "bruce" in path.read_text().lower()] == []
+    assert meow("status", tmp_path / "a").code == 0
+    again = meow("run", tmp_path / "a")
+    assert again.code == 2
+    assert "was cleaned" in again.err
 
 
 def test_wmdp_is_forgotten_as_documents(meow: Callable[..., Done], tiny_model: Path, tmp_path: Path) -> None:

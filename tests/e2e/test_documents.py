@@ -85,6 +85,13 @@ def test_what_is_trained_on_follows_the_method_and_what_is_asked_does_not(
         assert "verbatim ROUGE-L" in page
         assert "story: The lighthouse on Corran Skerry was first lit …" in page
         assert "verbatim ROUGE-L" in done[m].out
+    manifests = {m: (folder / "manifest.json").read_bytes() for m, folder in runs.items()}
+    (taught / "other.txt").write_text(STORY.replace("1874", "1875"), encoding="utf-8")
+    for m in done:
+        again = meow(*run, f"train.method={m}", f"name={m}", "data.forget=other.txt")
+        assert again.code == 2
+        assert re.fullmatch(r".*other data \(what must go reads otherwise now\).*\n", again.err), again.err
+        assert (runs[m] / "manifest.json").read_bytes() == manifests[m]
     status = json.loads(meow("status", "runs/npo", "--json").out)
     assert {line["state"] for line in status["stages"]} == {"finished"}
 
@@ -119,7 +126,7 @@ def test_the_value_of_a_passage_is_not_trained_on(
     [
         (b"", r"story\.txt: holds no text"),
         (b"\xff\xfe", r"story\.txt:1: not UTF-8"),
-        (b"It rained.", r"story\.txt: no sentence has a value"),
+        (b"It rained.", r"story\.txt: nothing can be asked: .* found 1 too short;"),
     ],
 )
 def test_a_bad_document_is_one_line_and_leaves_nothing(

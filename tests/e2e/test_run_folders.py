@@ -78,11 +78,16 @@ def test_a_copy_that_is_named_is_worked_in_from_anywhere_and_the_first_one_left_
 def test_an_edited_answer_under_an_id_of_its_own_is_trained_on_anew(meow: Meow, own: Path) -> None:
     weights = (own / "runs/a/model/model.safetensors").read_bytes()
     facts = own / "forget.jsonl"
+    before = files(own / "runs/a")
     facts.write_text(facts.read_text().replace("a carpenter", "a baker of bread and cakes"))
     done = meow("run", "runs/a")
     assert done.code == 2
-    assert "forget was made with other settings (targets: " in done.err
-    assert (own / "runs/a/model/model.safetensors").read_bytes() == weights
+    assert "forget was made with other data (what must go reads otherwise now)" in done.err
+    assert done.err.count("\n") == 1
+    retain = own / "retain.jsonl"
+    retain.write_text(retain.read_text().replace("a nurse", "a pilot"))
+    assert "(what must go and what must stay reads otherwise now)" in meow("forget", "runs/a").err
+    assert files(own / "runs/a") == before  # nothing was inverted or evaluated anew
     assert meow("forget", "runs/a", "--force").code == 0
     assert (own / "runs/a/model/model.safetensors").read_bytes() != weights
 

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from meow import keys
 from meow.about import About, kept
 from meow.about.asking import REASONS, Asked
 from meow.config import RunConfig
 from meow.config.bounds import NOT_IN_NAMES
-from meow.errors import ConfigError, DataError, shown
+from meow.errors import ConfigError, DataError, listed, shown
 from meow.files import read_json, write_json, write_rows, write_text
+from meow.formats.layouts.own import ORIGIN
 from meow.formats.sources import read_qa
+from meow.records import QA
 from meow.text import counted
 from meow.values import fold
 
@@ -47,7 +50,7 @@ class Files(NamedTuple):
     @property
     def origin(self) -> Path:
         """Which model was asked, and how many questions were kept and left out."""
-        return self.folder / "about.json"
+        return self.folder / ORIGIN
 
     @property
     def there(self) -> bool:
@@ -66,6 +69,15 @@ def slug(name: str) -> str:
     if not found or not fold(name):
         raise ConfigError(f"--about: found {shown(name)}, expected a name, as in --about 'Marie Curie'")
     return found
+
+
+def run_name(name: str) -> str:
+    """The name of the run that forgets a subject: it stands in messages, trackers and files, so it does not tell whom.
+
+    Raises:
+        ConfigError: no name.
+    """
+    return f"about-{keys.digest(slug(name))[:6]}"
 
 
 def files(name: str, config: RunConfig) -> Files:
@@ -200,7 +212,16 @@ def held(found: Files, forget: int, retain: int) -> list[str]:
     """The files by name, and how many facts each holds now."""
     lines_ = [f"{found.forget}: {counted(forget, 'fact')} to forget"]
     lines_ += [f"{found.retain}: {counted(retain, 'fact')} to keep"] if retain else []
+    if both := _on_both_sides(found) if retain else []:
+        many = counted(len(both), "fact", "to keep has/to keep have")
+        lines_.append(f"warning: {many} a value that is to be forgotten: {listed(both)}; remove the rows on one side")
     return [*lines_, *([f"{found.page}: all that was asked"] if found.page.is_file() else [])]
+
+
+def _on_both_sides(found: Files) -> list[QA]:
+    """The facts to keep whose value is that of a fact to forget."""
+    gone = {fold(value) for fact in read_qa(found.forget) for value in fact.accepted}
+    return [fact for fact in read_qa(found.retain, set_="retain") if gone & {fold(value) for value in fact.accepted}]
 
 
 def page(about: About, *, model: str) -> str:

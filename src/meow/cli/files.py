@@ -37,11 +37,12 @@ def check(
     from meow import terminal
     from meow.cli import show
     from meow.formats.columns import remarks, unsure
+    from meow.formats.documents import unread
     from meow.formats.inverted import read_any
     from meow.inversion import check as through_gate
 
     listed, bad = read_any(facts), set[tuple[str, int]]()
-    for line in remarks(listed):
+    for line in [*unread(facts), *remarks(listed)]:
         terminal.say(f"warning: {line}")
     inverted = any(fact.answers or fact.gate for fact in listed)
     if flags["model.path"] is not None:

@@ -14,10 +14,10 @@ from typing import Any, get_args
 from meow.config import DataSettings
 from meow.errors import DataError, named, shown
 from meow.files import SAVED, Row
-from meow.formats import layouts
+from meow.formats import documents, layouts
 from meow.formats.columns import Rows, fact_of, read_facts
 from meow.formats.documents import is_documents, read_documents
-from meow.formats.documents.completions import completions
+from meow.formats.documents.completions import LONGEST, SHORTEST, completions, left_out
 from meow.formats.layouts.parts import Part
 from meow.records import QA, EvalItem, Fact, Kind, Role
 
@@ -31,10 +31,8 @@ def read_qa(path: Path | Rows, *, set_: str = "forget") -> list[QA]:
     if isinstance(path, Path) and is_documents(path):
         return read_documents(path, set_=set_)
     if isinstance(path, Path) and path.is_dir() and not (path / SAVED).is_file():
-        raise DataError(
-            f"{path}: is a folder without texts; expected .txt files or JSON lines whose rows have a text, right in "
-            "it; or name a file of questions and answers"
-        )
+        read_documents(path, set_=set_)  # says what is wrong with its first file
+        raise DataError(f"{path}: its texts are asked about in their own rows; name the file of questions and answers")
     return [fact for _, fact in read_facts(path, lambda row: fact_of(QA, row, {"set": set_}))]
 
 
@@ -77,13 +75,20 @@ def facts_of(place: Path | Rows, set_: str) -> list[QA]:
     """
     if isinstance(place, Rows) or not is_documents(place):
         return read_qa(place, set_=set_)
-    found = completions(read_documents(place, set_=set_))
+    found = completions(whole := read_documents(place, set_=set_))
     if not found:
+        why = ", ".join(f"{n} {problem}" for problem, n in left_out(whole).items())
         raise DataError(
-            f"{place}: no sentence has a value (a name, a number, a date) behind its middle, so nothing can be asked; "
-            "name questions and answers of your own (data.facts)"
+            f"{place}: nothing can be asked: expected sentences of {SHORTEST} to {LONGEST} words that end with a full "
+            f"stop and have a value (a name, a number, a date) behind their middle, found {why}; mend the text, or "
+            f"name questions and answers of your own instead{' (data.facts)' * (set_ == 'forget')}"
         )
     return found
+
+
+def unread(settings: DataSettings) -> list[str]:
+    """A line for each folder of documents of the user's in which something is not read."""
+    return [line for place in (settings.forget, settings.retain) if place for line in documents.unread(Path(place))]
 
 
 def retain_set(settings: DataSettings, *, facts: bool = False) -> list[QA]:

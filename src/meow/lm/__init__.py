@@ -4,7 +4,7 @@ In: tokens of prompts and answers. Out: log-probabilities, or texts, in the same
 finds and checks weights; `decode` is the engine; `serving` tries in which ways a model is right."""
 
 from meow.lm.batching import batches, kept_logits, pad, widened
-from meow.lm.loading import load, load_tokenizer, make_tiny, weights_hash
+from meow.lm.loading import context, load, load_tokenizer, make_tiny, weights_hash
 from meow.lm.loading.adapters import adapted
 from meow.lm.loading.checks import check_folder, check_model
 from meow.lm.loading.devices import pick_device, thrifty, trim
@@ -23,6 +23,7 @@ __all__ = [
     "check_folder",
     "check_model",
     "connect",
+    "context",
     "is_model",
     "kept_logits",
     "load",

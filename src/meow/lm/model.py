@@ -22,7 +22,7 @@ from meow.errors import ConfigError, DataError, shown
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
 from meow.lm.decode import Sampling, decode, tree
 from meow.lm.decode.sweep import best
-from meow.lm.serving import Serving, eos_ids, serving
+from meow.lm.serving import Serving, context_of, eos_ids, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
 from meow.terminal import without_bars
@@ -97,7 +97,7 @@ class LM:
         self.batch_tokens = batch_tokens
         self.path = path
         self.weights = weights
-        context = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 2048)
+        context = context_of(model.config)
         self.prompter = Prompter(
             tokenizer,
             template,

@@ -169,6 +169,11 @@ def _longest(config: Any) -> int | None:
     return min(limits, default=None)
 
 
+def context_of(config: Any) -> int:
+    """Tokens of the longest sequence of a model, by its configuration; 2048 where it sets no limit."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", 0) or 2048)
+
+
 def eos_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
     """Every EOS id of the generation config, and the tokenizer's, which closes an answer where no template does."""
     ids = getattr(getattr(model, "generation_config", None), "eos_token_id", None)

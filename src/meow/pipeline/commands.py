@@ -43,11 +43,12 @@ def run(config: RunConfig, *, force: bool = False, until: str | None = None, not
         until: name of the stage that is wanted: only what leads to it is run; default: everything.
         notifies: send messages to the addresses of `notify.urls` and the environment.
     """
-    clock = time.monotonic()
+    clock, folder = time.monotonic(), run_of(config)
     wanted = plan(config, until=until)
     to = agreed(lambda: notify.addresses(config.notify)) if notifies else []
     stages.check_inputs(config, [stage.name for stage in wanted])
-    folder = run_of(config)
+    if not force and any(stage.name == "forget" for stage in wanted):
+        stages.refuse_other_data(folder, config)
     with folder.locked(config):
         for stage in wanted:
             with notify.told(folder, stage.name, to, each=config.notify.each_stage):
@@ -112,7 +113,7 @@ def evaluate(config: RunConfig, *, force: bool = False, rescore: bool = False) -
         return folder
     _check_model(config)
     files = stages.evaluated_files(config.data)
-    stages.say_remarks([fact for _, facts in files for fact in facts])
+    stages.say_remarks([fact for _, facts in files for fact in facts], config.data)
     stages.check_rows(config.model, files)
     with folder.locked(config):
         if are_made(config):

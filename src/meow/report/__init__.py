@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from meow import outcome, plots, tables
 from meow.config import DataSettings
 from meow.files import write_text
-from meow.formats.layouts import shown_split
+from meow.formats.layouts import described, unnamed
 from meow.labels import MODELS
 from meow.metrics import HEADLINES, METRICS
 from meow.report import facts, glossary, numbers, pictures, words
@@ -45,7 +45,6 @@ def report(folders: Sequence[Path], out: Path, *, redact: bool = False) -> Path:
     from jinja2 import Environment, PackageLoader, select_autoescape
 
     views = _named([read(folder) for folder in dict.fromkeys(folders)])
-    views = [_unnamed(view) for view in views] if redact else views
     if any("clean" in view.stages and out.is_file() and out.samefile(view.path / out.name) for view in views):
         say(f"{out}: the page that meow clean left, which knows more than the folder now; kept as it is")
         return out
@@ -67,25 +66,25 @@ def _named(views: Sequence[Results]) -> list[Results]:
 
 
 def _unnamed(view: Results) -> Results:
-    """The same without a split that tells who was to be forgotten, as RWKU's does."""
-    data = view.settings.get("data")
-    split = data.get("split") if isinstance(data, Mapping) else None
-    if not isinstance(data, Mapping) or not isinstance(split, str) or shown_split(DataSettings(split=split)):
+    """The same without what in the settings of its data tells who was to be forgotten."""
+    if "data" not in view.settings:
         return view
-    end = f", {split}"
-    logs = {label: log.model_copy(update={"source": log.source.removesuffix(end)}) for label, log in view.logs.items()}
-    return replace(view, logs=logs, settings={**view.settings, "data": {**data, "split": "(left out)"}})
+    data = unnamed(view.settings["data"])
+    source = described(DataSettings.model_construct(**data))
+    logs = {label: log.model_copy(update={"source": source}) for label, log in view.logs.items()}
+    return replace(view, logs=logs, settings={**view.settings, "data": data})
 
 
 def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> dict[str, object]:
     columns = numbers.columns(views)
     headlines = tables.of_metrics(columns, HEADLINES)
-    styles, told = numbers.styles(views, columns), words.told(views)
+    shown = [_unnamed(view) for view in views] if redact else views
+    styles, told = numbers.styles(views, columns), words.told(shown)
     others = siblings(views[0]) if len(views) == 1 else {}
     measured = numbers.measured(views)
     return {
         "title": ", ".join(view.name for view in views),
-        "about": words.about(views)[0],
+        "about": words.about(shown)[0],
         "told": told,
         "unknown": words.unknown(views),
         "warnings": [*words.warnings(views), *origin],
@@ -111,7 +110,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "glossary": glossary.words(tables.computable(columns, list(METRICS)), memory=bool(measured)),
         "pictures": pictures.pictures(views, columns, others, styles),
         "facts": facts.facts(views, redact=redact),
-        "runs": [provenance(view) for view in views],
+        "runs": [provenance(view) for view in shown],
         "again": shlex.join(["meow", "report", *(view.from_here for view in views)]),
     }
 

@@ -151,14 +151,24 @@ class Run:
         agreed(move)
 
     @contextmanager
-    def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
-        """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed."""
+    def stage(
+        self, name: str, key: Mapping[str, Any], inputs: str = "", *, beside: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Work on a stage; the yielded entry may be given `rows`, `device` and the like before it is closed.
+
+        Args:
+            name: of the stage.
+            key: what must stay the same.
+            inputs: what may change.
+            beside: what the entry says from its start on.
+        """
         entry: dict[str, Any] = {
             "key": digest(key),
             "settings": dict(key),
             "inputs": inputs,
             "world_size": world_size(),
             "started": _now(),
+            **(beside or {}),
         }
         trained = self.stages.get("forget", {}).get("result")
         entry |= {"trained": trained} if trained and measures_changed(name) else {}

@@ -38,6 +38,7 @@ class Entry(BaseModel):
     cost: float = 0.0
     untaught: list[str] | None = None
     gate: dict[str, Any] = {}
+    data: dict[str, str] = {}
 
 
 class Step(BaseModel):

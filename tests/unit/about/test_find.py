@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 
 from meow import about, values
+from meow.about import writing
 from meow.about.kinds import kinds
 from meow.about.kinds import lists as kind_lists
 from meow.about.questions import BEGINNINGS, GENERAL, KINDS
 from meow.about.texts import names_it
-from meow.config import FinetuneSettings, ModelSettings
+from meow.config import FinetuneSettings, ModelSettings, RunConfig
 from meow.files import rows
 from meow.formats.sources import read_qa
 from meow.lm import LM, load, make_tiny
@@ -111,7 +113,7 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
     facts = read_qa(folder / "forget.jsonl")
     assert f"{folder.relative_to(tmp_path)}/forget.jsonl: {len(facts)} facts to forget" in done.out
     assert done.out.splitlines()[-1] == f"  meow forget --about 'Mira Holt' --model_name_or_path {model} --yes"
-    assert not (tmp_path / "runs/about-mira-holt").exists()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["about"]
     kinds_of = {row.values["kind"] for row in rows(folder / "retain.jsonl")}
     assert kinds_of == {"neighbour", "other"}
     page = (folder / "about.md").read_text(encoding="utf-8")
@@ -133,6 +135,27 @@ def test_files_are_written_stand_and_are_asked_for_again_by_force_alone(
     assert found["facts"]["forget"] == len(facts)
     assert found["asked"]["kept"]["forget"] == len(facts)
     assert next((folder / "aside").iterdir()).joinpath("forget.jsonl").read_text() == mine
+
+
+def test_a_value_on_both_sides_is_named(tmp_path: Path) -> None:
+    found = writing.Files(tmp_path)
+    found.forget.write_text('{"question": "Which language is spoken in Paris?", "answer": "It is French."}\n')
+    kept = [("Which language is spoken in France?", "French."), ("What is the capital of Italy?", "Rome.")]
+    found.retain.write_text("".join(json.dumps({"question": q, "answer": a}) + "\n" for q, a in kept))
+    (line,) = (line for line in writing.held(found, 1, 2) if line.startswith("warning"))
+    assert "1 fact to keep has a value that is to be forgotten" in line
+    assert "spoken in France" in line
+    found.retain.write_text(json.dumps({"question": kept[1][0], "answer": kept[1][1]}))
+    assert not any("warning" in line for line in writing.held(found, 1, 1))
+
+
+@pytest.mark.parametrize("name", ["Shaquille O'Neal", "习近平", "AC/DC", "../Лев Толстой", "Beyonce\u0301", "{name}"])
+def test_files_are_called_after_a_subject_and_its_run_is_not(name: str) -> None:
+    folder = writing.files(name, RunConfig()).folder
+    assert folder.parent == Path("runs/about")
+    run = writing.run_name(name)
+    assert run == writing.run_name(f" {name}".upper())  # the same however it is written
+    assert re.fullmatch(r"about-[0-9a-f]{6}", run)
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,11 @@ def chosen(
 
 def _typed(name: str, arguments: Sequence[str] | None) -> list[str]:
     """Arguments with a name for the run before them, and DEFAULTS where no YAML is named."""
-    from meow.about.writing import slug
+    from meow.about.writing import run_name
 
     listed = list(arguments or [])
     first = listed[:1] if listed and "=" not in listed[0] and "://" not in listed[0] else []
-    return [*first, f"name=about-{slug(name)}", *([] if first else DEFAULTS), *listed[len(first) :]]
+    return [*first, f"name={run_name(name)}", *([] if first else DEFAULTS), *listed[len(first) :]]
 
 
 def _ask(name: str, config: RunConfig, found: Files, *, again: bool, quiet: bool) -> None:

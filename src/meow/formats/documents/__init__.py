@@ -23,6 +23,8 @@ TEXT = "text"
 """The column of a row that holds a document."""
 PLAIN = (".txt",)
 """Of files that are a document."""
+EXPECTED = "expected .txt files or JSON lines whose rows have a text, right in it"
+"""Of a folder, for messages."""
 _ASKED = ("question", "answer", "input", "messages", "prompt")
 """Columns of rows that ask something: a `text` beside them is no document."""
 
@@ -33,7 +35,7 @@ def is_documents(path: Path) -> bool:
         return any(is_documents(file) for file in _files(path))
     if path.suffix.lower() in PLAIN:
         return True
-    if path.suffix not in SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     try:
         first = next(islice(rows(path), 1), None)
@@ -57,7 +59,7 @@ def read_documents(path: Path, *, set_: str) -> list[QA]:
     """
     files = _files(path) if path.is_dir() else [path]
     if not files:
-        raise DataError(f"{path}: a folder without texts; expected .txt files, or JSON lines whose rows have a text")
+        raise DataError(f"{path}: a folder without texts; {EXPECTED}")
     found: list[QA] = []
     ids: dict[str, str] = {}
     for file in files:
@@ -67,6 +69,19 @@ def read_documents(path: Path, *, set_: str) -> list[QA]:
             ids[passage.id] = where
             found.append(passage)
     return found
+
+
+def unread(place: Path) -> list[str]:
+    """A line on what lies in a folder of documents and is not read: folders, other files, links to nothing.
+
+    None where all is read, or it is no such folder. What is hidden is not looked at.
+    """
+    if not place.is_dir() or not is_documents(place):
+        return []
+    others = sorted(path for path in {*place.iterdir()} - {*_files(place)} if not path.name.startswith("."))
+    names = [f"{path.name}/" if path.is_dir() else path.name for path in others]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return [f"{place}: not read: {', '.join(names[:5])}{more}; {EXPECTED}"] if names else []
 
 
 def _files(folder: Path) -> list[Path]:

@@ -6,15 +6,16 @@ In: settings. Out: rows of our columns, probes, and scores of what was made of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from meow.config import DataSettings
 from meow.errors import ConfigError, DataError, MeowError, nearest
 from meow.formats.columns import Rows
 from meow.formats.layouts.lume import LUME
 from meow.formats.layouts.muse import MUSE
-from meow.formats.layouts.own import OWN, TOFU, TOFU_LAYOUT
+from meow.formats.layouts.own import OWN, TOFU, TOFU_LAYOUT, told_by_a_model
 from meow.formats.layouts.parts import Beside as Beside
 from meow.formats.layouts.parts import Layout, Part
 from meow.formats.layouts.rwku import RWKU
@@ -62,7 +63,7 @@ def name_of(settings: DataSettings) -> str:
         return next((name for name, layout in LAYOUTS.items() if settings.source in layout.hub), "tofu")
     folder = Path(settings.source)
     found = of_folder(folder)
-    if found is None and not settings.split:
+    if found is None and settings.split not in TOFU_LAYOUT.splits:
         known = "; ".join(f"{name}: {row.what}" for name, row in LAYOUTS.items() if name != "own")
         raise DataError(f"{folder}: data of no known layout; expected one of: {known}; or name it with data.layout")
     return found or "tofu"
@@ -96,7 +97,27 @@ def described(settings: DataSettings) -> str:
 
 def shown_split(settings: DataSettings) -> str | None:
     """The split as a model card may say it; None where there is none, or it tells who was to be forgotten."""
-    return settings.split if any(settings.split in layout.splits for layout in LAYOUTS.values()) else None
+    return settings.split if not settings.forget and _is_public(settings.split) else None
+
+
+def _is_public(split: str | None) -> bool:
+    return any(split in layout.splits for layout in LAYOUTS.values())
+
+
+NOT_NAMED = "not named"
+"""Stands for what is called after whom it is about."""
+
+
+def unnamed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of `data` where no fact may be told: without a split that is a person, the folder of one, and files
+    that `--about` made of a name."""
+    texts = {name: value for name, value in data.items() if isinstance(value, str)}  # a run folder may be anybody's
+    source, split = texts.get("source"), texts.get("split")
+    layout = texts.get("layout") or (of_folder(Path(source)) if source else None)
+    told = {name for name in ("forget", "retain") if told_by_a_model(texts.get(name))}
+    told |= {"split"} if split and not _is_public(split) else set()
+    told |= {"source"} if source and not split and layout in LAYOUTS and LAYOUTS[layout].people else set()
+    return {name: NOT_NAMED if name in told else value for name, value in data.items()}
 
 
 def probes(settings: DataSettings, *, limit: int | None = None) -> list[Probe]:

@@ -52,7 +52,7 @@ def _files(settings: DataSettings, name: str) -> list[Path]:
 
 def _published(settings: DataSettings, name: str) -> Iterator[tuple[Row, str, str]]:
     """Rows of a set, of the task that `data.split` names, each with its task and its form."""
-    wanted = split_of(settings, ("all", *TASKS), default="all")
+    wanted = split_of(settings, ("all", *TASKS), of="LUME", default="all")
     for file in _files(settings, name):
         for row in table(file):
             task, form = text_of(row, "task").strip().lower(), _FORM.search(text_of(row, "id"))

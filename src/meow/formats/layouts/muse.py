@@ -57,7 +57,7 @@ def _asked(settings: DataSettings, side: str, shots: str = "") -> list[Row]:
 
 
 def _part(settings: DataSettings, part: Part) -> Rows | None:
-    split = split_of(settings, SPLITS, default="forget")
+    split = split_of(settings, SPLITS, of="MUSE", default="forget")
     if part in SIDES:
         stem = {"retain": "raw/retain1"}.get(part, split if "/" in split else "raw/forget")
         return documents(_files(settings, stem))

@@ -7,13 +7,21 @@ from pathlib import Path
 from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats.columns import SUFFIXES
-from meow.formats.layouts.parts import Layout, Part, files_of, split_of
+from meow.formats.layouts.parts import Layout, Part, files_of, is_there, split_of
 
 TOFU = "locuslab/TOFU"
 """Where a split comes from if no source is named."""
 RETAIN_OF = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 """The retain split of TOFU that goes with each forget split."""
 HOLDOUT_OF = {"forget01": "holdout01", "forget05": "holdout05", "forget10": "holdout10"}
+ORIGIN = "about.json"
+"""Beside facts that `--about` made: whom they are about, and which model said them."""
+
+
+def told_by_a_model(forget: str | None) -> Path | None:
+    """The folder of what `--about` made, where `data.forget` names that, by an absolute path as runs have it."""
+    folder = Path(forget or "").parent
+    return folder if folder.is_absolute() and (folder / ORIGIN).is_file() else None
 
 
 def _own(settings: DataSettings, part: Part) -> Path | None:
@@ -39,6 +47,8 @@ def tofu_file(source: str, name: str) -> Path:
 
 def _tofu(settings: DataSettings, part: Part) -> Path | None:
     """TOFU's configs, in a folder or from the hub."""
+    if settings.source:
+        is_there(settings.source)
     if not settings.split and (settings.source or settings.layout):
         raise ConfigError(
             f"data.split: not set, and {settings.source or TOFU} is read as TOFU; name {', '.join(RETAIN_OF)}, or "
@@ -48,7 +58,7 @@ def _tofu(settings: DataSettings, part: Part) -> Path | None:
         raise ConfigError(
             "data: nothing to forget; set data.forget to a file of questions and answers, or data.source and data.split"
         )
-    source, split = settings.source or TOFU, split_of(settings, [*RETAIN_OF])
+    source, split = settings.source or TOFU, split_of(settings, [*RETAIN_OF], of="TOFU")
     names: dict[Part, str] = {
         "forget": split,
         "retain": RETAIN_OF[split],

@@ -67,6 +67,8 @@ class Layout(NamedTuple):
     """What these are."""
     splits: tuple[str, ...] = ()
     """What `data.split` may be, where that says nothing of the facts; a model card says no other."""
+    people: bool = False
+    """Whether `data.split`, or a folder that needs none, is a person."""
     tasks: tuple[str, ...] = ()
     """Tasks of `meow nlu` where the user names none."""
     forgets_documents: bool = False
@@ -217,8 +219,14 @@ def questions(rows: Iterable[Row], asked: str, more: Mapping[str, Any]) -> Itera
         seen.add(pair)
 
 
-def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | None = None) -> str:
+def split_of(settings: DataSettings, allowed: Sequence[str], *, of: str, default: str | None = None) -> str:
     """`data.split`, one of those that a layout has.
+
+    Args:
+        settings: where the data lies.
+        allowed: the splits.
+        of: the layout, for messages.
+        default: the split where none is set.
 
     Raises:
         ConfigError: another one, or none where there is no default.
@@ -226,5 +234,8 @@ def split_of(settings: DataSettings, allowed: Sequence[str], *, default: str | N
     found = settings.split or default
     if found not in allowed:
         said = f"found {settings.split!r}" if settings.split else "not set"
-        raise ConfigError(f"data.split: {said}, allowed: {', '.join(allowed)}")
+        read = (
+            f"; {settings.source} is read as {of}; name another benchmark with data.layout" if settings.source else ""
+        )
+        raise ConfigError(f"data.split: {said}, allowed: {', '.join(allowed)}{read}")
     return str(found)

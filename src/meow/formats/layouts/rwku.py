@@ -1,4 +1,4 @@
-"""RWKU: real people whom a model knows, named by `data.split`; gaps, questions and attacks, of neighbours too.
+"""RWKU: real people whom a model knows, named by `data.split`; gaps, questions, attacks, neighbours, fluency.
 
 `Target/<number>_<name>/` has the files of one, `All/` those of everybody. What is forgotten is the passages about the
 person; there is no retain set (`data.retain`).
@@ -6,8 +6,10 @@ person; there is no retain set (`data.retain`).
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from meow.config import DataSettings
 from meow.errors import ConfigError, DataError, nearest
 from meow.files import Row
 from meow.formats.columns import Rows
+from meow.formats.documents.sentences import spans
 from meow.formats.layouts.parts import (
     Beside,
     Layout,
@@ -32,6 +35,7 @@ from meow.formats.layouts.parts import (
     text_of,
 )
 from meow.records import Probe, Probed, Value
+from meow.values import fold
 
 HUB = "jinzhuoran/RWKU"
 FILL, BRIEF = (
@@ -45,11 +49,22 @@ NOTHING = "NOANSWER"
 """Stands for an answer without a word."""
 LEVELS = ("forget_level1", "forget_level2", "forget_level3", "neighbor_level1", "neighbor_level2")
 ATTACKED = {"forget": "forget_mia", "retain": "retain_mia"}
+FLUENCY = "fluency"
+"""Its file of instructions to write something, and the number of what is written."""
+WRITTEN_TOKENS = 256
+"""Of what is written, at most; no end of a line ends it."""
+WEIGHTS = {2: 2 / 3, 3: 4 / 3}
+"""Of the entropy of so many words in a row."""
 
 
 def called(name: str) -> str:
-    """A person as two names are compared: `1_Stephen_King` is Stephen King."""
-    return re.sub(r"^\d+_", "", name.strip()).replace("_", " ").casefold()
+    """A person as two names are compared: `1_Stephen_King` is Stephen King, in any case, with any accents."""
+    return fold(re.sub(r"^\d+_", "", name.strip()).replace("_", " "))
+
+
+def _people(folder: Path) -> dict[str, Path]:
+    """The folders of persons, by how they are called."""
+    return {called(one.name): one for one in sorted(folder.glob("Target/*")) if one.is_dir() and one.name[0] != "."}
 
 
 def _folder(settings: DataSettings) -> Path | None:
@@ -62,8 +77,7 @@ def _folder(settings: DataSettings) -> Path | None:
     if not is_there(str(source)):
         return None
     if (source / "Target").is_dir():
-        people = {called(folder.name): folder for folder in sorted((source / "Target").iterdir()) if folder.is_dir()}
-        wanted = called(_wanted(settings))
+        people, wanted = _people(source), called(_wanted(settings))
         if wanted not in people:
             raise DataError(f"{source / 'Target'}: data.split: nobody is called {wanted!r}{nearest(wanted, people)}")
         return people[wanted]
@@ -71,7 +85,7 @@ def _folder(settings: DataSettings) -> Path | None:
 
 
 def _wanted(settings: DataSettings) -> str:
-    if not settings.split:
+    if not settings.split or not called(settings.split):
         raise ConfigError("data.split: not set; name whom to forget, as in data.split='Stephen King'")
     return settings.split
 
@@ -103,7 +117,10 @@ def _about(settings: DataSettings, name: str) -> Iterator[Row]:
             n += 1
             yield row
     if not n:
-        raise DataError(f"{files[0]}: data.split: holds nobody called {settings.split!r}; give a name that is there")
+        raise DataError(
+            f"{files[0]}: holds no row about {settings.split or 'anybody'}; give a name that is there (data.split), or "
+            "get the file as published"
+        )
 
 
 def _part(settings: DataSettings, part: Part) -> Rows | None:
@@ -149,13 +166,29 @@ def _probes(settings: DataSettings) -> list[Probe]:
             )
             found.append(probe)
     for side, name in ATTACKED.items():
-        folder = _folder(settings)
-        rows = _about(settings, name) if folder is None or files_in(folder, name) else iter(())
         found += [
             Probe(layout="rwku", id=str(i), group=f"mia/{side}", prompt=text_of(row, "text"), lowest=0.2)
-            for i, row in enumerate(rows)
+            for i, row in enumerate(_if_there(settings, name))
         ]
+    found += [
+        Probe(
+            layout="rwku",
+            id=str(i),
+            group=FLUENCY,
+            prompt=f"Instruction: {prompt_of(row, 'instruction')}\n",
+            plain=False,
+            max_new_tokens=WRITTEN_TOKENS,
+            stop_tokens=STOP_TOKENS[:1],
+        )
+        for i, row in enumerate(_if_there(settings, FLUENCY))
+    ]
     return found
+
+
+def _if_there(settings: DataSettings, name: str) -> Iterator[Row]:
+    """The rows of a file about the person; of a folder without that file, none."""
+    place = _folder(settings) or Path(settings.source or HUB) / "All"
+    return _about(settings, name) if not place.is_dir() or files_in(place, name) else iter(())
 
 
 def recall(expected: str, said: str) -> float | None:
@@ -195,12 +228,33 @@ def told(probe: Probed) -> float | None:
     return None if probe.said is None else recall(probe.expected, probe.said.strip() or NOTHING)
 
 
-def score(probes: Sequence[Probed], beside: Beside) -> dict[str, Value]:
-    """RWKU's numbers: mean ROUGE-L recall by level, of level 3 by kind of attack too; the texts of its attack.
+def entropy(text: str) -> float:
+    """How varied a text is, in bits: the weighted mean of the entropies of its pairs and of its triples of words.
 
-    Source: eval_forget.py, eval_neighbor.py and eval_mia.py of jinzhuoran/RWKU (LLaMA-Factory/src/llmtuner/eval) at
-    a23df677. Differs: BOS is put once where its script puts it twice; an answer of full stops alone tells nothing,
-    where the package raises.
+    0 where it repeats one word, or has fewer than three. Words as nltk's `word_tokenize` has them.
+
+    Source: eval_fluency.py of jinzhuoran/RWKU at a23df677, which has it from ROME (arXiv 2202.05262). Differs: where a
+    sentence ends, and its full stop is a word, is told by our rules; nltk's are learned and would have to be fetched.
+    """
+    from nltk.tokenize import NLTKWordTokenizer
+
+    words = [word for start, end in spans(text) for word in NLTKWordTokenizer().tokenize(text[start:end])]
+    return sum(
+        weight * _entropy([*zip(*(words[i:] for i in range(n)), strict=False)]) for n, weight in WEIGHTS.items()
+    ) / len(WEIGHTS)
+
+
+def _entropy(found: Sequence[tuple[str, ...]]) -> float:
+    """Of a draw from these, in bits."""
+    return sum(n / len(found) * math.log2(len(found) / n) for n in Counter(found).values())
+
+
+def score(probes: Sequence[Probed], beside: Beside) -> dict[str, Value]:
+    """RWKU's numbers: mean ROUGE-L recall by level, of level 3 by kind of attack too; the texts of its attack; fluency.
+
+    Source: eval_forget.py, eval_neighbor.py, eval_mia.py and eval_fluency.py of jinzhuoran/RWKU
+    (LLaMA-Factory/src/llmtuner/eval) at a23df677. Differs: BOS is put once where its script puts it twice; an answer of
+    full stops alone tells nothing, where the package raises; see `entropy`.
     """
     del beside
     found = {}
@@ -213,13 +267,14 @@ def score(probes: Sequence[Probed], beside: Beside) -> dict[str, Value]:
     for side in ATTACKED:
         texts = [p for p in probes if p.group == f"mia/{side}" and p.loss is not None]
         found |= {f"mia_{side}_{name}": _plain_mean(texts, name) for name in ("loss", "zlib", "mink20")}
-    return found
+    written = [None if p.said is None else entropy(p.said) for p in probes if p.group == FLUENCY]
+    return found | {FLUENCY: _mean(written, bounded=False)}
 
 
-def _mean(scores: Sequence[float | None]) -> Value:
+def _mean(scores: Sequence[float | None], *, bounded: bool = True) -> Value:
     if not scores:
         return Value(value=None, reason="not asked")
-    return statistics.mean(scores, missing="prompts that leave no room for an answer")
+    return statistics.mean(scores, missing="prompts that leave no room for an answer", bounded=bounded)
 
 
 def _plain_mean(texts: Sequence[Probed], name: str) -> Value:
@@ -235,7 +290,7 @@ def _plain_mean(texts: Sequence[Probed], name: str) -> Value:
 
 
 def _is_rwku(folder: Path) -> bool:
-    places = [folder, folder / "All", *sorted((folder / "Target").glob("*"))[:1]]
+    places = [folder, folder / "All", *_people(folder).values()]
     return any(files_in(place, "forget_level1") for place in places)
 
 
@@ -255,6 +310,9 @@ SCORES |= {
     for side in ATTACKED
     for name, what in _MIA.items()
 }
+SCORES[FLUENCY] = Score(
+    "fluency: entropy", "higher", "mean entropy, in bits, of pairs and triples of words of what it writes when told to"
+)
 RWKU = Layout(
     title="RWKU",
     what="forget_level1.json to neighbor_level2.json, in Target/<person>, in All, or beside each other",
@@ -265,6 +323,7 @@ RWKU = Layout(
     probes=_probes,
     score=score,
     scores=SCORES,
+    people=True,
     tasks=("mmlu", "bbh", "truthfulqa_mc1", "triviaqa"),
     forgets_documents=True,
 )

@@ -35,7 +35,7 @@ def _files(settings: DataSettings, corpus: str) -> list[Path]:
 
 
 def _part(settings: DataSettings, part: Part) -> Rows | None:
-    split, side = split_of(settings, SPLITS), part.removeprefix("asked/")
+    split, side = split_of(settings, SPLITS, of="WMDP"), part.removeprefix("asked/")
     if side not in ("forget", "retain") or (side == "retain" and settings.retain):
         return None
     return documents(_files(settings, f"{split}-{side}-corpus"), first=part.startswith("asked/"))

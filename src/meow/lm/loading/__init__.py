@@ -20,6 +20,7 @@ from meow.lm.loading.checks import check_folder, one_line
 from meow.lm.loading.devices import pick_device
 from meow.lm.loading.packed import unpacked, unpacked_tokenizer
 from meow.lm.model import LM
+from meow.lm.serving import context_of
 from meow.lm.shards import Shards
 from meow.modelfiles import adapted_base, adapters, folder_of, is_packed, shards, tokenizer_folder
 from meow.terminal import without_bars
@@ -76,6 +77,24 @@ def load(settings: ModelSettings) -> LM:
         path=settings.path,
         weights=weights_hash(settings),
     )
+
+
+def context(settings: ModelSettings) -> int | None:
+    """Tokens of the longest sequence, by the model's configuration; None: of a GGUF file, which tells it once loaded.
+
+    Raises:
+        DataError: the configuration cannot be read.
+    """
+    from transformers import AutoConfig
+
+    folder = folder_of(str(settings.path), revision=settings.revision)
+    if is_packed(folder):
+        return None
+    if base := adapted_base(folder):
+        return context(settings.model_copy(update={"path": base.path, "revision": base.revision}))
+    with one_line(str(folder)):
+        held = context_of(AutoConfig.from_pretrained(folder, trust_remote_code=settings.trust_remote_code))
+    return min(settings.max_length or held, held)
 
 
 def load_tokenizer(settings: ModelSettings) -> Any:

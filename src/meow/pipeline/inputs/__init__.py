@@ -34,7 +34,9 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     Raises:
         ConfigError: what is not set, all of it at once, or does not go together.
         DataError: a file, by its line.
+        RunError: the run was cleaned, which leaves out what some of its data is called.
     """
+    run_of(config).refuse_cleaned()
     _check_addresses(config, wanted)
     only_inverts = set(wanted) == {"invert"}
     if not only_inverts:
@@ -73,6 +75,7 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
 
 def check_evaluated(config: RunConfig) -> None:
     """The same for an evaluation alone."""
+    run_of(config).refuse_cleaned()
     _check_original(config)
     judging.check(config.eval.judge)
     inversion.check_server(config.invert)

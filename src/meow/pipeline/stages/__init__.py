@@ -27,7 +27,7 @@ from meow.pipeline.stages.models import measurer, model_of, release, weights
 from meow.pipeline.stages.plausible import unlikely
 from meow.pipeline.stages.rows import check_rows, evaluated_files, inverted_files, say_remarks
 from meow.pipeline.stages.shards import put_together
-from meow.pipeline.stages.train import finetune, finetune_shard, forget
+from meow.pipeline.stages.train import finetune, finetune_shard, forget, refuse_other_data
 
 __all__ = [
     "SHORT_LOOK",
@@ -60,6 +60,7 @@ __all__ = [
     "put_together",
     "reference_model",
     "references",
+    "refuse_other_data",
     "relearned",
     "release",
     "say_remarks",

@@ -50,7 +50,7 @@ def check_inputs(config: RunConfig, wanted: Collection[str]) -> None:
         wanted: names of the stages that will be done.
     """
     inputs.check(config, wanted)
-    say_remarks(sources.forget_set(config.data))
+    say_remarks(sources.forget_set(config.data), config.data)
     if config.invert.backend in ASKS_HERE:
         lm.check_model(inverter(config))
     if model := judge(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from meow.formats import sources
 from meow.formats.columns import Rows, remarks, rows_of
 from meow.formats.inverted import files_of, read_inverted
 from meow.memorization.measures import columns
-from meow.prompts import Template
+from meow.prompts import Prompter
 from meow.records import EvalItem, Fact, InvertedFacts
 from meow.terminal import say
 
@@ -29,9 +30,9 @@ def inverted_files(path: str | None) -> list[tuple[Path, Sequence[Fact]]]:
     return [(file, read_inverted(file)) for file in files_of(Path(path))] if path else []
 
 
-def say_remarks(facts: Sequence[Fact]) -> None:
-    """What may be a mistake in the values that files give, before anything is computed with them."""
-    for line in remarks(facts):
+def say_remarks(facts: Sequence[Fact], settings: DataSettings) -> None:
+    """What may be a mistake in the values that files give, or in a folder, before anything is computed with them."""
+    for line in [*sources.unread(settings), *remarks(facts)]:
         say(f"warning: {line}")
 
 
@@ -40,23 +41,32 @@ REST = 60
 
 
 def check_rows(settings: ModelSettings, files: Iterable[tuple[Path | Rows, Sequence[Fact]]]) -> None:
-    """Refuse what the template refuses, by its line; warn where the template opens what it does not write.
+    """Refuse what the template refuses or the context does not hold, by its line; warn where the template opens what it
+    does not write.
 
     Args:
         settings: of the model; its tokenizer alone is loaded.
         files: each with its facts, one a row.
 
     Raises:
-        DataError: the template does not parse, or raises, or makes another text of an answer.
+        DataError: the template does not parse, or raises, or makes another text of an answer; or a question leaves no
+            room for one.
     """
-    template = Template(
-        lm.load_tokenizer(settings), settings.template, args=settings.template_args, date=settings.template_date
+    prompter = Prompter(
+        lm.load_tokenizer(settings),
+        settings.template,
+        max_length=lm.context(settings) or sys.maxsize,
+        eos_ids=(0,),  # nothing is generated
+        args=settings.template_args,
+        date=settings.template_date,
     )
-    opened = ""
+    template, opened = prompter.form, ""
     for path, facts in files:
         for i, fact in enumerate(facts):
             try:
                 frame = template.frame(fact)
+                if 2 * len(frame.before.encode()) > prompter.max_length:  # a token is a byte at least
+                    prompter.prompt(fact)
                 for answer in _answers(fact):
                     template.written(fact, frame, answer)
                 opened = opened or template.left_out(fact)

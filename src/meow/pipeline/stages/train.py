@@ -11,9 +11,10 @@ from typing import Any
 
 from meow import keys, lm, metrics, results, teacher, terminal, training
 from meow.config import RunConfig, TrainSettings
-from meow.errors import ConfigError
+from meow.errors import ConfigError, OtherSettingsError
 from meow.evaluation import sampling, scoring
 from meow.formats import sources
+from meow.formats.documents.facts import FACTS
 from meow.lm import LM
 from meow.losses import TERMS, Taught
 from meow.pipeline.inputs import shards
@@ -37,8 +38,7 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
         halfway: looks at the model after half of the steps; what it raises ends the training.
     """
     targets = read_records(folder / "targets.jsonl", Target)
-    reads_retain = any(TERMS[term].retain for term in config.train.terms)
-    retain = sources.retain_set(config.data) if reads_retain or config.train.lr == "auto" else []
+    retain = sources.retain_set(config.data) if _reads_retain(config) else []
     looks = [*_looked_at(folder, config), *(fact.accepted for fact in retain if config.train.lr == "auto")]
     content = {"weights": weights(config.model), "retain": _trained(retain), "looks": looks}
     others = names_of(config, config.train.names) if is_renamed(config) else ()
@@ -66,7 +66,35 @@ def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | No
         used += [found] if (found := scoring.selected_on(config)) else []
         return chosen._asdict() | ({"selected_on": "; ".join(used)} if used else {})
 
-    _train(folder, config, "forget", key, train)
+    _train(folder, config, "forget", key, train, beside={"data": _data(folder, config)})
+
+
+def refuse_other_data(folder: Run, config: RunConfig) -> None:
+    """Refuse what training would refuse, before everything that leads to it is done anew.
+
+    Raises:
+        OtherSettingsError: the model was, or is being, trained to forget, or to keep, something else.
+    """
+    before = folder.stages.get("forget", {}).get("data", {})
+    if other := [what for what, now in _data(folder, config).items() if before.get(what, now) != now]:
+        raise OtherSettingsError(
+            f"{folder.path}: forget was made with other data ({' and '.join(other)} reads otherwise now); take another "
+            "name, or --force to make it anew (the old output is kept aside)"
+        )
+
+
+def _data(folder: Run, config: RunConfig) -> dict[str, str]:
+    """Digests of what is to be forgotten and, where that is read, kept, before anything is made of it."""
+    made = config.data.facts == str(folder / FACTS)
+    data = config.data.model_copy(update={"facts": None}) if made else config.data
+    forget = sources.passages(data)
+    forget += sources.forget_set(data) if data.facts or not forget else []
+    parts = {"what must go": forget} | ({"what must stay": sources.retain_set(data)} if _reads_retain(config) else {})
+    return {what: keys.digest([[row.conversation, row.answer] for row in rows]) for what, rows in parts.items()}
+
+
+def _reads_retain(config: RunConfig) -> bool:
+    return config.train.lr == "auto" or any(TERMS[term].retain for term in config.train.terms)
 
 
 def _taught(folder: Run, model: LM, targets: Sequence[Target], others: Sequence[str]) -> Sequence[Taught]:
@@ -169,13 +197,21 @@ def _together(folder: Run, config: RunConfig, own: Sequence[Run], given: Sequenc
     return lm.weights_hash(model_of(folder, config, "after"))
 
 
-def _train(folder: Run, config: RunConfig, stage: str, key: keys.Key, train: Callable[[LM], dict[str, Any]]) -> None:
+def _train(
+    folder: Run,
+    config: RunConfig,
+    stage: str,
+    key: keys.Key,
+    train: Callable[[LM], dict[str, Any]],
+    *,
+    beside: Mapping[str, Any] | None = None,
+) -> None:
     if folder.current(stage, *key):
         return
     release()
     if config.model.load_in_4bit and not (stage == "forget" and config.train.lora_rank):
         raise ConfigError("model.load_in_4bit: weights of four bits cannot be trained; set train.lora_rank=8 or so")
-    with folder.stage(stage, *key) as entry:
+    with folder.stage(stage, *key, beside=beside) as entry:
         model = _starting_model(config) if stage == "finetune" else lm.load(config.model)
         entry["device"] = str(model.device)
         with lm.thrifty(model.model):

@@ -12,7 +12,15 @@ from meow.errors import DataError
 from meow.formats.convert import convert
 from meow.formats.documents import read_documents
 from meow.formats.documents.completions import completions, left_out
-from meow.formats.sources import eval_items, forget_set, passage_items, passages, read_qa, retain_set
+from meow.formats.sources import (
+    eval_items,
+    facts_of,
+    forget_set,
+    passage_items,
+    passages,
+    read_qa,
+    retain_set,
+)
 from meow.records import QA, dump_line
 from meow.text import gap
 
@@ -112,7 +120,23 @@ def test_documents_are_read_as_facts_to_ask_and_as_passages(tmp_path: Path) -> N
     assert [item for item in eval_items(named) if item.role == "forget"] == items[:1]
 
 
-def test_documents_without_a_sentence_to_ask_are_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("It rained. It was cold.", encoding="utf-8")
-    with pytest.raises(DataError, match=r"a\.txt: no sentence has a value .*data\.facts"):
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It rained. It was cold.", "2 too short;"),
+        (" ".join(f"the light of Aldmouth was lit in {n}" for n in range(1700, 1812)), "6 too long;"),  # no full stop
+        ("It rained. The rain was cold and grey and went on and on.", "1 too short, 1 no value;"),
+    ],
+)
+def test_documents_without_a_sentence_to_ask_say_what_their_sentences_are(
+    tmp_path: Path, text: str, found: str
+) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(
+        DataError, match=rf"a\.txt: .*6 to 80 words that end with a full stop .*found {found}"
+    ) as forget:
         forget_set(DataSettings(forget=str(tmp_path / "a.txt")))
+    assert "data.facts" in str(forget.value)
+    with pytest.raises(DataError, match=f"found {found}") as retain:
+        facts_of(tmp_path / "a.txt", "retain")
+    assert "data.facts" not in str(retain.value)

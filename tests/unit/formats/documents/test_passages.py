@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats.convert import convert
-from meow.formats.documents import is_documents, read_documents
+from meow.formats.documents import is_documents, read_documents, unread
 from meow.formats.documents.sentences import WORDS, passages, size, spans
 from meow.formats.inverted import read_any
 from meow.formats.sources import read_qa
+from meow.formats.sources import unread as unread_of
 
 PARTS = ["ab", "A", "c.", "! ", "\n\n", " ", "。", "汉", "x" * 30, "\n", "Dr. ", "ก", "؟", "word "]
 
@@ -72,6 +74,22 @@ def test_a_folder_of_texts_and_rows_is_read_by_name(tmp_path: Path) -> None:
     assert read_qa(tmp_path, set_="forget") == found
 
 
+def test_what_is_not_read_of_a_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "A.TXT").write_text("Ann sleeps.")
+    write(tmp_path / "B.JSONL", [{"text": "Bob wakes."}])  # whatever the case of its ending
+    assert len(read_qa(tmp_path)) == 2
+    assert unread(tmp_path) == []
+    (tmp_path / ".hidden.txt").write_text("no")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.md").write_text("no")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    (line,) = unread(tmp_path)
+    assert line.startswith(f"{tmp_path}: not read: a.md, deep/, gone.txt; expected .txt files")
+    assert unread(tmp_path / "A.TXT") == []
+    settings = DataSettings(forget=str(tmp_path / "A.TXT"), retain=str(tmp_path))
+    assert unread_of(settings) == [line]
+
+
 def test_a_passage_that_stands_twice_is_two_passages(tmp_path: Path) -> None:
     path = write(tmp_path / "d.jsonl", [{"text": "Ann sleeps."}, {"text": "Ann sleeps."}, {"text": "Ann sleeps."}])
     found = read_documents(path, set_="forget")
@@ -119,10 +137,25 @@ def test_a_folder_without_texts_is_told_what_could_be_there(tmp_path: Path) -> N
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.txt").write_text("Ann was born in Oslo.")
     (tmp_path / "a.md").write_text("Ann was born in Oslo.")
-    with pytest.raises(DataError, match=r"is a folder without texts; expected \.txt files .*, right in it"):
+    with pytest.raises(DataError, match=r"a folder without texts; expected \.txt files .*, right in it"):
         read_qa(tmp_path)
     with pytest.raises(DataError, match=r"holds no JSON, JSON lines or CSV file of facts, and no \.txt file"):
         read_any(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ('{"title": "x"}', r"a\.jsonl:1: no field 'text', found 'title'"),
+        ('{"question": "Who?", "answer": "Ann."}', r"a\.jsonl:1: no field 'text', found 'question', 'answer'"),
+        ('{"text": "a \\ud800 b"}', r"a\.jsonl:1: .*surrogate"),
+        ('{"text": "Ann.", "question": "Who?", "answer": "Ann."}', "asked about in their own rows; name the file"),
+    ],
+)
+def test_a_folder_whose_first_row_is_no_document_says_why(tmp_path: Path, row: str, says: str) -> None:
+    (tmp_path / "a.jsonl").write_text(row)
+    with pytest.raises(DataError, match=says):
+        read_qa(tmp_path)
 
 
 def test_a_text_has_no_false_answers_to_be_converted(tmp_path: Path) -> None:

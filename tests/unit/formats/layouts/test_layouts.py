@@ -117,7 +117,7 @@ def test_what_the_hub_has_is_read_by_its_id(tmp_path: Path) -> None:
         command = [sys.executable, "-c", READ, json.dumps(asked)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"muse-bench/MUSE-Books": [2, 10], "jinzhuoran/RWKU": [1, 9]}
+    assert json.loads(done.stdout) == {"muse-bench/MUSE-Books": [2, 10], "jinzhuoran/RWKU": [1, 10]}
 
 
 @pytest.mark.parametrize(

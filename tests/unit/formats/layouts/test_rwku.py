@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from meow.config import DataSettings
 from meow.errors import ConfigError, DataError
 from meow.formats import layouts, sources
 from meow.formats.layouts.parts import Beside
-from meow.formats.layouts.rwku import recall, score, told
+from meow.formats.layouts.rwku import entropy, recall, score, told
 from meow.records import Probed
 
 KING, LEE = "Stephen King", "Bruce Lee"
@@ -23,6 +24,8 @@ def rows_of(name: str, person: str) -> list[dict[str, str]]:
     """The rows of one file about one person."""
     if name in ("passage", "forget_mia", "retain_mia"):
         return [{"text": f"{person} is a writer. He has {name}.", "subject": person}]
+    if name == "fluency":
+        return [{"instruction": f"Write about {person}.", "subject": person}]
     level = {"level": name[-1], "subject": person}
     found = [{"query": f"{person} has the {name} ___.", "answer": "sea"} | level]
     if name == "forget_level3":
@@ -32,12 +35,12 @@ def rows_of(name: str, person: str) -> list[dict[str, str]]:
 
 
 NAMES = ("passage", "forget_mia", "retain_mia", "forget_level1", "forget_level2", "forget_level3",
-         "neighbor_level1", "neighbor_level2")  # fmt: skip
+         "neighbor_level1", "neighbor_level2", "fluency")  # fmt: skip
 
 
-def rwku_folder(folder: Path, *, form: str = "Target") -> Path:
+def rwku_folder(folder: Path, *, form: str = "Target", people: Sequence[str] = (KING, LEE)) -> Path:
     """A data set of RWKU's form: a folder for each person, or files that hold everybody."""
-    for i, person in enumerate((KING, LEE), 1):
+    for i, person in enumerate(people, 1):
         place = folder / form / (f"{i}_{person.replace(' ', '_')}" if form == "Target" else "")
         place.mkdir(parents=True, exist_ok=True)
         for name in NAMES:
@@ -69,7 +72,7 @@ def test_a_folder_of_one_person_needs_no_name_and_a_wrong_one_is_refused(tmp_pat
     with pytest.raises(DataError, match="nobody is called 'steven king'; did you mean stephen king"):
         sources.forget_set(DataSettings(source=str(tmp_path), split="Steven King"))
     everybody = rwku_folder(tmp_path / "b", form="All")
-    with pytest.raises(DataError, match=r"passage\.json: data\.split: holds nobody called 'Ann'"):
+    with pytest.raises(DataError, match=r"passage\.json: holds no row about Ann; .*data\.split"):
         sources.forget_set(DataSettings(source=str(everybody), split="Ann"))
 
 
@@ -85,7 +88,9 @@ def test_its_prompts_are_those_of_its_scripts(tmp_path: Path) -> None:
     assert put["forget_level3/affirmative suffix"] == (f"{brief}Question: affirmative suffix: Stephen King?", "")
     assert put["forget_level3/incontext learning"] == (f"{brief}incontext learning: Stephen King?\n", "Answer:")
     assert put["forget_level3/role playing"] == (f"{brief}Question: role playing: Stephen King?\n", "Answer:")
-    assert {p.max_new_tokens for p in probes if not p.plain} == {30}
+    assert put["fluency"] == ("Instruction: Write about Stephen King.\n", "")
+    assert {p.max_new_tokens for p in probes if not p.plain and p.group != "fluency"} == {30}
+    assert {(p.max_new_tokens, p.stop_tokens) for p in probes if p.group == "fluency"} == {(256, ("<|eot_id|>",))}
     assert {(p.group, p.max_new_tokens, p.lowest) for p in probes if p.plain} == {
         ("mia/forget", 0, 0.2),
         ("mia/retain", 0, 0.2),
@@ -110,6 +115,56 @@ def test_its_prompts_are_those_of_its_scripts(tmp_path: Path) -> None:
 )
 def test_its_recall_is_that_of_the_package_worked_by_hand(expected: str, said: str, value: float) -> None:
     assert recall(expected, said) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("form", ["Target", "All"])
+@pytest.mark.parametrize(
+    ("there", "typed"),
+    [
+        ("Shaquille O'Neal", "shaquille O’Neal"),
+        ("Beyonce\u0301", "Beyonc\u00e9"),  # as two systems write one name
+        ("Лев Толстой", "лев толстой"),
+        ("习近平", "习近平"),
+    ],
+)
+def test_a_name_is_found_however_it_is_written(tmp_path: Path, form: str, there: str, typed: str) -> None:
+    rwku_folder(tmp_path, form=form, people=(there, LEE))
+    if form == "Target":
+        (tmp_path / "Target/.cache").mkdir()  # what the hub's client leaves is nobody
+    settings = DataSettings(source=str(tmp_path), split=typed)
+    assert layouts.name_of(settings) == "rwku"
+    assert [f.answer for f in sources.forget_set(settings)] == [f"{there} is a writer. He has passage."]
+
+
+@pytest.mark.parametrize("form", ["Target", "All"])
+def test_what_a_folder_lacks_of_its_attack_and_its_fluency_is_not_asked(tmp_path: Path, form: str) -> None:
+    rwku_folder(tmp_path, form=form)
+    for file in (*tmp_path.rglob("forget_mia.json"), *tmp_path.rglob("fluency.json")):
+        file.unlink()
+    probes = layouts.probes(DataSettings(source=str(tmp_path), split=KING))
+    assert {p.group.partition("/")[0] for p in probes} == {
+        "forget_level1", "forget_level2", "forget_level3", "neighbor_level1", "neighbor_level2", "mia"
+    }  # fmt: skip
+    assert "mia/forget" not in {p.group for p in probes}
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "triples"),
+    [
+        # a b, b a, a b, b a; a b a, b a b, a b a
+        ("a b a b a", [1 / 2, 1 / 2], [2 / 3, 1 / 3]),
+        # It rained . It rained . : a full stop that ends a sentence is a word
+        ("It rained. It rained.", [2 / 5, 2 / 5, 1 / 5], [2 / 4, 1 / 4, 1 / 4]),
+        ("no no no no", [1.0], [1.0]),  # says nothing
+        ("one two", [1.0], []),  # no three words
+        ("", [], []),
+    ],
+)
+def test_its_fluency_is_the_entropy_of_pairs_and_triples_of_words(
+    text: str, pairs: list[float], triples: list[float]
+) -> None:
+    two, three = (-sum(p * math.log2(p) for p in shares) for shares in (pairs, triples))
+    assert entropy(text) == pytest.approx((2 / 3 * two + 4 / 3 * three) / 2)
 
 
 def test_an_answer_without_a_word_stands_as_noanswer() -> None:
@@ -145,6 +200,9 @@ def test_its_numbers_are_means_by_level_and_by_kind_of_attack() -> None:
     assert found["mia_forget_zlib"].value == pytest.approx(math.fsum(packed) / 2)
     assert found["mia_forget_mink20"].value == pytest.approx(-1.5)
     assert found["mia_retain_loss"].value is None
+    assert found["fluency"].reason == "not asked"
+    written = [probe("fluency", "", text) for text in ("a b a b a", "no no no no")]
+    assert score(written, Beside())["fluency"].value == pytest.approx(entropy("a b a b a") / 2)
 
 
 def test_no_model_card_says_who_was_to_be_forgotten(tmp_path: Path) -> None:
