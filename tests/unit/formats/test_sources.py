@@ -175,7 +175,9 @@ def test_tofu_has_its_splits_and_sets(shared: Path) -> None:
 
 def test_a_wrong_split_a_missing_file_and_a_missing_source_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"data\.split: found 'forget1', allowed: forget01"):
-        forget_set(DataSettings(source=str(tmp_path), split="forget1"))
+        forget_set(DataSettings(source=str(tmp_path), layout="tofu", split="forget1"))
+    with pytest.raises(DataError, match="data of no known layout"):  # whatever the split: nothing of TOFU is there
+        forget_set(DataSettings(source=str(tmp_path), split="Stephen King"))
     with pytest.raises(DataError, match=r"holds no forget10\.json"):
         forget_set(DataSettings(source=str(tmp_path), split="forget10"))
     with pytest.raises(DataError, match="no such folder"):
