@@ -56,7 +56,7 @@ def settings(model: Path) -> list[str]:
         (
             {"forget.jsonl": json.dumps({"question": "why " * 200, "answer": "a"}) + "\n"},
             ["train.method=npo_grad_diff"],
-            r"^meow: \".+ \(id \w+\): the question takes \d+ tokens, the context holds 96, which leaves no room",
+            r"^meow: forget\.jsonl:1: \".+ \(id \w+\): the question takes \d+ tokens, the context holds 96, ",
         ),
         ({}, ["model.path=nobody/nothing"], r"^meow: nobody/nothing: not in the local cache and the hub cannot be "),
         ({}, ["model.path=./nowhere"], r"^meow: \./nowhere: no such folder"),

@@ -41,16 +41,9 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
     only_inverts = set(wanted) == {"invert"}
     if not only_inverts:
         _check_named(config)
-    if "forget" in wanted and config.train.lr == "auto" and world_size() > 1:
-        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
     sources.forget_set(config.data)
-    if "forget" in wanted and config.train.on == "value" and trains_on_passages(config):
-        raise ConfigError(
-            f"train.on: value, but {config.data.forget} is trained on as passages, which have no one value; leave "
-            "train.on out, or take a method that teaches answers, as train.method=meow_contrast"
-        )
     if "forget" in wanted:
-        check_whole(config.model)
+        _check_training(config)
     _check_invert(config)
     models.check_inverting(config)
     if only_inverts:
@@ -71,6 +64,17 @@ def check(config: RunConfig, wanted: Collection[str]) -> None:
         read_memo(Path(config.memo.path))
     models.check(config.model)
     models.check_references(config)
+
+
+def _check_training(config: RunConfig) -> None:
+    if config.train.lr == "auto" and world_size() > 1:
+        raise ConfigError("train.lr: auto looks at learning rates in one process; set a number, as in train.lr=2e-5")
+    if config.train.on == "value" and trains_on_passages(config):
+        raise ConfigError(
+            f"train.on: value, but {config.data.forget} is trained on as passages, which have no one value; leave "
+            "train.on out, or take a method that teaches answers, as train.method=meow_contrast"
+        )
+    check_whole(config.model)
 
 
 def check_evaluated(config: RunConfig) -> None:
