@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
 from meow.values.folding import dates, fold, whole_date
-from meow.values.questions import asked, content
+from meow.values.questions import QUOTED, asked, content
 from meow.values.vocabulary import ARTICLES, NEGATIONS, NO, OTHER_ARTICLES, YES
 from meow.values.words import unspaced
 
@@ -111,7 +111,6 @@ def _bare_text(folded: str) -> str:
     return " ".join(w for w in folded.split() if w not in ARTICLES)
 
 
-QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or|&|und|et|y|e|и)\s+|\s*,\s*|\s+(?:and|or|&|und|et|y|e|и)\s+|\s*、\s*|和|と")
 
 
