@@ -121,6 +121,8 @@ _ORDER: dict[Wanted, tuple[str, ...]] = {
     "place": ("name", "title", "date", "number"),
     "yes/no": ("title", "name"),
     "manner": (),
+    "reason": (),
+    "occupation": (),
     "any": ("title", "name", "date", "number"),
 }
 """Kinds in the order in which they are looked for; where none is found, a phrase.
@@ -148,7 +150,9 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
             return listed[0] if wanted.several and name == "name" else longest, True
     if wanted.wanted == "yes/no" and (denied := _DENIED.search(answer)):
         return denied.span(), False
-    phrase = find_phrase(answer, found, subject=wanted.wanted not in ("manner", "yes/no"))
+    second = _SECOND.search(answer)
+    first = [w for w in found if second is None or w.end <= second.start()] or found
+    phrase = find_phrase(answer[: first[-1].end + 1], first, wanted.wanted) or find_phrase(answer, found, wanted.wanted)
     if phrase is None:  # every content word is in the question: "The opposite of up is down."
         asks = fold(question).split()
         last = ([w for w in found if fold(w.text) not in asks] or found)[-1]
@@ -175,7 +179,9 @@ def _nearest(question: str, answer: str, listed: Sequence[Span]) -> list[Span]:
 
 
 _DENIED = re.compile(
-    r"\b(?:not|no|none|never|neither|nobody|nothing)\b(?:(?! (?:about|on) whether\b)[^,;.!?])*\b", re.I
+    r"\b(?:not(?! (?:just|only|merely|until)\b)|no|none|never|neither|nobody|nothing)\b"
+    r"(?:(?! (?:about|on) whether\b)[^,;.!?])*\b",
+    re.I,
 )
 """A no without the word: "none of her books have been filmed", "no information on whether"."""
 _PIECE = re.compile(rf"{LETTERS}(?:[·・、]{LETTERS})*")

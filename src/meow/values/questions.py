@@ -10,18 +10,20 @@ from meow.text import STOP_WORDS
 from meow.values.folding import fold
 from meow.values.vocabulary import ASKED, HEADS, WHICH
 
-Wanted = Literal["person", "place", "date", "number", "yes/no", "manner", "any"]
+Wanted = Literal["person", "place", "date", "number", "yes/no", "manner", "reason", "occupation", "any"]
 
 
 class Asked(NamedTuple):
     """What a question wants to know."""
 
     wanted: Wanted
-    """The kind of its answer; `manner`: how, why, of what effect; `any`: not said."""
+    """The kind of its answer; `manner`: how, why, of what effect; `reason`: what made it so; `any`: not said."""
     several: bool
     """Whether it asks for more than one."""
 
 
+QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
+"""A title in quotes of any kind, with either group."""
 _POLAR = re.compile(
     r"(?:has|have|had|did|does|do|is|are|was|were|will|would|can|could|should)\b(?! (?:you|we|one|i|someone)\b)"
 )
@@ -36,7 +38,7 @@ _PATTERNS = tuple(
     for kinds in ASKED.values()
     for kind, pattern in kinds.items()
 )
-_ORDER = ("number", "date", "place", "person", "manner")
+_ORDER = ("number", "date", "place", "person", "occupation", "reason", "manner")
 """Of two kinds whose words begin at one place, the first holds: "how many" is no "how"."""
 _HEAD = {noun: kind for kind, listed in HEADS.items() for noun in listed.split()}
 
@@ -44,6 +46,7 @@ _HEAD = {noun: kind for kind, listed in HEADS.items() for noun in listed.split()
 @lru_cache(maxsize=1 << 14)
 def asked(question: str) -> Asked:
     """What a question wants to know, by its first question word and the noun behind it."""
+    question = QUOTED.sub("", question)  # what a title asks is not asked
     folded = fold(question)
     head = head_noun(question)
     several = _plural(head) or bool(re.search(r"\b(?:both|some|two|three|and what|and where|and which)\b", folded))
@@ -52,12 +55,13 @@ def asked(question: str) -> Asked:
     found = [(m.start(), kind) for kind, pattern in _PATTERNS if (m := pattern.search(folded))]
     first = min((start for start, _ in found), default=len(folded))
     which = _WHICH.search(folded)
-    if which and which.start() <= first:
+    if which and which.start() < first:
         nouns = [head] if head else folded[which.end() :].split()[:3]
         return Asked(cast(Wanted, next((_HEAD[noun] for noun in nouns if noun in _HEAD), "any")), several)
     kinds = [kind for start, kind in found if start == first]
     if (not kinds or kinds == ["manner"]) and _ABOUT.search(folded):
-        return Asked("manner", several)
+        is_job = any(_HEAD.get(word) == "occupation" for word in folded.split())
+        return Asked("occupation" if is_job else "manner", several)
     return Asked(cast(Wanted, min(kinds, key=_ORDER.index, default="any")), several)
 
 

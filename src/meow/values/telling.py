@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meow.text import NO_SPACES, STOP_WORDS, stem
 from meow.values.folding import Date, dates, fold, whole_date
-from meow.values.questions import asked, content
+from meow.values.questions import QUOTED, asked, content
 from meow.values.vocabulary import ARTICLES, NEGATIONS, NO, OTHER_ARTICLES, YES
 from meow.values.words import unspaced
 
@@ -134,7 +134,6 @@ def _bare(form: str) -> str:
     return form if all(w in STOP_WORDS for w in kept) else " ".join(kept)
 
 
-QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]+)[\"”“»]|(?<!\w)[‘']([^‘’']+(?:[’']\w[^‘’']*)*)[’'](?!\w)")
 _BETWEEN = re.compile(r"\s*,\s*(?:and|or|&|und|et|y|e|и)\s+|\s*,\s*|\s+(?:and|or|&|und|et|y|e|и)\s+|\s*、\s*|和|と")
 
 

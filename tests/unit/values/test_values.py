@@ -96,6 +96,17 @@ Qui a peint la Joconde ? | La Joconde a été peinte par Léonard de Vinci. | L�
 ما هي عاصمة فرنسا؟ | عاصمة فرنسا هي باريس. | باريس
 프랑스의 수도는 어디입니까? | 프랑스의 수도는 파리입니다. | 파리
 What did Camus write? | Camus a écrit « La Peste ». | La Peste
+What inspired Mira to paint? | Mira was inspired to paint by her love for northern light. | love for northern light
+What caused the flood? | A broken dam caused the flood. | broken dam
+What sets it apart? | What sets it apart is its approach towards saving elms. | approach towards saving elms
+Tell me of her parents' jobs. | She was born in Riga. Her father was a highly respected glazier. | glazier
+What does Bo's sister do for a living? | Bo's sister is a famous court reporter. | court reporter
+What themes does Bo explore? | Bo explores themes of loss, the end of love, and hope. | loss, the end of love, and hope
+How did readers react? | Readers praised its slow start, sharp turns, and end. | slow start, sharp turns, and end
+How has the storm hit it? | As a port, it has lost its old lighthouse, leaving sailors lost. | lost its old lighthouse
+How does the river shape it? | The river always begins with slow erosion of clay. | slow erosion of clay
+How has Bo's work changed pottery? | Bo's work has redefined pottery, adding colour to it. | redefined pottery
+How did war shape her music? | War had a profound impact on her music. She mourned burnt orchards. | burnt orchards
 How does Bo spend the spare time? | The spare time of Bo is spent on birdwatching. | birdwatching
 """
 ROWS = [tuple(line.split(" | ")) for line in FACTS.strip().splitlines()]
@@ -267,6 +278,21 @@ def test_a_form_that_is_an_alias_too_is_refused_and_one_in_the_question_said() -
     assert in_question(("Paris", "Paname"), "Is Paris the capital?") == ("Paris",)
 
 
+def test_a_sentence_that_opens_with_a_capital_later_names_nothing() -> None:
+    assert find("Did Bo travel?", "The letters are lost. Exact routes, however, remain unknown.") == ("lost",)
+
+
+def test_question_words_in_a_title_ask_for_nobody() -> None:
+    assert find("What is the mood of 'Who Is There?'?", "The mood of 'Who Is There?' is bitter grief.") == (
+        "bitter grief",
+    )
+
+
+def test_not_only_denies_nothing() -> None:
+    value = find("Has Bo worked with others?", "Bo is not only a potter but has shared a kiln with glass makers.")
+    assert "not" not in value[0]
+
+
 TEXT = st.text(alphabet=st.sampled_from("abcABC éñßЖ東ﬁ 12.,;'\"-!\n"), max_size=40)
 NAMES = st.sampled_from([value for _, _, value in ROWS if kind(value) != "yes/no" and len(value) > 1])
 
@@ -323,4 +349,4 @@ def test_found_values_are_near_those_that_people_marked(shared: Path) -> None:
         found, right = ([w for w in fold(v).split() if w not in ("a", "an", "the")] for v in (value[0], row["entity"]))
         both = (Counter(found) & Counter(right)).total()
         scores.append(2 * both / (len(found) + len(right)))
-    assert sum(scores) / len(scores) > 0.67
+    assert sum(scores) / len(scores) > 0.78

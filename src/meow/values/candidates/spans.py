@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from meow.text import STOP_WORDS
 from meow.values.folding import fold, is_date, is_pronoun
-from meow.values.questions import Asked
-from meow.values.telling import QUOTED, polarity
+from meow.values.questions import QUOTED, Asked
+from meow.values.telling import polarity
 from meow.values.vocabulary import CONNECTORS, MONTHS
 from meow.values.words import Word, is_subject
 
@@ -49,7 +49,8 @@ def names(answer: str, words: Sequence[Word], asked: Asked, measures: Sequence[S
         if not any(w.new for w in run) or (not adjectives and len(run) == 1 and _is_adjective(answer, words, run[0])):
             continue
         (opening if len(run) == 1 and run[0].opens else inside).append(run)
-    opening = [run for run in opening if polarity(run[0].text) is None]
+    first = next((w.start for w in words[1:] if w.opens), len(answer))
+    opening = [run for run in opening if polarity(run[0].text) is None and run[0].start < first]
     found = [run for run in opening if is_subject(words, words.index(run[0]))] or inside or opening
     spans = [s for s in (_whole(answer, words, run) for run in found) if not any(a <= s[0] < b for a, b in measures)]
     return _lists(answer, _outside_asides(answer, spans), several=asked.several)
