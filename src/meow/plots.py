@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meow.memorization import recall
-from meow.records import MemoRecord
+from meow.records import MemoRecord, Tried
 
 INK = "#010203"
 """Drawn in this colour, which the SVG then takes from the text around it, so that it is legible in light and dark."""
@@ -134,13 +134,15 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         return _svg(figure, "Forget quality against model utility")
 
 
-def trials(points: Mapping[str, tuple[float, float]], front: Sequence[str], keep: float) -> str:
-    """(kept, told) of each trial by its name; those of the `front` are joined, what must be kept is marked."""
+def trials(found: Sequence[Tried], keep: float) -> str:
+    """What each judged trial tells against what it keeps: the Pareto front joined, a ring around the best one."""
+    judged = [(t.kept, t.told, t) for t in found if t.kept is not None and t.told is not None]
     with _figure(5.2, 3.4) as (figure, axes):
-        for name, place in points.items():
-            axes.plot(*place, "o", ms=6, color=INK if name in front else GREY)
-            _note(axes, name, place, "data", (4, 4))
-        axes.plot(*zip(*sorted(points[name] for name in front), strict=True), lw=1, color=INK)
+        for kept, told, trial in judged:
+            axes.plot(kept, told, "o", ms=6, color=INK if trial.front else GREY)
+            axes.plot(kept, told, "o", ms=13 * trial.best, color=INK, fillstyle="none")
+            _note(axes, str(trial.number), (kept, told), "data", (6, 6))
+        axes.plot(*zip(*sorted((kept, told) for kept, told, t in judged if t.front), strict=True), lw=1, color=INK)
         axes.axvline(keep, lw=0.8, ls="--", color=INK)
         axes.set_xlabel("utility kept, 1: as the original")
         axes.set_ylabel("facts told in any cheap way, 0 to 1")
