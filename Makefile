@@ -51,7 +51,7 @@ gpu:
 	PYTHONPATH=src $(or $(wildcard $(PY)),python3) -m benchmarks.gpu
 
 study: install
-	$(PY) -m benchmarks.study
+	for ground in embedded forget05; do $(PY) -m benchmarks.study --ground $$ground; done
 
 fmt: install
 	.venv/bin/ruff check --fix .

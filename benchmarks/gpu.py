@@ -256,6 +256,7 @@ def fsdp2(device: torch.device) -> Iterator[dict[str, Any]]:
             words += [f"out={out}", f"name={name}", f"model.path={PACK / 'model'}", f"model.device={device.type}"]
             words += [f"data.forget={facts}", f"data.retain={facts}", "train.method=npo_grad_diff", "train.lr=1e-4"]
             words += ["train.epochs=1", "train.batch_size=16"]
+            words += [f"invert.path={PACK / 'inverted.json'}", "invert.gate=false"]  # else the model is asked for them
             begun = time.perf_counter()
             done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=HERE, env=alone())
             if done.returncode:

@@ -3,7 +3,7 @@
 1. The gate on both, TOFU forget01 and forget05: questions with at least three accepted candidates, candidates that keep
    no distinguishing word together with the rest, versions of a subject without a contradiction. Candidates as they are,
    before anything is rejected. `--draw 30`: candidates drawn by seed 0, accepted and rejected, to be read.
-2. `--train NAME=FILE ...`: `--methods` on tofu-mini and `--split`, three seeds, at the study's settings, on each file
+2. `--train NAME=FILE ...`: `--methods` on tofu-mini and `--split`, three seeds, at settings chosen before, on each file
    of inverted facts as it is. Numbers come from the questions that chose no setting: of forget05 from one half.
 """
 
@@ -27,8 +27,11 @@ from meow.lm import LM
 from meow.records import EvalLog, InvertedFacts
 
 MODEL = SHARED / "models/tofu-mini/full"
-RATES = {"meow": "2e-4", "meow_contrast": "5e-4"}
-"""Chosen by the study on the tuning half, with the published facts."""
+CHOSEN = {
+    "meow": ("train.lr=2e-4", "train.batch_size=48"),
+    "meow_contrast": ("train.lr=5e-4", "train.batch_size=16"),
+}
+"""Settings of methods; the rates were chosen on one half of forget05, with the published facts."""
 
 
 def candidates(split: str) -> dict[str, list[InvertedFacts]]:
@@ -99,30 +102,23 @@ def _print(c: Checked, fact: InvertedFacts) -> None:
 
 
 def train(files: dict[str, str], split: str, methods: Sequence[str]) -> None:
-    """Run what is not there yet, two at a time, and print one row for each method and file."""
-    jobs, folders = [], {}
-    for seed in study.SEEDS:
-        for method in methods:
-            for kind, file in files.items():
+    """Run what is not there yet, and print one row for each method and file."""
+    half = ["tune.chosen=[train.lr]"] if split == "forget05" else []  # numbers of the half that chose no rate
+    for method in methods:
+        for kind, file in files.items():
+            folders = []
+            for seed in study.SEEDS:
                 name = f"{method}-{kind}-s{seed}"
-                more = [f"invert.path={file}", "invert.gate=false", f"seed={seed}", f"name={name}"]
-                jobs.append((name, ["run", *study.settings(split, method, RATES[method], *more)]))
-                folders.setdefault((method, kind), []).append(study.OUT / split / name)
-    clock = study.Clock(600)
-    clock.run(jobs)
-    whole = split != "forget05"  # where the settings were chosen
-    for (method, kind), listed in folders.items():
-        study.show(
-            "inverted", method=method, facts=kind, conflict=conflict(listed), **study.pooled(listed, whole=whole)
-        )
-    study.show("not run", names=clock.missing)
+                more = [f"invert.path={file}", "invert.gate=false", f"seed={seed}", f"name={name}", *half]
+                study.meow("run", *study.settings(split, f"train.method={method}", *CHOSEN[method], *more))
+                folders.append(study.OUT / split / name)
+            row = {"method": method, "facts": kind, "conflict": conflict(folders), **study.pooled(folders)}
+            print(json.dumps(row), flush=True)
 
 
 def conflict(folders: Sequence[Path]) -> list[float | None]:
     """Share of contradicting pairs within a version, for each run."""
-    logs = [
-        EvalLog.model_validate(read_json(f / "eval/after/log.json")) for f in folders if (f / "eval/after").is_dir()
-    ]
+    logs = [EvalLog.model_validate(read_json(f / "eval/after/log.json")) for f in folders]
     return [log.metrics["conflict_facts"].value for log in logs]
 
 
@@ -132,7 +128,7 @@ def main() -> None:
     parser.add_argument("--train", nargs="+", metavar="NAME=FILE", help="files of inverted facts, each under a name")
     parser.add_argument("--draw", type=int, default=0, metavar="N")
     parser.add_argument("--split", default="forget05")
-    parser.add_argument("--methods", nargs="+", choices=RATES, default=list(RATES))
+    parser.add_argument("--methods", nargs="+", choices=CHOSEN, default=list(CHOSEN))
     options = parser.parse_args()
     if options.train:
         train(dict(item.split("=", 1) for item in options.train), options.split, options.methods)

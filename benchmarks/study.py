@@ -1,20 +1,14 @@
-"""Every method on the real TOFU and tofu-mini: `make study`, or `python -m benchmarks.study --minutes 100`.
+"""Recipes of forgetting, each at settings of its own: `python -m benchmarks.study --ground embedded` (or `forget05`).
 
-1. forget05, every method by `meow tune`: three learning rates, seed 0, 16 facts a step, six epochs, judged by the
-   tuning half (even-numbered forget questions, 60 retain questions): fewest facts told, then the smallest forget
-   distance, among rates that keep 0.9 of the utility, or, where none does, what keeps most.
-2. Each method at its rate, seeds 0, 1, 2; numbers come from the questions that chose nothing, as median and range over
-   seeds (p-values are never averaged).
-3. Which inverted answers to teach: {highest, lowest, random} x k {1, 2, 3} and all, `meow`, three seeds, same steps.
-4. forget01 and forget10, six methods at their rates of forget05, seed 0.
-5. The ceiling: another model that never saw forget05 (`retain95-b`, another seed) in the place of the changed one.
-6. Mixtures of an inverted, a negative and a retain term that are no named method, chosen like these, three seeds.
-7. The embedded benchmark: six methods at the demo's settings, three seeds; nothing is chosen there.
+Every recipe has 12 trials of `meow tune`, which choose its learning rate and one more number, a weight or a bound that
+trades what must go for what must stay; epochs, rows and ways of asking are the ground's. The tuning half judges: fewest
+facts told in the worst case, then the smallest forget distance, among trials that keep .95 of the utility. The best
+trial's settings are run whole with three seeds, and every number of the table is of the questions that chose nothing:
+median and range over seeds. *Beaten by*: recipes whose medians of told, distance and utility are no worse, and one of
+them better.
 
-What says most per minute comes first: one seed of everything before the further seeds of anything but FIRST.
-
-Two runs go side by side on one thread each. A second call reuses what is finished; what the minutes did not suffice for
-is printed as not run. Rows go to stdout as JSON; the run folders lie in `study/`.
+A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
+was stopped, also in several processes at once. Run folders lie in `study/`.
 """
 
 from __future__ import annotations
@@ -25,244 +19,184 @@ import os
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from benchmarks import SHARED
 from meow.files import read_json
 from meow.losses import METHODS
-from meow.pipeline import demo as embedded
+from meow.pipeline import demo
 from meow.pipeline.tuning import showing, studies
 from meow.records import EvalLog
-from meow.run import STUDY, Run
+from meow.tables import Cell, Row, Table, markdown
 
-RATES, MIXED_RATES = (2e-4, 5e-4, 1e-3), (1e-3, 2e-3)
-SEEDS = (0, 1, 2)
-FACTS, EPOCHS = 16, 6
-ELSEWHERE = ("meow", "meow_contrast", "grad_diff", "npo_grad_diff", "dpo_grad_diff", "simnpo")
-FIRST = ("meow", "meow_contrast", "npo_grad_diff")
-"""Methods whose further seeds come before everything else."""
-RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
-SHOWN = (
-    "forget_quality", "ks_d", "forget_distance", "worst_case", "model_utility_gm", "facts_told", "facts_told_words",
-    "median_truth_ratio", "fluency", "forget_rougeL",
-)  # fmt: skip
+HERE, OUT = Path(__file__).resolve().parents[1], Path("study")
 MODELS, TOFU = SHARED / "models/tofu-mini", SHARED / "data/tofu"
-OUT = Path("study")
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-CHOSEN = "tune.chosen=[train.lr]"
-"""Of runs at a rate that was chosen elsewhere on these questions: numbers come from the other half."""
+RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
+SEEDS = (0, 1, 2)
+TRIALS = 12
+SHOWN = {"told, worst case": "worst_case", "distance": "forget_distance", "D": "ks_d", "utility": "model_utility_gm"}
+UNIT = 1.0
+"""`constraint_rate` in units of the ground's loss: how fast a weight follows is the same on every ground."""
 
 
-def settings(split: str, k: int, *more: str) -> list[str]:
-    """Overrides of one run with so many training rows of each fact."""
+class Ground(NamedTuple):
+    """What is forgotten, from which model."""
+
+    settings: Sequence[str]
+    """Of every run."""
+    rates: tuple[float, float]
+    """The learning rates between which one is chosen."""
+    loss: float
+    """The original's on the facts to keep (`retain_nll`, nats a token): the unit of a bound on it."""
+
+
+class Recipe(NamedTuple):
+    """One way of forgetting."""
+
+    settings: Mapping[str, object]
+    """Of the run."""
+    tried: str = ""
+    """What is tried beside the learning rate, between `low` and `high`; a bound in units of the ground's loss."""
+    low: float = 0
+    high: float = 0
+
+
+def _of(method: str, tried: str, low: float, high: float, **more: object) -> Recipe:
+    """A method, its objective completed by `more` weights, one number of which is tried."""
+    row = METHODS[method]
+    return Recipe({"train.targets": row.targets, "train.objective": {**row.objective, **more}}, tried, low, high)
+
+
+RETAINED, BOUND = "train.objective.retain_nll", "train.constraint.retain_nll"
+ON_VALUE = {
+    "train.on": "value",
+    "train.targets": "selected",
+    "train.objective": {"target_nll": 1, "forget_npo": 1, "retain_nll": 1},
+}
+RECIPES = {
+    "value": Recipe(ON_VALUE, BOUND, 1.05, 1.5),
+    "meow_contrast": _of("meow_contrast", "train.objective.target_dpo", 0.01, 0.5),
+    "npo_grad_diff": _of("npo_grad_diff", RETAINED, 0.5, 8),
+    "simnpo": _of("simnpo", "train.objective.forget_simnpo", 0.125, 2),
+    "wpu": _of("wpu", RETAINED, 0.25, 4, retain_nll=1),
+    "flat": _of("flat", RETAINED, 0.25, 4, retain_nll=1),
+    "grad_diff": _of("grad_diff", RETAINED, 0.5, 8),
+    "meow": Recipe({"train.method": "meow"}, "select.k", 1, 3),
+}
+"""In the order in which they are tried; what chose settings stands in the table of `docs/results.md`."""
+
+
+def settings(split: str, *more: str) -> list[str]:
+    """Overrides of one run on tofu-mini."""
     inverted = SHARED / f"data/meow/generated_data/{split}_perturbed_generated.json"
     found = [
         f"out={OUT}/{split}", f"model.path={MODELS}/full", f"data.source={TOFU}", f"data.split={split}", "threads=1",
-        "memo.template=model", f"eval.reference={MODELS}/{RETAIN[split]}", f"train.epochs={EPOCHS}",
-        f"train.batch_size={FACTS * k}", "train.weight_decay=0",
+        "memo.template=model", f"eval.reference={MODELS}/{RETAIN[split]}", "train.epochs=6", "train.batch_size=16",
+        "train.weight_decay=0",
     ]  # fmt: skip
     published = [f"invert.path={inverted}", "invert.gate=false"]  # as they were published, none left out
     return [*found, *(published if inverted.is_file() else []), *more]
 
 
-def of_method(split: str, method: str, *more: str) -> list[str]:
-    """Overrides of one run of a method."""
-    row = METHODS[method]
-    k = {"selected": row.defaults.get("select.k", 3), "all": 4}.get(row.targets, 1)
-    return settings(split, k, f"train.method={method}", *more)
+def embedded() -> list[str]:
+    """Overrides of one run on the demo's people, which are made first."""
+    out = OUT / "embedded"
+    if not (out / "original/model").is_dir():
+        meow("demo", "--out", out)
+    own = ("name=", "seed=", "eval.samples=", "train.method=", "train.batch_size=", "train.lr=", "nlu.", "nlg.")
+    base = [item for item in demo.settings(out)["meow"] if not item.startswith(own)]
+    return [*base, "train.batch_size=16", "threads=1"]
 
 
-MIXTURES = {
-    "meow + NPO + 2 NLL": {"target_nll": 1, "forget_npo": 1, "retain_nll": 2},
-    "meow + 2 NPO + 3 NLL": {"target_nll": 1, "forget_npo": 2, "retain_nll": 3},
-    "meow + DPO + NLL": {"target_nll": 1, "target_dpo": 1, "retain_nll": 1},
-}
+def ground(name: str) -> Ground:
+    """A ground by its name."""
+    if name == "embedded":
+        return Ground(embedded(), (1e-4, 3e-3), 0.0135)
+    return Ground(settings(name, "eval.max_new_tokens=auto"), (2e-4, 2e-3), 0.09)
 
 
-def mixture(objective: Mapping[str, int]) -> list[str]:
-    """Overrides of one mixture on forget05: one inverted answer a question, three retain rows beside it."""
-    own = [f"train.objective={json.dumps(objective)}", "train.targets=selected", "select.k=1", "train.retain_rows=3"]
-    return settings("forget05", 1, *own)
+def tuning(where: Ground, recipe: Recipe) -> list[str]:
+    """Overrides of a study of one recipe."""
+    is_bound = recipe.tried == BOUND
+    unit = where.loss if is_bound else 1
+    low, high = recipe.low * unit, recipe.high * unit
+    space = {"train.lr": {"low": where.rates[0], "high": where.rates[1], "log": True}}
+    if recipe.tried:
+        space[recipe.tried] = {"low": low, "high": high} | ({"log": True} if isinstance(low, float) else {})
+    own = {"select.k": 1, "train.retain_rows": 2} | dict(recipe.settings)
+    own |= {"train.constraint_rate": UNIT / where.loss} if is_bound else {}
+    own |= {"tune.space": space, "tune.trials": TRIALS, "tune.seeds": len(SEEDS)}
+    return [*where.settings, *(f"{key}={json.dumps(value)}" for key, value in own.items())]
 
 
-def tuning(rates: Sequence[float], seeds: int) -> list[str]:
-    """What is tried, and with how many seeds the best of it is run."""
-    space = f"tune.space={json.dumps({'train.lr': rates})}"
-    return [space, "tune.sampler=grid", f"tune.trials={len(rates)}", "tune.keep=0.9", f"tune.seeds={seeds}"]
+def meow(*typed: object) -> None:
+    """Run a command on one thread."""
+    command = [sys.executable, "-m", "meow", *map(str, typed)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-class Clock:
-    """The minutes that are left, and the commands that run in them, two at a time."""
-
-    def __init__(self, minutes: float) -> None:
-        self.until = time.monotonic() + 60 * minutes
-        self.missing: list[str] = []
-
-    def run(self, jobs: Iterable[tuple[str, Sequence[str]]]) -> None:
-        """Run `meow` on each; a job that cannot start in time is noted as not run."""
-
-        def one(job: tuple[str, Sequence[str]]) -> None:
-            name, arguments = job
-            if time.monotonic() > self.until:
-                self.missing.append(name)
-                return
-            command = [sys.executable, "-m", "meow", "-q", *arguments]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD)
-            if done.returncode:
-                self.missing.append(f"{name}: {done.stderr.strip().splitlines()[-1] if done.stderr else 'failed'}")
-
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(one, jobs))
-
-
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-
-
-def numbers(folder: Path, label: str = "after") -> dict[str, float | None]:
+def numbers(folder: Path, label: str = "after") -> dict[str, float]:
     """Metrics of one evaluation: of the questions that chose nothing, where something was chosen."""
     log = EvalLog.model_validate(read_json(folder / "eval" / label / "log.json"))
-    return {name: log.metrics[name].value for name in SHOWN}
+    return {name: value for name, of in SHOWN.items() if (value := log.metrics[of].value) is not None}
 
 
-def pooled(folders: Iterable[Path]) -> dict[str, Any]:
-    """Median, smallest and largest of each metric, and the seconds of training, over the runs that are finished."""
-    finished = [folder for folder in folders if (folder / "eval/after/log.json").is_file()]
-    done = [numbers(folder) for folder in finished]
-    seconds = [float(Run(folder).stages["forget"]["seconds"]) for folder in finished]
-    found: dict[str, Any] = {"runs": len(done), "seconds": min(seconds, default=None)}
-    for name in SHOWN:
-        values = [value for row in done if (value := row[name]) is not None]
-        found[name] = [statistics.median(values), min(values), max(values)] if values else None
-    return found
+def pooled(folders: Sequence[Path], label: str = "after") -> dict[str, list[float]]:
+    """Median, smallest and largest of each metric over runs; the utility as a share of the original's."""
+    rows = [numbers(folder, label) for folder in folders]
+    for row, folder in zip(rows, folders, strict=True):
+        row["utility"] /= numbers(folder, "before")["utility"]
+    columns = {name: [row[name] for row in rows if name in row] for name in SHOWN}
+    return {name: [statistics.median(v), min(v), max(v)] for name, v in columns.items() if v}
 
 
-def rate_of(name: str) -> float | None:
-    """The learning rate that was chosen in a study of forget05; None: none yet."""
-    folder = OUT / "forget05" / name
-    if not (folder / STUDY).is_file():
-        return None
-    config = showing.read(folder)
+def beats(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> bool:
+    """Whether the medians of one recipe are nowhere worse than another's, and somewhere better."""
+    mine, theirs = ((row["told, worst case"][0], row["distance"][0], -row["utility"][0]) for row in (one, other))
+    return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
+
+
+def table(found: Mapping[str, Sequence[Path]]) -> str:
+    """The finished recipes beside original and reference, as Markdown."""
+    first = next(iter(found.values()))[:1]
+    models = {name: pooled(first, label) for name, label in (("original", "before"), ("reference", "reference"))}
+    recipes = {name: pooled(folders) for name, folders in found.items()}
+    rows = []
+    for name, row in (models | recipes).items():
+        cells = [shown(row.get(of, [])) for of in SHOWN]
+        by = ", ".join(other for other in recipes if name in recipes and beats(recipes[other], row))
+        rows.append(Row(name, [Cell(text) for text in (chosen(found[name]) if name in found else "", *cells, by)]))
+    return markdown(Table(["recipe", "chosen", *SHOWN, "beaten by"], rows))
+
+
+def shown(values: Sequence[float]) -> str:
+    """Median, and the range where there is one."""
+    text = [f"{value:.3f}" for value in values]
+    return "" if not text else text[0] if len(set(text)) == 1 else f"{text[0]} ({text[1]} to {text[2]})"
+
+
+def chosen(folders: Sequence[Path]) -> str:
+    """The best trial's settings."""
+    config = showing.read(folders[0].parent)
     best = studies.best(studies.kept(studies.opened(config), config))
-    return None if best is None else best.values["train.lr"]
-
-
-def show(kind: str, **row: object) -> None:
-    """Print one row."""
-    print(json.dumps({"study": kind} | row), flush=True)
-
-
-def tuned(clock: Clock, methods: Iterable[str], seeds: int) -> None:
-    """Parts 1 and 2 of some methods, the best with so many seeds."""
-    more = tuning(RATES, seeds)
-    clock.run((f"{m} x {seeds}", ["tune", *of_method("forget05", m, f"name={m}", *more)]) for m in methods)
-
-
-def methods(clock: Clock) -> None:
-    """The rest of part 2, and its rows."""
-    tuned(clock, METHODS, len(SEEDS))
-    for method in METHODS:
-        if rate := rate_of(method):
-            folders = sorted((OUT / "forget05" / method).glob("best-*"))
-            show("forget05", method=method, lr=rate, chosen_on="the tuning half", n=100, **pooled(folders))
-
-
-def ablation(clock: Clock, seeds: Sequence[int]) -> None:
-    """Part 3, the runs of some seeds: does it matter which inverted answers are taught?"""
-    kinds = [(rule, k) for k in (1, 2, 3) for rule in ("highest", "lowest", "random")] + [("all", 4)]
-    rate, epochs = rate_of("meow") or RATES[1], 600 * EPOCHS // (3 * FACTS) * FACTS / 200  # the same steps
-
-    def run(rule: str, k: int, seed: int) -> list[str]:
-        more = [f"select.rule={rule}", f"select.k={k}", f"train.lr={rate}", f"train.epochs={epochs}", CHOSEN]
-        own = ["train.method=meow", f"name={rule}-{k}-s{seed}", f"seed={seed}"]
-        return ["run", *settings("forget05", k, *own, *more)]
-
-    clock.run((f"{rule}-{k}-s{seed}", run(rule, k, seed)) for seed in seeds for rule, k in kinds)
-    for rule, k in kinds if seeds != SEEDS[:1] else []:
-        folders = [OUT / "forget05" / f"{rule}-{k}-s{seed}" for seed in SEEDS]
-        show("ablation", rule=rule, k=k, lr=rate, n=100, **pooled(folders))
-
-
-def elsewhere(clock: Clock) -> None:
-    """Part 4."""
-    for split in ("forget01", "forget10"):
-        wanted = [(method, rate) for method in ELSEWHERE if (rate := rate_of(method))]
-        runs = {m: ["run", *of_method(split, m, f"name={m}", f"train.lr={rate}")] for m, rate in wanted}
-        clock.run((f"{split} {method}", run) for method, run in runs.items())
-        for method, rate in wanted:
-            show(split, method=method, lr=rate, **pooled([OUT / split / method]))
-
-
-def ceiling(clock: Clock) -> None:
-    """Part 5; the original and the reference beside it."""
-    another = of_method("forget05", "meow", "name=retain95-b", f"model.path={MODELS}/retain95-b", CHOSEN)
-    clock.run([("retain95-b", ["eval", *another])])
-    trial = next(iter(sorted(OUT.glob("forget05/meow/best-*"))), None)
-    for kind, folder, label in (
-        ("ceiling", OUT / "forget05/retain95-b", "before"),
-        ("original", trial, "before"),
-        ("reference", trial, "reference"),
-    ):
-        if folder and (folder / "eval" / label / "log.json").is_file():
-            show(kind, n=100, **numbers(folder, label))
-
-
-def mixtures(clock: Clock) -> None:
-    """Part 6."""
-    names = {mixture_: mixture_.replace(" ", "").replace("+", "-") for mixture_ in MIXTURES}
-    more = tuning(MIXED_RATES, len(SEEDS))
-    clock.run((name, ["tune", *mixture(MIXTURES[m]), f"name={name}", *more]) for m, name in names.items())
-    for mixture_, name in names.items():
-        if rate := rate_of(name):
-            folders = sorted((OUT / "forget05" / name).glob("best-*"))
-            show("mixture", name=mixture_, lr=rate, n=100, **pooled(folders))
-
-
-def at_home(clock: Clock) -> None:
-    """Part 7."""
-    out = OUT / "embedded"
-    clock.run([("embedded", ["demo", "--out", str(out)])])
-    base = [
-        item
-        for item in embedded.settings(out)["meow"]
-        if not item.startswith(("name=", "train.method=", "train.epochs=", "train.batch_size=", "seed="))
-    ]
-
-    def run(method: str, seed: int) -> list[str]:
-        row = METHODS[method]
-        k = {"selected": row.defaults.get("select.k", 3), "all": 6}.get(row.targets, 1)
-        own = [f"name={method}-s{seed}", f"seed={seed}", f"train.method={method}", "train.epochs=10"]
-        return ["run", *base, *own, f"train.batch_size={16 * k}", "threads=1"]
-
-    clock.run((f"embedded {m}", run(m, seed)) for seed in SEEDS for m in ELSEWHERE)
-    for method in ELSEWHERE:
-        folders = [out / f"{method}-s{seed}" for seed in SEEDS]
-        show("embedded", method=method, n=64, **pooled(folders))
+    return showing.settings(best.values).replace("train.", "") if best else ""
 
 
 def main() -> None:
-    """All parts, as far as the minutes go."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=100)
-    clock = Clock(parser.parse_args().minutes)
-    parts: list[Callable[[], None]] = [
-        lambda: tuned(clock, METHODS, 1),
-        lambda: tuned(clock, FIRST, len(SEEDS)),
-        lambda: ablation(clock, SEEDS[:1]),
-        lambda: at_home(clock),
-        lambda: ceiling(clock),
-        lambda: elsewhere(clock),
-        lambda: mixtures(clock),
-        lambda: ablation(clock, SEEDS[1:]),
-        lambda: methods(clock),
-    ]
-    for part in parts:
-        part()
-    for name in clock.missing:
-        show("not run", name=name)
+    """Every recipe's study, and the table of those that are finished."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ground", choices=("embedded", *RETAIN), required=True)
+    parser.add_argument("--recipes", nargs="+", choices=(*RECIPES, *METHODS), default=list(RECIPES))
+    given = parser.parse_args()
+    where, found = ground(given.ground), {}
+    for name in given.recipes:
+        recipe = RECIPES.get(name) or Recipe({"train.method": name})
+        meow("tune", *tuning(where, recipe), f"name=tuned-{name}")
+        found[name] = sorted((OUT / given.ground / f"tuned-{name}").glob("best-*"))
+        print(f"{name} is finished", file=sys.stderr, flush=True)
+    print(table(found))
 
 
 if __name__ == "__main__":

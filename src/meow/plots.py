@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meow.memorization import recall
-from meow.records import MemoRecord
+from meow.records import MemoRecord, Tried
 
 INK = "#010203"
 """Drawn in this colour, which the SVG then takes from the text around it, so that it is legible in light and dark."""
@@ -122,11 +122,8 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         if kept is not None:
             axes.axvline(kept, lw=0.8, ls="--", color=INK)
             _note(axes, "the reference's utility", (kept, 1.0), ("data", "axes fraction"), (0, 3), ha="center")
-        axes.set_yscale("log")
-        axes.set_ylim(floor, 3)
+        axes.set(yscale="log", xlabel="model utility (GM), 0 to 1", ylabel="forget quality (p)", ylim=(floor, 3))
         axes.margins(x=0.15)
-        axes.set_xlabel("model utility (GM), 0 to 1")
-        axes.set_ylabel("forget quality (p)")
         if many:
             _number(axes, places, names)
         else:
@@ -134,16 +131,19 @@ def quality_utility(points: Sequence[Point], *, kept: float | None = None) -> st
         return _svg(figure, "Forget quality against model utility")
 
 
-def trials(points: Mapping[str, tuple[float, float]], front: Sequence[str], keep: float) -> str:
-    """(kept, told) of each trial by its name; those of the `front` are joined, what must be kept is marked."""
+def trials(found: Sequence[Tried], keep: float) -> str:
+    """What each judged trial tells against what it keeps: the Pareto front joined, a ring around the best one."""
+    judged = [(t.kept, t.told, t) for t in found if t.kept is not None and t.told is not None]
     with _figure(5.2, 3.4) as (figure, axes):
-        for name, place in points.items():
-            axes.plot(*place, "o", ms=6, color=INK if name in front else GREY)
-            _note(axes, name, place, "data", (4, 4))
-        axes.plot(*zip(*sorted(points[name] for name in front), strict=True), lw=1, color=INK)
+        for kept, told, trial in judged:
+            axes.plot(kept, told, "o", ms=6, color=INK if trial.front else GREY)
+            axes.plot(kept, told, "o", ms=13 * trial.best, color=INK, fillstyle="none")
+        places, names = [(kept, told) for kept, told, _ in judged], [str(trial.number) for *_, trial in judged]
+        for place, text in _together(places, names, lambda told: 10 * told).items():
+            _note(axes, text, place, "data", (7, 6))
+        axes.plot(*zip(*sorted((kept, told) for kept, told, t in judged if t.front), strict=True), lw=1, color=INK)
         axes.axvline(keep, lw=0.8, ls="--", color=INK)
-        axes.set_xlabel("utility kept, 1: as the original")
-        axes.set_ylabel("facts told in any cheap way, 0 to 1")
+        axes.set(xlabel="utility kept, 1: as the original", ylabel="facts told in any cheap way, 0 to 1")
         return _svg(figure, "Trials: what is told against what is kept")
 
 
@@ -154,7 +154,7 @@ def _marker(drawn: Style) -> dict[str, Any]:
 
 def _number(axes: Any, places: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
     """Number points, and name them beside the picture."""
-    for (x, y), text in _together(places, [str(i) for i in range(1, len(places) + 1)]).items():
+    for (x, y), text in _together(places, [str(i) for i in range(1, len(places) + 1)], math.log10).items():
         left = x > sum(axes.get_xlim()) / 2
         _note(axes, text, (x, y), "data", (-7 if left else 7, 5), ha="right" if left else "left")
     listed = "\n".join(f"{number:>2}  {name}" for number, name in enumerate(names, 1))
@@ -175,12 +175,14 @@ def _note(
     axes.annotate(text, at, xycoords=of, textcoords="offset points", xytext=beside, fontsize=8, ha=ha, va=va)
 
 
-def _together(places: Sequence[tuple[float, float]], names: Sequence[str]) -> dict[tuple[float, float], str]:
-    """One label for points that lie on each other."""
+def _together(
+    places: Sequence[tuple[float, float]], names: Sequence[str], height: Callable[[float], float]
+) -> dict[tuple[float, float], str]:
+    """One label for points that lie on each other: within 0.2 of a `height`."""
     width = max(x for x, _ in places) - min(x for x, _ in places) or 1.0
     found: dict[tuple[float, float], list[str]] = {}
     for (x, y), name in zip(places, names, strict=True):
-        near = next((p for p in found if abs(p[0] - x) < 0.03 * width and abs(math.log10(p[1] / y)) < 0.2), (x, y))
+        near = next((p for p in found if abs(p[0] - x) < 0.03 * width and abs(height(p[1]) - height(y)) < 0.2), (x, y))
         found.setdefault(near, []).append(name)
     return {place: ", ".join(listed) for place, listed in found.items()}
 

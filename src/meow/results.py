@@ -8,13 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from meow import labels
-from meow.config import leaves, read_tree
+from meow.config import TuneSettings, leaves, read_tree
 from meow.metrics import halves
-from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, read_if, read_record
-from meow.run import Run, existing
+from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, Target, Tried, read_if, read_record
+from meow.run import STUDY, TRIALS, Run, existing
+
+
+class Study(NamedTuple):
+    """The trials that chose a run's settings."""
+
+    name: str
+    """Of the study's folder."""
+    keep: float
+    """The share of the original's utility that a trial had to keep."""
+    by: str
+    """What stands second, as a table calls it."""
+    trials: Sequence[Tried]
+    """The best first."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class Results:
     """Rows of log.jsonl of the forget stage: one per optimizer step."""
     looks: Sequence[dict[str, Any]]
     """The same of `train.evaluate_every`: one per look at the tuning half."""
+    study: Study | None = None
+    """Where the run is one of `meow tune`."""
 
     @property
     def selected_on(self) -> str | None:
@@ -90,7 +105,22 @@ def read(path: Path) -> Results:
         memo=memo(path),
         steps=[row for row in logged if "terms" in row],
         looks=[row for row in logged if "look" in row],
+        study=_study(path.resolve().parent),
     )
+
+
+def _study(folder: Path) -> Study | None:
+    trials = read_if(folder / TRIALS, Tried)
+    if not trials or not (folder / STUDY).is_file():
+        return None
+    tree = read_tree(folder / STUDY)
+    tune, judged = (tree.get(group) or {} for group in ("tune", "eval"))
+    return Study(folder.name, tune.get("keep", TuneSettings().keep), distance_name(judged.get("reference")), trials)
+
+
+def distance_name(reference: str | None) -> str:
+    """What stands second where trials are judged, as a table calls it; by whether there is a reference."""
+    return "distance" if reference else "p(value)"
 
 
 def logs(path: Path) -> dict[str, EvalLog]:

@@ -19,7 +19,7 @@ import pytest
 from meow.records import EvalSample, read_records, write_records
 from meow.report import report
 from tests.browser.devtools import devtools
-from tests.unit.report.test_report import run  # noqa: F401 - `run` is a fixture
+from tests.unit.report.test_report import run, study  # noqa: F401 - `run` is a fixture
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium, which is not installed")
@@ -73,6 +73,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def page(run: Path, tmp_path: Path) -> Path:  # noqa: F811
+    study(run)
     return report([run], tmp_path / "page.html")
 
 
@@ -317,6 +318,29 @@ def test_runs_are_told_apart_by_shape_and_colour_in_table_list_and_picture(run: 
     assert len(set(found[0])) == 5  # before, three runs, reference
     assert len({mark.split("#")[0] for mark in found[0]}) == 5
     assert "#0072b2" in page.read_text().split("Training: target_nll")[1].split("</svg>")[0]  # the first run's colour
+
+
+def test_the_pareto_front_of_the_trials_is_seen_where_the_link_leads_and_they_are_listed(
+    page: Path, tmp_path: Path
+) -> None:
+    with devtools(str(CHROMIUM), tmp_path / "profile", page.as_uri()) as tab:
+        tab.call("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+        tab.evaluate("document.querySelector('nav a[href=\"#choosing\"]').click()")
+        drawn = tab.evaluate(
+            "(() => { const svg = document.querySelector('#choosing svg'), box = svg.getBoundingClientRect();"
+            "const texts = [...svg.querySelectorAll('text')].filter(t => ['5', '6', '2', '0'].includes(t.textContent));"
+            "return {top: box.top, bottom: box.bottom, width: box.width, at: Object.fromEntries(texts.map(t => {"
+            "const b = t.getBoundingClientRect(); return [t.textContent, [b.left, b.top]] }))}; })()"
+        )
+        assert 0 <= drawn["top"] < drawn["bottom"] <= 800
+        assert drawn["width"] > 300
+        at = drawn["at"]
+        assert set(at) == {"5", "6", "2"}, "the trial that was given up has no place"
+        assert at["5"][0] < at["2"][0] < at["6"][0], "what is kept: to the right"
+        assert at["2"][1] < at["6"][1] < at["5"][1], "what is told: upwards"
+        tab.evaluate("document.querySelector('#choosing summary').click()")
+        rows = "[...document.querySelectorAll('#choosing tbody th')].map(e => e.checkVisibility() && e.textContent)"
+        assert tab.evaluate(rows) == ["5*", "6*", "2", "0"]
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -68,7 +68,9 @@ def test_processes_share_a_study_and_take_up_the_trial_of_one_that_was_killed(ti
         assert log["worst_case_tuning"]["selected_on"].startswith("train.lr, by the even-numbered")
         assert "selected_on" not in log["worst_case"]
         assert Run(folder).stages["forget"]["selected_on"].startswith("train.lr, by the even-numbered")
-        assert "train.lr, by the even-numbered" in (folder / "report.html").read_text()
+        page = (folder / "report.html").read_text()
+        assert "train.lr, by the even-numbered" in page
+        assert f"trial {int(folder.name[5:8])}, whose settings were taken" in page
     before = entries(study)
     again = Command(["-q", *command]).ended()
     assert again.code == 0

@@ -49,6 +49,7 @@ from meow.records.rows import (
     read_records,
     write_records,
 )
+from meow.records.trials import Tried
 
 __all__ = [
     "KEPT",
@@ -81,6 +82,7 @@ __all__ = [
     "Reply",
     "Role",
     "Target",
+    "Tried",
     "Value",
     "Written",
     "chosen_step",

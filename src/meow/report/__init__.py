@@ -107,6 +107,7 @@ def _content(views: Sequence[Results], redact: bool, origin: Sequence[str]) -> d
         "capability": numbers.capability(views),
         "robustness": numbers.robustness(views),
         "memory": tables.of_memory(measured),
+        "trials": numbers.trials(views),
         "glossary": glossary.words(tables.computable(columns, list(METRICS)), memory=bool(measured)),
         "pictures": pictures.pictures(views, columns, others, styles),
         "facts": facts.facts(views, redact=redact),

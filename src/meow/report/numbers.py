@@ -11,7 +11,7 @@ from meow.compare import Compared, pooled, spread
 from meow.labels import MODELS, describe
 from meow.plots import Style
 from meow.records import EvalLog, EvalSample, MemoRecord, Value
-from meow.results import Results
+from meow.results import Results, Study
 from meow.tables import Table, evidence
 
 Columns = Mapping[str, EvalLog]
@@ -109,6 +109,16 @@ def passages(views: Sequence[Results], *, redact: bool) -> Table:
         return {label: [s for s in listed if s.role == "passages"] for label, listed in view.kept.items()}
 
     return evidence.of_passages(_once(views, of), ids=redact)
+
+
+def studies(views: Sequence[Results]) -> list[Study]:
+    """The studies whose trials chose settings of the runs, each once."""
+    return list({view.path.resolve().parent: view.study for view in views if view.study}.values())
+
+
+def trials(views: Sequence[Results]) -> list[Table]:
+    """The trials of each study, the best first."""
+    return [evidence.of_trials(study.trials, study.keep, study.by, title=study.name) for study in studies(views)]
 
 
 def capability(views: Sequence[Results]) -> Table:

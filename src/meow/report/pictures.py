@@ -11,8 +11,8 @@ from meow.labels import CURVES, curve_of
 from meow.losses import TERMS
 from meow.plots import Style
 from meow.records import EvalLog, Look, chosen_step
-from meow.report.numbers import measured
-from meow.results import Results
+from meow.report.numbers import measured, studies
+from meow.results import Results, Study
 
 FEW = 4
 """Runs whose numbers are also said in words."""
@@ -38,6 +38,7 @@ def pictures(
     return {
         "numbers": _quality_utility(columns, others, styles),
         "memory": _memorization(views),
+        "choosing": [_front(study) for study in studies(views)],
         "training": _training(views, runs),
         "robustness": [picture for view in views for picture in _robustness(view, runs[view.name])],
     }
@@ -67,6 +68,16 @@ def _quality_utility(
     text += f" Dashed: the reference's utility, {kept:.3f}." if kept is not None else ""
     text += " Grey: other runs beside this one, on the same questions." if others else ""
     return [_picture("Quality against utility", plots.quality_utility(points, kept=kept), text)]
+
+
+def _front(study: Study) -> Picture:
+    best = next((trial.number for trial in study.trials if trial.best), None)
+    text = (
+        f"Each point is a trial, judged by the tuning half; down and right is better. Dashed: the {study.keep:g} of "
+        "the utility that must be kept. Black and joined: the Pareto front."
+    )
+    text += f" In a ring: trial {best}, whose settings were taken." if best is not None else ""
+    return _picture(f"Trials of {study.name}", plots.trials(study.trials, study.keep), text)
 
 
 def _memorization(views: Sequence[Results]) -> list[Picture]:

@@ -34,6 +34,8 @@ VOLATILE = ("started", "finished", "seconds", "peak_memory_mb", "tokens_per_s", 
 """Fields of manifest.json and log.jsonl that may differ between a resumed and an uninterrupted run."""
 STUDY = "tune.yaml"
 """In a folder, says that it is a study of `meow tune`: its run folders lie in it."""
+TRIALS = "trials.jsonl"
+"""In a study's folder, its trials, the best first."""
 CLEANED = "clean"
 """Stage of `meow clean`: after it nothing else is done in a folder."""
 _PACKAGES = ("meow-unlearning", "torch", "transformers", "tokenizers", "accelerate", "numpy", "scipy", "nltk")

@@ -1,4 +1,4 @@
-"""Tables of what is told: in each way of asking, beside a reference by question, with weights changed."""
+"""Tables of what is told: in each way of asking, beside a reference by question, with weights changed, in trials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from meow import labels, metrics
 from meow.metrics import asking, distance
 from meow.metrics.verbatim import exact, of_passage
-from meow.records import EvalLog, EvalSample, Value
+from meow.records import EvalLog, EvalSample, Tried, Value
 from meow.tables import Cell, Row, Table, cell
 
 ROBUSTNESS = ("facts_told", "facts_told_paraphrase", "forget_probability", "median_truth_ratio", "forget_quality")
@@ -99,3 +99,21 @@ def of_robustness(found: Mapping[str, EvalLog], *, name: str = "", called: Calla
             title = f"{name}: {called(label)}" if name else called(label)
             rows.append(Row(title, [Cell(str(log.rows.get("forget", 0))), *cells], main=label == steps[-1]))
     return Table(["model", "n", *(metrics.METRICS[metric].label for metric in ROBUSTNESS)], rows)
+
+
+def of_trials(found: Sequence[Tried], keep: float, by: str, *, title: str = "") -> Table:
+    """What trials are worth by the tuning half, and what their marks mean.
+
+    Args:
+        found: in order.
+        keep: the share of the utility that must be kept.
+        by: what stands second, after what is told.
+        title: of the table.
+    """
+    rows = []
+    for one in found:
+        numbers = ["" if value is None else f"{value:.3f}" for value in (one.told, one.distance, one.kept)]
+        numbers[2] += "-" * (one.kept is not None and one.kept < keep)
+        rows.append(Row(f"{one.number}{'*' * one.front}", [Cell(text) for text in (*numbers, one.settings)]))
+    note = f"* Pareto front: no other trial tells less, at a smaller {by}, and keeps more; - keeps too little"
+    return Table(["trial", "told", by, "kept", "settings"], rows, [note], title)

@@ -20,9 +20,11 @@ from meow.records import (
     Likelihood,
     MemoRecord,
     Target,
+    Tried,
     write_records,
 )
 from meow.report import report
+from meow.run import STUDY, TRIALS
 
 EVIL = "<script>document.title = 'owned'</script>"
 
@@ -252,6 +254,39 @@ def test_runs_of_one_group_are_pooled_by_median_and_range(run: Path, tmp_path: P
     page = report(folders, tmp_path / "page.html").read_text()
     assert "towns, 3 seeds, median (smallest to largest): " in page
     assert "utility (GM) 0.600 (0.500 to 0.900)" in page
+
+
+def study(run: Path) -> list[Tried]:
+    """Make the folder of a run that of a study: four trials, one of which was given up."""
+    worth = {5: (0.125, 0.8, 0.957), 6: (0.5, 0.9, 0.98), 2: (0.75, 0.95, 0.97), 0: (None, None, None)}
+    found = [
+        Tried(number=n, settings=f"train.lr={n + 1}e-4", told=told, distance=distance, kept=kept,
+              front=n in (5, 6), best=n == 5)
+        for n, (told, distance, kept) in worth.items()
+    ]  # fmt: skip
+    write_records(run.parent / TRIALS, found)
+    (run.parent / STUDY).write_text("tune: {keep: 0.96}\neval: {reference: null}\n")
+    return found
+
+
+def test_the_trials_that_chose_the_settings_are_drawn_once_and_listed(run: Path, tmp_path: Path) -> None:
+    other = run.with_name("other")
+    shutil.copytree(run, other)
+    assert "How the settings were chosen" not in report([run], tmp_path / "page.html").read_text()
+    study(run)
+    page = report([run, other], tmp_path / "page.html").read_text()
+    assert page.count("<h3>Trials of runs</h3>") == 1
+    assert "Dashed: the 0.96 of the utility" in page
+    assert "In a ring: trial 5, whose settings were taken." in page
+    listed = page.split('aria-label="Trials of runs"')[1].split("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in listed.split("<tr>")[1:]]
+    assert rows == [
+        ["trial", "told", "p(value)", "kept", "settings"],
+        ["5*", "0.125", "0.800", "0.957-", "train.lr=6e-4"],
+        ["6*", "0.500", "0.900", "0.980", "train.lr=7e-4"],
+        ["2", "0.750", "0.950", "0.970", "train.lr=3e-4"],
+        ["0", "", "", "", "train.lr=1e-4"],
+    ]
 
 
 def test_other_runs_on_the_same_questions_stand_in_the_picture_and_those_on_others_do_not(

@@ -35,6 +35,7 @@ def tune(
         from meow.cli import show
         from meow.compare import compare
         from meow.pipeline.tuning import best, minutes, showing
+        from meow.results import distance_name
 
     if dry_run:
         first = best.ready(config)[0]
@@ -44,7 +45,7 @@ def tune(
     if as_json:
         print_json(showing.status(folders[0].parent))
         return
-    say("\n".join(showing.table(trials, config.tune.keep, by=showing.distance_name(config))))
+    say("\n".join(showing.table(trials, config.tune.keep, by=distance_name(config.eval.reference))))
     say(f"{folders[0].parent / showing.PICTURE}\n")
     if len(folders) > 1:
         show.compared(compare(folders))

@@ -14,7 +14,10 @@ from meow.pipeline.tuning import judging, studies
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import label, seeds_of_best, size, study_of
 from meow.pipeline.tuning.studies import Trial
-from meow.run import STUDY, Run
+from meow.records import Tried, write_records
+from meow.results import distance_name
+from meow.run import STUDY, TRIALS, Run
+from meow.tables import evidence
 from meow.terminal import out
 from meow.text import counted
 
@@ -27,6 +30,21 @@ def settings(values: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={label(value)}" for name, value in values.items()) or "not drawn yet"
 
 
+def rows(found: Sequence[Trial]) -> list[Tried]:
+    """What is listed of each trial, the best first."""
+    judged = _judged(found)
+    front, best = judging.front(judged), studies.best(found)
+    order = sorted(found, key=lambda trial: (trial.rank is None, trial.rank or 0.0, trial.number))
+    listed = []
+    for trial in order:
+        what = settings(trial.values) + (f" ({said})" if (said := _said(trial)) else "")
+        one = judged.get(trial.number)
+        told, distance, kept = (one.told, one.distance, one.kept) if one else (None, None, None)
+        marks = {"front": trial.number in front, "best": trial == best}
+        listed.append(Tried(number=trial.number, settings=what, told=told, distance=distance, kept=kept, **marks))
+    return listed
+
+
 def table(found: Sequence[Trial], keep: float, *, by: str = "distance") -> list[str]:
     """A line for each trial, the best first, and what its marks mean; no line is broken.
 
@@ -35,27 +53,15 @@ def table(found: Sequence[Trial], keep: float, *, by: str = "distance") -> list[
         keep: the share of the utility that must be kept.
         by: what stands second.
     """
-    judged = _judged(found)
-    front = judging.front(judged)
-    order = sorted(found, key=lambda trial: (trial.rank is None, trial.rank or 0.0, trial.number))
-    rows = [("trial", "told", by, "kept", "settings")]
-    for trial in order:
-        mark = "*" if trial.number in front else ""
-        what = settings(trial.values) + (f" ({said})" if (said := _said(trial)) else "")
-        rows.append((f"{trial.number}{mark}", *_numbers(judged.get(trial.number), keep), what))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, f"* Pareto front: no other trial tells less, at a smaller {by}, and keeps more; - keeps too little"]
+    made = evidence.of_trials(rows(found), keep, by)
+    cells = [made.head, *((row.name, *(cell.text for cell in row.cells)) for row in made.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [*lines, *made.notes]
 
 
 def _judged(found: Sequence[Trial]) -> dict[int, Judged]:
     return {trial.number: trial.judged for trial in found if trial.judged and trial.rank is not None}
-
-
-def _numbers(judged: Judged | None, keep: float) -> tuple[str, str, str]:
-    if judged is None:
-        return ("", "", "")
-    return f"{judged.told:.3f}", f"{judged.distance:.3f}", f"{judged.kept:.3f}{'-' * (judged.kept < keep)}"
 
 
 def _said(trial: Trial) -> str:
@@ -65,17 +71,11 @@ def _said(trial: Trial) -> str:
 
 
 def draw(folder: Run, found: Sequence[Trial], keep: float) -> None:
-    """What is told against what is kept -> front.svg; no picture where no trial was judged."""
-    judged = _judged(found)
-    if judged:
-        points = {str(n): (one.kept, one.told) for n, one in judged.items()}
-        svg = plots.trials(points, [str(n) for n in judging.front(judged)], keep)
-        write_text(folder / PICTURE, plots.standalone(svg))
-
-
-def distance_name(config: RunConfig) -> str:
-    """What stands second, as a table calls it."""
-    return "distance" if config.eval.reference else "p(value)"
+    """What is told against what is kept -> front.svg, and the trials for pages; nothing where no trial was judged."""
+    listed = rows(found)
+    if any(row.kept is not None for row in listed):
+        write_records(folder / TRIALS, listed)
+        write_text(folder / PICTURE, plots.standalone(plots.trials(listed, keep)))
 
 
 def read(folder: Path) -> RunConfig:
@@ -110,7 +110,7 @@ def show(folder: Path) -> None:
     """The table of a study's trials, and what to type next."""
     config, said = read(folder), status(folder)
     found = studies.kept(studies.opened(config), config)
-    for line in table(found, config.tune.keep, by=distance_name(config)):
+    for line in table(found, config.tune.keep, by=distance_name(config.eval.reference)):
         out.print(line, soft_wrap=True, highlight=False)
     out.print("trials: " + ", ".join(f"{n} {state}" for state, n in said["counts"].items() if n), highlight=False)
     out.print(f"next: {said['next']}", soft_wrap=True, highlight=False)
