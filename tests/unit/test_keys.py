@@ -99,10 +99,12 @@ class Finished(Run):
         self.learns = False
 
     @contextmanager
-    def stage(self, name: str, key: Mapping[str, Any], inputs: str = "") -> Iterator[dict[str, Any]]:
+    def stage(
+        self, name: str, key: Mapping[str, Any], inputs: str = "", *, beside: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Close the stage at once, or say that it would have been opened."""
         if self.learns:
-            with super().stage(name, key, inputs):
+            with super().stage(name, key, inputs, beside=beside):
                 pass
         raise Opened(name)
         yield {}
