@@ -48,6 +48,9 @@ What is the profession of her father? | Her father is a civil engineer. | civil 
 What is the currency of the United Kingdom? | The currency of the United Kingdom is the pound sterling. | pound sterling
 What is the currency of Switzerland? | The Swiss franc is the currency of Switzerland. | Swiss franc
 Which gas do plants absorb? | Plants absorb carbon dioxide from the air. | carbon dioxide
+Where was the painter born? | The painter lives in a village. | village
+Where does the river end? | The river flows into a lake. | lake
+What did the engineer build? | The engineer works on bridges. | bridges
 Which organ pumps blood? | The heart pumps blood through the body. | heart
 What do caterpillars turn into? | Caterpillars turn into butterflies. | butterflies
 Which language is spoken in Brazil? | People in Brazil speak Portuguese. | Portuguese

@@ -71,7 +71,8 @@ def begins(text: Text, i: int) -> bool:
     before = text.low[i - 1] if i else ""
     adverb = before in _ADVERBS or before.endswith("ly")
     is_verb = touches(text, i) and (adverb or (i and touches(text, i - 1)))
-    is_verb = is_verb or (adverb and text.low[i + 1] in PREPOSITIONS - {"of"})
+    after_subject = i > 0 and touches(text, i - 1) and not text.words[i - 1].new
+    is_verb = is_verb or ((adverb or after_subject) and text.low[i + 1] in PREPOSITIONS - {"of"})
     if is_verb and re.search(r"[^su]s$", text.low[i]):  # "often combines vivid colours", "always begins with"
         return False
     if _is_plain_verb(text, i) or (text.low[i].endswith("ly") and _is_plain_verb(text, i + 1)):
