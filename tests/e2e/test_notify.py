@@ -92,16 +92,15 @@ def test_each_stage_is_told_when_it_is_done_and_not_again_when_it_was(
 
 
 def test_a_failing_run_tells_the_stage_and_the_kind_of_error_alone(
-    meow: Callable[..., Any], settings: list[str], web: Web, tmp_path: Path
+    meow: Callable[..., Any], settings: list[str], web: Web
 ) -> None:
-    (tmp_path / "forget.jsonl").write_text(json.dumps({"question": "why Mira " * 90, "answer": "Oslo"}) + "\n")
-    done = meow("run", "name=broken", *settings, f"notify.urls=json://127.0.0.1:{web.port}")
+    done = meow("run", "name=broken", *settings, "train.max_length=3", f"notify.urls=json://127.0.0.1:{web.port}")
     assert done.code == 2
     (message,) = messages(web)
-    assert message["title"] == "meow broken: invert failed"
+    assert message["title"] == "meow broken: forget failed"
     assert message["message"].startswith("DataError after ")
     assert message["type"] == "failure"
-    assert not [text for text in ("Mira", "Oslo") if text in str(message)]
+    assert not [text for text in words(FORGET) if text in str(message)]
 
 
 @pytest.mark.parametrize(

@@ -328,6 +328,31 @@ def test_folding_what_is_folded_changes_nothing_for_words(text: str) -> None:
     assert fold(fold(text).upper()) == fold(fold(text))
 
 
+PIECES = [
+    "the ",
+    "of ",
+    "in ",
+    "and ",
+    " lives ",
+    ", which ",
+    " influenced his writings ",
+    "ing ",
+    "ed ",
+    "’s ",
+    "A",
+    "u",
+    "1",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@drawn(st.lists(st.sampled_from(PIECES) | st.characters(), max_size=25).map("".join))
+def test_whatever_an_answer_is_its_value_stands_in_it(answer: str) -> None:
+    for question in ("Where was Mira Holt born?", "What inspired her work?", "What does he do?", ""):
+        found = locate(question, answer)
+        assert found is None or 0 <= found.start < found.end <= len(answer)
+
+
 def read(path: Path) -> list[dict[str, str]]:
     text = path.read_text(encoding="utf-8")
     return list(json.loads(text) if text.startswith("[") else map(json.loads, text.splitlines()))

@@ -199,7 +199,7 @@ def _new_clause(text: Text, at: int) -> bool:
     """Whether what a comma or "and" joins is a clause, no part of a list: ", adding depth", "and shows a"."""
     if text.low[at].endswith("ly") and touches(text, at):  # "emotionally rich characters"
         at += 1
-    word, behind = text.low[at], text.low[at + 1] if text.gaps[at] == " " else "and"
+    word, behind = text.low[at], (text.gaps[at] == " " and text.low[at + 1]) or "and"
     if word.endswith("ing") and text.low[at - 1] == "and":  # "rigor and engaging stories", "depth and understanding of"
         return behind in DETERMINERS | {"to"}
     if word.endswith("ing"):

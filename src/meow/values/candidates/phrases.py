@@ -133,7 +133,7 @@ def _named_again(text: Text, i: int) -> bool:
     """Whether a noun only says again what the question asks about: "influenced his writings"."""
     verb = i - 2
     if text.low[i - 1] not in OF_SOMEBODY:
-        if i == 0 or text.gaps[i - 1][0] not in "’'":
+        if i == 0 or not text.gaps[i - 1].startswith(("’", "'")):
             return False
         while verb > 0 and text.words[verb].capital and not text.words[verb].new:
             verb -= 1
