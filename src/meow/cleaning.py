@@ -99,7 +99,7 @@ def describe(folder: Path, found: Sequence[Leftover]) -> str:
     lines += ["model/, manifest.json, config.yaml, log.jsonl and the numbers stay; report.html will show ids only"]
     lines = lines if found else [f"{folder}: holds no file with a question or an answer but the page"]
     if (about := _about(folder)) and (others := _others(folder)):
-        lines.append(f"{about} stays, since {', '.join(others)} goes by it; meow clean that, too")
+        lines.append(f"{about} stays, since it is read by {', '.join(others)}; meow clean there, too")
     return "\n".join(lines)
 
 

@@ -73,7 +73,7 @@ def test_what_about_made_goes_with_the_last_run_that_goes_by_it(tmp_path: Path) 
         (runs / name).mkdir()
         (runs / f"{name}/config.yaml").write_text(text)
     assert leftovers(first) == []
-    assert f"{made} stays, since b goes by it" in describe(first, [])
+    assert f"{made} stays, since it is read by b; meow clean there, too" in describe(first, [])
     clean(first)
     assert holding(first, "ann") == []
     assert (made / "about.md").is_file()
