@@ -65,7 +65,7 @@ def check_rows(settings: ModelSettings, files: Iterable[tuple[Path | Rows, Seque
         for i, fact in enumerate(facts):
             try:
                 frame = template.frame(fact)
-                if 2 * len(frame.before.encode()) > prompter.max_length:  # else it fits: hardly a token is less than a byte
+                if 2 * len(frame.before.encode()) > prompter.max_length:  # hardly a token is less than a byte
                     prompter.prompt(fact)
                 for answer in _answers(fact):
                     template.written(fact, frame, answer)
