@@ -22,9 +22,9 @@ from meow.formats import sources
 from meow.formats.inverted import read_inverted
 from meow.inversion import check, invert
 from meow.inversion.gate import Checked
-from meow.inversion.subjects import subjects
 from meow.lm import LM
 from meow.records import EvalLog, InvertedFacts
+from meow.subjects import subjects
 
 MODEL = SHARED / "models/tofu-mini/full"
 CHOSEN = {

@@ -12,8 +12,8 @@ from meow import values
 from meow.inversion.pools import mend_article
 from meow.inversion.second_choice.choices import Wanted, wanted_of
 from meow.inversion.second_choice.judging import Place
-from meow.inversion.subjects import QUOTED, Subject, capitalised, subjects
 from meow.records import QA, InvertedAnswer
+from meow.subjects import QUOTED, Subject, capitalised, subjects
 from meow.text import STOP_WORDS, stems
 from meow.values.questions import asked
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from meow.chat.replies import Request
 from meow.config import InvertSettings
-from meow.inversion import invert, subjects
-from meow.inversion.chat import asking
+from meow.inversion import asking, invert
 from meow.records import QA, InvertedAnswer, InvertedFacts, Message, Reply, write_records
+from meow.subjects import subjects
 from tests.chat import say
 
 FACTS = [QA(question=f"Where was P{i} born?", answer=f"P{i} was born in Oslo.") for i in range(3)]
@@ -86,7 +87,7 @@ def test_time_grows_with_the_facts_and_not_with_their_square() -> None:
     assert time.process_time() - started < 3
 
 
-def _requests(unit: asking.Unit, settings: InvertSettings) -> list[asking.Request]:
+def _requests(unit: asking.Unit, settings: InvertSettings) -> list[Request]:
     one = asking.ask(unit, settings, seed=0)
     found = [next(one)]
     try:

@@ -11,17 +11,16 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
+from meow.chat import said
+from meow.chat.replies import Request
 from meow.config import InvertSettings
-from meow.inversion.chat.prompts import QUESTION, SUBJECT, by, filled, read_prompt
 from meow.inversion.gate import check
-from meow.inversion.subjects import Subject, by_subject, subjects
+from meow.inversion.prompts import QUESTION, SUBJECT, by, filled, read_prompt
 from meow.records import QA, InvertedAnswer, InvertedFacts, Reply
+from meow.subjects import Subject, by_subject, subjects
 
 _LABEL = re.compile(r"^[\s*_>•-]*(?:\[(\d{1,3})\][.:)]?[*_]*|(\d{1,3})[.:)][*_]*(?=\s|$))\s*")
 """A number in brackets, or before a full stop, a colon or a bracket; Markdown may surround it."""
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
-"""The opening tag may stand in the model's own template, so that the reply has the closing one alone."""
-_FENCE = re.compile(r"^\s*```\w*\s*$")
 Accepted = dict[str, dict[int, str]]
 """Accepted answers by fact id, then by version."""
 SEEDS = 100
@@ -37,17 +36,6 @@ class Unit(NamedTuple):
     """In order of the user's file."""
     is_coherent: bool
     """Whether version i of all facts is one biography; else versions mean nothing."""
-
-
-class Request(NamedTuple):
-    """What a model is asked."""
-
-    prompt: str
-    """One message of the user."""
-    max_tokens: int
-    """Tokens of the reply at most."""
-    seed: int
-    """Of the sampling; another one where the same prompt is put again."""
 
 
 class Slot(NamedTuple):
@@ -134,7 +122,7 @@ def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -
     A label alone on its line belongs to the next one. A last line that was cut off is left out, so are thoughts before
     the reply and the fences of a code block.
     """
-    lines = [line for line in _THOUGHT.sub("", text).splitlines() if line.strip() and not _FENCE.match(line)]
+    lines = said.lines(text)
     if is_cut and lines:
         lines.pop()
     ids = [slot.fact.id for slot in slots]
@@ -144,9 +132,9 @@ def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -
         for line in lines:
             label = _LABEL.match(line)
             number = int(label[1] or label[2]) if label else number
-            said = line[label.end() :] if label else line
-            if said and 0 < number <= len(ids):
-                found.setdefault(ids[number - 1], said)
+            rest = line[label.end() :] if label else line
+            if rest and 0 < number <= len(ids):
+                found.setdefault(ids[number - 1], rest)
                 number = 0
         if found:
             return list(found.items())
