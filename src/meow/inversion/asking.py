@@ -57,12 +57,8 @@ def units(facts: Sequence[QA], settings: InvertSettings) -> list[Unit]:
 
 def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
     """Requests that are sent at least, if the first answer to each is accepted."""
-    found = 0
-    for unit in units(facts, settings):
-        rounds, times = (1, settings.n) if len(unit.facts) == 1 else (settings.n, 1)
-        slots = [Slot(fact, 0) for fact in unit.facts for _ in range(times)]
-        found += rounds * len(fitting(slots, settings.max_new_tokens))
-    return found
+    turns = (turn for unit in units(facts, settings) for turn in _turns(unit, settings.n))
+    return sum(len(fitting(slots, settings.max_new_tokens)) for slots in turns)
 
 
 def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
@@ -83,9 +79,7 @@ def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request
     """
     accepted: Accepted = {fact.id: {} for fact in unit.facts}
     counts: dict[str, Counter[str]] = {fact.id: Counter() for fact in unit.facts}
-    slots = [Slot(fact, version) for version in range(settings.n) for fact in unit.facts]
-    rounds = [slots] if len(unit.facts) == 1 else [[s for s in slots if s.version == v] for v in range(settings.n)]
-    for turn, wanted in enumerate(rounds):
+    for turn, wanted in enumerate(_turns(unit, settings.n)):
         for attempt in range(settings.tries):
             missing = [slot for slot in wanted if slot.version not in accepted[slot.fact.id]]
             for part in fitting(missing, settings.max_new_tokens):
@@ -94,6 +88,12 @@ def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request
                 lines = read(reply.text, part, is_cut=reply.is_cut, is_labelled=len(unit.facts) > 1)
                 _judge(unit, part, lines, accepted, counts, gate=settings.gate)
     return [_row(unit, fact, accepted, counts[fact.id]) for fact in unit.facts]
+
+
+def _turns(unit: Unit, n: int) -> list[list[Slot]]:
+    """What is asked for in turn: one version of all facts after another, but all versions of a fact that is alone."""
+    versions = [[Slot(fact, version) for fact in unit.facts] for version in range(n)]
+    return versions if len(unit.facts) > 1 else [[slot for (slot,) in versions]]
 
 
 def fitting(slots: Sequence[Slot], room: int) -> list[list[Slot]]:
