@@ -111,8 +111,9 @@ def by_second_choice(job: Job) -> Iterator[InvertedFacts]:
 def by_chat_model(job: Job) -> Iterator[InvertedFacts]:
     """A chat model is asked: one that is loaded here, or behind an OpenAI-compatible server."""
     settings, lm = job.settings, job.lm if job.settings.backend == "local" else None
-    conversing.check(settings)
-    if settings.backend == "local" and lm is None:
+    if settings.backend == "openai":
+        conversing.check(settings)
+    elif lm is None:
         raise ConfigError("invert.backend: local needs a model; name it (invert.model)")
     units = [u for u in asking.units(job.facts, settings) if any(fact.id not in job.known for fact in u.facts)]
     asked = (asking.ask(unit, settings, seed=job.seed) for unit in units)

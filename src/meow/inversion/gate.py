@@ -19,6 +19,7 @@ from meow.records import InvertedFacts
 from meow.subjects import by_subject
 from meow.text import STOP_WORDS, normalize, refuses, scripts, stems
 from meow.values.questions import asked
+from meow.values.vocabulary import LANGUAGES
 from meow.values.words import language
 
 PROBLEMS = (
@@ -230,12 +231,16 @@ def _is_off_form(fact: InvertedFacts, text: str) -> bool:
 
 
 def _is_foreign(fact: InvertedFacts, text: str) -> bool:
-    """Whether a text is mostly in another script than the truth and the question, or one of the two is English."""
-    question, answer = fact.question, fact.answer
-    said, true, own = (next(iter(scripts(t).most_common(1)), ("", 0))[0] for t in (text, answer, question))
+    """Whether a text is mostly in another script than the truth and the question, or by three function words and more
+    in another language where the fact is in English, or in English where it is not.
+    """
+    said, true, own = (next(iter(scripts(t).most_common(1)), ("", 0))[0] for t in (text, fact.answer, fact.question))
     if said and true and said not in (true, own):
         return True
-    return (language(question, text) == "en") != (language(question, answer) == "en")
+    words = values.fold(text).split()
+    foreign = max(sum(word in listed for word in words) for listed in LANGUAGES.values())
+    lead = foreign - sum(word in STOP_WORDS for word in words)
+    return lead > 2 if language(fact.question, fact.answer) == "en" else lead < -2
 
 
 def _ordered(problems: Collection[str]) -> tuple[str, ...]:
