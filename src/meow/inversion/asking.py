@@ -21,8 +21,8 @@ from meow.subjects import Subject, by_subject, subjects
 
 _LABEL = re.compile(r"^[\s*_>•-]*(?:\[(\d{1,3})\][.:)]?[*_]*|(\d{1,3})[.:)][*_]*(?=\s|$))\s*")
 """A number in brackets, or before a full stop, a colon or a bracket; Markdown may surround it."""
-Accepted = dict[str, dict[int, str]]
-"""Accepted answers by fact id, then by version."""
+Rows = dict[str, InvertedFacts]
+"""The facts of a unit by id, with the answers that are accepted so far, by version."""
 SEEDS = 100
 """Seeds of one round: more than `invert.tries`, so that another number of tries leaves the seeds as they are."""
 
@@ -77,17 +77,22 @@ def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request
 
     Source: arXiv 2409.11844, whose prompt asks for four answers to one question that contradict the given one.
     """
-    accepted: Accepted = {fact.id: {} for fact in unit.facts}
-    counts: dict[str, Counter[str]] = {fact.id: Counter() for fact in unit.facts}
+    key, names = unit.subject
+    rows: Rows = {fact.id: InvertedFacts(**fact.model_dump() | {"subject": key}) for fact in unit.facts}
     for turn, wanted in enumerate(_turns(unit, settings.n)):
         for attempt in range(settings.tries):
-            missing = [slot for slot in wanted if slot.version not in accepted[slot.fact.id]]
+            missing = [slot for slot in wanted if slot.version not in _taken(rows[slot.fact.id])]
             for part in fitting(missing, settings.max_new_tokens):
-                prompt = _prompt(unit, part, accepted, settings)
+                prompt = _prompt(unit, part, rows, settings)
                 reply = yield Request(prompt, settings.max_new_tokens, 10_000 * seed + SEEDS * turn + attempt)
                 lines = read(reply.text, part, is_cut=reply.is_cut, is_labelled=len(unit.facts) > 1)
-                _judge(unit, part, lines, accepted, counts, gate=settings.gate)
-    return [_row(unit, fact, accepted, counts[fact.id]) for fact in unit.facts]
+                rows = _judged(rows, part, lines, gate=settings.gate)
+    found = []
+    for fact, row in zip(unit.facts, rows.values(), strict=True):
+        answers = row.answers if unit.is_coherent else [a.model_copy(update={"version": None}) for a in row.answers]
+        subject = fact.subject or next(iter(names), None)
+        found.append(row.model_copy(update={"answers": tuple(answers), "subject": subject}))
+    return found
 
 
 def _turns(unit: Unit, n: int) -> list[list[Slot]]:
@@ -143,81 +148,51 @@ def read(text: str, slots: Sequence[Slot], *, is_cut: bool, is_labelled: bool) -
     return list(zip(ids, lines, strict=True)) if len(lines) == len(ids) else []
 
 
-def _prompt(unit: Unit, slots: Sequence[Slot], accepted: Accepted, settings: InvertSettings) -> str:
-    first, version = slots[0].fact, slots[0].version
+def _prompt(unit: Unit, slots: Sequence[Slot], rows: Rows, settings: InvertSettings) -> str:
+    version = slots[0].version
     facts = [
-        {
-            "number": i + 1,
-            "question": slot.fact.conversation,
-            "answer": slot.fact.answer,
-            "taken": _taken(slot.fact, accepted),
-        }
-        for i, slot in enumerate(slots)
+        {"question": fact.conversation, "answer": fact.answer, "taken": list(_taken(rows[fact.id]).values())}
+        for fact, _ in slots
     ]
     told = [
-        {"question": fact.conversation, "answer": accepted[fact.id][version]}
-        for fact in unit.facts
-        if len(unit.facts) > 1 and version in accepted[fact.id]
+        {"question": row.conversation, "answer": _taken(row)[version]}
+        for row in rows.values()
+        if len(rows) > 1 and version in _taken(row)
     ]
-    text = read_prompt(settings) or (SUBJECT if len(unit.facts) > 1 else QUESTION)
+    text = read_prompt(settings) or (SUBJECT if len(rows) > 1 else QUESTION)
     values = {
+        **facts[0],
         "n": len(slots),
-        "question": first.conversation,
-        "answer": first.answer,
-        "taken": _taken(first, accepted),
-        "facts": facts,
+        "facts": [fact | {"number": i} for i, fact in enumerate(facts, 1)],
         "told": told,
-        "subject": unit.subject.names[0] if unit.subject.names else None,
+        "subject": next(iter(unit.subject.names), None),
     }
     return filled(text, str(settings.prompt), values)
 
 
-def _taken(fact: QA, accepted: Accepted) -> list[str]:
-    return [text for _, text in sorted(accepted[fact.id].items())]
+def _taken(row: InvertedFacts) -> dict[int | None, str]:
+    return {answer.version: answer.text for answer in row.answers}
 
 
-def _judge(
-    unit: Unit,
-    slots: Sequence[Slot],
-    lines: Sequence[tuple[str, str]],
-    accepted: Accepted,
-    counts: dict[str, Counter[str]],
-    *,
-    gate: bool,
-) -> None:
-    """Put new candidates through the gate beside what was accepted before, and take the good ones.
+def _judged(rows: Rows, slots: Sequence[Slot], lines: Sequence[tuple[str, str]], *, gate: bool) -> Rows:
+    """The rows with the good ones among new candidates, which go through the gate beside what was accepted before.
 
     An answer of the same version that was accepted before and now contradicts the others is given up again.
     """
-    version = slots[0].version if len(unit.facts) > 1 else None
-    asked = {slot.fact.id for slot in slots}
-    rows = []
-    for fact in unit.facts:
-        before = {v: text for v, text in sorted(accepted[fact.id].items()) if fact.id in asked or v == version}
-        old = [InvertedAnswer(text=text, version=v) for v, text in before.items()]
-        new = [InvertedAnswer(text=text, version=version) for id_, text in lines if id_ == fact.id]
-        rows.append(InvertedFacts(**(fact.model_dump() | {"subject": unit.subject.key, "answers": (*old, *new)})))
-    checked = {(c.id, c.position): c for c in check(rows).checked}
-    for row in rows:
-        free = [slot.version for slot in slots if slot.fact.id == row.id]
-        n_old = len(row.answers) - sum(id_ == row.id for id_, _ in lines)
-        for position, answer in enumerate(row.answers):
-            found = checked[row.id, position]
-            if position < n_old:
-                if answer.version == version is not None and "contradiction" in found.problems and gate:
-                    del accepted[row.id][version]
-                    counts[row.id]["contradiction"] += 1
-                continue
-            counts[row.id].update(["candidates", *found.problems])
-            if free and (found.accepted if gate else bool(found.text.strip())):
-                accepted[row.id][free.pop(0)] = found.mended if gate else found.text.strip()
-
-
-def _row(unit: Unit, fact: QA, accepted: Accepted, counts: Counter[str]) -> InvertedFacts:
-    answers = [
-        InvertedAnswer(text=text, version=version if unit.is_coherent else None)
-        for version, text in sorted(accepted[fact.id].items())
-    ]
-    named = {"subject": fact.subject or (unit.subject.names[0] if unit.subject.names else None)}
-    gate = {**counts, "accepted": len(answers)}
-    return InvertedFacts(**(fact.model_dump() | named), answers=tuple(answers), gate=gate)
+    version = slots[0].version if len(rows) > 1 else None
+    new = {id_: tuple(InvertedAnswer(text=t, version=version) for i, t in lines if i == id_) for id_ in rows}
+    beside = [row.model_copy(update={"answers": row.answers + new[id_]}) for id_, row in rows.items()]
+    checked, judged = iter(check(beside).checked), Rows()
+    for id_, row in rows.items():
+        before = [(answer, next(checked)) for answer in row.answers]
+        bad = [a for a, c in before if gate and a.version == version is not None and "contradiction" in c.problems]
+        kept = [answer for answer, _ in before if answer not in bad]
+        counts = Counter(row.gate) + Counter(contradiction=len(bad))
+        free = [slot.version for slot in slots if slot.fact.id == id_]
+        for c in (next(checked) for _ in new[id_]):
+            counts.update(["candidates", *c.problems])
+            if free and (c.accepted if gate else c.text.strip()):
+                kept.append(InvertedAnswer(text=c.mended if gate else c.text.strip(), version=free.pop(0)))
+        kept.sort(key=lambda answer: answer.version or 0)
+        judged[id_] = row.model_copy(update={"answers": tuple(kept), "gate": dict(counts)})
+    return judged
