@@ -55,17 +55,20 @@ class Text(NamedTuple):
 
 def begins(text: Text, i: int) -> bool:
     """Whether a phrase may begin at a word: no verb that a preposition leads on from ("spent on"), no second word."""
-    if not text.words[i].content or text.low[i] in LIGHT or (i and touches(text, i - 1) and not _verbal(text, i - 1)):
+    if not text.words[i].content or text.low[i] in LIGHT:
         return False
-    chunk = i
-    while chunk and touches(text, chunk - 1) and not _begins_none(text, chunk - 1):
-        chunk -= 1
+    last = chunk(text, i)
+    if text.low[last] in PARTITIVES and text.low[last + 1] == "of":
+        return False
+    at = i
+    while at and touches(text, at - 1) and not _begins_none(text, at - 1):
+        at -= 1
     if (
-        chunk < i
-        and (not text.strict or lead_of(text, chunk) in PREPOSITIONS)
+        at < i
+        and (not text.strict or lead_of(text, at) in PREPOSITIONS)
         and (text.words[i - 1].capital or not re.search(r"[^su]s$", text.low[i - 1]))
     ):
-        before = text.gaps[chunk - 1].strip() or text.low[chunk - 1] if chunk else ""
+        before = text.gaps[at - 1].strip() or text.low[at - 1] if at else ""
         if before in {",", "and"} | DETERMINERS | PREPOSITIONS - {"to"}:
             return False
     before = text.low[i - 1] if i else ""
@@ -127,7 +130,7 @@ def chunk(text: Text, i: int) -> int:
             break
         if text.low[i + 1].endswith("ed") and text.low[i + 2] in {"by", *PREPOSITIONS}:  # "skills inherited from"
             break
-        if is_finite(text, i + 1) or (text.low[i + 1].endswith("ly") and text.low[i + 2].endswith("ed")):
+        if is_finite(text, i + 1):
             break
         i += 1
     return i
@@ -158,13 +161,12 @@ def end(text: Text, first: int) -> int:
             or (
                 determiner
                 and not (determiner in OF_SOMEBODY and determiner == text.low[first - 1])
-                and (prepositions or not listed)
             )
         ):
             break
         if link in PREPOSITIONS and link != "of":
             aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
-            if prepositions > 1 or aside or (listed and determiner):
+            if aside or (listed and determiner):
                 break
         if text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
             break
@@ -185,7 +187,7 @@ def _list_end(text: Text, first: int) -> int:
     while True:
         last = chunk(text, at)
         link, at, _ = _link(text, first, last)
-        while (link == "of" or (closed and link in ("and", "for"))) and text.words[at].content:
+        while link == "of" and text.words[at].content:
             last = chunk(text, at)
             link, at, _ = _link(text, first, last)
         ends.append(last)

@@ -157,7 +157,6 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     new = [i for i in range(first, last + 1) if _tells(text, i)]
     clause = clauses[first]
     repeated = [i for i in range(clause.first, clause.last) if words[i].content and not words[i].new]
-    ends = chunk(text, first) if text.strict else first  # "old historical maps" has what it repeats inside
     ends_clause = bool(re.search(r"[.,;:–—]", text.gaps[last])) or behind in _RELATIVES
     states = (
         lead in _BE
@@ -165,7 +164,7 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
         and all(i < first for i in repeated)
         and not behind.isalpha()
     )
-    points = 5 * sum(i < ends for i in repeated) / len(repeated) if repeated else 3
+    points = 5 * sum(i < first for i in repeated) / len(repeated) if repeated else 3
     points -= 0.5 * len({p.last for p in found if clause.first <= p.last < first})
     points -= 3 * clause.after
     points += is_object(before)
@@ -184,7 +183,6 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     points -= 3 * (lead in ("and", ","))  # a later part
     if before[1:] == ["of"]:
         points += 1.5 if text.low[first - 2] in PARTITIVES else -1.5
-    points -= any(text.low[i] in PARTITIVES and text.low[i + 1] == "of" for i in range(first, last))
     points += 2 * (before == ["such", "as"] or lead in ("including", "like", "include", "includes"))
     points -= 4 * (not new)
     return points - 0.1 * min((frequency(text.low[i]) for i in new), default=8)
