@@ -143,6 +143,8 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         return (found[0].start, found[0].end), True
     dates, numbers = spans.dates(answer, found), spans.numbers(answer, found)
     names = spans.names(answer, found, wanted, [*dates, *numbers])
+    if wanted.wanted == "yes/no":  # of "Has Bo won an award?" the "Rose Award", no name that happens to stand there
+        names = [s for s in names if any(w.content > w.new for w in found if s[0] <= w.start < s[1])]
     kinds = {"title": spans.titles(question, answer), "name": names, "date": dates, "number": numbers}
     for name in _ORDER[wanted.wanted]:
         if listed := _nearest(question, answer, kinds[name]):
