@@ -14,6 +14,7 @@ _COMPLEMENTS = frozenset("of into towards toward about between".split())
 """Prepositions that join a noun to what it is of, also where a question asks for a thing: "insights into"."""
 DETERMINERS = frozenset("the a an his her their its our my your own this these any various many several some".split())
 _ADVERBS = frozenset("also always further never now often since".split())
+_OBJECTS = frozenset("him it me them themselves us you".split())
 OF_SOMEBODY = frozenset("his her their its our my your".split())
 HAVE = frozenset("has have had".split())
 VERBS = frozenset(
@@ -140,7 +141,7 @@ def is_finite(text: Text, i: int) -> bool:
     """Whether a word is a verb, as its ending and the object behind it say: "the author adds a view"."""
     return (
         bool(re.search(r"(?:[^su]s|ed)$", text.low[i]))
-        and text.low[i + 1] in DETERMINERS
+        and text.low[i + 1] in DETERMINERS | _OBJECTS
         and text.gaps[i] == " "
         and lead_of(text, i) not in HAVE
     )
