@@ -35,7 +35,7 @@ from meow.values.words import Word, frequency, is_subject
 
 _RELATIVES = frozenset("and or that which who whom whose where before after while when because".split())
 _EMPTY = frozenset(
-    "big born change considerable contribution contributions crucial deep deeply development effect effects essential "
+    "big born change considerable contribution contributions crucial deep deeply distinct distinctive unique valuable development effect effects essential "
     "evolution great greatly growth heavily immense impact impressive influence lasting major notable profound "
     "profoundly raised remarkable role seminal significant significantly special strong strongly".split()
 )
@@ -148,6 +148,11 @@ def _tells(text: Text, i: int) -> bool:
 _SUBJECTS = frozenset("he she it they his her its their".split())
 
 
+def _asked_for(text: Text, last: int) -> bool:
+    """Whether the question's noun follows on a phrase: "war" in "the war genre"."""
+    return touches(text, last) and not text.words[last + 1].new
+
+
 def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phrase: Phrase) -> float:
     """How likely a phrase answers: the likelier, the more of what repeats the question stands before it."""
     words, (first, last) = text.words, phrase
@@ -175,7 +180,7 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     points -= text.low[first].endswith("ly") and not re.search("(?:ed|en)$", text.low[first + 1])
     points -= 1.5 * (len(new) == 1 and not states)
     points += len(new) > 3
-    points += ends_clause
+    points += ends_clause or (text.strict and (behind in PREPOSITIONS - {"of"} or _asked_for(text, last)))
     points -= 4 * (behind in VERBS or (last + 1 < len(words) and not ends_clause and is_finite(text, last + 1)))
     own = not OF_SOMEBODY.isdisjoint(before[-1:])
     points -= 1.5 * (lead in ("in", "on", "within") and (own or any(p.last == phrase_at - 1 for p in found)))
