@@ -12,7 +12,9 @@ from meow.values.words import Word
 PREPOSITIONS = frozenset("of in with to on from for through towards toward about between into against".split())
 _COMPLEMENTS = frozenset("of into towards toward about between".split())
 """Prepositions that join a noun to what it is of, also where a question asks for a thing: "insights into"."""
-DETERMINERS = frozenset("the a an his her their its our my your own this these any various many several some".split())
+DETERMINERS = frozenset(
+    "the a an his her their its our my your own this these any another various many several some more most".split()
+)
 _ADVERBS = frozenset("also always further never now often since".split())
 _OBJECTS = frozenset("him it me them themselves us you".split())
 OF_SOMEBODY = frozenset("his her their its our my your".split())
@@ -22,10 +24,10 @@ VERBS = frozenset(
     "makes made".split()
 )
 PARTITIVES = frozenset(
-    "aspect aspects facet facets field form forms genre importance kind kinds number part parts range sense series "
+    "ability aspect aspects facet facets field form forms genre importance kind kinds number part parts range sense series "
     "sort sorts theme themes topic topics type types variety".split()
 )
-"""Nouns behind whose "of" stands what is meant: "themes of loss"."""
+"""Nouns behind whose "of" or "to" stands what is meant: "themes of loss", "ability to sing"."""
 LIGHT = frozenset("include includes included including play plays played see sees seen".split())
 """Verbs that begin no phrase."""
 _LONGEST = 11
@@ -59,7 +61,7 @@ def begins(text: Text, i: int) -> bool:
     if not text.words[i].content or text.low[i] in LIGHT:
         return False
     last = chunk(text, i)
-    if text.low[last] in PARTITIVES and text.low[last + 1] == "of":
+    if text.low[last] in PARTITIVES and text.low[last + 1] in ("of", "to"):
         return False
     at = i
     while at and touches(text, at - 1) and not _begins_none(text, at - 1):
@@ -75,7 +77,7 @@ def begins(text: Text, i: int) -> bool:
     before = text.low[i - 1] if i else ""
     adverb = before in _ADVERBS or before.endswith("ly")
     is_verb = touches(text, i) and (adverb or (i and touches(text, i - 1)))
-    after_subject = i > 0 and touches(text, i - 1) and not text.words[i - 1].new
+    after_subject = i > 0 and touches(text, i - 1) and not text.words[i - 1].new and not _ends_as_verb(text.low[i - 1])
     is_verb = is_verb or ((adverb or after_subject) and text.low[i + 1] in PREPOSITIONS - {"of"})
     if is_verb and re.search(r"[^su]s$", text.low[i]):  # "often combines vivid colours", "always begins with"
         return False
@@ -96,6 +98,10 @@ def touches(text: Text, i: int) -> bool:
     """Whether content words stand at a place and at the next one, with nothing between them."""
     both = i + 1 < len(text.words) and text.words[i].content and text.words[i + 1].content
     return both and bool(re.fullmatch(r"[’']?s? |-", text.gaps[i]))
+
+
+def _ends_as_verb(word: str) -> bool:
+    return bool(re.search(r"(?:[^su]s|ed)$", word))
 
 
 def _begins_none(text: Text, i: int) -> bool:
@@ -166,7 +172,7 @@ def end(text: Text, first: int) -> int:
         ):
             break
         if link in PREPOSITIONS and link != "of":
-            aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
+            aside = determiner and link in ("in", "on", "through", "for")
             if aside or (listed and determiner):
                 break
         if text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
@@ -200,6 +206,8 @@ def _list_end(text: Text, first: int) -> int:
 
 def _new_clause(text: Text, at: int) -> bool:
     """Whether what a comma or "and" joins is a clause, no part of a list: ", adding depth", "and shows a"."""
+    if text.words[at].capital and not text.words[at].new and text.gaps[at - 1] == ", ":  # the one whom it is about
+        return True
     if text.low[at].endswith("ly") and touches(text, at):  # "emotionally rich characters"
         at += 1
     word, behind = text.low[at], (text.gaps[at] == " " and text.low[at + 1]) or "and"

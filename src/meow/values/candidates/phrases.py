@@ -31,7 +31,7 @@ from meow.values.candidates.borders import (
     touches,
 )
 from meow.values.questions import Wanted
-from meow.values.words import Word, frequency, is_subject
+from meow.values.words import Word, frequency
 
 _RELATIVES = frozenset("and or that which who whom whose where before after while when because".split())
 _EMPTY = frozenset(
@@ -58,10 +58,9 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
     found = [p for p in found if any(w.new for w in words[p.first : _known_by(text, p, subject=subject)])]
     if not found:
         return None
-    opening = [p for p in found if subject and _opens(text, p) and is_subject(words, p.last)]
     clauses = _clauses(text)
-    first, last = max(opening or found, key=lambda p: (_points(text, found, clauses, p), -p.first))
-    while wanted == "occupation" and first < last and _PRAISE.fullmatch(low[first]):
+    first, last = max(found, key=lambda p: (_points(text, found, clauses, p), -p.first))
+    while wanted == "occupation" and first < last and _PRAISE.fullmatch(words[first].text):
         first += 1
     return words[first].start, words[last].end
 
@@ -75,12 +74,6 @@ def _known_by(text: Text, phrase: Phrase, *, subject: bool) -> int:
 
 _PRAISE = re.compile(r"(?:[\w-]+ly|\w+ed|\w+able|\w+-\w+|famous|leading|notable|prominent|skilful|successful)")
 """What says of an occupation how well it is done: "a highly respected surgeon"."""
-
-
-def _opens(text: Text, phrase: Phrase) -> bool:
-    """Whether a phrase opens its sentence, but for function words."""
-    opening = next((i for i in range(phrase.first, -1, -1) if text.words[i].opens), 0)
-    return not any(w.content for w in text.words[opening : phrase.first])
 
 
 _BE = frozenset("is are was were be been".split())
@@ -153,6 +146,14 @@ def _asked_for(text: Text, last: int) -> bool:
     return touches(text, last) and not text.words[last + 1].new
 
 
+def _acts(text: Text, phrase: Phrase) -> bool:
+    """Whether a phrase opens the answer and does what the question names: "The heart pumps blood"."""
+    verb = phrase.last + 1
+    follows = touches(text, phrase.last) or is_finite(text, verb)
+    is_verb = follows and not text.words[verb].new and text.low[verb + 1] not in VERBS | PREPOSITIONS
+    return is_verb and not any(w.content for w in text.words[: phrase.first])
+
+
 def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phrase: Phrase) -> float:
     """How likely a phrase answers: the likelier, the more of what repeats the question stands before it."""
     words, (first, last) = text.words, phrase
@@ -190,4 +191,5 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
         points += 1.5 if text.low[first - 2] in PARTITIVES else -1.5
     points += 2 * (before == ["such", "as"] or lead in ("including", "like", "include", "includes"))
     points -= 4 * (not new)
+    points += 8 * ((text.strict or text.wanted == "reason") and _acts(text, phrase))
     return points - 0.1 * min((frequency(text.low[i]) for i in new), default=8)
