@@ -155,41 +155,34 @@ def _acts(text: Text, phrase: Phrase) -> bool:
 
 
 def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phrase: Phrase) -> float:
-    """How likely a phrase answers: the likelier, the more of what repeats the question stands before it."""
+    """How likely a phrase answers: the likelier, the more of what repeats the question stands before it.
+
+    The weights maximise the mean F1 that a softmax over the phrases of an answer gives on 126 rows checked by hand,
+    kept near simple numbers.
+    """
     words, (first, last) = text.words, phrase
     before, behind = list(text.low[max(0, first - 2) : first]), text.low[last + 1]
-    lead = lead_of(text, first)
-    phrase_at = first - 1 - (before[-1:] != [lead])
+    lead, clause = lead_of(text, first), clauses[first]
+    lead_at = first - 1 - (before[-1:] != [lead])
     new = [i for i in range(first, last + 1) if _tells(text, i)]
-    clause = clauses[first]
     repeated = [i for i in range(clause.first, clause.last) if words[i].content and not words[i].new]
+    earlier = {p.last for p in found if clause.first <= p.last < first}
     ends_clause = bool(re.search(r"[.,;:–—]", text.gaps[last])) or behind in _RELATIVES
-    states = (
-        lead in _BE
-        and all(w.new or not w.content for w in words[first : last + 1])
-        and all(i < first for i in repeated)
-        and not behind.isalpha()
-    )
-    points = 5 * sum(i < first for i in repeated) / len(repeated) if repeated else 3
-    points -= 0.5 * len({p.last for p in found if clause.first <= p.last < first})
-    points -= 3 * clause.after
-    points += is_object(before)
-    points += 1.5 * states
-    points += 5 * (lead in {"as", *_BE} and before[-1:] in (["a"], ["an"]) and text.wanted == "occupation")
-    points += 1.5 * (lead in HAVE and last > first and not text.strict and bool(new))
+    owned = before[-1:] and before[-1] in OF_SOMEBODY
+    points = 5.8 * sum(i < first for i in repeated) / len(repeated) if repeated else 3.5
+    points -= 0.8 * len(earlier) + 4 * clause.after
+    points += 1.4 * is_object(before)
+    points += 8 * (lead in {"as", *_BE} and before[-1:] in (["a"], ["an"]) and text.wanted == "occupation")
+    points += 1.2 * (lead in HAVE and last > first and not text.strict and bool(new))
     points -= 3 * (last == first and text.low[last].endswith("ly"))
     points -= text.low[first].endswith("ly") and not re.search("(?:ed|en)$", text.low[first + 1])
-    points -= 1.5 * (len(new) == 1 and not states)
-    points += len(new) > 3
-    points += ends_clause or (text.strict and (behind in PREPOSITIONS - {"of"} or _asked_for(text, last)))
-    points -= 4 * (behind in VERBS or (last + 1 < len(words) and not ends_clause and is_finite(text, last + 1)))
-    own = not OF_SOMEBODY.isdisjoint(before[-1:])
-    points -= 1.5 * (lead in ("in", "on", "within") and (own or any(p.last == phrase_at - 1 for p in found)))
-    points -= 1.5 * (text.low[first].endswith("ing") and (last > first or behind in DETERMINERS))  # rather a verb
-    points -= 3 * (lead in ("and", ","))  # a later part
-    if before[1:] == ["of"]:
-        points += 1.5 if text.low[first - 2] in PARTITIVES else -1.5
+    points += 1.4 * (len(new) > 3) - 1.6 * (len(new) == 1)
+    points += 1.2 * (ends_clause or (text.strict and (behind in PREPOSITIONS - {"of"} or _asked_for(text, last))))
+    points -= 3.4 * (behind in VERBS or (last + 1 < len(words) and not ends_clause and is_finite(text, last + 1)))
+    points -= 2 * (lead in ("in", "on", "within") and (bool(owned) or lead_at - 1 in {p.last for p in found}))
+    points -= 2.2 * (text.low[first].endswith("ing") and (last > first or behind in DETERMINERS))  # rather a verb
+    points -= 3.2 * (lead in ("and", ","))  # a later part
+    points += 2 * (before[1:] == ["of"] and text.low[first - 2] in PARTITIVES)
     points += 2 * (before == ["such", "as"] or lead in ("including", "like", "include", "includes"))
-    points -= 4 * (not new)
     points += 8 * ((text.strict or text.wanted == "reason") and _acts(text, phrase))
-    return points - 0.1 * min((frequency(text.low[i]) for i in new), default=8)
+    return points - min((frequency(text.low[i]) for i in new), default=8)
