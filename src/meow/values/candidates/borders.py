@@ -24,7 +24,7 @@ VERBS = frozenset(
     "makes made".split()
 )
 PARTITIVES = frozenset(
-    "ability aspect aspects facet facets field form forms genre importance kind kinds number part parts range sense series "
+    "ability aspect aspects element elements facet facets field form forms genre importance kind kinds number part parts range sense series "
     "sort sorts theme themes topic topics type types variety".split()
 )
 """Nouns behind whose "of" or "to" stands what is meant: "themes of loss", "ability to sing"."""
@@ -83,8 +83,6 @@ def begins(text: Text, i: int) -> bool:
         return False
     if _is_plain_verb(text, i) or (text.low[i].endswith("ly") and _is_plain_verb(text, i + 1)):
         return False
-    if not text.words[i].new and text.low[i + 1] in PREPOSITIONS:  # "likes to relax with chess", "the world of letters"
-        return False
     verb = i + (text.low[i].endswith("ly") and touches(text, i))
     return not (_PARTICIPLE.fullmatch(text.low[verb]) and text.low[verb + 1] in {"that", "by", *PREPOSITIONS} - {"of"})
 
@@ -132,8 +130,7 @@ def chunk(text: Text, i: int) -> int:
     """The last of the content words that touch, from one on; from a new one, up to the last new one."""
     new = text.words[i].new and text.strict
     while touches(text, i):
-        goes_on = not _verbal(text, i) and touches(text, i + 1) and text.words[i + 2].new
-        if text.words[i + 1].new < new and not goes_on:  # "diverse leadership styles": the question has the middle one
+        if text.words[i + 1].new < new and not (touches(text, i + 1) and text.words[i + 2].new):
             break
         if text.low[i + 1].endswith("ed") and text.low[i + 2] in {"by", *PREPOSITIONS}:  # "skills inherited from"
             break

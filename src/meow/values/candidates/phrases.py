@@ -50,12 +50,11 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
     """
     ends = [*(w.start for w in words[1:]), len(answer)]
     gaps = [answer[w.end : e] for w, e in zip(words, ends, strict=True)]
-    subject = wanted not in ("manner", "yes/no", "occupation")
-    strict = subject and wanted != "reason"
+    strict = wanted not in ("manner", "yes/no", "occupation", "reason")
     low = [*(w.text.lower() for w in words), ""]
     text = Text(words, low, gaps, list(accumulate(int(w.opens) for w in words)), strict, wanted)
     found = [Phrase(i, end(text, i)) for i in range(len(words)) if begins(text, i)]
-    found = [p for p in found if any(w.new for w in words[p.first : _known_by(text, p, subject=subject)])]
+    found = [p for p in found if any(w.new for w in words[p.first : p.first + 1 if strict else p.last + 1])]
     if not found:
         return None
     clauses = _clauses(text)
@@ -63,13 +62,6 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
     while wanted == "occupation" and first < last and _PRAISE.fullmatch(words[first].text):
         first += 1
     return words[first].start, words[last].end
-
-
-def _known_by(text: Text, phrase: Phrase, *, subject: bool) -> int:
-    """The place behind the words one of which must be new: all of a phrase, or its first ones where it is a thing."""
-    if not subject:
-        return phrase.last + 1
-    return phrase.first + 1 + (lead_of(text, phrase.first) in PREPOSITIONS and touches(text, phrase.first))
 
 
 _PRAISE = re.compile(r"(?:[\w-]+ly|\w+ed|\w+able|\w+-\w+|famous|leading|notable|prominent|skilful|successful)")
@@ -172,7 +164,7 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     points = 5.8 * sum(i < first for i in repeated) / len(repeated) if repeated else 3.5
     points -= 0.8 * len(earlier) + 4 * clause.after
     points += 1.4 * is_object(before)
-    points += 8 * (lead in {"as", *_BE} and before[-1:] in (["a"], ["an"]) and text.wanted == "occupation")
+    points += 9 * (lead in {"as", *_BE} and before[-1:] in (["a"], ["an"]) and text.wanted == "occupation")
     points += 1.2 * (lead in HAVE and last > first and not text.strict and bool(new))
     points -= 3 * (last == first and text.low[last].endswith("ly"))
     points -= text.low[first].endswith("ly") and not re.search("(?:ed|en)$", text.low[first + 1])
