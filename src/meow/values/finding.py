@@ -154,10 +154,11 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         return denied.span(), False
     second = _SECOND.search(answer)
     first = [w for w in found if second is None or w.end <= second.start()] or found
-    phrase = find_phrase(answer[: first[-1].end + 1], first, wanted.wanted) or find_phrase(answer, found, wanted.wanted)
+    asks = "occupation" if wanted.wanted == "person" else wanted.wanted  # of nobody with a name
+    phrase = find_phrase(answer[: first[-1].end + 1], first, asks) or find_phrase(answer, found, asks)
     if phrase is None:  # every content word is in the question: "The opposite of up is down."
-        asks = fold(question).split()
-        last = ([w for w in found if fold(w.text) not in asks] or found)[-1]
+        given = fold(question).split()
+        last = ([w for w in found if fold(w.text) not in given] or found)[-1]
         phrase = last.start, last.end
     return phrase, False
 

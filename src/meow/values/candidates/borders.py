@@ -169,7 +169,7 @@ def end(text: Text, first: int) -> int:
         ):
             break
         if link in PREPOSITIONS and link != "of":
-            aside = determiner and link in ("in", "on", "through", "for")
+            aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
             if aside or (listed and determiner):
                 break
         if text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
