@@ -24,7 +24,7 @@ VERBS = frozenset(
     "makes made".split()
 )
 PARTITIVES = frozenset(
-    "ability aspect aspects element elements facet facets field form forms genre importance kind kinds number part parts range sense series "
+    "ability aspect aspects facet facets field form forms genre importance kind kinds number part parts range sense series "
     "sort sorts theme themes topic topics type types variety".split()
 )
 """Nouns behind whose "of" or "to" stands what is meant: "themes of loss", "ability to sing"."""
@@ -84,7 +84,8 @@ def begins(text: Text, i: int) -> bool:
     if _is_plain_verb(text, i) or (text.low[i].endswith("ly") and _is_plain_verb(text, i + 1)):
         return False
     verb = i + (text.low[i].endswith("ly") and touches(text, i))
-    return not (_PARTICIPLE.fullmatch(text.low[verb]) and text.low[verb + 1] in {"that", "by", *PREPOSITIONS} - {"of"})
+    is_verb = _PARTICIPLE.fullmatch(text.low[verb]) or (verb > i and _ends_as_verb(text.low[verb]))
+    return not (is_verb and text.low[verb + 1] in {"that", "by", *PREPOSITIONS} - {"of"})
 
 
 _PARTICIPLE = re.compile(

@@ -59,7 +59,7 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
         return None
     clauses = _clauses(text)
     first, last = max(found, key=lambda p: (_points(text, found, clauses, p), -p.first))
-    while wanted == "occupation" and first < last and _PRAISE.fullmatch(words[first].text):
+    while wanted == "occupation" and first < last and _PRAISE.fullmatch(low[first]) and not words[first].capital:
         first += 1
     return words[first].start, words[last].end
 
