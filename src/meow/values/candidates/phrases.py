@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from meow.values.candidates.borders import (
@@ -23,7 +23,6 @@ from meow.values.candidates.borders import (
     Phrase,
     Text,
     begins,
-    chunk,
     end,
     is_finite,
     is_object,
@@ -35,9 +34,10 @@ from meow.values.words import Word, frequency
 
 _RELATIVES = frozenset("and or that which who whom whose where before after while when because".split())
 _EMPTY = frozenset(
-    "big born change considerable contribution contributions crucial deep deeply distinct distinctive unique valuable development effect effects essential "
-    "evolution great greatly growth heavily immense impact impressive influence lasting major notable profound "
-    "profoundly raised remarkable role seminal significant significantly special strong strongly".split()
+    "big born change considerable contribution contributions crucial deep deeply development distinct distinctive "
+    "effect effects essential evolution great greatly growth heavily immense impact impressive influence lasting "
+    "major notable profound profoundly raised remarkable role seminal significant significantly special strong "
+    "strongly unique valuable".split()
 )
 """Words that say that there is something to tell, not what: "a profound impact"."""
 
@@ -52,7 +52,7 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
     gaps = [answer[w.end : e] for w, e in zip(words, ends, strict=True)]
     strict = wanted not in ("manner", "yes/no", "occupation", "reason")
     low = [*(w.text.lower() for w in words), ""]
-    text = Text(words, low, gaps, list(accumulate(int(w.opens) for w in words)), strict, wanted)
+    text = Text(words, low, gaps, strict, wanted)
     found = [Phrase(i, end(text, i)) for i in range(len(words)) if begins(text, i)]
     found = [p for p in found if any(w.new for w in words[p.first : p.first + 1 if strict else p.last + 1])]
     if not found:

@@ -171,13 +171,15 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     return found
 
 
-_LABELLED = frozenset("chapter class figure grade group level line number page phase platform room size stage type version".split())
+_LABELLED = frozenset(
+    "chapter class figure grade group level line number page phase platform room size stage type version".split()
+)
 """Nouns whose number says which, not how many."""
 
 
 def _counts(answer: str, low: Sequence[str], i: int, word: Word) -> bool:
     """Whether a word is a number: no pronoun ("one", "one's"), ordinal in letters ("first"), nor label ("type 2")."""
-    if i and low[i - 1] in _LABELLED and answer[:word.start].endswith(f"{low[i - 1]} "):
+    if i and low[i - 1] in _LABELLED and answer[: word.start].endswith(f"{low[i - 1]} "):
         return False
     if low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")):
         return False
