@@ -52,6 +52,8 @@ class Text(NamedTuple):
     strict: bool
     """Whether a phrase ends before a word of the question."""
     wanted: Wanted
+    noun: str
+    """What the question asks for, as its noun says; "" where none does."""
 
 
 def begins(text: Text, i: int) -> bool:

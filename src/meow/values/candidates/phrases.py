@@ -42,7 +42,7 @@ _EMPTY = frozenset(
 """Words that say that there is something to tell, not what: "a profound impact"."""
 
 
-def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int, int] | None:
+def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted, noun: str) -> tuple[int, int] | None:
     """Start and end, in characters, of the phrase that most likely answers; None where no word is new.
 
     It follows what the answer repeats of the question and a verb, ends a clause, stands in no aside, is the subject of
@@ -52,7 +52,7 @@ def find_phrase(answer: str, words: Sequence[Word], wanted: Wanted) -> tuple[int
     gaps = [answer[w.end : e] for w, e in zip(words, ends, strict=True)]
     strict = wanted not in ("manner", "yes/no", "occupation", "reason")
     low = [*(w.text.lower() for w in words), ""]
-    text = Text(words, low, gaps, strict, wanted)
+    text = Text(words, low, gaps, strict, wanted, noun)
     found = [Phrase(i, end(text, i)) for i in range(len(words)) if begins(text, i)]
     found = [p for p in found if any(w.new for w in words[p.first : p.first + 1 if strict else p.last + 1])]
     if not found:
@@ -133,11 +133,6 @@ def _tells(text: Text, i: int) -> bool:
 _SUBJECTS = frozenset("he she it they his her its their".split())
 
 
-def _asked_for(text: Text, last: int) -> bool:
-    """Whether the question's noun follows on a phrase: "war" in "the war genre"."""
-    return touches(text, last) and not text.words[last + 1].new
-
-
 def _acts(text: Text, phrase: Phrase) -> bool:
     """Whether a phrase opens the answer and does what the question names: "The heart pumps blood"."""
     verb = phrase.last + 1
@@ -169,7 +164,9 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     points -= 3 * (last == first and text.low[last].endswith("ly"))
     points -= text.low[first].endswith("ly") and not re.search("(?:ed|en)$", text.low[first + 1])
     points += 1.4 * (len(new) > 3) - 1.6 * (len(new) == 1)
-    points += 1.2 * (ends_clause or (text.strict and (behind in PREPOSITIONS - {"of"} or _asked_for(text, last))))
+    repeats = touches(text, last) and not words[last + 1].new
+    points += 1.2 * (ends_clause or (text.strict and (behind in PREPOSITIONS - {"of"} or repeats)))
+    points += 4 * (repeats and behind == text.noun)  # "war" in "the war genre"
     points -= 3.4 * (behind in VERBS or (last + 1 < len(words) and not ends_clause and is_finite(text, last + 1)))
     points -= 2 * (lead in ("in", "on", "within") and (bool(owned) or lead_at - 1 in {p.last for p in found}))
     points -= 2.2 * (text.low[first].endswith("ing") and (last > first or behind in DETERMINERS))  # rather a verb
@@ -177,4 +174,4 @@ def _points(text: Text, found: Sequence[Phrase], clauses: Sequence[Clause], phra
     points += 2 * (before[1:] == ["of"] and text.low[first - 2] in PARTITIVES)
     points += 2 * (before == ["such", "as"] or lead in ("including", "like", "include", "includes"))
     points += 8 * ((text.strict or text.wanted == "reason") and _acts(text, phrase))
-    return points - min((frequency(text.low[i]) for i in new), default=8)
+    return points - min((frequency(text.low[i]) for i in new), default=10)
