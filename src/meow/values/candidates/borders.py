@@ -28,8 +28,8 @@ PARTITIVES = frozenset(
     "sense series sort sorts theme themes topic topics type types variety".split()
 )
 """Nouns behind whose "of" or "to" stands what is meant: "themes of loss", "ability to sing"."""
-LIGHT = frozenset("include includes included including play plays played see sees seen".split())
-"""Verbs that begin no phrase."""
+LIGHT = frozenset("include includes included including one play plays played see sees seen".split())
+"""Verbs and a pronoun that begin no phrase."""
 _LONGEST = 11
 """Words of a phrase at most."""
 
@@ -148,14 +148,14 @@ def end(text: Text, first: int) -> int:
     """Where a phrase ends that begins at a word."""
     if listed := _list_end(text, first):
         return listed
-    last, prepositions, listed = chunk(text, first), 0, False
+    last, listed = chunk(text, first), False
     while last + 1 < len(text.words) and last - first < _LONGEST:
         link, at, determiner = _link(text, first, last)
         if not link or not text.words[at].content:
             break
         if link in (",", "and"):
             shared = link == "and" and determiner in OF_SOMEBODY and determiner == text.low[first - 1]
-            if _new_clause(text, at) or (link == "," and prepositions) or (determiner and not shared):
+            if _new_clause(text, at) or (determiner and not shared):
                 break
         elif text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
             break
@@ -163,7 +163,6 @@ def end(text: Text, first: int) -> int:
             aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
             if aside or (listed and determiner) or not any(w.new for w in text.words[at : chunk(text, at) + 1]):
                 break
-        prepositions += link in PREPOSITIONS
         listed = listed or link == "and"
         last = chunk(text, at)
     return last
@@ -190,7 +189,8 @@ def _list_end(text: Text, first: int) -> int:
 
 def _new_clause(text: Text, at: int) -> bool:
     """Whether what a comma or "and" joins is a clause, no part of a list: ", adding depth", "and shows a"."""
-    if text.words[at].capital and not text.words[at].new and text.gaps[at - 1] == ", ":  # the one whom it is about
+    is_subject = text.words[at].capital and not text.words[at].new and text.gaps[at - 1] == ", "
+    if is_subject or text.low[at] in LIGHT:
         return True
     if text.low[at].endswith("ly") and touches(text, at):  # "emotionally rich characters"
         at += 1
