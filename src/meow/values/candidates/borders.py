@@ -161,7 +161,7 @@ def end(text: Text, first: int) -> int:
             break
         elif link in _LEAD_ON:
             aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
-            aside = aside or (text.wanted == "occupation" and text.words[at].capital)  # "dentist in Oslo"
+            aside |= text.wanted == "occupation" and text.words[at].capital  # "dentist in Oslo"
             if aside or (listed and determiner) or not any(w.new for w in text.words[at : chunk(text, at) + 1]):
                 break
         listed = listed or link == "and"
