@@ -157,7 +157,7 @@ def end(text: Text, first: int) -> int:
             shared = link == "and" and determiner in OF_SOMEBODY and determiner == text.low[first - 1]
             if _new_clause(text, at) or (determiner and not shared):
                 break
-        elif text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
+        elif text.strict and link in PREPOSITIONS and link not in _COMPLEMENTS:
             break
         elif link in _LEAD_ON:
             aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
