@@ -154,9 +154,9 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         return denied.span(), False
     second = _SECOND.search(answer)
     first = [w for w in found if second is None or w.end <= second.start()] or found
-    asks = "occupation" if wanted.wanted == "person" else wanted.wanted  # of nobody with a name
-    told, noun = answer[: first[-1].end + 1], head_noun(question)
-    phrase = find_phrase(told, first, asks, noun) or find_phrase(answer, found, asks, noun)
+    asks = "occupation" if wanted.wanted == "person" else wanted.wanted  # no name: what the person is
+    said, noun = answer[: first[-1].end + 1], head_noun(question)
+    phrase = find_phrase(said, first, asks, noun) or find_phrase(answer, found, asks, noun)
     if phrase is None:  # every content word is in the question: "The opposite of up is down."
         given = fold(question).split()
         last = ([w for w in found if fold(w.text) not in given] or found)[-1]

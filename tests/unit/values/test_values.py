@@ -117,6 +117,7 @@ What is wrong with him? | He has type 2 diabetes. | type 2 diabetes
 When does the meeting start? | The meeting starts at 9 am. | 9 am
 What do bees collect? | Bees collect nectar from flowers. | nectar
 Which organ filters blood? | The kidneys filter blood and make urine. | kidneys
+Which platform is it? | The train leaves from platform 9. | 9
 Which animal is the largest? | The blue whale is the largest animal. | blue whale
 What does the gardener grow? | The gardener grows tomatoes in a greenhouse. | tomatoes
 Where does the river rise? | The river rises quietly in a mountain meadow. | mountain meadow
