@@ -143,6 +143,8 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         return (found[0].start, found[0].end), True
     dates, numbers = spans.dates(answer, found), spans.numbers(answer, found)
     names = spans.names(answer, found, wanted, [*dates, *numbers])
+    if wanted.wanted == "yes/no":  # of "Has Bo won an award?" the "Rose Award", no name that happens to stand there
+        names = [s for s in names if any(w.content > w.new for w in found if s[0] <= w.start < s[1])]
     kinds = {"title": spans.titles(question, answer), "name": names, "date": dates, "number": numbers}
     for name in _ORDER[wanted.wanted]:
         if listed := _nearest(question, answer, kinds[name]):
@@ -152,10 +154,12 @@ def _span(question: str, answer: str) -> tuple[Span | None, bool]:
         return denied.span(), False
     second = _SECOND.search(answer)
     first = [w for w in found if second is None or w.end <= second.start()] or found
-    phrase = find_phrase(answer[: first[-1].end + 1], first, wanted.wanted) or find_phrase(answer, found, wanted.wanted)
+    asks = "occupation" if wanted.wanted == "person" else wanted.wanted  # no name: what the person is
+    said, noun = answer[: first[-1].end + 1], head_noun(question)
+    phrase = find_phrase(said, first, asks, noun) or find_phrase(answer, found, asks, noun)
     if phrase is None:  # every content word is in the question: "The opposite of up is down."
-        asks = fold(question).split()
-        last = ([w for w in found if fold(w.text) not in asks] or found)[-1]
+        given = fold(question).split()
+        last = ([w for w in found if fold(w.text) not in given] or found)[-1]
         phrase = last.start, last.end
     return phrase, False
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, cast
 from meow.text import STOP_WORDS
 from meow.values.folding import fold
 from meow.values.vocabulary import ASKED, HEADS, WHICH
+from meow.values.words import language
 
 Wanted = Literal["person", "place", "date", "number", "yes/no", "manner", "reason", "occupation", "any"]
 
@@ -50,7 +51,7 @@ def asked(question: str) -> Asked:
     folded = fold(question)
     head = head_noun(question)
     several = _plural(head) or bool(re.search(r"\b(?:both|some|two|three|and what|and where|and which)\b", folded))
-    if _POLAR.match(fold(_CLAUSE.sub("", question))):
+    if language(question) == "en" and _POLAR.match(fold(_CLAUSE.sub("", question))):
         return Asked("yes/no", several)
     found = [(m.start(), kind) for kind, pattern in _PATTERNS if (m := pattern.search(folded))]
     first = min((start for start, _ in found), default=len(folded))

@@ -38,6 +38,12 @@ _WORD = re.compile(rf"(?:[^\W\d_]\.){{2,}}|\d[\d.,:]*\d(?![^\W_])|{LETTERS}(?:[-
 _POSSESSIVE = re.compile(r"[’']s?$")
 _OPENS = re.compile(r"(?:^|[.!?:。]\s+)[\"“„«‘'(¿¡\s]*$")
 _HANGUL = re.compile("[\uac00-\ud7af]")
+_FUNCTION = STOP_WORDS | frozenset(
+    "across along alongside already almost amid apart around aside behind beneath beside besides beyond despite even "
+    "forth hence inside maybe moreover otherwise outside soon thereby therefore throughout underneath unless "
+    "unlike whereas whilst".split()
+)
+"""Of English; `STOP_WORDS` are those of the rule of words."""
 _FREQUENT = 6.0
 """Zipf frequency from which a word of a language without a list of function words is one."""
 
@@ -84,7 +90,7 @@ def language(question: str, answer: str = "") -> str:
 def is_function(word: str, tongue: str) -> bool:
     """Whether a folded word carries no fact: of the list for English, by list or frequency in other languages."""
     if tongue == "en":
-        return word in STOP_WORDS
+        return word in _FUNCTION
     if tongue in ("zh", "ja", "ko"):  # wordfreq cuts their words only with packages of their own
         return False
     return word in LANGUAGES.get(tongue, ()) or (not word[0].isdigit() and frequency(word, tongue) >= _FREQUENT)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from meow.errors import DataError
 from meow.values import find, fold, given, in_question, kind, locate, parts, place, told, told_partly, unsure
+from meow.values.questions import asked
 
 FACTS = """
 What is the capital of France? | The capital of France is Paris. | Paris
@@ -111,6 +112,23 @@ How does the river shape it? | The river always begins with slow erosion of clay
 How has Bo's work changed pottery? | Bo's work has redefined pottery, adding colour to it. | redefined pottery
 How did war shape her music? | War had a profound impact on her music. She mourned burnt orchards. | burnt orchards
 How does Bo spend the spare time? | The spare time of Bo is spent on birdwatching. | birdwatching
+Where does the cat hide? | The cat hides behind the sofa. | sofa
+What is wrong with him? | He has type 2 diabetes. | type 2 diabetes
+When does the meeting start? | The meeting starts at 9 am. | 9 am
+What do bees collect? | Bees collect nectar from flowers. | nectar
+Which organ filters blood? | The kidneys filter blood and make urine. | kidneys
+Which platform is it? | The train leaves from platform 9. | 9
+Which animal is the largest? | The blue whale is the largest animal. | blue whale
+What does the gardener grow? | The gardener grows tomatoes in a greenhouse. | tomatoes
+Where does the river rise? | The river rises quietly in a mountain meadow. | mountain meadow
+What genre does Bo write in? | Bo writes in the war genre, with a rare eye for detail. | war
+Who is Bo's sister? | Bo's sister is a highly respected glazier. | glazier
+What is the profession of Bo's father? | Bo's father is a Registered Nurse. | Registered Nurse
+Does Bo write about other crafts? | Bo, who lives in Riga, also writes about bookbinding. | bookbinding
+Has Bo won any awards? | Bo was honored with the Rose Award, far from Riga. | Rose Award
+What sets Bo's songs apart? | Her ability to braid tunes with noise sets them apart. | braid tunes with noise
+How did the island shape Bo? | The island endowed him with a patience for stone. | patience for stone
+What inspired Bo to sing? | Inspired by her aunt's quiet humming, Bo began to sing. | aunt's quiet humming
 """
 ROWS = [tuple(line.split(" | ")) for line in FACTS.strip().splitlines()]
 
@@ -291,6 +309,22 @@ def test_question_words_in_a_title_ask_for_nobody() -> None:
     )
 
 
+def test_only_an_english_question_is_one_for_yes_or_no() -> None:
+    assert asked("Was Bo a potter?").wanted == "yes/no"
+    assert asked("Was ist der Beruf von Annas Vater?").wanted != "yes/no"
+
+
+def test_a_number_behind_its_noun_says_which_and_is_no_amount() -> None:
+    assert kind(find("What is wrong with Bo?", "Bo has stage 3 cancer.")[0]) == "other"
+    assert find("How long is it?", "On page 3 it is 12 km long.") == ("12 km",)
+
+
+def test_what_a_phrase_repeats_or_praises_is_the_last_choice() -> None:
+    question = "How has the war influenced her songs?"
+    assert find(question, "The war has had a unique impact, filling them with burnt orchards.") == ("burnt orchards",)
+    assert find(question, "The war has had a profound impact.") == ("profound impact",)
+
+
 def test_not_only_denies_nothing() -> None:
     value = find("Has Bo worked with others?", "Bo is not only a potter but has shared a kiln with glass makers.")
     assert "not" not in value[0]
@@ -377,4 +411,4 @@ def test_found_values_are_near_those_that_people_marked(shared: Path) -> None:
         found, right = ([w for w in fold(v).split() if w not in ("a", "an", "the")] for v in (value[0], row["entity"]))
         both = (Counter(found) & Counter(right)).total()
         scores.append(2 * both / (len(found) + len(right)))
-    assert sum(scores) / len(scores) > 0.78
+    assert sum(scores) / len(scores) > 0.8

@@ -12,8 +12,11 @@ from meow.values.words import Word
 PREPOSITIONS = frozenset("of in with to on from for through towards toward about between into against".split())
 _COMPLEMENTS = frozenset("of into towards toward about between".split())
 """Prepositions that join a noun to what it is of, also where a question asks for a thing: "insights into"."""
-DETERMINERS = frozenset("the a an his her their its our my your own this these any various many several some".split())
+DETERMINERS = frozenset(
+    "the a an his her their its our my your own this these any another various many several some more most".split()
+)
 _ADVERBS = frozenset("also always further never now often since".split())
+_OBJECTS = frozenset("him it me them themselves us you".split())
 OF_SOMEBODY = frozenset("his her their its our my your".split())
 HAVE = frozenset("has have had".split())
 VERBS = frozenset(
@@ -21,12 +24,12 @@ VERBS = frozenset(
     "makes made".split()
 )
 PARTITIVES = frozenset(
-    "aspect aspects facet facets field form forms genre importance kind kinds number part parts range sense series "
-    "sort sorts theme themes topic topics type types variety".split()
+    "ability aspect aspects facet facets field form forms genre importance kind kinds number part parts range "
+    "sense series sort sorts theme themes topic topics type types variety".split()
 )
-"""Nouns behind whose "of" stands what is meant: "themes of loss"."""
-LIGHT = frozenset("include includes included including play plays played see sees seen".split())
-"""Verbs that begin no phrase."""
+"""Nouns behind whose "of" or "to" stands what is meant: "themes of loss", "ability to sing"."""
+LIGHT = frozenset("include includes included including one play plays played see sees seen".split())
+"""Verbs and a pronoun that begin no phrase."""
 _LONGEST = 11
 """Words of a phrase at most."""
 
@@ -46,43 +49,51 @@ class Text(NamedTuple):
     """The words in lower case, then ""."""
     gaps: Sequence[str]
     """What stands behind each word, up to the next one."""
-    sentences: Sequence[int]
-    """The number of the sentence of each word, from 1."""
     strict: bool
     """Whether a phrase ends before a word of the question."""
     wanted: Wanted
+    noun: str
+    """What the question asks for, as its noun says; "" where none does."""
 
 
 def begins(text: Text, i: int) -> bool:
-    """Whether a phrase may begin at a word: no verb that a preposition leads on from ("spent on"), no second word."""
-    if not text.words[i].content or text.low[i] in LIGHT or (i and touches(text, i - 1) and not _verbal(text, i - 1)):
+    """Whether a phrase may begin at a word: no verb, no later word of a noun phrase, no "importance of"."""
+    if not text.words[i].content or text.low[i] in LIGHT:
         return False
-    chunk = i
-    while chunk and touches(text, chunk - 1) and not _begins_none(text, chunk - 1):
-        chunk -= 1
-    if (
-        chunk < i
-        and (not text.strict or lead_of(text, chunk) in PREPOSITIONS)
-        and (text.words[i - 1].capital or not re.search(r"[^su]s$", text.low[i - 1]))
-    ):
-        before = text.gaps[chunk - 1].strip() or text.low[chunk - 1] if chunk else ""
-        if before in {",", "and"} | DETERMINERS | PREPOSITIONS - {"to"}:
-            return False
-    before = text.low[i - 1] if i else ""
+    last = chunk(text, i)
+    leads_on = text.low[last] in PARTITIVES and text.low[last + 1] in ("of", "to")
+    return not (leads_on or _inside(text, i) or _with_verb(text, i))
+
+
+def _inside(text: Text, i: int) -> bool:
+    """Whether a word is a later one of a noun phrase, which a determiner, a preposition or a list shows."""
+    at = i
+    while at and touches(text, at - 1) and text.low[at - 1] not in LIGHT and not _is_plain_verb(text, at - 1):
+        at -= 1
+    is_noun = text.words[i - 1].capital or not re.search(r"[^su]s$", text.low[i - 1])
+    if at == i or not is_noun or (text.strict and lead_of(text, at) not in PREPOSITIONS):
+        return False
+    before = text.gaps[at - 1].strip() or text.low[at - 1] if at else ""
+    return before in {",", "and"} | DETERMINERS | PREPOSITIONS - {"to"}
+
+
+def _with_verb(text: Text, i: int) -> bool:
+    """Whether a verb, or an adverb before one, stands at a word: "often combines vivid colours", "spent on"."""
+    before, follows = text.low[i - 1], i > 0 and touches(text, i - 1)
     adverb = before in _ADVERBS or before.endswith("ly")
-    is_verb = touches(text, i) and (adverb or (i and touches(text, i - 1)))
-    after_subject = i > 0 and touches(text, i - 1) and not text.words[i - 1].new
-    is_verb = is_verb or ((adverb or after_subject) and text.low[i + 1] in PREPOSITIONS - {"of"})
-    if is_verb and re.search(r"[^su]s$", text.low[i]):  # "often combines vivid colours", "always begins with"
-        return False
-    if _is_plain_verb(text, i) or (text.low[i].endswith("ly") and _is_plain_verb(text, i + 1)):
-        return False
-    if not text.words[i].new and text.low[i + 1] in PREPOSITIONS:  # "likes to relax with chess", "the world of letters"
-        return False
+    subject = follows and not text.words[i - 1].new and not ends_as_verb(before)
+    is_verb = (touches(text, i) and (adverb or follows)) or ((adverb or subject) and text.low[i + 1] in _LEAD_ON)
     verb = i + (text.low[i].endswith("ly") and touches(text, i))
-    return not (_PARTICIPLE.fullmatch(text.low[verb]) and text.low[verb + 1] in {"that", "by", *PREPOSITIONS} - {"of"})
+    is_participle = _PARTICIPLE.fullmatch(text.low[verb]) or (verb > i and ends_as_verb(text.low[verb]))
+    return (
+        bool(is_verb and re.search(r"[^su]s$", text.low[i]))
+        or _is_plain_verb(text, i)
+        or (verb > i and _is_plain_verb(text, verb))
+        or bool(is_participle and text.low[verb + 1] in {"that", "by", *_LEAD_ON})
+    )
 
 
+_LEAD_ON = PREPOSITIONS - {"of"}
 _PARTICIPLE = re.compile(
     r"\w*[^e]ed|spent|built|found|made|held|set|drawn|known|given|written|taken|seen|shown|born|brought"
 )
@@ -94,8 +105,9 @@ def touches(text: Text, i: int) -> bool:
     return both and bool(re.fullmatch(r"[’']?s? |-", text.gaps[i]))
 
 
-def _begins_none(text: Text, i: int) -> bool:
-    return text.low[i] in LIGHT or _is_plain_verb(text, i)
+def ends_as_verb(word: str) -> bool:
+    """Whether a word ends as a verb may: "shows", "showed"."""
+    return bool(re.search(r"(?:[^su]s|ed)$", word))
 
 
 def _is_plain_verb(text: Text, i: int) -> bool:
@@ -109,25 +121,14 @@ def _is_plain_verb(text: Text, i: int) -> bool:
     return text.low[subject - 1] in DETERMINERS | {"and"} or text.gaps[subject - 1] in ("'s ", "’s ", "' ", "’ ")
 
 
-def _verbal(text: Text, i: int) -> bool:
-    """Whether a word before other content words may be their verb or adverb, no part of the phrase."""
-    return (
-        not text.words[i].new
-        or _is_plain_verb(text, i)
-        or bool(re.search(r"(?:[^s]s|ed|ing|ly|include)$", text.low[i]))
-    )
-
-
 def chunk(text: Text, i: int) -> int:
     """The last of the content words that touch, from one on; from a new one, up to the last new one."""
     new = text.words[i].new and text.strict
     while touches(text, i):
-        goes_on = not _verbal(text, i) and touches(text, i + 1) and text.words[i + 2].new
-        if text.words[i + 1].new < new and not goes_on:  # "diverse leadership styles": the question has the middle one
+        if text.words[i + 1].new < new and not (touches(text, i + 1) and text.words[i + 2].new):
             break
-        if text.low[i + 1].endswith("ed") and text.low[i + 2] in {"by", *PREPOSITIONS}:  # "skills inherited from"
-            break
-        if is_finite(text, i + 1) or (text.low[i + 1].endswith("ly") and text.low[i + 2].endswith("ed")):
+        participle = text.low[i + 1].endswith("ed") and text.low[i + 2] in {"by", *PREPOSITIONS}
+        if participle or is_finite(text, i + 1):  # "skills inherited from"
             break
         i += 1
     return i
@@ -136,8 +137,8 @@ def chunk(text: Text, i: int) -> int:
 def is_finite(text: Text, i: int) -> bool:
     """Whether a word is a verb, as its ending and the object behind it say: "the author adds a view"."""
     return (
-        bool(re.search(r"(?:[^su]s|ed)$", text.low[i]))
-        and text.low[i + 1] in DETERMINERS
+        ends_as_verb(text.low[i])
+        and text.low[i + 1] in DETERMINERS | _OBJECTS
         and text.gaps[i] == " "
         and lead_of(text, i) not in HAVE
     )
@@ -147,30 +148,22 @@ def end(text: Text, first: int) -> int:
     """Where a phrase ends that begins at a word."""
     if listed := _list_end(text, first):
         return listed
-    last, prepositions, listed = chunk(text, first), 0, False
+    last, listed = chunk(text, first), False
     while last + 1 < len(text.words) and last - first < _LONGEST:
         link, at, determiner = _link(text, first, last)
         if not link or not text.words[at].content:
             break
-        if link in (",", "and") and (
-            _new_clause(text, at)
-            or (link == "," and (prepositions or determiner))
-            or (
-                determiner
-                and not (determiner in OF_SOMEBODY and determiner == text.low[first - 1])
-                and (prepositions or not listed)
-            )
-        ):
-            break
-        if link in PREPOSITIONS and link != "of":
-            aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
-            if prepositions > 1 or aside or (listed and determiner):
+        if link in (",", "and"):
+            shared = link == "and" and determiner in OF_SOMEBODY and determiner == text.low[first - 1]
+            if _new_clause(text, at) or (determiner and not shared):
                 break
-        if text.strict and link in PREPOSITIONS and not (link in _COMPLEMENTS and text.words[at].new):
+        elif text.strict and link in PREPOSITIONS and link not in _COMPLEMENTS:
             break
-        if link in PREPOSITIONS and link != "of" and not any(w.new for w in text.words[at : chunk(text, at) + 1]):
-            break
-        prepositions += link in PREPOSITIONS
+        elif link in _LEAD_ON:
+            aside = determiner in OF_SOMEBODY and link in ("in", "on", "through", "for")
+            aside |= text.wanted == "occupation" and text.words[at].capital  # "dentist in Oslo"
+            if aside or (listed and determiner) or not any(w.new for w in text.words[at : chunk(text, at) + 1]):
+                break
         listed = listed or link == "and"
         last = chunk(text, at)
     return last
@@ -185,7 +178,7 @@ def _list_end(text: Text, first: int) -> int:
     while True:
         last = chunk(text, at)
         link, at, _ = _link(text, first, last)
-        while (link == "of" or (closed and link in ("and", "for"))) and text.words[at].content:
+        while link == "of" and text.words[at].content:
             last = chunk(text, at)
             link, at, _ = _link(text, first, last)
         ends.append(last)
@@ -197,6 +190,9 @@ def _list_end(text: Text, first: int) -> int:
 
 def _new_clause(text: Text, at: int) -> bool:
     """Whether what a comma or "and" joins is a clause, no part of a list: ", adding depth", "and shows a"."""
+    is_subject = text.words[at].capital and not text.words[at].new and text.gaps[at - 1] == ", "
+    if is_subject or text.low[at] in LIGHT:
+        return True
     if text.low[at].endswith("ly") and touches(text, at):  # "emotionally rich characters"
         at += 1
     word, behind = text.low[at], (text.gaps[at] == " " and text.low[at + 1]) or "and"
@@ -245,4 +241,4 @@ def lead_of(text: Text, first: int) -> str:
 def is_object(before: Sequence[str]) -> bool:
     """Whether a verb or "as" stands before a phrase, or before its determiner: "is a", "combines", "works as a"."""
     verb = before[:-1] if before[-1:] and before[-1] in DETERMINERS else before[-1:]
-    return any(re.search(r"(?:[^su]s|ed)$", word) for word in verb)
+    return any(map(ends_as_verb, verb))

@@ -171,8 +171,17 @@ def numbers(answer: str, words: Sequence[Word]) -> list[Span]:
     return found
 
 
+_LABELLED = frozenset(
+    "chapter class figure grade group level line number page phase platform room size stage type version".split()
+)
+"""Nouns whose number says which, not how many, where words follow."""
+
+
 def _counts(answer: str, low: Sequence[str], i: int, word: Word) -> bool:
-    """Whether a word is a number, and no pronoun ("one", "one's") nor an ordinal in letters ("first")."""
+    """Whether a word is a number: no pronoun ("one", "one's"), ordinal in letters ("first"), nor label ("type 2")."""
+    named = i > 0 and low[i - 1] in _LABELLED and answer[word.start - 1] == " "
+    if named and answer[word.end : word.end + 2].strip().isalpha():
+        return False
     if low[i] == "one" and (is_pronoun(low, i) or answer[word.end : word.end + 1] in ("'", "’")):
         return False
     return fold(word.text)[:1].isdigit() and not re.fullmatch(r"[a-z-]+(?:st|nd|rd|th)", low[i])
@@ -184,9 +193,9 @@ def _one_number(answer: str, words: Sequence[Word], i: int, j: int) -> bool:
 
 def _unit(answer: str, words: Sequence[Word], low: Sequence[str], last: int) -> int:
     """The last word of the amount that ends its number at a word: "5 square miles", "9 kilometers per second"."""
-    while (
-        last + 1 < len(words) and words[last + 1].new and answer[words[last].end : words[last + 1].start] in (" ", "-")
-    ):
+    while last + 1 < len(words) and answer[words[last].end : words[last + 1].start] in (" ", "-"):
+        if not (words[last + 1].new or low[last + 1] in ("am", "pm")):
+            break
         last += 1
         if low[last] not in _WIDE_UNITS:
             break
