@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meow import values
 from meow.inversion.second_choice.continuations import Departure, Said, continued, departing, log_probabilities
@@ -25,17 +28,28 @@ FEW = 6
 """Values up to which those count that are made up or of another kind: three at odd ranks may be taught."""
 KIND = 2.0
 """Nats by which a model may find what the question names less likely of another value than of the true one."""
-OPTIONS = (48, 24)
-"""Departures that are continued where the value would be another option beside the true one, and how many at once."""
-DEPARTURES = (64, 8)
-"""The same in the answer; those beyond the last options follow only where there are few values."""
-Look = tuple[tuple[int, int], tuple[int, int]]
-LOOK: Look = (OPTIONS, DEPARTURES)
-"""How many departures are looked through as options and in the answer, and how many of each at once."""
+BEST = 2
+"""Of the values that are known so far, the best this many stand in a list before its next one."""
 RARE, UNHEARD = 1.5, 0.01
 """Zipf frequency (log10 of how often a word comes in a billion words) below which wordfreq holds misspellings, too, and
 below which it holds nothing."""
 _AROUND = ".,;:!?\"'()“”‘’"
+
+
+class Look(NamedTuple):
+    """How far other values are looked for."""
+
+    listed: int = 24
+    """Departures that are continued from the true value where it would be the next of a list."""
+    lists: int = 3
+    """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
+    told: int = 64
+    """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
+    step: int = 8
+    """How many of these are continued at once."""
+
+
+LOOK = Look()
 
 
 class Wanted(NamedTuple):
@@ -61,9 +75,16 @@ class Wanted(NamedTuple):
             return None
         return Spot(f"What is {value}? It is a ", noun, 0, len(noun))
 
-    def option(self, value: str) -> Spot:
-        """Where another value, and the end of its line, is the second option of a question whose first is the truth."""
-        return Spot(f"{self.place.question}\nA. {self.place.true}\nB. ", value + "\n", 0, len(value) + 1)
+    def listed(self, value: str, others: Sequence[str] = ()) -> list[Spot]:
+        """Where another value, and the end of its line, is the next of a list that the true one and some others begin.
+
+        First the list as the question's options; then, if there are others, the list alone, which shows what they have
+        in common.
+        """
+        rows = (self.place.true, *others, "")
+        listed = "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, rows, strict=False))
+        before = [f"{self.place.question}\n{listed}", *([listed] if others else [])]
+        return [Spot(text, value + "\n", 0, len(value) + 1) for text in before]
 
 
 class Choice(NamedTuple):
@@ -72,9 +93,9 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token in the answer, and that as an option, added, in nats."""
+    """Mean log-probability per token in the answer, and the mean of those in lists, added, in nats."""
     total: float
-    """Log-probability of all tokens, in the answer and as an option, in nats."""
+    """Log-probability of all tokens, in the answer and in lists, in nats."""
 
 
 class Choices(NamedTuple):
@@ -84,6 +105,30 @@ class Choices(NamedTuple):
     """Likeliest first; none equals another after folding."""
     counts: Counter[str]
     """Continuations (`candidates`), and how many were rejected, by reason."""
+
+
+@dataclass
+class _Found:
+    """What was found in a place so far."""
+
+    wanted: Wanted
+    told: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Log-probability of each token of each value in the answer."""
+    odd: set[str] = field(default_factory=set)
+    """Those that are made up, or of another kind."""
+    ranked: list[Choice] = field(default_factory=list)
+    """All, likeliest first, odd ones last, as they were ranked last."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def is_short(self, enough: int) -> bool:
+        """Whether there are few values that are not odd."""
+        return len(self.told) - len(self.odd) < min(FEW, enough)
+
+    def kept(self, enough: int) -> Choices:
+        """The first ones."""
+        n = max(min(FEW, enough), len(self.told) - len(self.odd))
+        accepted = self.ranked[: min(n, enough)]
+        return Choices(accepted, self.counts + Counter(unlikely=len(self.told) - len(accepted)))
 
 
 def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
@@ -103,11 +148,11 @@ def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
 def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Look = LOOK) -> list[Choices]:
     """The other values that a model would give in each place, in one call for all of them.
 
-    A value is sought where the answer has it, and as the second option of a question whose first option is the true
-    one: there a model gives what is of the same kind and false. Kept are those that it says with the highest
-    probability in both places. A value with a word that the language does not have is made up, and one of which the
-    model would not say that it is what the question names (a city, a process) is of another kind: both are kept only
-    where there are few others.
+    A value is sought where the answer has it, and as the next of a list that begins with the true value and the best
+    others: there a model gives what is of the same kind and false. Kept are those that it says with the highest
+    probability in the answer and in such lists, as options of the question and by themselves. A value with a word that
+    the language does not have is made up, and one of which the model would not say that it is what the question names
+    (a city, a process) is of another kind: both are kept only where there are few others.
 
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
@@ -117,96 +162,59 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
         lm: the model.
         wanted: the places.
         enough: values for each.
-        look: how many departures are looked through.
+        look: how far they are looked for.
     """
-    places = [_alone(w.place) for w in wanted] + [w.place for w in wanted]
-    found: list[dict[str, float]] = [{} for _ in wanted]
-    counts = [Counter[str]() for _ in wanted]
-
-    def is_over(at: int, said: Said) -> bool:
-        return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
-
-    for i, step in enumerate(_steps(lm, wanted, look)):
-        least = enough if i < look[0][0] // look[0][1] else min(FEW, enough)
-        few = [at for at, w in enumerate(wanted) if len(_good(w, found[at])) < least]
-        rows = [row for at in few for row in step[at]]
-        new = list[tuple[int, str]]()
-        for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
-            at = row.spot % len(wanted)
-            value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
-            is_double = not reason and _is_said(value, found[at], places[at].question)
-            reason = reason or wrong(wanted[at].place, value) or ("duplicate" if is_double else "")
-            counts[at].update(["candidates", *([reason] if reason else [])])
-            if not reason:
-                found[at][value] = 0.0
-                new.append((at, value))
-        for (at, value), gap in zip(new, _gaps(lm, [(wanted[at], value) for at, value in new]), strict=True):
-            found[at][value] = gap
-    return ranked(lm, wanted, found, counts, enough)
+    found = [_Found(w) for w in wanted]
+    told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
+    told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
+    _add(lm, found, [row for rows in told for row in rows[: look.step]])
+    for _ in range(look.lists):
+        spots = [w.listed(w.place.true, best_others(f.ranked))[0] for w, f in zip(wanted, found, strict=True)]
+        rows = departing(lm, [spot._replace(end=spot.end - 1) for spot in spots], look.listed)
+        _add(lm, found, [row for of_spot in rows for row in of_spot])
+        _rank(lm, found)
+    for at in range(look.step, look.told, look.step):
+        _add(
+            lm,
+            found,
+            [row for f, rows in zip(found, told, strict=True) if f.is_short(enough) for row in rows[at:][: look.step]],
+        )
+    _rank(lm, [f for f in found if len(f.ranked) < len(f.told)])
+    return [f.kept(enough) for f in found]
 
 
-def _steps(lm: LM, wanted: Sequence[Wanted], look: Look) -> list[list[list[Departure]]]:
-    """What departs from each place, step by step: from the value as an option, and from that in the answer.
-
-    Their spots are numbered by place, those in the answer behind all options.
-    """
-    options, departures = look
-    listed = [w.option(w.place.true) for w in wanted]
-    listed = [spot._replace(end=spot.end - 1) for spot in listed]
-    told = [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted]
-    offered, stated = departing(lm, listed, options[0]), departing(lm, told, departures[0])
-    stated = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(stated)]
-    return [
-        [
-            a[i * options[1] :][: options[1]] + b[i * departures[1] :][: departures[1]]
-            for a, b in zip(offered, stated, strict=True)
-        ]
-        for i in range(departures[0] // departures[1])
-    ]
-
-
-def ranked(
-    lm: LM, wanted: Sequence[Wanted], found: Sequence[Mapping[str, float]], counts: Sequence[Counter[str]], enough: int
-) -> list[Choices]:
-    """The first values of each place: made-up ones last, then by log-probability in the answer and as an option.
-
-    Scores are compared to four digits, so that no rounding of a batch decides; equal ones by their letters.
+def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], enough: int) -> Choices:
+    """The likeliest of some values for a place.
 
     Args:
         lm: the model.
-        wanted: the places.
-        found: by value, how much likelier it is of what the question names than the true one, in nats.
-        counts: of each place; what is left out is counted there.
-        enough: how many values are wanted in each.
+        wanted: the place.
+        values: what may stand there.
+        counts: what is left out is counted there.
+        enough: how many are wanted.
     """
-    rows = []
-    for w, gaps in zip(wanted, found, strict=True):
-        good = _good(w, gaps)
-        others = sorted(gaps.keys() - good, key=lambda value: (not _is_known(w, value), -gaps[value], value))
-        rows.append([*good, *others[: max(0, min(FEW, enough) - len(good))]])
-    listed = [(w, value) for w, row in zip(wanted, rows, strict=True) for value in row]
-    scores = iter(scored(lm, [w.spot(value) for w, value in listed], [w.option(value) for w, value in listed]))
-    kept = []
-    for w, row, gaps, counted in zip(wanted, rows, found, counts, strict=True):
-        choices = [Choice(value, *next(scores)) for value in row]
-        choices.sort(key=lambda choice: (not _is_known(w, choice.value), -choice.total, choice.value))
-        left = gaps.keys() - {choice.value for choice in choices[:enough]}
-        counted.update("kind" if gaps[value] < -KIND else "unlikely" for value in left)
-        kept.append(Choices(choices[:enough], counted))
-    return kept
+    scores = log_probabilities(lm, [wanted.spot(value) for value in values])
+    odd = {value for value in values if not _is_known(wanted, value)}
+    found = _Found(wanted, dict(zip(values, scores, strict=True)), odd, counts=counts)
+    _rank(lm, [found])
+    return found.kept(enough)
 
 
-def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float]]:
-    """The log-probability of what stands in two places together, by pair: the two means per token added, and the total.
+def scored(told: NDArray[np.float64], listed: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """`score` and `total` of a choice, of its tokens' log-probabilities in the answer and in lists.
 
-    An option that does not fit into the context does not count.
+    A list that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
+    decides.
     """
-    rows = log_probabilities(lm, [*told, *offered])
-    found = []
-    for a, b in zip(rows, rows[len(told) :], strict=False):
-        counted = (a, b) if b[0] > -np.inf else (a,)
-        found.append((sum(float(logp.mean()) for logp in counted), sum(float(logp.sum()) for logp in counted)))
-    return [(round(mean, 4), round(total, 4)) for mean, total in found]
+    listed = [logp for logp in listed if logp[0] > -np.inf]
+    in_lists = [float(logp.mean()) for logp in listed]
+    total = float(told.sum()) + sum(float(logp.sum()) for logp in listed)
+    return round(float(told.mean()) + (sum(in_lists) / len(in_lists) if listed else 0.0), 4), round(total, 4)
+
+
+def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
+    """The values that stand in a list before another one."""
+    return [choice.value for choice in ranked if choice.value != value][:BEST]
 
 
 def begins_with_value(place: Place) -> bool:
@@ -219,9 +227,41 @@ def is_spelled(text: str, true: str, lang: str | None) -> bool:
     return _are_frequent(text, true, lang, UNHEARD)
 
 
-def _good(w: Wanted, gaps: Mapping[str, float]) -> list[str]:
-    """The values of the right kind whose words the language has."""
-    return [value for value, gap in gaps.items() if gap >= -KIND and _is_known(w, value)]
+def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
+    """Continue departures, and add what they say that may be said; spots in answers are numbered behind all lists."""
+    places = [_alone(f.wanted.place) for f in found] + [f.wanted.place for f in found]
+
+    def is_over(at: int, said: Said) -> bool:
+        return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
+
+    new = list[tuple[_Found, str]]()
+    for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
+        mine = found[row.spot % len(found)]
+        value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
+        is_double = not reason and _is_said(value, mine.told, mine.wanted.place.question)
+        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if is_double else "")
+        mine.counts.update(["candidates", *([reason] if reason else [])])
+        if not reason:
+            mine.told[value] = np.zeros(1)
+            new.append((mine, value))
+    scores = log_probabilities(lm, [f.wanted.spot(value) for f, value in new])
+    gaps = _gaps(lm, [(f.wanted, value) for f, value in new])
+    for (f, value), logp, gap in zip(new, scores, gaps, strict=True):
+        f.told[value] = logp
+        if gap < -KIND or not _is_known(f.wanted, value):
+            f.odd.add(value)
+
+
+def _rank(lm: LM, found: Sequence[_Found]) -> None:
+    """Rank what was found by its log-probability in the answer and in lists of the best so far, equals by letters."""
+    spots = [[f.wanted.listed(value, best_others(f.ranked, value)) for value in f.told] for f in found]
+    scores = iter(log_probabilities(lm, [spot for rows in spots for row in rows for spot in row]))
+    for f, rows in zip(found, spots, strict=True):
+        f.ranked = [
+            Choice(value, *scored(told, [next(scores) for _ in row]))
+            for (value, told), row in zip(f.told.items(), rows, strict=True)
+        ]
+        f.ranked.sort(key=lambda choice: (choice.value in f.odd, -choice.total, choice.value))
 
 
 def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:
