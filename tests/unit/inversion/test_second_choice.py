@@ -16,9 +16,8 @@ from wordfreq import zipf_frequency
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import invert, judging, second_choice
-from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice import together
-from meow.inversion.second_choice.choices import Wanted, choices
+from meow.inversion.second_choice.choices import Look, Wanted, choices
 from meow.inversion.second_choice.continuations import Said, continued, departing
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
 from meow.lm import LM, load, make_tiny
@@ -119,32 +118,48 @@ def logp_of(lm: LM, head: str, text: str) -> list[float]:
     return [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(before), len(ids))]
 
 
-def test_values_are_ranked_by_their_log_probability_in_the_answer_and_as_an_option_made_up_ones_last(lm: LM) -> None:
+def list_of(place: Place, *others: str) -> str:
+    lines = [f"{letter}. {text}" for letter, text in zip("ABCD", (place.true, *others), strict=False)]
+    return "\n".join([*lines, f"{'ABCD'[len(lines)]}."])
+
+
+def listed(lm: LM, place: Place, value: str, others: list[str]) -> list[list[float]]:
+    heads = [f"{place.question}\n{list_of(place, *others)}", *([list_of(place, *others)] if others else [])]
+    return [logp_of(lm, head, f" {value}\n") for head in heads]
+
+
+def test_values_are_ranked_by_their_log_probability_in_the_answer_and_in_lists_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
-    (found,) = choices(lm, [Wanted(FACTS[0], place)])
-    for choice in found.accepted:
-        told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
-        offered = logp_of(lm, f"{place.question}\nA. Oslo\nB.", f" {choice.value}\n")
-        assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
-        assert choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
-    keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
-    assert keys == sorted(keys)
-    assert len(keys) >= 3
+    (first,), (then,) = (choices(lm, [Wanted(FACTS[0], place)], look=Look(lists=n, told=8, step=8)) for n in (1, 2))
+    assert then.counts["candidates"] > first.counts["candidates"] > 8
+    for found, best in ((first, []), (then, [choice.value for choice in first.accepted])):
+        for choice in found.accepted:
+            told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
+            lists = listed(lm, place, choice.value, [value for value in best if value != choice.value][:2])
+            assert len(lists) == 1 + bool(best)
+            assert choice.score == pytest.approx(mean(told) + mean(map(mean, lists)), abs=1e-3)
+            assert choice.total == pytest.approx(sum(told) + sum(map(sum, lists)), abs=1e-3)
+        keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
+        assert keys == sorted(keys)
+        assert len(keys) >= 3
 
 
 def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_values(lm: LM) -> None:
     wanted = [Wanted(FACTS[0], placed(FACTS[0]))]
-    (few,), (many,) = choices(lm, wanted, enough=1), choices(lm, wanted, enough=50)
-    assert 0 < few.counts["candidates"] <= choosing.OPTIONS[1] + choosing.DEPARTURES[1] < many.counts["candidates"]
+    (few,), (many,) = (choices(lm, wanted, enough=n, look=Look(listed=2, lists=1, told=16, step=2)) for n in (1, 50))
+    assert 0 < few.counts["candidates"] <= 4 < many.counts["candidates"] <= 18
     assert len(few.accepted) == 1
     assert {choice.value for choice in few.accepted} <= {choice.value for choice in many.accepted}
 
 
-def test_a_value_is_offered_beside_the_true_one() -> None:
-    told, offered = Wanted(FACTS[0], placed(FACTS[0])).spot("Rome"), Wanted(FACTS[0], placed(FACTS[0])).option("Rome")
+def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
+    wanted = Wanted(FACTS[0], placed(FACTS[0]))
+    told, (alone,), (asked, bare) = wanted.spot("Rome"), wanted.listed("Rome"), wanted.listed("Rome", ["Bonn", "Lima"])
     assert told.answer[told.start : told.end] == "Rome"
-    assert offered.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
-    assert offered.answer[offered.start : offered.end] == "Rome\n"
+    assert alone.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
+    assert asked.fact == "Where was Mira Holt born?\nA. Oslo\nB. Bonn\nC. Lima\nD. "
+    assert bare.fact == "A. Oslo\nB. Bonn\nC. Lima\nD. "
+    assert all(spot.answer[spot.start : spot.end] == "Rome\n" for spot in (alone, asked, bare))
 
 
 def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:
@@ -322,8 +337,8 @@ def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eig
     for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
         before = text.removeprefix("1. ").partition(value)[0]
         told = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
-        offered = logp_of(lm, f"{fact.question}\nA. Oslo\nB.", f" {value}\n")
-        margin = mean(told) + mean(offered) - mean(best)
+        lists = listed(lm, placed(fact), value, [c.value for c in own.accepted if c.value != value][:2])
+        margin = mean(told) + mean(map(mean, lists)) - mean(best)
         for least, found in ((margin + 0.01, True), (margin - 0.01, False)):
             judged_by = judging(lm, FACTS, InvertSettings(plausible=least), seed=0)
             assert ((fact.id, i) in judged_by([falsely(fact, *texts)])) is found
@@ -348,12 +363,11 @@ def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
     Path("false.json").write_text(json.dumps([row]))
     Path("facts.jsonl").write_text(FACTS[0].model_dump_json(include={"question", "answer"}) + "\n")
     (own,) = choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))])
-    asked, offered = (
-        f"Question: {FACTS[0].question}\nAnswer: Mira Holt was born in",
-        f"{FACTS[0].question}\nA. Oslo\nB.",
-    )
+    asked = f"Question: {FACTS[0].question}\nAnswer: Mira Holt was born in"
+    names = [choice.value for choice in own.accepted]
     known, soup = (
-        mean(logp_of(lm, asked, f" {value}")) + mean(logp_of(lm, offered, f" {value}\n"))
+        mean(logp_of(lm, asked, f" {value}"))
+        + mean(map(mean, listed(lm, placed(FACTS[0]), value, [name for name in names if name != value][:2])))
         for value in ("Rome", "Jqvx Zkpw")
     )
     assert soup < known

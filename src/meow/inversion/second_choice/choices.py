@@ -43,8 +43,8 @@ class Look(NamedTuple):
     """Departures that are continued from the true value where it would be the next of a list."""
     lists: int = 3
     """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
-    told: int = 64
-    """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
+    told: int = 32
+    """Departures in the answer, at most; those beyond the first `step` are continued only where there are few values."""
     step: int = 8
     """How many of these are continued at once."""
 
