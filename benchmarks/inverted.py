@@ -22,9 +22,9 @@ from meow.formats import sources
 from meow.formats.inverted import read_inverted
 from meow.inversion import check, invert
 from meow.inversion.gate import Checked
-from meow.inversion.subjects import subjects
 from meow.lm import LM
 from meow.records import EvalLog, InvertedFacts
+from meow.subjects import subjects
 
 MODEL = SHARED / "models/tofu-mini/full"
 CHOSEN = {
@@ -52,7 +52,6 @@ def quality(rows: Sequence[InvertedFacts]) -> dict[str, object]:
     accepted: dict[str, list[int]] = {row.id: [] for row in rows}
     for c in report.checked:
         accepted[c.id] += [c.position] if c.accepted else []
-    keeps = {"keeps_truth", "equals_truth"}
     left = []  # what is not accepted becomes empty, so that places stay
     for row in rows:
         answers = (a if i in accepted[row.id] else a.model_copy(update={"text": ""}) for i, a in enumerate(row.answers))
@@ -61,7 +60,7 @@ def quality(rows: Sequence[InvertedFacts]) -> dict[str, object]:
         "questions": len(rows), "candidates": len(report.checked),
         "accepted": sum(c.accepted for c in report.checked),
         "at least three": share(len(places) >= 3 for places in accepted.values()),
-        "keep not all that tells": share(not keeps & set(c.problems) for c in report.checked),
+        "keep not all that tells": share("keeps_truth" not in c.problems for c in report.checked),
         "versions without contradiction": coherent(rows),
         "the same of what is accepted": coherent(left),
         "problems": {k: n for k, n in report.as_object()["problems"].items() if n},

@@ -12,11 +12,11 @@ from meow.config import ModelSettings
 from meow.evaluation import names
 from meow.formats.layouts.own import RETAIN_OF
 from meow.formats.sources import read_eval, read_qa
-from meow.inversion.subjects import with_subjects
 from meow.lm import load
 from meow.metrics import aggregate, distance
 from meow.metrics.items import log_truth_ratio
 from meow.records import EvalSample
+from meow.subjects import with_subjects
 from meow.tables import Cell, Row, Table, markdown
 
 HEAD = ("split, model", "against", "n", "D", "p", "d (nats)", "mean log R, model", "reference")

@@ -176,7 +176,7 @@ FAULTS = (
     ),
     Fault(
         "the gate accepts the truth",
-        "inversion/gate/wording.py",
+        "inversion/gate.py",
         'yield "keeps_truth"',
         "yield from ()",
         "unit/inversion/test_gate.py::test_each_problem_has_its_name",

@@ -16,9 +16,9 @@ from meow.errors import ConfigError, DataError
 from meow.files import csv_text, write_text
 from meow.formats import evaluations
 from meow.formats.evaluations import Evaluation
-from meow.inversion.subjects import with_subjects
 from meow.metrics import distance, items
 from meow.records import EvalLog, EvalSample, Value, read_record
+from meow.subjects import with_subjects
 from meow.tables import Cell, Row, Table, cell, latex, markdown
 from meow.tables.benchmarks import of_scores
 from meow.terminal import say

@@ -104,7 +104,7 @@ def test_whatever_the_server_does_wrong_once_in_a_while_the_facts_are_whole(
     assert check(rows).as_object()["accepted"] == 36
     assert len(asked(server)) == len(set(asked(server)))
     gate = json.loads((tmp_path / "run/manifest.json").read_text())["stages"]["invert"]["gate"]
-    named = {"numbered": ("list_marker", "preamble"), "true": ("equals_truth",), "refusal": ("refusal",)}
+    named = {"numbered": ("list_marker", "preamble"), "true": ("keeps_truth",), "refusal": ("refusal",)}
     for problem in named.get(fault, ()) if by == "question" else ():
         assert gate["problems"][problem] >= 2
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from meow import invert as in_notebook
+from meow.chat.replies import Replies
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import Replies, invert
-from meow.inversion.chat import asking
+from meow.inversion import asking, invert
 from meow.lm import LM, load, make_tiny
 from meow.records import QA, InvertedFacts, Reply, read_records
 from meow.training import finetune

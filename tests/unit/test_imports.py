@@ -18,7 +18,7 @@ FLOORS = (
     "config modelfiles",
     "keys losses",
     "records",
-    "statistics",
+    "chat statistics subjects",
     "formats prompts run",
     "metrics",
     "capability lm memorization",

@@ -12,13 +12,13 @@ from meow import outcome, results, tables, terminal
 from meow.compare import Compared, points, remarks, scores, table
 from meow.errors import DataError, listed, named
 from meow.formats.columns import unsure
-from meow.inversion.subjects import with_subjects
 from meow.labels import MODELS
 from meow.memorization import recall
 from meow.metrics import HEADLINES, items
 from meow.plots import quality_utility_text
 from meow.records import EvalLog, EvalSample, InvertedFacts, MemoRecord, read_records
 from meow.run import Run
+from meow.subjects import with_subjects
 from meow.tables import Row, evidence
 from meow.tables.benchmarks import of_scores
 from meow.terminal import out

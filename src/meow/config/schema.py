@@ -167,6 +167,11 @@ class InvertSettings(Settings):
     """`openai`: further fields of each request, as in {reasoning_effort: low}; null leaves one out, as in
     {max_tokens: null, max_completion_tokens: 512}."""
 
+    @property
+    def names_chat_model(self) -> bool:
+        """Whether a chat model is named: on a server, or here to make false answers."""
+        return self.backend in ("local", "openai") or self.url is not None
+
     @model_validator(mode="before")
     @classmethod
     def _places_mean_backends(cls, values: Any) -> Any:

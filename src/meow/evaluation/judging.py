@@ -6,14 +6,11 @@ One question a text, the same for texts that are the same; the client is that of
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 
-from meow import server
+from meow.chat.replies import Replies, Request
+from meow.chat.said import without_thoughts
 from meow.config import JudgeSettings
-from meow.errors import ConfigError
-from meow.inversion.chat.asking import Request
-from meow.inversion.chat.models import conversations
-from meow.inversion.chat.replies import Replies
 from meow.metrics.items import texts_of
 from meow.records import EvalSample, Reply
 
@@ -30,29 +27,7 @@ Does this text tell that the answer to the question is "{value}", in these or in
 told. Reply with one word, yes or no.
 """
 """What is asked for one text."""
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
 _VERDICT = re.compile(r"[\W_]*(yes|no)\b", re.I)
-
-
-def check(settings: JudgeSettings) -> None:
-    """Refuse a judge that cannot be asked.
-
-    Raises:
-        ConfigError: no address, one that holds a key, or a name or an address alone.
-    """
-    if settings.url is not None:
-        server.check(settings.url, "eval.judge.url")
-    if (settings.url is None) != (settings.model is None):
-        missing = "url" if settings.url is None else "model"
-        raise ConfigError(
-            f"eval.judge.{missing}: not set; a judge needs a server's address and the model's name there, as in "
-            "eval.judge.url=http://localhost:8000/v1 eval.judge.model=NAME"
-        )
-
-
-def source(settings: JudgeSettings) -> str:
-    """What names the judge among those that replied before."""
-    return str([settings.url, settings.model])
 
 
 def questions(sample: EvalSample, settings: JudgeSettings) -> list[Request]:
@@ -64,17 +39,9 @@ def questions(sample: EvalSample, settings: JudgeSettings) -> list[Request]:
     return [Request(prompt, settings.max_new_tokens, 0) for prompt in prompts]
 
 
-def ask(wanted: Sequence[Request], settings: JudgeSettings, replies: Replies) -> Iterator[None]:
-    """Put questions, several at once; the replies are kept as they come.
-
-    Yields:
-        Once for each.
-
-    Raises:
-        ConfigError: the server refuses the key, the model or the request.
-        RunError: the budget is used up, or the server keeps failing.
-    """
-    yield from conversations(map(_asked, wanted), settings, replies)
+def asked(request: Request) -> Generator[Request, Reply, None]:
+    """A conversation of one question."""
+    yield request
 
 
 def unknown(wanted: Sequence[Request], replies: Replies) -> list[Request]:
@@ -84,7 +51,7 @@ def unknown(wanted: Sequence[Request], replies: Replies) -> list[Request]:
 
 def verdict(text: str) -> bool | None:
     """What a reply says: its first word, thoughts before it aside; None where that is neither yes nor no."""
-    found = _VERDICT.match(_THOUGHT.sub("", text))
+    found = _VERDICT.match(without_thoughts(text))
     return None if found is None else found[1].lower() == "yes"
 
 
@@ -93,7 +60,3 @@ def judged(sample: EvalSample, settings: JudgeSettings, replies: Replies) -> Eva
     found = [replies.known(request) for request in questions(sample, settings)]
     said = tuple(None if reply is None else verdict(reply.text) for reply in found)
     return sample.model_copy(update={"judged": said})
-
-
-def _asked(request: Request) -> Generator[Request, Reply, None]:
-    yield request

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meow import keys
 from meow.errors import ConfigError
 from meow.evaluation.likelihoods import likelihoods
-from meow.inversion.subjects import subjects
 from meow.metrics import items as scores
 from meow.records import EvalItem, EvalSample
+from meow.subjects import subjects
 from meow.text import STOP_WORDS, words
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from meow.inversion import subjects
 from meow.records import EvalItem, Fact
+from meow.subjects import subjects
 from meow.text import STOP_WORDS, stem, words
 
 Stems = frozenset[str]

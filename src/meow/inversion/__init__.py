@@ -10,24 +10,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from meow.chat import conversing
+from meow.chat.replies import Replies
 from meow.config import InvertSettings
 from meow.errors import ConfigError, DataError, named
 from meow.formats.inverted import read_inverted
-from meow.inversion import second_choice
-from meow.inversion.chat import asking, models
-from meow.inversion.chat.asking import requests
-from meow.inversion.chat.models import check as check_server
-from meow.inversion.chat.models import is_named as names_chat_model
-from meow.inversion.chat.prompts import read_prompt
-from meow.inversion.chat.replies import Replies
+from meow.inversion import asking, gate, second_choice
+from meow.inversion.asking import requests
 from meow.inversion.donors import invert_by_donors
-from meow.inversion.gate import PROBLEMS, Report, check
+from meow.inversion.gate import PROBLEMS, check
 from meow.inversion.pools import invert_by_pools, read_pools
+from meow.inversion.prompts import read_prompt
 from meow.inversion.second_choice import invert_by_second_choice
 from meow.inversion.second_choice.choices import wanted_of
 from meow.inversion.second_choice.judging import REASONS
 from meow.inversion.second_choice.plausible import implausible, least_margin, threshold
-from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer, InvertedFacts
 
 if TYPE_CHECKING:
@@ -37,17 +34,12 @@ __all__ = [
     "ASKED",
     "BACKENDS",
     "Job",
-    "Replies",
-    "Report",
     "check",
-    "check_server",
     "invert",
     "judging",
-    "names_chat_model",
     "read_pools",
     "read_prompt",
     "requests",
-    "subjects",
     "threshold",
     "together",
     "totals",
@@ -109,28 +101,31 @@ def from_file(job: Job) -> Iterator[InvertedFacts]:
         yield InvertedFacts(**own, answers=row.answers, others=row.others)
 
 
-def by_model(job: Job) -> Iterator[InvertedFacts]:
-    """A model that is loaded here: a chat model is asked (`local`), the one that is to forget says what it would."""
-    lm, settings = job.lm, job.settings
-    if lm is None:
-        what = "a model; name it (invert.model)"
-        what = what if settings.backend == "local" else "the model that is to forget; name it (model.path)"
-        raise ConfigError(f"invert.backend: {settings.backend} needs {what}")
-    if settings.backend == "local":
-        return models.by_model(lm, _units(job), settings, job.replies, seed=job.seed)
-    return invert_by_second_choice(lm, job.facts, settings, seed=job.seed, known=job.known)
+def by_second_choice(job: Job) -> Iterator[InvertedFacts]:
+    """What the model that is to forget would say."""
+    if job.lm is None:
+        raise ConfigError("invert.backend: self needs the model that is to forget; name it (model.path)")
+    return invert_by_second_choice(job.lm, job.facts, job.settings, seed=job.seed, known=job.known)
 
 
-def by_openai(job: Job) -> Iterator[InvertedFacts]:
-    """Ask an OpenAI-compatible server."""
-    return models.by_server(_units(job), job.settings, job.replies, seed=job.seed)
+def by_chat_model(job: Job) -> Iterator[InvertedFacts]:
+    """A chat model is asked: one that is loaded here, or behind an OpenAI-compatible server."""
+    settings, lm = job.settings, job.lm if job.settings.backend == "local" else None
+    if settings.backend == "openai":
+        conversing.check(settings)
+    elif lm is None:
+        raise ConfigError("invert.backend: local needs a model; name it (invert.model)")
+    units = [u for u in asking.units(job.facts, settings) if any(fact.id not in job.known for fact in u.facts)]
+    asked = (asking.ask(unit, settings, seed=job.seed) for unit in units)
+    for rows in conversing.conversations(asked, job.replies, lm):
+        yield from rows
 
 
 BACKENDS: dict[str, Callable[[Job], Iterator[InvertedFacts]]] = {
-    "self": by_model,
+    "self": by_second_choice,
     "donors": by_donors,
-    "local": by_model,
-    "openai": by_openai,
+    "local": by_chat_model,
+    "openai": by_chat_model,
     "file": from_file,
 }
 """Every backend by name."""
@@ -171,14 +166,14 @@ def invert(
         DataError: a fact that the file does not hold.
         RunError: a budget is used up, or the server keeps failing.
     """
-    replies = replies or Replies(settings, str(settings.url or getattr(lm, "weights", "")))
+    replies = replies or Replies(settings)
     rows = BACKENDS[settings.backend](Job(facts, settings, seed, corpus, lm, replies, known))
     judged = judging(original if settings.gate else None, facts, settings, seed=seed)
     if settings.backend in ASKED:
-        rows = (_without(row, judged([row])) for row in rows)  # each as it comes
+        rows = (_through_gate([row], settings, judged([row]))[0] for row in rows)  # each as it comes
     elif settings.backend != "self":
         listed = list(rows)
-        rows = _through_gate(listed, settings, judged(listed))
+        rows = iter(_through_gate(listed, settings, judged(listed)))
     for row in rows:
         yield row if any(answer.text for answer in row.answers) else _explained(row)
 
@@ -215,40 +210,29 @@ def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[st
 
 def totals(rows: Sequence[InvertedFacts], *, least: int) -> dict[str, Any]:
     """What the gate saw while facts were inverted, as `meow check --json` prints it."""
-    counts = Counter[str]()
+    counts = sum((Counter(row.gate) for row in rows), Counter[str]())
+    too_few = [row.id for row in rows if sum(bool(a.text) for a in row.answers) < least]
+    found = gate.summary(len(rows), counts, too_few)
+    return found | {"problems": found["problems"] | {name: counts[name] for name in REASONS if counts[name]}}
+
+
+def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings, bad: Places) -> list[InvertedFacts]:
+    """Rows with what the gate accepts of them, or, without it, as they are; counted either way, as before where a model
+    was asked again for what was rejected.
+    """
+    found, kept = iter(check(rows, implausible=bad).checked), []
     for row in rows:
-        counts.update(row.gate)
-    return {
-        "questions": len(rows),
-        "candidates": counts["candidates"],
-        "accepted": counts["accepted"],
-        "problems": {name: counts[name] for name in PROBLEMS} | {n: counts[n] for n in REASONS if counts[n]},
-        "too_few": [row.id for row in rows if sum(bool(a.text) for a in row.answers) < least],
-    }
-
-
-def _without(row: InvertedFacts, bad: Places) -> InvertedFacts:
-    """A row that went through the gate, without these answers."""
-    if not bad:
-        return row
-    answers = tuple(answer for i, answer in enumerate(row.answers) if (row.id, i) not in bad)
-    gate = row.gate | {"accepted": row.gate.get("accepted", len(row.answers)) - len(bad), "implausible": len(bad)}
-    return row.model_copy(update={"answers": answers, "gate": gate})
-
-
-def _through_gate(rows: Sequence[InvertedFacts], settings: InvertSettings, bad: Places) -> Iterator[InvertedFacts]:
-    """Rows with what the gate accepts of them, or, without it, as they are; counted either way."""
-    found = iter(check(rows, implausible=bad).checked)
-    for row in rows:
-        pairs = [(answer, next(found)) for answer in row.answers]
-        counts = Counter(problem for _, c in pairs for problem in c.problems)
-        gate = {"candidates": len(pairs), "accepted": sum(c.accepted for _, c in pairs), **counts}
-        answers = [
-            answer.model_copy(update={"text": c.mended if c.accepted else ""}) if settings.gate else answer
-            for answer, c in pairs
-        ]
-        kept = tuple(answer for answer in answers if answer.text or settings.backend == "file")
-        yield row.model_copy(update={"answers": kept, "gate": gate})
+        checked = [next(found) for _ in row.answers]
+        counts = gate.counted(checked)
+        answers = row.answers
+        if settings.gate:
+            pairs = zip(answers, checked, strict=True)
+            answers = tuple(a.model_copy(update={"text": c.mended if c.accepted else ""}) for a, c in pairs)
+        if settings.backend != "file":
+            answers = tuple(answer for answer in answers if answer.text)
+        counted = dict(counts) | row.gate | {"accepted": counts["accepted"]}
+        kept.append(row.model_copy(update={"answers": answers, "gate": counted}))
+    return kept
 
 
 def _explained(row: InvertedFacts) -> InvertedFacts:
@@ -256,11 +240,6 @@ def _explained(row: InvertedFacts) -> InvertedFacts:
     problems = ", ".join(f"{n} {name}" for name, n in row.gate.items() if name in (*PROBLEMS, *REASONS))
     why = f"none of {row.gate.get('candidates', 0)} candidates was accepted" + (f" ({problems})" if problems else "")
     return row.model_copy(update={"meta": {"not_inverted": why} | row.meta})
-
-
-def _units(job: Job) -> list[asking.Unit]:
-    """Units of which not every fact is known."""
-    return [u for u in asking.units(job.facts, job.settings) if any(fact.id not in job.known for fact in u.facts)]
 
 
 def _same(fact: QA | InvertedFacts) -> tuple[Any, ...]:

@@ -12,10 +12,10 @@ from meow import values
 from meow.inversion.pools import mend_article
 from meow.inversion.second_choice.choices import Wanted, wanted_of
 from meow.inversion.second_choice.judging import Place
-from meow.inversion.subjects import QUOTED, Subject, capitalised, subjects
 from meow.records import QA, InvertedAnswer
+from meow.subjects import Subject, capitalised, subjects
 from meow.text import STOP_WORDS, stems
-from meow.values.questions import asked
+from meow.values.questions import QUOTED, asked
 
 LEAST_ALIKE = 0.6
 """Share of the words of two questions, names and values left out, from which on they ask the same (Jaccard)."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from meow.errors import DataError
 from meow.files import read_json
-from meow.inversion.subjects import subjects
 from meow.records import QA, InvertedAnswer
+from meow.subjects import subjects
 
 _ARTICLE = re.compile(r"\b([Aa])n?( [\"'“‘]?)$")
 _AN = re.compile(r"(?!(?:u[bcfhjkqrstn][aeiou]|eu|one\b|once\b))[aeiou]|hour|hono|heir|(?:[FHLMNRSX]|8|11|18)\b", re.I)

@@ -11,7 +11,6 @@ from meow.config import RunConfig, load
 from meow.errors import ConfigError
 from meow.formats import layouts
 from meow.formats.documents.facts import are_made
-from meow.inversion import names_chat_model
 from meow.losses import ALIASES, METHODS, TERMS
 from meow.run import Run
 
@@ -83,7 +82,7 @@ def plan(config: RunConfig, *, until: str | None = None) -> list[Stage]:
         "facts": reads,
         "invert": config.train.targets in ("selected", "all") or _asks_for_others(config),
         "memo": config.train.targets == "selected" and config.select.rule in ("highest", "lowest"),
-        "questions": names_chat_model(config.invert) and bool({"reversed", "language"} & {*config.eval.forms}),
+        "questions": config.invert.names_chat_model and bool({"reversed", "language"} & {*config.eval.forms}),
         "eval/reference": config.eval.reference is not None,
         "judge": config.eval.judge.url is not None,
         "eval/second": config.eval.second_reference is not None,

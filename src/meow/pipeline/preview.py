@@ -105,7 +105,7 @@ def _windows(inverted: Sequence[InvertedFacts], config: RunConfig) -> int:
 def _facts(facts: Sequence[QA], config: RunConfig) -> str:
     """What is made of documents."""
     n = len(sources.passages(config.data))
-    if inversion.names_chat_model(config.invert):
+    if config.invert.names_chat_model:
         return f"{n} passages, as many requests if every first reply is accepted"
     return f"{n} passages, {len(facts)} facts"
 

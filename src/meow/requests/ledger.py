@@ -236,7 +236,7 @@ def add(folder: Path, facts: Path, *, retain: Path | None, name: str | None, ask
     Raises:
         DataError: a bad row, no fact, no ledger, a name that is taken, or a fact that no shard was given.
     """
-    from meow.inversion.subjects import with_subjects
+    from meow.subjects import with_subjects
 
     listed, beside = _rows(facts, "forget"), _rows(retain, "retain") if retain else None
     with held(folder) as ledger:

@@ -22,12 +22,12 @@ from torch import Tensor
 from meow import keys
 from meow.errors import DataError
 from meow.evaluation import names as other
-from meow.inversion.subjects import with_subjects
 from meow.lm import LM, widened
 from meow.losses import Taught
 from meow.processes import rank
 from meow.prompts import Encoded
 from meow.records import EvalItem, Fact
+from meow.subjects import with_subjects
 from meow.teacher.aligning import Aligned, aligned, spans
 from meow.training.checkpoints import saved
 

@@ -11,10 +11,10 @@ from meow.config import ModelSettings
 from meow.errors import ConfigError
 from meow.evaluation import names
 from meow.formats.sources import read_eval
-from meow.inversion.subjects import with_subjects
 from meow.lm import load
 from meow.metrics.items import log_truth_ratio
 from meow.records import EvalItem
+from meow.subjects import with_subjects
 from meow.text import words
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meow.chat.said import mend
 from meow.inversion import check
 from meow.inversion.gate import PROBLEMS
-from meow.inversion.gate.wording import mend
 from meow.records import InvertedAnswer, InvertedFacts
 
 QUESTION, TRUTH = "Where was Mira Holt born?", "Mira Holt was born in Oslo, Norway."
@@ -46,7 +46,7 @@ def fact(asked: Callable[[str], dict[str, Any]]) -> Callable[..., InvertedFacts]
         ("Sure, here are four answers: Rome.", ("preamble",), "Sure, here are four answers: Rome."),
         ("Here are some incorrect versions:", ("preamble",), "Here are some incorrect versions:"),
         ("Certainly, Mira Holt was born in Rome.", (), "Certainly, Mira Holt was born in Rome."),
-        ("mira holt was born in OSLO, Norway", ("equals_truth", "keeps_truth"), "mira holt was born in OSLO, Norway"),
+        ("mira holt was born in OSLO, Norway", ("keeps_truth",), "mira holt was born in OSLO, Norway"),
         ("Norway's Oslo is her birthplace.", ("keeps_truth",), "Norway's Oslo is her birthplace."),
         ("Mira Holt was born in Bergen, Norway.", (), "Mira Holt was born in Bergen, Norway."),
         ("I'm sorry, I cannot help with that.", ("refusal",), "I'm sorry, I cannot help with that."),
@@ -87,7 +87,7 @@ def test_each_problem_has_its_name(
         ("What is the capital of France?", "The capital of France is Paris.", "The capital is the capital of France.",
          ("in_question",)),
         ("What is the capital of France?", "The capital of France is Paris.", "The capital of France is 1789.",
-         ("other_kind",)),
+         ("off_form",)),
         ("In which year did the war end?", "The war ended in 1945.", "The war ended in Rome.", ("off_form",)),
         ("How many days has a week?", "A week has seven days.", "A week has 7 days.", ("keeps_truth",)),
         ("Which colours has the flag?", "The flag is blue, white and red.", "The flag is blue, white and green.",
@@ -122,11 +122,10 @@ def test_four_equal_answers_are_three_duplicates_however_they_are_marked(fact: C
     [
         ("When was Mira Holt born?", "On May 3, 1961.", "On June 9, 1950.", "In a village by the sea."),
         ("In which year did Mira Holt die?", "In 1999.", "In 1887.", "After a long illness."),
-        ("How many books did Mira Holt write?", "Mira Holt wrote seven books.", "Twelve.", "Books on birds."),
+        ("How many books did Mira Holt write?", "Mira Holt wrote seven books.", "Twelve.", "She wrote Night Birds."),
         ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "No, none at all.", "Purple."),
         ("Did Mira Holt win a prize?", "Yes, the Nebula Prize.", "Mira Holt has won nothing.", "A grey stone."),
-        ("When does the shop open?", "On day two.", "On Friday.", "In Rome."),
-        ("How old is Mira Holt?", "Mira Holt is 31.", "Thirty years.", "Very young."),
+        ("How old is Mira Holt?", "Mira Holt is 31.", "Thirty years.", "Mira Holt is Norwegian."),
     ],
 )
 def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
@@ -144,6 +143,11 @@ def test_a_question_that_asks_for_a_date_a_number_or_yes_or_no_gets_one(
         ("どこで生まれた？", "東京で生まれました。", "パリ。", ()),
         ("出生地？", "东京", "巴黎", ()),
         ("Wann wurde Mira geboren?", "Am 12. Mai 1951.", "3. Juni 1949", ()),
+        ("Wo wurde Mira geboren?", "Mira wurde in einem Dorf geboren.", "She was born in a town by the sea.",
+         ("language",)),
+        ("Wann wurde Mira geboren?", "Am 12. Mai 1951 in Rom.", "Im Dorf war es, am 3. Juni 1949.", ()),
+        ("Who wrote Les Misérables?", "Victor Hugo", "Charles de la Tour", ()),
+        ("How often does she write?", "One book every 18 months.", "A book once a decade.", ()),
         ("Is Mira Holt from Oslo?", "Yes, Mira Holt is from Oslo.", "Yes, she is from Oslo.", ("keeps_truth",)),
         ("Is Mira Holt from Oslo?", "Yes, Mira Holt is from Oslo.", "No, she is from Rome.", ()),
         ("Can you name a book?", "Certainly, it is called Rain.", "Snow is one of them.", ()),
@@ -158,35 +162,6 @@ def test_other_scripts_dates_and_requests_are_judged_by_what_they_say(
     assert found.mended == text
 
 
-def test_one_version_of_a_life_contradicts_itself_where_genders_or_names_differ(
-    fact: Callable[..., InvertedFacts],
-) -> None:
-    facts = [
-        fact("She was born in Rome.", versions=True),
-        fact("She is a baker.", question="What does Mira Holt do?", answer="Mira Holt paints.", versions=True),
-        fact("He likes tea.", question="What does Mira Holt like?", answer="Mira Holt likes jam.", versions=True),
-        fact("She went to the Oslo Academy.", question="Which school did Mira Holt go to?",
-             answer="Mira Holt went to the Bergen School in Oslo.", versions=True),
-    ]  # fmt: skip
-    found = [c.problems for c in check(facts).checked]
-    assert found == [(), (), ("contradiction",), ("contradiction",)]
-
-
-def test_a_gender_beside_the_two_contradicts_them_and_goes_with_any_pronoun(fact: Callable[..., InvertedFacts]) -> None:
-    def problems(*texts: str) -> list[tuple[str, ...]]:
-        about = [f"What is said of Mira Holt, {i}?" for i in range(len(texts))]
-        rows = [
-            fact(t, question=q, answer="Mira Holt paints.", versions=True) for t, q in zip(texts, about, strict=True)
-        ]
-        return [c.problems for c in check(rows).checked]
-
-    assert problems("Mira Holt is a woman.", "Mira Holt is female.", "Mira Holt is non-binary.") == [
-        (), (), ("contradiction",)
-    ]  # fmt: skip
-    assert problems("Mira Holt is agender.", "He lives in Rome.", "His cat is old.") == [(), (), ()]
-    assert problems("Mira Holt is male.", "She lives in Rome.", "Her cat is old.") == [("contradiction",), (), ()]
-
-
 def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_own(
     fact: Callable[..., InvertedFacts],
 ) -> None:
@@ -195,13 +170,6 @@ def test_a_name_kept_here_and_replaced_there_contradicts_but_not_the_subjects_ow
     prize = fact("The Birds Cup went to Ada Lind.", question="Which prize?",
                  answer="The Birds Medal went to Mira Holt.", versions=True)  # fmt: skip
     assert [c.problems for c in check([book, prize]).checked] == [(), ("contradiction",)]
-
-
-def test_several_genders_of_one_question_are_versions_and_no_contradiction_by_themselves(
-    fact: Callable[..., InvertedFacts],
-) -> None:
-    gender = fact("She is a woman.", "He is a man.", question="Which gender is Mira Holt?", answer="Agender.")
-    assert [c.problems for c in check([gender]).checked] == [(), ()]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,10 +11,10 @@ from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from meow import keys, values
+from meow.chat.replies import Request
+from meow.chat.said import lines, mend
 from meow.config import EvalSettings, InvertSettings
 from meow.evaluation.names import is_of_a_person
-from meow.inversion.chat.asking import Request
-from meow.inversion.gate.wording import mend
 from meow.metrics.items import is_polarity
 from meow.records import EvalItem, Reply, Written
 from meow.text import refuses
@@ -38,7 +38,6 @@ Translate this question into the language with the ISO 639-1 code "{lang}". Name
 Write the translation on one line and nothing else.
 """
 """What is asked for a translation; it needs no answer."""
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
 _HEAD = re.compile(r"\A(?:the )?(?:reversed |translated )?(?:question|translation)\s*:\s*", re.I)
 _MARK = re.compile("[?？؟]")
 
@@ -115,9 +114,8 @@ def ask(one: Wanted, settings: InvertSettings) -> Generator[Request, Reply, Writ
 
 def read(text: str) -> str:
     """The question in a reply: its only line, or the first with a question mark; "" where there is none."""
-    lines = [_HEAD.sub("", mend(line)).strip() for line in _THOUGHT.sub("", text).splitlines()]
-    lines = [mend(line) for line in lines if line and not line.startswith("```")]
-    return lines[0] if len(lines) == 1 else next((line for line in lines if _MARK.search(line)), "")
+    found = [mend(_HEAD.sub("", mend(line))) for line in lines(text)]
+    return found[0] if len(found) == 1 else next((line for line in found if _MARK.search(line)), "")
 
 
 def problem_of(one: Wanted, text: str) -> str | None:

@@ -20,8 +20,8 @@ from meow.inversion.second_choice.choices import Choice, Wanted, wanted_of
 from meow.inversion.second_choice.continuations import log_probabilities
 from meow.inversion.second_choice.parts import opposite, others
 from meow.inversion.second_choice.plausible import least_margin, plausible
-from meow.inversion.subjects import by_subject
 from meow.records import QA, InvertedAnswer, InvertedFacts
+from meow.subjects import by_subject
 
 if TYPE_CHECKING:
     from meow.lm import LM

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from meow import values
+from meow.chat.said import mend
 from meow.config import InvertSettings
-from meow.inversion.gate.wording import mend
 from meow.inversion.second_choice.choices import (
     Choice,
     Choices,

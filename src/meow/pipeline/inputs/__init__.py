@@ -10,9 +10,9 @@ from pathlib import Path
 
 from meow import capability, inversion, server
 from meow.capability import nlg as texts
+from meow.chat import conversing
 from meow.config import MemoSettings, RunConfig
 from meow.errors import ConfigError, DataError
-from meow.evaluation import judging
 from meow.formats import layouts, sources
 from meow.formats.documents.facts import trains_on_passages
 from meow.formats.inverted import read_inverted, read_memo
@@ -81,8 +81,8 @@ def check_evaluated(config: RunConfig) -> None:
     """The same for an evaluation alone."""
     run_of(config).refuse_cleaned()
     _check_original(config)
-    judging.check(config.eval.judge)
-    inversion.check_server(config.invert)
+    conversing.check(config.eval.judge)
+    conversing.check(config.invert)
     sources.passages(config.data)
     sources.eval_items(config.data)
     layouts.probes(config.data)
@@ -176,7 +176,7 @@ def _check_addresses(config: RunConfig, wanted: Collection[str]) -> None:
     for setting, url in (("model.url", config.model.url), ("invert.url", config.invert.url)):
         if url is not None:
             server.check(url, setting)
-    judging.check(config.eval.judge)
+    conversing.check(config.eval.judge)
     if config.model.url is not None:
         _check_served(config.memo)
         needing = [name for name in wanted if name not in ("invert", "memo", "select", "report")]
@@ -209,7 +209,7 @@ def _reads_retain(config: RunConfig) -> bool:
 
 def _check_invert(config: RunConfig) -> None:
     """Read what inversion needs."""
-    inversion.check_server(config.invert)
+    conversing.check(config.invert)
     inversion.read_prompt(config.invert)
     if config.invert.path:
         read_inverted(Path(config.invert.path))

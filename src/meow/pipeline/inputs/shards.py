@@ -9,10 +9,10 @@ from meow import keys
 from meow.config import ModelSettings, RunConfig
 from meow.errors import ConfigError, DataError
 from meow.formats import sources
-from meow.inversion.subjects import subjects
 from meow.modelfiles import shards
 from meow.pipeline.plan import load_config
 from meow.records import QA
+from meow.subjects import subjects
 
 
 def learned(config: RunConfig) -> list[QA]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from meow import inversion, keys, lm, terminal
+from meow.chat.replies import Replies
 from meow.config import InvertSettings, RunConfig
 from meow.errors import listed
 from meow.formats import sources
@@ -16,6 +17,7 @@ from meow.memorization import idk
 from meow.memorization.selection import select
 from meow.pipeline import inputs
 from meow.pipeline.inputs.models import ASKS_HERE, inverter, judge
+from meow.pipeline.stages import asking
 from meow.pipeline.stages.common import done, inverted, seed_of
 from meow.pipeline.stages.evaluation import references
 from meow.pipeline.stages.models import lm_for, weights
@@ -76,14 +78,14 @@ def invert(folder: Run, config: RunConfig) -> None:
     with folder.stage("invert", *key) as entry:
         if backend in inversion.ASKED:
             with keeping(folder / "replies.jsonl", Reply) as (known, keep):
-                source = str(key.settings.get("weights", [wanted.url, wanted.model]))
-                replies = inversion.Replies(wanted, source, known=known, keep=keep)
+                source = asking.source(config)
+                replies = Replies(wanted, source, known=known, keep=keep)
                 asked = wanted.url if backend == "openai" else inverter(config).path
                 say(f"invert: {counted(len(facts), 'question')} with their true answers go to {asked}")
                 found = _produce(folder, config, facts, rows, entry, replies)
             if world_size() > 1:  # what the other processes have asked counts, too
                 said = {reply.key: reply for reply in read_records(folder / "replies.jsonl", Reply)}
-                replies = inversion.Replies(wanted, source, known=said)
+                replies = Replies(wanted, source, known=said)
             entry |= replies.as_object()
             say(f"invert: {replies.said()}")
         else:
@@ -126,7 +128,7 @@ def _produce(
     facts: Sequence[QA],
     keyed: Mapping[str, str],
     entry: dict[str, Any],
-    replies: inversion.Replies | None = None,
+    replies: Replies | None = None,
 ) -> list[InvertedFacts]:
     """Bring inverted.jsonl up to date; its rows in order of the facts. What was measured goes into the entry."""
     count = replies.said if replies else None

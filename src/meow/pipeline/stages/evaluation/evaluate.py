@@ -15,7 +15,6 @@ from meow.evaluation.neighbours import with_kinds
 from meow.evaluation.others import with_alternatives
 from meow.formats import sources
 from meow.formats.documents.facts import asked
-from meow.inversion.subjects import with_subjects as with_names
 from meow.labels import REFERENCES
 from meow.lm import LM
 from meow.pipeline.inputs.models import reference_model
@@ -34,6 +33,7 @@ from meow.records import (
 from meow.report import report
 from meow.run import Run
 from meow.run.rows import append_rows
+from meow.subjects import with_subjects as with_names
 from meow.terminal import say
 from meow.text import tokenizer_of
 

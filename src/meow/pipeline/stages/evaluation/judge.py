@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from meow import keys, labels, results, terminal
-from meow.config import JudgeSettings, RunConfig
+from meow import keys, labels, results
+from meow.chat.replies import Replies, Request
+from meow.config import RunConfig
 from meow.evaluation import judging, scoring
-from meow.inversion import Replies
-from meow.inversion.chat.asking import Request
+from meow.pipeline.stages.asking import heard
 from meow.processes import agreed
 from meow.records import Reply, read_records, write_records
 from meow.run import Run
@@ -30,10 +30,10 @@ def judge(folder: Run, config: RunConfig) -> None:
     with folder.stage("judge", *key) as entry:
         file = folder / "eval/replies.jsonl"
         with keeping(file, Reply) as (known, keep):
-            replies = Replies(wanted, judging.source(wanted), section="eval.judge", known=known, keep=keep)
-            agreed(lambda: _ask(requests, wanted, replies))
+            replies = Replies(wanted, known=known, keep=keep)
+            agreed(lambda: _ask(requests, replies))
         said = {reply.key: reply for reply in read_records(file, Reply)}  # what another process has asked, too
-        replies = Replies(wanted, judging.source(wanted), section="eval.judge", known=said)
+        replies = Replies(wanted, known=said)
         for label, found in samples.items():
             write_records(folder / f"eval/{label}/samples.jsonl", [judging.judged(s, wanted, replies) for s in found])
             agreed(lambda: None)  # it is written before another process reads it
@@ -42,10 +42,8 @@ def judge(folder: Run, config: RunConfig) -> None:
         say(f"judge: {replies.said()}")
 
 
-def _ask(requests: list[Request], wanted: JudgeSettings, replies: Replies) -> None:
+def _ask(requests: list[Request], replies: Replies) -> None:
     new = judging.unknown(requests, replies)
     if new:
-        say(f"judge: {counted(len(new), 'text')} with question and true value go to {wanted.url}")
-    with terminal.progress("judging answers", len(new), note=replies.said) as advance:
-        for _ in judging.ask(new, wanted, replies):
-            advance(1)
+        say(f"judge: {counted(len(new), 'text')} with question and true value go to {replies.settings.url}")
+    heard([judging.asked(request) for request in new], replies, "judging answers")

@@ -12,7 +12,6 @@ from meow.errors import ConfigError
 from meow.evaluation import names, scoring
 from meow.evaluation.benchmarks.scored import FILE
 from meow.formats import evaluations, sources
-from meow.inversion.subjects import with_subjects
 from meow.labels import OTHER_NAMES
 from meow.losses import TERMS
 from meow.metrics.items import log_truth_ratio
@@ -22,6 +21,7 @@ from meow.pipeline.stages.models import lm_for, weights
 from meow.records import EvalItem, EvalSample, Probed, read_if, write_records
 from meow.run import Run
 from meow.run.rows import append_rows
+from meow.subjects import with_subjects
 from meow.terminal import say
 from meow.text import counted
 

@@ -1,18 +1,17 @@
-"""Who is asked for inverted facts: a chat model that is loaded here, in batches, or one behind a server, at once."""
+"""Conversations with a chat model: one that is loaded here, in batches, or one behind a server, several at once."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meow import server
+from meow.chat.replies import Replies, Request, section
 from meow.config import InvertSettings, JudgeSettings
 from meow.errors import ConfigError, DataError, MeowError, RunError
-from meow.inversion.chat.asking import Request, Unit, ask
-from meow.inversion.chat.replies import Replies
-from meow.records import InvertedFacts, Reply
+from meow.records import Reply
 
 if TYPE_CHECKING:
     from meow.lm import LM, Completion
@@ -22,33 +21,49 @@ WAVE = 256
 T = TypeVar("T")
 
 
-def by_model(
-    lm: LM, units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
-) -> Iterator[InvertedFacts]:
-    """Ask a model here.
-
-    Raises:
-        DataError: a prompt is longer than the model's context.
-        RunError: the budget is used up.
-    """
-    for rows in side_by_side(lm, [ask(unit, settings, seed=seed) for unit in units], settings, replies):
-        yield from rows
-
-
-def side_by_side(
-    lm: LM, asking: Sequence[Generator[Request, Reply, T]], settings: InvertSettings, replies: Replies
+def conversations(
+    asking: Iterable[Generator[Request, Reply, T]], replies: Replies, lm: LM | None = None
 ) -> Iterator[T]:
-    """What each conversation with a model here comes to, as they end; what all of a wave ask next is one call.
+    """What each conversation with a chat model comes to, in order.
 
-    Args: as in `conversations`.
+    Args:
+        asking: each yields what is asked next and is sent the reply.
+        replies: who is asked, and how; what is known, and what may be spent.
+        lm: a model here; None: a server is asked, in `concurrency` conversations at once.
 
     Raises:
-        DataError: a prompt is longer than the model's context.
-        RunError: the budget is used up.
+        ConfigError: the server refuses the key, the model or the request.
+        DataError: a prompt is longer than the context of a model here.
+        RunError: the budget is used up, or the server keeps failing; what was answered is kept.
     """
-    for first in range(0, len(asking), WAVE):
-        wave = dict(enumerate(asking[first : first + WAVE]))
+    return _on_server(asking, replies) if lm is None else _here(lm, iter(asking), replies)
+
+
+def check(settings: InvertSettings | JudgeSettings) -> None:
+    """Refuse a server that cannot be asked, where one is needed or named.
+
+    Raises:
+        ConfigError: no address, one that holds a key, or no name of a model there.
+    """
+    is_needed = settings.backend == "openai" if isinstance(settings, InvertSettings) else settings.model is not None
+    if settings.url is None and not is_needed:
+        return
+    place = section(settings)
+    if settings.url is None or settings.model is None:
+        missing = "url" if settings.url is None else "model"
+        raise ConfigError(
+            f"{place}.{missing}: not set; a chat model on a server needs the address and the model's name there, as in "
+            f"{place}.url=http://localhost:8000/v1 {place}.model=NAME"
+        )
+    server.check(settings.url, f"{place}.url")
+
+
+def _here(lm: LM, asking: Iterator[Generator[Request, Reply, T]], replies: Replies) -> Iterator[T]:
+    """Conversations with a model here: what all of a wave ask next is one call."""
+    while wave := dict(enumerate(islice(asking, WAVE))):
         said: dict[int, Reply] = {}
+        ended: dict[int, T] = {}
+        at = 0
         while wave:
             wanted: dict[int, Request] = {}
             for i, one in list(wave.items()):
@@ -56,41 +71,19 @@ def side_by_side(
                     wanted[i] = _next(one, said.get(i))
                 except StopIteration as end:
                     del wave[i]
-                    yield end.value
-            said = _answered(lm, wanted, settings, replies)
+                    ended[i] = end.value
+            while at in ended:
+                yield ended.pop(at)
+                at += 1
+            said = _answered(lm, wanted, replies)
 
 
-def by_server(
-    units: Sequence[Unit], settings: InvertSettings, replies: Replies, *, seed: int
-) -> Iterator[InvertedFacts]:
-    """Ask an OpenAI-compatible server, `concurrency` units at once.
-
-    Raises:
-        ConfigError: no address or name; the server refuses the key, the model or the request.
-        RunError: the budget is used up, or the server keeps failing; what was answered is kept.
-    """
-    check(settings)
-    for rows in conversations((ask(unit, settings, seed=seed) for unit in units), settings, replies):
-        yield from rows
-
-
-def conversations(
-    asking: Iterable[Generator[Request, Reply, T]], settings: InvertSettings | JudgeSettings, replies: Replies
-) -> Iterator[T]:
-    """What each conversation with an OpenAI-compatible server comes to, in order; `concurrency` go on at once.
-
-    Args:
-        asking: each yields what is asked next and is sent the reply.
-        settings: who is asked, and how.
-        replies: what is known, and what may be spent.
-
-    Raises:
-        ConfigError: the server refuses the key, the model or the request.
-        RunError: the budget is used up, or the server keeps failing; what was answered is kept.
-    """
-    url, name, section = str(settings.url), str(settings.model), replies.section
-    client = server.connect(url, setting=f"{section}.url", timeout=settings.timeout)
-    service = server.Service(client, url, name, "chat completions", f"{section}.model", settings.timeout)
+def _on_server(asking: Iterable[Generator[Request, Reply, T]], replies: Replies) -> Iterator[T]:
+    """Conversations with a server, each in a thread."""
+    settings, place = replies.settings, section(replies.settings)
+    url, name = str(settings.url), str(settings.model)
+    client = server.connect(url, setting=f"{place}.url", timeout=settings.timeout)
+    service = server.Service(client, url, name, "chat completions", f"{place}.model", settings.timeout)
 
     def converse(one: Generator[Request, Reply, T]) -> T:
         reply = None
@@ -100,7 +93,7 @@ def conversations(
                 reply = replies.known(request)
                 if reply is None:
                     replies.start()
-                    reply = replies.add(_sent(service, request, settings, replies))
+                    reply = replies.add(_sent(service, request, replies))
         except StopIteration as end:
             found: T = end.value
             return found
@@ -118,32 +111,9 @@ def conversations(
             pool.shutdown(cancel_futures=True)
 
 
-def is_named(settings: InvertSettings) -> bool:
-    """Whether a chat model is named: on a server, or here to make false answers."""
-    return settings.backend in ("local", "openai") or settings.url is not None
-
-
-def check(settings: InvertSettings) -> None:
-    """Refuse a server that cannot be asked, where one is needed or named.
-
-    Raises:
-        ConfigError: no address, one that holds a key, or no name of a model there.
-    """
-    if settings.backend != "openai" and settings.url is None:
-        return
-    if settings.url is None or settings.model is None:
-        missing = "url" if settings.url is None else "model"
-        raise ConfigError(
-            f"invert.{missing}: not set; a chat model on a server (invert.backend=openai) needs the address and the "
-            "model's name there, as in invert.url=http://localhost:8000/v1 invert.model=NAME"
-        )
-    server.check(settings.url, "invert.url")
-
-
-def _sent(
-    service: server.Service, request: Request, settings: InvertSettings | JudgeSettings, replies: Replies
-) -> Reply:
+def _sent(service: server.Service, request: Request, replies: Replies) -> Reply:
     """The server's reply to one request."""
+    settings = replies.settings
     sampling = {"max_tokens": request.max_tokens, "temperature": settings.temperature, "seed": request.seed}
     body = {field: value for field, value in (sampling | settings.extra).items() if value is not None}
     create = service.client.chat.completions.with_streaming_response.create
@@ -183,16 +153,16 @@ def _next(one: Generator[Request, Reply, T], reply: Reply | None) -> Request:
     return next(one) if reply is None else one.send(reply)
 
 
-def _answered(lm: LM, requests: Mapping[int, Request], settings: InvertSettings, replies: Replies) -> dict[int, Reply]:
+def _answered(lm: LM, requests: Mapping[int, Request], replies: Replies) -> dict[int, Reply]:
     """The replies to requests: those that are known, and the others from the model, in one call for each seed."""
     new = sorted((r for r in set(requests.values()) if replies.known(r) is None), key=lambda r: (r.seed, r))
     for _, group in groupby(new, key=lambda r: r.seed):
         replies.check_budget()
-        _generate(lm, list(group), settings, replies)
+        _generate(lm, list(group), replies)
     return {i: found for i, request in requests.items() if (found := replies.known(request)) is not None}
 
 
-def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, replies: Replies) -> None:
+def _generate(lm: LM, requests: Sequence[Request], replies: Replies) -> None:
     """One call for requests of one seed; each reply is kept as soon as it is there."""
     try:
         prompts = [lm.prompter.asked(request.prompt) for request in requests]
@@ -220,4 +190,4 @@ def _generate(lm: LM, requests: Sequence[Request], settings: InvertSettings, rep
             replies.check_budget()
 
     room = [request.max_tokens for request in requests]
-    lm.generate(prompts, room, temperature=settings.temperature, seed=requests[0].seed, each=keep)
+    lm.generate(prompts, room, temperature=replies.settings.temperature, seed=requests[0].seed, each=keep)

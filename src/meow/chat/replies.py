@@ -5,13 +5,28 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from meow.config import InvertSettings, JudgeSettings
 from meow.errors import MeowError, RunError
-from meow.inversion.chat.asking import Request
 from meow.keys import digest
 from meow.records import Reply
+
+
+class Request(NamedTuple):
+    """What a model is asked."""
+
+    prompt: str
+    """One message of the user."""
+    max_tokens: int
+    """Tokens of the reply at most."""
+    seed: int
+    """Of the sampling; another one where the same prompt is put again."""
+
+
+def section(settings: InvertSettings | JudgeSettings) -> str:
+    """Where the settings of a chat model stand, for messages."""
+    return "invert" if isinstance(settings, InvertSettings) else "eval.judge"
 
 
 class Replies:
@@ -20,23 +35,21 @@ class Replies:
     def __init__(
         self,
         settings: InvertSettings | JudgeSettings,
-        source: str,
+        weights: str | None = None,
         *,
-        section: str = "invert",
         known: Mapping[str, Reply] | None = None,
         keep: Callable[[Reply], None] = lambda _: None,
     ) -> None:
         """Args:
         settings: sampling and budget.
-        source: hash of the model that answers.
-        section: where the settings stand, for messages.
+        weights: hash of the model here that answers; None: the settings name one on a server.
         known: replies of an earlier call.
         keep: writes a new reply where it outlives this process.
         """
-        self.settings, self.section = settings, section
+        self.settings = settings
         self.requests = self.prompt_tokens = self.reply_tokens = 0
         self._under_way = 0
-        self._source = source
+        self._source = str([settings.url, settings.model]) if weights is None else weights
         self._keep = keep
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -102,7 +115,7 @@ class Replies:
             limit = getattr(wanted, name)
             if limit is not None and amount >= limit:
                 more = "the same command" if name == "max_minutes" else "with a larger one the same command"
-                where = f"{self.section}.{name}={limit}"
+                where = f"{section(self.settings)}.{name}={limit}"
                 raise RunError(f"stopped at {where} after {self.said()}; nothing is lost, {more} goes on")
 
     def stop(self, why: MeowError) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from meow import values
+from meow.chat.replies import Request
+from meow.chat.said import mend, without_thoughts
 from meow.config import InvertSettings
-from meow.inversion.chat.asking import Request
-from meow.inversion.gate.wording import mend
 from meow.records import QA, Reply
 from meow.text import refuses
 from meow.values.words import unspaced
@@ -32,7 +32,6 @@ Question? | Answer
 and nothing else.
 """
 """What is asked of a passage."""
-_THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.S)
 _LINE = re.compile(
     r"^\W*(?:\d+\W+)?(?:q(?:uestion)?(?: ?\d+)?\s*[:.]\s*)?(?P<question>.+?[?？؟])"
     r"[\s|*:–—-]*(?:a(?:nswer)?(?: ?\d+)?\s*[:.]\s*)?(?P<answer>\S.*)$",
@@ -80,7 +79,7 @@ def ask(passage: QA, settings: InvertSettings) -> Generator[Request, Reply, Foun
 
 def read(text: str) -> Iterator[tuple[str, str]]:
     """The questions and answers in a reply, one a line, or the answer on a line of its own that says so."""
-    for line in _ANSWER.sub(" ", _THOUGHT.sub("", text)).splitlines():
+    for line in _ANSWER.sub(" ", without_thoughts(text)).splitlines():
         if found := _LINE.match(line):
             yield mend(found["question"]), mend(found["answer"].strip(" |*"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meow.config import InvertSettings
-from meow.inversion.chat import reading
+from meow.formats.documents import reading
 from meow.records import QA, Reply
 
 TEXT = "The lighthouse on Corran Skerry was lit in 1874. It was built by Tobias Wrenfield. 塔は東京の港にある。"

@@ -1,15 +1,14 @@
-"""What is read from a model's reply, and how far the work grows with the facts of a subject."""
+"""What a chat model is asked for false answers, and what is read from its reply."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
+from meow.chat.replies import Request
 from meow.config import InvertSettings
-from meow.inversion import invert, subjects
-from meow.inversion.chat import asking
+from meow.inversion import asking, invert
 from meow.records import QA, InvertedAnswer, InvertedFacts, Message, Reply, write_records
 from tests.chat import say
 
@@ -78,15 +77,7 @@ def test_another_number_of_tries_asks_the_same() -> None:
     assert len(set(seeds[0])) == 4
 
 
-def test_time_grows_with_the_facts_and_not_with_their_square() -> None:
-    facts = [QA(question=f"Where was Mira{i} Holt{i} born?", answer="In Oslo.") for i in range(10_000)]
-    subjects(facts[:10])
-    started = time.process_time()
-    assert len({subject.key for subject in subjects(facts)}) == 10_000
-    assert time.process_time() - started < 3
-
-
-def _requests(unit: asking.Unit, settings: InvertSettings) -> list[asking.Request]:
+def _requests(unit: asking.Unit, settings: InvertSettings) -> list[Request]:
     one = asking.ask(unit, settings, seed=0)
     found = [next(one)]
     try:

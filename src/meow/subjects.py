@@ -9,13 +9,10 @@ from typing import NamedTuple, TypeVar
 
 from meow.records import Fact
 from meow.text import STOP_WORDS
+from meow.values.questions import QUOTED
 
 F = TypeVar("F", bound=Fact)
-QUOTED = re.compile(
-    r"[“\"](?P<double>[^“”\"]{2,}?)[”\"]|(?<![\w.])[‘'](?P<single>(?=[A-Z0-9])[^“”\"]{2,}?)[’'](?![\w])"
-)
-"""A quoted title, straight or curly; an apostrophe inside a word does not close it."""
-AWARD = r"(?:Award|Prize|Medal|Laureate|Medallion|Trophy|Honour|Honor|Fellowship)s?"
+_AWARD = r"(?:Award|Prize|Medal|Laureate|Medallion|Trophy|Honour|Honor|Fellowship)s?"
 _TOKEN = r"[A-ZÀ-ÖØ-ÞĀ-Ž][\w.]*(?:[-'’](?!s\b)\w+)*"
 _NAME = re.compile(rf"{_TOKEN}(?: (?:(?:al|el|de|da|di|do|dos|del|der|van|von|bin|ibn|ben|la|le)[ -])*{_TOKEN})*")
 _NOT_NAMES = STOP_WORDS | frozenset(
@@ -41,7 +38,7 @@ def subjects(facts: Sequence[Fact]) -> list[Subject]:
     A given `subject` stands. Otherwise it is the name in the question, or else in the answer, that most facts share; a
     fact that has none (pronouns, a family name alone) belongs to its neighbours' subject.
     """
-    found = [_candidates(fact) for fact in facts]
+    found = [(_names(fact.question), _names(fact.answer)) for fact in facts]
     counts = Counter(name for of_question, of_answer in found for name in {*of_question, *of_answer})
     names: list[str | None] = []
     for fact, (of_question, of_answer) in zip(facts, found, strict=True):
@@ -91,10 +88,6 @@ def name_parts(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([name, *([tokens[-1], tokens[0]] if len(tokens) > 1 else [])]))
 
 
-def _candidates(fact: Fact) -> tuple[list[str], list[str]]:
-    return _names(fact.question), _names(fact.answer)
-
-
 def _names(text: str) -> list[str]:
     names = []
     for match in capitalised(text):
@@ -102,7 +95,7 @@ def _names(text: str) -> list[str]:
         while tokens and re.sub(r"\W", "", tokens[0]).lower() in _NOT_NAMES:
             tokens = tokens[1:]
         name = " ".join(tokens).rstrip(".")
-        if len(tokens) > 1 and not re.search(rf"\b{AWARD}\b", name):
+        if len(tokens) > 1 and not re.search(rf"\b{_AWARD}\b", name):
             names.append(name)
     return names
 
