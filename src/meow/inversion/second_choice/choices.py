@@ -39,12 +39,12 @@ _AROUND = ".,;:!?\"'()“”‘’"
 class Look(NamedTuple):
     """How far other values are looked for."""
 
-    listed: int = 24
+    listed: int = 32
     """Departures that are continued from the true value where it would be the next of a list."""
-    lists: int = 3
+    lists: int = 2
     """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
     told: int = 32
-    """Departures in the answer, at most; those beyond the first `step` are continued only where there are few values."""
+    """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
     step: int = 8
     """How many of these are continued at once."""
 
@@ -95,7 +95,7 @@ class Choice(NamedTuple):
     score: float
     """Mean log-probability per token in the answer, and the mean of those in lists, added, in nats."""
     total: float
-    """Log-probability of all tokens, in the answer and in lists, in nats."""
+    """Log-probability of all tokens in the answer, and the mean of those in lists, added, in nats."""
 
 
 class Choices(NamedTuple):
@@ -117,18 +117,18 @@ class _Found:
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
-    """All, likeliest first, odd ones last, as they were ranked last."""
+    """Likeliest first, odd ones last, without those that say what one before them says; as they were ranked last."""
     counts: Counter[str] = field(default_factory=Counter)
 
-    def is_short(self, enough: int) -> bool:
-        """Whether there are few values that are not odd."""
-        return len(self.told) - len(self.odd) < min(FEW, enough)
+    def good(self) -> int:
+        """How many are not odd."""
+        return sum(choice.value not in self.odd for choice in self.ranked)
 
     def kept(self, enough: int) -> Choices:
         """The first ones."""
-        n = max(min(FEW, enough), len(self.told) - len(self.odd))
-        accepted = self.ranked[: min(n, enough)]
-        return Choices(accepted, self.counts + Counter(unlikely=len(self.told) - len(accepted)))
+        accepted = self.ranked[: min(max(min(FEW, enough), self.good()), enough)]
+        left = {"duplicate": len(self.told) - len(self.ranked), "unlikely": len(self.ranked) - len(accepted)}
+        return Choices(accepted, self.counts + Counter(left))
 
 
 def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
@@ -174,12 +174,9 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
         _add(lm, found, [row for of_spot in rows for row in of_spot])
         _rank(lm, found)
     for at in range(look.step, look.told, look.step):
-        _add(
-            lm,
-            found,
-            [row for f, rows in zip(found, told, strict=True) if f.is_short(enough) for row in rows[at:][: look.step]],
-        )
-    _rank(lm, [f for f in found if len(f.ranked) < len(f.told)])
+        few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
+        _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
+        _rank(lm, [found[i] for i in few])
     return [f.kept(enough) for f in found]
 
 
@@ -206,10 +203,9 @@ def scored(told: NDArray[np.float64], listed: Sequence[NDArray[np.float64]]) -> 
     A list that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
     decides.
     """
-    listed = [logp for logp in listed if logp[0] > -np.inf]
-    in_lists = [float(logp.mean()) for logp in listed]
-    total = float(told.sum()) + sum(float(logp.sum()) for logp in listed)
-    return round(float(told.mean()) + (sum(in_lists) / len(in_lists) if listed else 0.0), 4), round(total, 4)
+    in_lists = [(float(logp.mean()), float(logp.sum())) for logp in listed if logp[0] > -np.inf]
+    mean, total = np.mean(in_lists, axis=0) if in_lists else (0.0, 0.0)
+    return round(float(told.mean() + mean), 4), round(float(told.sum() + total), 4)
 
 
 def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
@@ -238,8 +234,7 @@ def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
     for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
         mine = found[row.spot % len(found)]
         value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
-        is_double = not reason and _is_said(value, mine.told, mine.wanted.place.question)
-        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if is_double else "")
+        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if value in mine.told else "")
         mine.counts.update(["candidates", *([reason] if reason else [])])
         if not reason:
             mine.told[value] = np.zeros(1)
@@ -257,11 +252,14 @@ def _rank(lm: LM, found: Sequence[_Found]) -> None:
     spots = [[f.wanted.listed(value, best_others(f.ranked, value)) for value in f.told] for f in found]
     scores = iter(log_probabilities(lm, [spot for rows in spots for row in rows for spot in row]))
     for f, rows in zip(found, spots, strict=True):
-        f.ranked = [
+        choices = [
             Choice(value, *scored(told, [next(scores) for _ in row]))
             for (value, told), row in zip(f.told.items(), rows, strict=True)
         ]
-        f.ranked.sort(key=lambda choice: (choice.value in f.odd, -choice.total, choice.value))
+        f.ranked = []
+        for choice in sorted(choices, key=lambda choice: (choice.value in f.odd, -choice.total, choice.value)):
+            if not _is_said(choice.value, [other.value for other in f.ranked], f.wanted.place.question):
+                f.ranked.append(choice)
 
 
 def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:
