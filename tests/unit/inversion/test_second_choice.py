@@ -16,6 +16,7 @@ from wordfreq import zipf_frequency
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import invert, judging, second_choice
+from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice import together
 from meow.inversion.second_choice.choices import Look, Wanted, choices
 from meow.inversion.second_choice.continuations import Said, continued, departing
@@ -123,25 +124,32 @@ def list_of(place: Place, *others: str) -> str:
     return "\n".join([*lines, f"{'ABCD'[len(lines)]}."])
 
 
-def listed(lm: LM, place: Place, value: str, others: list[str]) -> list[list[float]]:
-    heads = [f"{place.question}\n{list_of(place, *others)}", *([list_of(place, *others)] if others else [])]
-    return [logp_of(lm, head, f" {value}\n") for head in heads]
-
-
-def test_values_are_ranked_by_their_log_probability_in_the_answer_and_in_lists_made_up_ones_last(lm: LM) -> None:
+def test_values_are_ranked_by_their_log_probability_in_three_places_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
     (first,), (then,) = (choices(lm, [Wanted(FACTS[0], place)], look=Look(lists=n, told=8, step=8)) for n in (1, 2))
     assert then.counts["candidates"] > first.counts["candidates"] > 8
-    for found, best in ((first, []), (then, [choice.value for choice in first.accepted])):
-        for choice in found.accepted:
-            told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
-            lists = listed(lm, place, choice.value, [value for value in best if value != choice.value][:2])
-            assert len(lists) == 1 + bool(best)
-            assert choice.score == pytest.approx(mean(told) + mean(map(mean, lists)), abs=1e-3)
-            assert choice.total == pytest.approx(sum(told) + mean(map(sum, lists)), abs=1e-3)
+    for found in (first, then):
         keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
         assert keys == sorted(keys)
         assert len(keys) >= 3
+    for choice in (*first.accepted, *then.accepted):
+        told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
+        offered = logp_of(lm, f"{place.question}\n{list_of(place)}", f" {choice.value}\n")
+        assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
+        assert choice in then.accepted or choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
+
+
+def test_a_list_that_others_begin_counts_by_the_mean_of_two_with_and_without_the_question(lm: LM) -> None:
+    place = placed(FACTS[0])
+    found = choosing._Found(Wanted(FACTS[0], place))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Lima")])
+    before, best = dict(found.said), [choice.value for choice in found.ranked]
+    choosing._rank_in_lists(lm, [found])
+    for value, choice in found.said.items():
+        listed = list_of(place, *[other for other in best if other != value][:2])
+        lists = [sum(logp_of(lm, head, f" {value}\n")) for head in (f"{place.question}\n{listed}", listed)]
+        assert choice.total == pytest.approx(before[value].total + mean(lists), abs=1e-3)
+        assert choice.score == before[value].score
 
 
 def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_values(lm: LM) -> None:
@@ -154,12 +162,20 @@ def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_v
 
 def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
     wanted = Wanted(FACTS[0], placed(FACTS[0]))
-    told, (alone,), (asked, bare) = wanted.spot("Rome"), wanted.listed("Rome"), wanted.listed("Rome", ["Bonn", "Lima"])
+    told, alone, (asked, bare) = wanted.spot("Rome"), wanted.option("Rome"), wanted.listed("Rome", ["Bonn", "Lima"])
     assert told.answer[told.start : told.end] == "Rome"
     assert alone.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
     assert asked.fact == "Where was Mira Holt born?\nA. Oslo\nB. Bonn\nC. Lima\nD. "
     assert bare.fact == "A. Oslo\nB. Bonn\nC. Lima\nD. "
     assert all(spot.answer[spot.start : spot.end] == "Rome\n" for spot in (alone, asked, bare))
+
+
+def test_of_two_values_that_say_the_same_the_likelier_one_stays(lm: LM) -> None:
+    found = choosing._Found(Wanted(FACTS[0], placed(FACTS[0])))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Rome in Quito", "Lima")])
+    rome = max((found.said[value] for value in ("Rome", "Rome in Quito")), key=lambda choice: choice.total)
+    assert {choice.value for choice in found.ranked} == {rome.value, "Lima"}
+    assert found.kept(8).counts["duplicate"] == 1
 
 
 def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:
@@ -337,8 +353,8 @@ def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eig
     for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
         before = text.removeprefix("1. ").partition(value)[0]
         told = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
-        lists = listed(lm, placed(fact), value, [c.value for c in own.accepted if c.value != value][:2])
-        margin = mean(told) + mean(map(mean, lists)) - mean(best)
+        offered = logp_of(lm, f"{fact.question}\nA. Oslo\nB.", f" {value}\n")
+        margin = mean(told) + mean(offered) - mean(best)
         for least, found in ((margin + 0.01, True), (margin - 0.01, False)):
             judged_by = judging(lm, FACTS, InvertSettings(plausible=least), seed=0)
             assert ((fact.id, i) in judged_by([falsely(fact, *texts)])) is found
@@ -363,11 +379,12 @@ def test_answers_from_a_file_go_through_the_gate_of_the_model_that_is_named(
     Path("false.json").write_text(json.dumps([row]))
     Path("facts.jsonl").write_text(FACTS[0].model_dump_json(include={"question", "answer"}) + "\n")
     (own,) = choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))])
-    asked = f"Question: {FACTS[0].question}\nAnswer: Mira Holt was born in"
-    names = [choice.value for choice in own.accepted]
+    asked, offered = (
+        f"Question: {FACTS[0].question}\nAnswer: Mira Holt was born in",
+        f"{FACTS[0].question}\nA. Oslo\nB.",
+    )
     known, soup = (
-        mean(logp_of(lm, asked, f" {value}"))
-        + mean(map(mean, listed(lm, placed(FACTS[0]), value, [name for name in names if name != value][:2])))
+        mean(logp_of(lm, asked, f" {value}")) + mean(logp_of(lm, offered, f" {value}\n"))
         for value in ("Rome", "Jqvx Zkpw")
     )
     assert soup < known

@@ -9,7 +9,6 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meow import values
 from meow.inversion.second_choice.continuations import Departure, Said, continued, departing, log_probabilities
@@ -75,16 +74,17 @@ class Wanted(NamedTuple):
             return None
         return Spot(f"What is {value}? It is a ", noun, 0, len(noun))
 
-    def listed(self, value: str, others: Sequence[str] = ()) -> list[Spot]:
-        """Where another value, and the end of its line, is the next of a list that the true one and some others begin.
+    def option(self, value: str) -> Spot:
+        """Where another value, and the end of its line, is the second option of a question whose first is the truth."""
+        return self.listed(value, [])[0]
 
-        First the list as the question's options; then, if there are others, the list alone, which shows what they have
-        in common.
+    def listed(self, value: str, others: Sequence[str]) -> list[Spot]:
+        """Where another value, and the end of its line, is the next of a list that the true one and some others begin:
+        of the question's options, and by itself, which shows what they have in common.
         """
         rows = (self.place.true, *others, "")
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, rows, strict=False))
-        before = [f"{self.place.question}\n{listed}", *([listed] if others else [])]
-        return [Spot(text, value + "\n", 0, len(value) + 1) for text in before]
+        return [Spot(text, value + "\n", 0, len(value) + 1) for text in (f"{self.place.question}\n{listed}", listed)]
 
 
 class Choice(NamedTuple):
@@ -93,9 +93,9 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token in the answer, and the mean of those in lists, added, in nats."""
+    """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
-    """Log-probability of all tokens in the answer, and the mean of those in lists, added, in nats."""
+    """Log-probability of all tokens in both, added, and the mean of that in lists, where it was put in lists; nats."""
 
 
 class Choices(NamedTuple):
@@ -107,27 +107,34 @@ class Choices(NamedTuple):
     """Continuations (`candidates`), and how many were rejected, by reason."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Found:
     """What was found in a place so far."""
 
     wanted: Wanted
-    told: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    """Log-probability of each token of each value in the answer."""
+    said: dict[str, Choice] = field(default_factory=dict)
+    """By value, scored in the answer and as an option."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
-    """Likeliest first, odd ones last, without those that say what one before them says; as they were ranked last."""
+    """Likeliest first, odd ones last, without those that say what one before them says."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def good(self) -> int:
         """How many are not odd."""
         return sum(choice.value not in self.odd for choice in self.ranked)
 
+    def rank(self) -> None:
+        """Rank what is said; equals by their letters."""
+        self.ranked = []
+        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.odd, -c.total, c.value)):
+            if not _is_said(choice.value, [c.value for c in self.ranked], self.wanted.place.question):
+                self.ranked.append(choice)
+
     def kept(self, enough: int) -> Choices:
         """The first ones."""
         accepted = self.ranked[: min(max(min(FEW, enough), self.good()), enough)]
-        left = {"duplicate": len(self.told) - len(self.ranked), "unlikely": len(self.ranked) - len(accepted)}
+        left = {"duplicate": len(self.said) - len(self.ranked), "unlikely": len(self.ranked) - len(accepted)}
         return Choices(accepted, self.counts + Counter(left))
 
 
@@ -168,15 +175,16 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
-    for _ in range(look.lists):
-        spots = [w.listed(w.place.true, best_others(f.ranked))[0] for w, f in zip(wanted, found, strict=True)]
+    for i in range(look.lists):
+        best = [best_others(f.ranked) if i else [] for f in found]
+        spots = [w.listed(w.place.true, others)[0] for w, others in zip(wanted, best, strict=True)]
         rows = departing(lm, [spot._replace(end=spot.end - 1) for spot in spots], look.listed)
         _add(lm, found, [row for of_spot in rows for row in of_spot])
-        _rank(lm, found)
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
-        _rank(lm, [found[i] for i in few])
+    if look.lists > 1:
+        _rank_in_lists(lm, found)
     return [f.kept(enough) for f in found]
 
 
@@ -190,22 +198,23 @@ def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], 
         counts: what is left out is counted there.
         enough: how many are wanted.
     """
-    scores = log_probabilities(lm, [wanted.spot(value) for value in values])
-    odd = {value for value in values if not _is_known(wanted, value)}
-    found = _Found(wanted, dict(zip(values, scores, strict=True)), odd, counts=counts)
-    _rank(lm, [found])
+    found = _Found(wanted, counts=counts)
+    _score(lm, [(found, value) for value in dict.fromkeys(values)])
     return found.kept(enough)
 
 
-def scored(told: NDArray[np.float64], listed: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """`score` and `total` of a choice, of its tokens' log-probabilities in the answer and in lists.
+def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float]]:
+    """The log-probability of what stands in two places together, by pair: the two means per token added, and the total.
 
-    A list that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
+    An option that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
     decides.
     """
-    in_lists = [(float(logp.mean()), float(logp.sum())) for logp in listed if logp[0] > -np.inf]
-    mean, total = np.mean(in_lists, axis=0) if in_lists else (0.0, 0.0)
-    return round(float(told.mean() + mean), 4), round(float(told.sum() + total), 4)
+    rows = log_probabilities(lm, [*told, *offered])
+    found = []
+    for a, b in zip(rows, rows[len(told) :], strict=False):
+        counted = (a, b) if b[0] > -np.inf else (a,)
+        found.append((sum(float(logp.mean()) for logp in counted), sum(float(logp.sum()) for logp in counted)))
+    return [(round(mean, 4), round(total, 4)) for mean, total in found]
 
 
 def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
@@ -234,32 +243,36 @@ def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
     for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
         mine = found[row.spot % len(found)]
         value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
-        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if value in mine.told else "")
+        is_known = value in mine.said or (mine, value) in new
+        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if is_known else "")
         mine.counts.update(["candidates", *([reason] if reason else [])])
         if not reason:
-            mine.told[value] = np.zeros(1)
             new.append((mine, value))
-    scores = log_probabilities(lm, [f.wanted.spot(value) for f, value in new])
-    gaps = _gaps(lm, [(f.wanted, value) for f, value in new])
-    for (f, value), logp, gap in zip(new, scores, gaps, strict=True):
-        f.told[value] = logp
+    _score(lm, new)
+
+
+def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
+    """Add values to what was found, and rank all by their log-probability in the answer and as an option."""
+    pairs = [(f.wanted, value) for f, value in new]
+    scores = scored(lm, [w.spot(value) for w, value in pairs], [w.option(value) for w, value in pairs])
+    for (f, value), score, gap in zip(new, scores, _gaps(lm, pairs), strict=True):
+        f.said[value] = Choice(value, *score)
         if gap < -KIND or not _is_known(f.wanted, value):
             f.odd.add(value)
+    for f in dict.fromkeys(f for f, _ in new):
+        f.rank()
 
 
-def _rank(lm: LM, found: Sequence[_Found]) -> None:
-    """Rank what was found by its log-probability in the answer and in lists of the best so far, equals by letters."""
-    spots = [[f.wanted.listed(value, best_others(f.ranked, value)) for value in f.told] for f in found]
-    scores = iter(log_probabilities(lm, [spot for rows in spots for row in rows for spot in row]))
-    for f, rows in zip(found, spots, strict=True):
-        choices = [
-            Choice(value, *scored(told, [next(scores) for _ in row]))
-            for (value, told), row in zip(f.told.items(), rows, strict=True)
-        ]
-        f.ranked = []
-        for choice in sorted(choices, key=lambda choice: (choice.value in f.odd, -choice.total, choice.value)):
-            if not _is_said(choice.value, [other.value for other in f.ranked], f.wanted.place.question):
-                f.ranked.append(choice)
+def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
+    """Rank what was found again: how likely each value is in the lists that the best ones begin counts, too."""
+    listed = [(f, value, others) for f in found for value in f.said if (others := best_others(f.ranked, value))]
+    logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
+    for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
+        totals = [float(row.sum()) for row in rows if row[0] > -np.inf]
+        more = sum(totals) / len(totals) if totals else 0.0
+        f.said[value] = f.said[value]._replace(total=round(f.said[value].total + more, 4))
+    for f in found:
+        f.rank()
 
 
 def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:

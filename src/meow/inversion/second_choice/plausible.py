@@ -17,13 +17,11 @@ from meow.inversion.second_choice.choices import (
     Choices,
     Wanted,
     begins_with_value,
-    best_others,
     choices,
     is_spelled,
     scored,
     wanted_of,
 )
-from meow.inversion.second_choice.continuations import log_probabilities
 from meow.inversion.second_choice.parts import others
 from meow.prompts.places import Spot
 from meow.records import QA, InvertedFacts
@@ -118,14 +116,10 @@ def implausible(
             (row.id, i): mend(a.text) for row in wave.values() for i, a in enumerate(row.answers) if a.text.strip()
         }
         own = others(lm, {id_: wanted[id_] for id_ in wave if id_ in wanted}, OWN) if least > -math.inf else {}
-        stated = {
-            at: spots
-            for at, text in texts.items()
-            if at[0] in own and (spots := _spots(wanted[at[0]], wave[at[0]], text, own[at[0]].accepted))
-        }
-        logp = iter(log_probabilities(lm, [spot for spots in stated.values() for spot in spots]))
-        scores = {at: scored(next(logp), [next(logp) for _ in spots[1:]])[0] for at, spots in stated.items()}
-        margins = {at: margin(score, own[at[0]].accepted) for at, score in scores.items()}
+        spots = {at: _spots(wanted[at[0]], wave[at[0]], text) for at, text in texts.items() if at[0] in own}
+        stated = {at: pair for at, pair in spots.items() if pair is not None}
+        scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
+        margins = {at: margin(score, own[at[0]].accepted) for at, (score, _) in zip(stated, scores, strict=True)}
         for at, text in texts.items():
             row = wave[at[0]]
             if "\ufffd" in text or not is_spelled(text, row.answer, row.lang) or (margins.get(at) or 0.0) < least:
@@ -133,10 +127,10 @@ def implausible(
     return found
 
 
-def _spots(w: Wanted, row: InvertedFacts, text: str, own: Sequence[Choice]) -> list[Spot]:
-    """Where a false answer states its value, asked as the fact is, and the same value in lists with the model's own."""
+def _spots(w: Wanted, row: InvertedFacts, text: str) -> tuple[Spot, Spot] | None:
+    """Where a false answer states its value, asked as the fact is, and the same value as another option."""
     span = values.replaced(row.accepted, row.question, row.answer, text)
     if span is None:
-        return []
-    end, value = len(text) if begins_with_value(w.place) else span[1], text[slice(*span)]
-    return [Spot(w.fact, text, span[0], end), *w.listed(value, best_others(own, value) if w.how == "whole" else ())]
+        return None
+    end = len(text) if begins_with_value(w.place) else span[1]
+    return Spot(w.fact, text, span[0], end), w.option(text[slice(*span)])
