@@ -95,7 +95,7 @@ class Choice(NamedTuple):
     score: float
     """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
-    """Log-probability of all tokens in both, added, and the mean of that in lists, where it was put in lists; nats."""
+    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, in nats."""
 
 
 class Choices(NamedTuple):
@@ -113,7 +113,9 @@ class _Found:
 
     wanted: Wanted
     said: dict[str, Choice] = field(default_factory=dict)
-    """By value, scored in the answer and as an option."""
+    """By value, scored."""
+    told: dict[str, float] = field(default_factory=dict)
+    """Log-probability of each value in the answer."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
@@ -203,18 +205,17 @@ def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], 
     return found.kept(enough)
 
 
-def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float]]:
-    """The log-probability of what stands in two places together, by pair: the two means per token added, and the total.
+def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float, float]]:
+    """The log-probability of what stands in two places, by pair: the means per token, added, and the two totals.
 
     An option that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
     decides.
     """
-    rows = log_probabilities(lm, [*told, *offered])
-    found = []
+    rows, found = log_probabilities(lm, [*told, *offered]), []
     for a, b in zip(rows, rows[len(told) :], strict=False):
-        counted = (a, b) if b[0] > -np.inf else (a,)
-        found.append((sum(float(logp.mean()) for logp in counted), sum(float(logp.sum()) for logp in counted)))
-    return [(round(mean, 4), round(total, 4)) for mean, total in found]
+        b = b if b[0] > -np.inf else np.zeros(1)
+        found.append((round(float(a.mean() + b.mean()), 4), round(float(a.sum()), 4), round(float(b.sum()), 4)))
+    return found
 
 
 def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
@@ -255,8 +256,8 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
     """Add values to what was found, and rank all by their log-probability in the answer and as an option."""
     pairs = [(f.wanted, value) for f, value in new]
     scores = scored(lm, [w.spot(value) for w, value in pairs], [w.option(value) for w, value in pairs])
-    for (f, value), score, gap in zip(new, scores, _gaps(lm, pairs), strict=True):
-        f.said[value] = Choice(value, *score)
+    for (f, value), (mean, told, offered), gap in zip(new, scores, _gaps(lm, pairs), strict=True):
+        f.said[value], f.told[value] = Choice(value, mean, told + offered), told
         if gap < -KIND or not _is_known(f.wanted, value):
             f.odd.add(value)
     for f in dict.fromkeys(f for f, _ in new):
@@ -264,13 +265,13 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
 
 
 def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
-    """Rank what was found again: how likely each value is in the lists that the best ones begin counts, too."""
+    """Rank what was found again, by the lists that the best ones begin instead of by the option beside the truth."""
     listed = [(f, value, others) for f in found for value in f.said if (others := best_others(f.ranked, value))]
     logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
     for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
-        totals = [float(row.sum()) for row in rows if row[0] > -np.inf]
-        more = sum(totals) / len(totals) if totals else 0.0
-        f.said[value] = f.said[value]._replace(total=round(f.said[value].total + more, 4))
+        if totals := [float(row.sum()) for row in rows if row[0] > -np.inf]:
+            total = round(f.told[value] + sum(totals) / len(totals), 4)
+            f.said[value] = f.said[value]._replace(total=total)
     for f in found:
         f.rank()
 
