@@ -240,7 +240,7 @@ def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
     def is_over(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
 
-    new = list[tuple[_Found, str]]()
+    new = dict[tuple[_Found, str], None]()
     for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
         mine = found[row.spot % len(found)]
         value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
@@ -248,8 +248,8 @@ def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
         reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if is_known else "")
         mine.counts.update(["candidates", *([reason] if reason else [])])
         if not reason:
-            new.append((mine, value))
-    _score(lm, new)
+            new[mine, value] = None
+    _score(lm, list(new))
 
 
 def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
