@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from meow.inversion.second_choice.choices import Wanted, choices, wanted_of
+from meow.inversion.second_choice.choices import Look, Wanted, choices, wanted_of
 from meow.records import QA, EvalItem
 from meow.terminal import progress
 from meow.values.vocabulary import OPPOSITES
@@ -13,8 +13,8 @@ from meow.values.vocabulary import OPPOSITES
 if TYPE_CHECKING:
     from meow.lm import LM
 
-LOOK = ((5, 5), (5, 5))
-"""Departures that are continued where the value is an option, and in the answer: a short look."""
+LOOK = Look(listed=5, lists=1, told=5, step=5)
+"""A short look."""
 ENOUGH = 4
 """Other values of a fact, at most."""
 GROUP = 32

@@ -18,7 +18,7 @@ from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import invert, judging, second_choice
 from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice import together
-from meow.inversion.second_choice.choices import Wanted, choices
+from meow.inversion.second_choice.choices import Look, Wanted, choices
 from meow.inversion.second_choice.continuations import Said, continued, departing
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
 from meow.lm import LM, load, make_tiny
@@ -119,32 +119,64 @@ def logp_of(lm: LM, head: str, text: str) -> list[float]:
     return [float(plain(lm, ids[:i]).log_softmax(-1)[ids[i]]) for i in range(len(before), len(ids))]
 
 
-def test_values_are_ranked_by_their_log_probability_in_the_answer_and_as_an_option_made_up_ones_last(lm: LM) -> None:
+def list_of(place: Place, *others: str) -> str:
+    lines = [f"{letter}. {text}" for letter, text in zip("ABCD", (place.true, *others), strict=False)]
+    return "\n".join([*lines, f"{'ABCD'[len(lines)]}."])
+
+
+def test_values_are_ranked_by_their_log_probability_in_three_places_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
-    (found,) = choices(lm, [Wanted(FACTS[0], place)])
-    for choice in found.accepted:
+    (first,), (then,) = (choices(lm, [Wanted(FACTS[0], place)], look=Look(lists=n, told=8, step=8)) for n in (1, 2))
+    assert then.counts["candidates"] > first.counts["candidates"] > 8
+    for found in (first, then):
+        keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
+        assert keys == sorted(keys)
+        assert len(keys) >= 3
+    for choice in (*first.accepted, *then.accepted):
         told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
-        offered = logp_of(lm, f"{place.question}\nA. Oslo\nB.", f" {choice.value}\n")
+        offered = logp_of(lm, f"{place.question}\n{list_of(place)}", f" {choice.value}\n")
         assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
-        assert choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
-    keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
-    assert keys == sorted(keys)
-    assert len(keys) >= 3
+        assert choice in then.accepted or choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
+
+
+def test_a_list_that_others_begin_counts_by_the_mean_of_two_with_and_without_the_question(lm: LM) -> None:
+    place = placed(FACTS[0])
+    found = choosing._Found(Wanted(FACTS[0], place))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Lima")])
+    before, best = dict(found.said), [choice.value for choice in found.ranked]
+    choosing._rank_in_lists(lm, [found])
+    for value, choice in found.said.items():
+        listed = list_of(place, *[other for other in best if other != value][:2])
+        lists = [sum(logp_of(lm, head, f" {value}\n")) for head in (f"{place.question}\n{listed}", listed)]
+        assert choice.total == pytest.approx(found.told[value] + mean(lists), abs=1e-3)
+        assert choice.score == before[value].score
+        assert choice.total != before[value].total
 
 
 def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_values(lm: LM) -> None:
     wanted = [Wanted(FACTS[0], placed(FACTS[0]))]
-    (few,), (many,) = choices(lm, wanted, enough=1), choices(lm, wanted, enough=50)
-    assert 0 < few.counts["candidates"] <= choosing.OPTIONS[1] + choosing.DEPARTURES[1] < many.counts["candidates"]
+    (few,), (many,) = (choices(lm, wanted, enough=n, look=Look(listed=2, lists=1, told=16, step=2)) for n in (1, 50))
+    assert 0 < few.counts["candidates"] <= 4 < many.counts["candidates"] <= 18
     assert len(few.accepted) == 1
     assert {choice.value for choice in few.accepted} <= {choice.value for choice in many.accepted}
 
 
-def test_a_value_is_offered_beside_the_true_one() -> None:
-    told, offered = Wanted(FACTS[0], placed(FACTS[0])).spot("Rome"), Wanted(FACTS[0], placed(FACTS[0])).option("Rome")
+def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
+    wanted = Wanted(FACTS[0], placed(FACTS[0]))
+    told, alone, (asked, bare) = wanted.spot("Rome"), wanted.option("Rome"), wanted.listed("Rome", ["Bonn", "Lima"])
     assert told.answer[told.start : told.end] == "Rome"
-    assert offered.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
-    assert offered.answer[offered.start : offered.end] == "Rome\n"
+    assert alone.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
+    assert asked.fact == "Where was Mira Holt born?\nA. Oslo\nB. Bonn\nC. Lima\nD. "
+    assert bare.fact == "A. Oslo\nB. Bonn\nC. Lima\nD. "
+    assert all(spot.answer[spot.start : spot.end] == "Rome\n" for spot in (alone, asked, bare))
+
+
+def test_of_two_values_that_say_the_same_the_likelier_one_stays(lm: LM) -> None:
+    found = choosing._Found(Wanted(FACTS[0], placed(FACTS[0])))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Rome in Quito", "Lima")])
+    rome = max((found.said[value] for value in ("Rome", "Rome in Quito")), key=lambda choice: choice.total)
+    assert {choice.value for choice in found.ranked} == {rome.value, "Lima"}
+    assert found.kept(8).counts["duplicate"] == 1
 
 
 def test_false_answers_state_another_value_and_evaluation_keeps_its_own(lm: LM) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -25,17 +27,28 @@ FEW = 6
 """Values up to which those count that are made up or of another kind: three at odd ranks may be taught."""
 KIND = 2.0
 """Nats by which a model may find what the question names less likely of another value than of the true one."""
-OPTIONS = (48, 24)
-"""Departures that are continued where the value would be another option beside the true one, and how many at once."""
-DEPARTURES = (64, 8)
-"""The same in the answer; those beyond the last options follow only where there are few values."""
-Look = tuple[tuple[int, int], tuple[int, int]]
-LOOK: Look = (OPTIONS, DEPARTURES)
-"""How many departures are looked through as options and in the answer, and how many of each at once."""
+BEST = 2
+"""Of the values that are known so far, the best this many stand in a list before its next one."""
 RARE, UNHEARD = 1.5, 0.01
 """Zipf frequency (log10 of how often a word comes in a billion words) below which wordfreq holds misspellings, too, and
 below which it holds nothing."""
 _AROUND = ".,;:!?\"'()“”‘’"
+
+
+class Look(NamedTuple):
+    """How far other values are looked for."""
+
+    listed: int = 32
+    """Departures that are continued from the true value where it would be the next of a list."""
+    lists: int = 2
+    """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
+    told: int = 32
+    """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
+    step: int = 8
+    """How many of these are continued at once."""
+
+
+LOOK = Look()
 
 
 class Wanted(NamedTuple):
@@ -63,7 +76,15 @@ class Wanted(NamedTuple):
 
     def option(self, value: str) -> Spot:
         """Where another value, and the end of its line, is the second option of a question whose first is the truth."""
-        return Spot(f"{self.place.question}\nA. {self.place.true}\nB. ", value + "\n", 0, len(value) + 1)
+        return self.listed(value, [])[0]
+
+    def listed(self, value: str, others: Sequence[str]) -> list[Spot]:
+        """Where another value, and the end of its line, is the next of a list that the true one and some others begin:
+        of the question's options, and by itself, which shows what they have in common.
+        """
+        rows = (self.place.true, *others, "")
+        listed = "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, rows, strict=False))
+        return [Spot(text, value + "\n", 0, len(value) + 1) for text in (f"{self.place.question}\n{listed}", listed)]
 
 
 class Choice(NamedTuple):
@@ -72,9 +93,9 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token in the answer, and that as an option, added, in nats."""
+    """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
-    """Log-probability of all tokens, in the answer and as an option, in nats."""
+    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, in nats."""
 
 
 class Choices(NamedTuple):
@@ -84,6 +105,39 @@ class Choices(NamedTuple):
     """Likeliest first; none equals another after folding."""
     counts: Counter[str]
     """Continuations (`candidates`), and how many were rejected, by reason."""
+
+
+@dataclass(eq=False)
+class _Found:
+    """What was found in a place so far."""
+
+    wanted: Wanted
+    said: dict[str, Choice] = field(default_factory=dict)
+    """By value, scored."""
+    told: dict[str, float] = field(default_factory=dict)
+    """Log-probability of each value in the answer."""
+    odd: set[str] = field(default_factory=set)
+    """Those that are made up, or of another kind."""
+    ranked: list[Choice] = field(default_factory=list)
+    """Likeliest first, odd ones last, without those that say what one before them says."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def good(self) -> int:
+        """How many are not odd."""
+        return sum(choice.value not in self.odd for choice in self.ranked)
+
+    def rank(self) -> None:
+        """Rank what is said; equals by their letters."""
+        self.ranked = []
+        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.odd, -c.total, c.value)):
+            if not _is_said(choice.value, [c.value for c in self.ranked], self.wanted.place.question):
+                self.ranked.append(choice)
+
+    def kept(self, enough: int) -> Choices:
+        """The first ones."""
+        accepted = self.ranked[: min(max(min(FEW, enough), self.good()), enough)]
+        left = {"duplicate": len(self.said) - len(self.ranked), "unlikely": len(self.ranked) - len(accepted)}
+        return Choices(accepted, self.counts + Counter(left))
 
 
 def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
@@ -103,11 +157,11 @@ def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
 def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Look = LOOK) -> list[Choices]:
     """The other values that a model would give in each place, in one call for all of them.
 
-    A value is sought where the answer has it, and as the second option of a question whose first option is the true
-    one: there a model gives what is of the same kind and false. Kept are those that it says with the highest
-    probability in both places. A value with a word that the language does not have is made up, and one of which the
-    model would not say that it is what the question names (a city, a process) is of another kind: both are kept only
-    where there are few others.
+    A value is sought where the answer has it, and as the next of a list that begins with the true value and the best
+    others: there a model gives what is of the same kind and false. Kept are those that it says with the highest
+    probability in the answer and in such lists, as options of the question and by themselves. A value with a word that
+    the language does not have is made up, and one of which the model would not say that it is what the question names
+    (a city, a process) is of another kind: both are kept only where there are few others.
 
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
@@ -117,96 +171,56 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
         lm: the model.
         wanted: the places.
         enough: values for each.
-        look: how many departures are looked through.
+        look: how far they are looked for.
     """
-    places = [_alone(w.place) for w in wanted] + [w.place for w in wanted]
-    found: list[dict[str, float]] = [{} for _ in wanted]
-    counts = [Counter[str]() for _ in wanted]
-
-    def is_over(at: int, said: Said) -> bool:
-        return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
-
-    for i, step in enumerate(_steps(lm, wanted, look)):
-        least = enough if i < look[0][0] // look[0][1] else min(FEW, enough)
-        few = [at for at, w in enumerate(wanted) if len(_good(w, found[at])) < least]
-        rows = [row for at in few for row in step[at]]
-        new = list[tuple[int, str]]()
-        for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
-            at = row.spot % len(wanted)
-            value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
-            is_double = not reason and _is_said(value, found[at], places[at].question)
-            reason = reason or wrong(wanted[at].place, value) or ("duplicate" if is_double else "")
-            counts[at].update(["candidates", *([reason] if reason else [])])
-            if not reason:
-                found[at][value] = 0.0
-                new.append((at, value))
-        for (at, value), gap in zip(new, _gaps(lm, [(wanted[at], value) for at, value in new]), strict=True):
-            found[at][value] = gap
-    return ranked(lm, wanted, found, counts, enough)
+    found = [_Found(w) for w in wanted]
+    told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
+    told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
+    _add(lm, found, [row for rows in told for row in rows[: look.step]])
+    for i in range(look.lists):
+        best = [best_others(f.ranked) if i else [] for f in found]
+        spots = [w.listed(w.place.true, others)[0] for w, others in zip(wanted, best, strict=True)]
+        rows = departing(lm, [spot._replace(end=spot.end - 1) for spot in spots], look.listed)
+        _add(lm, found, [row for of_spot in rows for row in of_spot])
+    for at in range(look.step, look.told, look.step):
+        few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
+        _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
+    if look.lists > 1:
+        _rank_in_lists(lm, found)
+    return [f.kept(enough) for f in found]
 
 
-def _steps(lm: LM, wanted: Sequence[Wanted], look: Look) -> list[list[list[Departure]]]:
-    """What departs from each place, step by step: from the value as an option, and from that in the answer.
-
-    Their spots are numbered by place, those in the answer behind all options.
-    """
-    options, departures = look
-    listed = [w.option(w.place.true) for w in wanted]
-    listed = [spot._replace(end=spot.end - 1) for spot in listed]
-    told = [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted]
-    offered, stated = departing(lm, listed, options[0]), departing(lm, told, departures[0])
-    stated = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(stated)]
-    return [
-        [
-            a[i * options[1] :][: options[1]] + b[i * departures[1] :][: departures[1]]
-            for a, b in zip(offered, stated, strict=True)
-        ]
-        for i in range(departures[0] // departures[1])
-    ]
-
-
-def ranked(
-    lm: LM, wanted: Sequence[Wanted], found: Sequence[Mapping[str, float]], counts: Sequence[Counter[str]], enough: int
-) -> list[Choices]:
-    """The first values of each place: made-up ones last, then by log-probability in the answer and as an option.
-
-    Scores are compared to four digits, so that no rounding of a batch decides; equal ones by their letters.
+def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], enough: int) -> Choices:
+    """The likeliest of some values for a place.
 
     Args:
         lm: the model.
-        wanted: the places.
-        found: by value, how much likelier it is of what the question names than the true one, in nats.
-        counts: of each place; what is left out is counted there.
-        enough: how many values are wanted in each.
+        wanted: the place.
+        values: what may stand there.
+        counts: what is left out is counted there.
+        enough: how many are wanted.
     """
-    rows = []
-    for w, gaps in zip(wanted, found, strict=True):
-        good = _good(w, gaps)
-        others = sorted(gaps.keys() - good, key=lambda value: (not _is_known(w, value), -gaps[value], value))
-        rows.append([*good, *others[: max(0, min(FEW, enough) - len(good))]])
-    listed = [(w, value) for w, row in zip(wanted, rows, strict=True) for value in row]
-    scores = iter(scored(lm, [w.spot(value) for w, value in listed], [w.option(value) for w, value in listed]))
-    kept = []
-    for w, row, gaps, counted in zip(wanted, rows, found, counts, strict=True):
-        choices = [Choice(value, *next(scores)) for value in row]
-        choices.sort(key=lambda choice: (not _is_known(w, choice.value), -choice.total, choice.value))
-        left = gaps.keys() - {choice.value for choice in choices[:enough]}
-        counted.update("kind" if gaps[value] < -KIND else "unlikely" for value in left)
-        kept.append(Choices(choices[:enough], counted))
-    return kept
+    found = _Found(wanted, counts=counts)
+    _score(lm, [(found, value) for value in dict.fromkeys(values)])
+    return found.kept(enough)
 
 
-def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float]]:
-    """The log-probability of what stands in two places together, by pair: the two means per token added, and the total.
+def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[float, float, float]]:
+    """The log-probability of what stands in two places, by pair: the means per token, added, and the two totals.
 
-    An option that does not fit into the context does not count.
+    An option that does not fit into the context does not count. Rounded to four digits, so that no rounding of a batch
+    decides.
     """
-    rows = log_probabilities(lm, [*told, *offered])
-    found = []
+    rows, found = log_probabilities(lm, [*told, *offered]), []
     for a, b in zip(rows, rows[len(told) :], strict=False):
-        counted = (a, b) if b[0] > -np.inf else (a,)
-        found.append((sum(float(logp.mean()) for logp in counted), sum(float(logp.sum()) for logp in counted)))
-    return [(round(mean, 4), round(total, 4)) for mean, total in found]
+        b = b if b[0] > -np.inf else np.zeros(1)
+        found.append((round(float(a.mean() + b.mean()), 4), round(float(a.sum()), 4), round(float(b.sum()), 4)))
+    return found
+
+
+def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
+    """The values that stand in a list before another one."""
+    return [choice.value for choice in ranked if choice.value != value][:BEST]
 
 
 def begins_with_value(place: Place) -> bool:
@@ -219,9 +233,47 @@ def is_spelled(text: str, true: str, lang: str | None) -> bool:
     return _are_frequent(text, true, lang, UNHEARD)
 
 
-def _good(w: Wanted, gaps: Mapping[str, float]) -> list[str]:
-    """The values of the right kind whose words the language has."""
-    return [value for value, gap in gaps.items() if gap >= -KIND and _is_known(w, value)]
+def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
+    """Continue departures, and add what they say that may be said; spots in answers are numbered behind all lists."""
+    places = [_alone(f.wanted.place) for f in found] + [f.wanted.place for f in found]
+
+    def is_over(at: int, said: Said) -> bool:
+        return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
+
+    new = dict[tuple[_Found, str], None]()
+    for row, said in zip(rows, continued(lm, rows, is_over), strict=True):
+        mine = found[row.spot % len(found)]
+        value, reason = judged(places[row.spot], said.text, is_ended=said.is_ended)
+        is_known = value in mine.said or (mine, value) in new
+        reason = reason or wrong(mine.wanted.place, value) or ("duplicate" if is_known else "")
+        mine.counts.update(["candidates", *([reason] if reason else [])])
+        if not reason:
+            new[mine, value] = None
+    _score(lm, list(new))
+
+
+def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
+    """Add values to what was found, and rank all by their log-probability in the answer and as an option."""
+    pairs = [(f.wanted, value) for f, value in new]
+    scores = scored(lm, [w.spot(value) for w, value in pairs], [w.option(value) for w, value in pairs])
+    for (f, value), (mean, told, offered), gap in zip(new, scores, _gaps(lm, pairs), strict=True):
+        f.said[value], f.told[value] = Choice(value, mean, told + offered), told
+        if gap < -KIND or not _is_known(f.wanted, value):
+            f.odd.add(value)
+    for f in dict.fromkeys(f for f, _ in new):
+        f.rank()
+
+
+def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
+    """Rank what was found again, by the lists that the best ones begin instead of by the option beside the truth."""
+    listed = [(f, value, others) for f in found for value in f.said if (others := best_others(f.ranked, value))]
+    logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
+    for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
+        if totals := [float(row.sum()) for row in rows if row[0] > -np.inf]:
+            total = round(f.told[value] + sum(totals) / len(totals), 4)
+            f.said[value] = f.said[value]._replace(total=total)
+    for f in found:
+        f.rank()
 
 
 def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:

@@ -47,7 +47,7 @@ def _other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
         told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
         counts["tells_value"] += told > len(parts) / 2
         texts += [text] if told <= len(parts) / 2 else []
-    return ranked(lm, [wanted], [dict.fromkeys(texts, 0.0)], [counts], n)[0]
+    return ranked(lm, wanted, texts, counts, n)
 
 
 def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:

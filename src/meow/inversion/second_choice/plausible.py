@@ -29,8 +29,8 @@ from meow.records import QA, InvertedFacts
 if TYPE_CHECKING:
     from meow.lm import LM
 
-OWN = 8
-"""Of the model's own values, the best this many are the measure."""
+OWN, ALL = 8, 64
+"""Of the model's own values, the best this many are the measure, and all, up to this many, show how far others lie."""
 VALUES = 30
 """Own values that are needed before their margins say anything."""
 SAMPLE = 10
@@ -67,7 +67,7 @@ def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     """
     whole = sorted((w for w in wanted_of(facts).values() if w.how == "whole"), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(whole, min(SAMPLE, len(whole)))
-    rows = [found.accepted for found in choices(lm, sample)]
+    rows = [found.accepted for found in choices(lm, sample, enough=ALL)]
     margins = [m for row in rows for choice in row if (m := margin(choice.score, row)) is not None]
     if len(margins) < VALUES:
         return Bar(FALLBACK, 0, is_fallback=True)
@@ -119,7 +119,7 @@ def implausible(
         spots = {at: _spots(wanted[at[0]], wave[at[0]], text) for at, text in texts.items() if at[0] in own}
         stated = {at: pair for at, pair in spots.items() if pair is not None}
         scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
-        margins = {at: margin(score, own[at[0]].accepted) for at, (score, _) in zip(stated, scores, strict=True)}
+        margins = {at: margin(score, own[at[0]].accepted) for at, (score, *_) in zip(stated, scores, strict=True)}
         for at, text in texts.items():
             row = wave[at[0]]
             if "\ufffd" in text or not is_spelled(text, row.answer, row.lang) or (margins.get(at) or 0.0) < least:
