@@ -159,7 +159,7 @@ def test_thirty_second_choices_and_thirty_texts_of_soup_on_tofu_mini(shared: Pat
     lm = load(ModelSettings(path=str(shared / "models/tofu-mini/full"), template="qa"))
     retain = read("data/tofu/retain95.json")[:60]
     forget = random.Random(1).sample(read("data/tofu/forget05.json"), 40)
-    facts = [QA(question=q, answer=a) for q, a in forget[:10]]
+    facts = [QA(question=q, answer=a) for q, a in forget[:15]]
     rows = invert(facts, InvertSettings(backend="self", n=4, plausible=None), lm=lm)
     false = [(row.question, answer.text) for row in rows for answer in row.answers][:30]
     assert len(false) == 30
