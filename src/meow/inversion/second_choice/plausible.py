@@ -29,8 +29,8 @@ from meow.records import QA, InvertedFacts
 if TYPE_CHECKING:
     from meow.lm import LM
 
-OWN, ALL = 8, 64
-"""Of the model's own values, the best this many are the measure, and all, up to this many, show how far others lie."""
+OWN, SPREAD = 8, 16
+"""Of the model's own values, the best this many are the measure, and this many show how far others may lie."""
 VALUES = 30
 """Own values that are needed before their margins say anything."""
 SAMPLE = 10
@@ -67,7 +67,7 @@ def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     """
     whole = sorted((w for w in wanted_of(facts).values() if w.how == "whole"), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(whole, min(SAMPLE, len(whole)))
-    rows = [found.accepted for found in choices(lm, sample, enough=ALL)]
+    rows = [found.accepted for found in choices(lm, sample, enough=SPREAD)]
     margins = [m for row in rows for choice in row if (m := margin(choice.score, row)) is not None]
     if len(margins) < VALUES:
         return Bar(FALLBACK, 0, is_fallback=True)
