@@ -51,8 +51,6 @@ _PREAMBLE = re.compile(
 """What introduces an answer, or follows the last one."""
 _UNFILLED = re.compile(r"[\[\]{}]")
 """A place that was left open, as in [city], or a piece of a program's notation."""
-
-
 _MEASURES = ("number", "date")
 
 

@@ -178,10 +178,11 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
     for i in range(look.lists):
-        best = [best_others(f.ranked) if i else [] for f in found]
-        spots = [w.listed(w.place.true, others)[0] for w, others in zip(wanted, best, strict=True)]
+        spots = [
+            w.listed(w.place.true, best_others(f.ranked) if i else [])[0] for w, f in zip(wanted, found, strict=True)
+        ]
         rows = departing(lm, [spot._replace(end=spot.end - 1) for spot in spots], look.listed)
-        _add(lm, found, [row for of_spot in rows for row in of_spot])
+        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if i == 0 or f.ranked for row in mine])
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
