@@ -21,9 +21,10 @@ from meow.terminal import say
 T = TypeVar("T")
 
 
-def source(config: RunConfig) -> str | None:
-    """The hash of the weights of a chat model of inversion that is loaded here; None: a server is asked."""
-    return weights(inverter(config)) if config.invert.backend == "local" else None
+def source(config: RunConfig) -> str:
+    """What names the chat model of inversion: the hash of its weights, or its address and name."""
+    settings = config.invert
+    return weights(inverter(config)) if settings.backend == "local" else str([settings.url, settings.model])
 
 
 def conversed(
