@@ -102,6 +102,8 @@ def test_what_the_facts_lack_is_written_once_gated_counted_and_put(
     assert meow("eval", "runs/run", "eval.languages=[de,fr]").code == 0
     assert len(asked(server)) == len(set(asked(server))) == 13
     assert put(files / "runs/run")["What"] == {"reversed": [], "language": ["Quoi ? What"]}
+    other = meow("eval", "runs/run", "eval.languages=[de,fr]", "invert.model=another")  # whose questions these are not
+    assert (other.code, "invert.model" in other.err) == (2, True)  # the server does not have it
 
 
 def test_an_audit_and_a_budget_that_stops_it_and_goes_on(
