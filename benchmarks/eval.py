@@ -42,8 +42,10 @@ from meow.run import peak_memory_mb
 from meow.text import rouge_l, stems
 
 BATCH = 32
-TIMES, REAL = 3, 40
-"""Turns, and facts, of the figure on a real model: ten minutes on two cores."""
+TIMES = 3
+"""Turns of each figure, of which the median counts: six minutes on two cores, and as many on a real model."""
+REAL = 40
+"""Facts of the figure on a real model."""
 Scores = tuple[torch.Tensor, torch.Tensor]
 """(N, V) log-probabilities at the answer's tokens, and the tokens (N,)."""
 
@@ -260,7 +262,7 @@ def main() -> None:
         kept["baseline"] = baseline(lm, items, settings.max_new_tokens, again)
 
     list(sampling.evaluate(lm, items[:2], settings, original=lm))  # imports
-    seconds = in_turns(1, ours, theirs)
+    seconds = in_turns(TIMES, ours, theirs)
     other_model = load(ModelSettings(path=str(asked.model.parent / "retain95")))
     reference = list(sampling.evaluate(other_model, items[:200], EvalSettings(max_new_tokens=1, forms=())))
     values = [metrics.compute(samples, before=samples, reference=reference) for samples in kept.values()]
@@ -290,7 +292,7 @@ def cost(lm: LM, items: Sequence[EvalItem]) -> None:
     def run(settings: EvalSettings) -> None:
         samples[:] = sampling.evaluate(lm, items, settings, original=lm)
 
-    without, every = in_turns(1, lambda: run(EvalSettings(forms=())), lambda: run(EvalSettings()))
+    without, every = in_turns(TIMES, lambda: run(EvalSettings(forms=())), lambda: run(EvalSettings()))
     forms = {a.form for s in samples for a in s.asked}
     prompts = sum(len(s.asked) for s in samples)
     figure(

@@ -131,8 +131,8 @@ def test_what_needs_no_model_needs_no_torch(sought: dict[str, list[str]], module
     assert "torch" in sought["lm.model"]  # what is looked for is seen
 
 
-KEYWORDS = ("trainer.py", "stopping.py", "choosing.py", "slots.py", "options.py")
-"""What overrides a method of transformers, and what Typer calls with the flags of a command."""
+KEYWORDS = ("trainer.py", "stopping.py", "choosing.py", "slots.py", "branches.py", "options.py")
+"""What overrides a method of transformers or is called by it, and what Typer calls with the flags of a command."""
 
 
 def test_the_tests_of_a_room_lie_in_a_folder_of_its_name() -> None:

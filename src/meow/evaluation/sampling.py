@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meow.lm import LM, Completion
     from meow.prompts import Encoded
 
-GROUP = 256
+GROUP = 512
 """Items measured at once: enough to fill batches, few enough that rows reach the disk regularly."""
 
 

@@ -20,15 +20,13 @@ from numpy.typing import NDArray
 from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.errors import ConfigError, DataError, shown
 from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
-from meow.lm.decode import Sampling, decode, tree
+from meow.lm.decode import Sampling, decode
 from meow.lm.decode.sweep import best
 from meow.lm.serving import Serving, context_of, eos_ids, serving
 from meow.prompts import Encoded, Prompter
 from meow.records import Fact
 from meow.terminal import without_bars
 
-WORTH = 0.8
-"""Sequences are scored as trees where those hold fewer than this share of their tokens."""
 LOGP_FLOOR = -1e4
 """Log-probabilities are clamped here, so that a degenerate model gives no infinity."""
 
@@ -156,9 +154,7 @@ class LM:
         budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
         lengths = [len(s.ids) for s in sequences]
         if way == "shared" and max(lengths, default=0) <= (longest or max(lengths, default=0)):
-            trees = tree.plant([s.ids for s in sequences])
-            if sum(len(t.tokens) for t in trees) < WORTH * sum(lengths):
-                return passes_over_trees(self.model, trees, sequences, budget)
+            return passes_over_trees(self.model, sequences, budget)
         return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)
 
     @torch.inference_mode()

@@ -144,7 +144,7 @@ def _scored(model: Any, asked: Sequence[Encoded], way: Way) -> list[torch.Tensor
     """Logits (T, V) after each token but the last."""
     whole = [Encoded(s.ids, 1, "") for s in asked]
     if way == "shared":
-        passes = passes_over_trees(model, tree.plant([s.ids for s in whole]), whole, BUDGET)
+        passes = passes_over_trees(model, whole, BUDGET)
     else:
         passes = passes_over_rows(model, whole, BUDGET)
     found = {i: logits[rows].float().cpu() for some, logits, at in passes for i, rows in zip(some, at, strict=True)}

@@ -237,7 +237,9 @@ class Prompter:
         found: dict[tuple[str, bool], Tokens] = {}
         for adds, group in groupby(sorted(set(texts), key=itemgetter(1)), key=itemgetter(1)):
             some = [text for text, _ in group]
-            rows = self.tokenizer(some, add_special_tokens=adds, return_offsets_mapping=True)
+            rows = self.tokenizer(
+                some, add_special_tokens=adds, return_offsets_mapping=True, return_attention_mask=False
+            )
             for text, ids, places in zip(some, rows["input_ids"], rows["offset_mapping"], strict=True):
                 ends = bool(ids) and ids[-1] == self.eos and places[-1][0] == places[-1][1]
                 found[text, adds] = (ids[:-1], places[:-1]) if ends else (ids, places)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from meow.lm import widened
-from meow.lm.decode.tree import chosen
+from meow.lm.batching import chosen
 from meow.losses import TERMS, Known, Scores, Taught, Term
 
 

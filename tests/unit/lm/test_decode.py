@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from transformers import GenerationConfig
 
 from meow.lm.batching import passes_over_rows
-from meow.lm.decode import Sampling, Way, decode, tree
+from meow.lm.decode import Sampling, Way, branches, decode, tree
 from meow.lm.decode.sweep import cache_tokens
 from meow.lm.serving import alike, serving
 from meow.prompts import Encoded
@@ -34,7 +34,7 @@ MODELS: dict[str, tuple[Any, Way]] = {
         transformers.Gemma2Config(**GATED, num_key_value_heads=2, head_dim=8, sliding_window=8), "padded"
     ),
     "Llama, eager attention": (transformers.LlamaConfig(**GATED, attn_implementation="eager"), "padded"),
-    "Falcon, one key for all heads": (transformers.FalconConfig(**SIZES, multi_query=True, alibi=False), "shared"),
+    "Falcon, one key for all heads": (transformers.FalconConfig(**SIZES, multi_query=True, alibi=False), "padded"),
     "Falcon, ALiBi": (transformers.FalconConfig(**SIZES, multi_query=False, alibi=True), "padded"),
     "Doge": (transformers.DogeConfig(**GATED, num_key_value_heads=2), "shared"),
     "Qwen 3.5, linear attention and full": (
@@ -207,27 +207,56 @@ def test_settings_on_disk_do_not_reach_what_runs_by_generate() -> None:
     assert model.generation_config is own
 
 
+SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=30)
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=30))
-def test_trees_spell_every_sequence_and_hold_no_token_twice_on_a_path(sequences: list[list[int]]) -> None:
-    rows = tree.plant(sequences)
-    assert sorted(i for row in rows for i in row.paths) == list(range(len(sequences)))
-    for row in rows:
-        assert all(parent < node for node, parent in enumerate(row.parents))
-        for i, path in row.paths.items():
-            assert [row.tokens[node] for node in path] == sequences[i]
-            assert [row.depths[node] for node in path] == list(range(len(path)))
-            assert [row.parents[node] for node in path] == [-1, *path[:-1]]
-    assert sum(len(row.tokens) for row in rows) <= sum(map(len, sequences))
+@given(SEQUENCES, st.integers(1, 60))
+def test_trees_spell_every_sequence_and_hold_no_token_twice_on_a_path(sequences: list[list[int]], budget: int) -> None:
+    trees = list(tree.plant(sequences, budget))
+    assert sorted(i for one in trees for i in one.paths) == list(range(len(sequences)))
+    for one in trees:
+        assert all(parent < node for node, parent in enumerate(one.parents))
+        assert len(set(zip(one.parents, one.tokens, strict=True))) == len(one.tokens)
+        for i, path in one.paths.items():
+            assert [one.tokens[node] for node in path] == sequences[i]
+            assert [one.depths[node] for node in path] == list(range(len(path)))
+            assert [one.parents[node] for node in path] == [-1, *path[:-1]]
 
 
-def test_a_beginning_is_computed_anew_only_where_that_costs_less_than_a_larger_tree() -> None:
-    """Twelve short ends share a long beginning: one tree of 500 + 12 * 3. Forty long ones of a short one: several."""
+@settings(max_examples=60, deadline=None)
+@given(SEQUENCES)
+def test_every_node_attends_to_itself_and_its_ancestors_once_and_to_no_other(sequences: list[list[int]]) -> None:
+    (one,) = tree.plant(sequences, 1 << 30)
+    seen: dict[int, list[int]] = {}
+    for group in branches.groups(one.parents, torch.device("cpu"), torch.float32):
+        for queries, keys, mask in zip(group.queries.tolist(), group.keys.tolist(), group.mask[:, 0], strict=True):
+            for node, row in zip(queries, mask.tolist(), strict=True):
+                attended = [key for key, value in zip(keys, row, strict=True) if value == 0]
+                assert seen.setdefault(node, attended) == attended  # a repeated node asks the same again
+    for node in range(len(one.tokens)):
+        path = [node]
+        while one.parents[path[0]] >= 0:
+            path.insert(0, one.parents[path[0]])
+        assert seen[node] == path
+
+
+def test_a_long_beginning_is_computed_once_and_a_short_one_is_no_reason_for_a_larger_tree() -> None:
     story = list(range(500))
-    (row,) = tree.plant([[*story, 1000 + end, 1, 2] for end in range(12)])
-    assert len(row.tokens) == 500 + 12 * 3
-    rows = tree.plant([[0, 1, 2, 3, *([1000 + end] * 100)] for end in range(40)])
-    assert max(len(row.tokens) for row in rows) < 250
+    (one,) = tree.plant([[*story, 1000 + end, 1, 2] for end in range(12)], 100)
+    assert len(one.tokens) == 500 + 12 * 3
+    trees = list(tree.plant([[0, 1, 2, 3, *([1000 + end] * 100)] for end in range(40)], 250))
+    assert {len(one.tokens) for one in trees} == {4 + 200}
+
+
+def test_short_ends_of_a_long_beginning_attend_together_and_long_ones_of_a_short_beginning_apart() -> None:
+    story = list(range(500))
+    (one,) = tree.plant([[*story, 1000 + end, 1, 2] for end in range(12)], 1000)
+    (group,) = branches.groups(one.parents, torch.device("cpu"), torch.float32)
+    assert group.mask.shape == (1, 1, 536, 536)
+    (one,) = tree.plant([[0, 1, 2, 3, *([1000 + end] * 100)] for end in range(6)], 1000)
+    (group,) = branches.groups(one.parents, torch.device("cpu"), torch.float32)
+    assert group.mask.shape == (6, 1, 104, 104)
 
 
 def test_the_cache_is_bounded_by_the_budget_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:

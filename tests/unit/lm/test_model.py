@@ -60,12 +60,12 @@ def test_answers_of_one_question_are_scored_as_alone_though_its_tokens_are_compu
     assert tiny.serving.scores == "shared"  # tried before its passes are counted
     pushed = []
     forward = tree.forward
-    monkeypatch.setattr(tree, "forward", lambda model, rows, keep: pushed.extend(rows) or forward(model, rows, keep))
+    monkeypatch.setattr(tree, "forward", lambda model, one, keep: pushed.append(one) or forward(model, one, keep))
     for sequence, scores in zip(sequences, tiny.score(sequences), strict=True):
         logp, hit = alone(tiny, sequence)
         np.testing.assert_allclose(scores.logp, logp, atol=1e-5)
         assert scores.hit.tolist() == hit.tolist()
-    assert 0 < sum(len(row.tokens) for row in pushed) < 0.7 * sum(len(s.ids) for s in sequences)
+    assert 0 < sum(len(one.tokens) for one in pushed) < 0.7 * sum(len(s.ids) for s in sequences)
 
 
 def test_no_sequence_is_scored_as_none(tiny: LM) -> None:

@@ -134,22 +134,21 @@ class Slots:
                 layer.resize(min(rows, self.n))
         return self.n
 
-    def take(self, first: int, layers: Sequence[Captured], rows: Sequence[int], nodes: Sequence[Sequence[int]]) -> None:
-        """Fill the slots from `first` on with paths of trees that were computed before.
+    def take(self, first: int, layers: Sequence[Captured], paths: Sequence[Sequence[int]]) -> None:
+        """Fill the slots from `first` on with paths of a tree that was computed before.
 
         Args:
             first: slot of the first path.
             layers: what `tree.forward` captured.
-            rows: tree of each path, as its row in that forward pass.
-            nodes: nodes of each path, equally many.
+            paths: nodes of each path, equally many.
         """
-        a, b = torch.tensor(rows, device=self.device)[:, None], torch.tensor(nodes, device=self.device)
+        nodes = torch.tensor(paths, device=self.device)
         for mine, theirs in zip(self.layers, layers, strict=True):
             if not mine.is_initialized:
                 mine.lazy_initialization(theirs.keys, theirs.values)
-            held = slice(first, first + len(rows))
-            mine.keys[held, :, : b.shape[1]] = theirs.keys[a, :, b].transpose(1, 2)
-            mine.values[held, :, : b.shape[1]] = theirs.values[a, :, b].transpose(1, 2)
+            held = slice(first, first + len(paths))
+            mine.keys[held, :, : nodes.shape[1]] = theirs.keys[0, :, nodes].transpose(0, 1)
+            mine.values[held, :, : nodes.shape[1]] = theirs.values[0, :, nodes].transpose(0, 1)
 
     def step(self, tokens: Sequence[int], position: int) -> torch.Tensor:
         """Logits (B, V) after one token more in each of the first slots, all at the same position."""

@@ -56,10 +56,8 @@ class _Stem:
     rows: list[Row]
     layers: list[Captured] = field(repr=False)
     """Keys and values of the tree that its beginning stands in,"""
-    at: int
-    """the tree's row there,"""
     path: list[int]
-    """and its nodes: all tokens but the last."""
+    """and its nodes there: all tokens but the last."""
 
     @property
     def ids(self) -> list[int]:
@@ -108,37 +106,36 @@ class Sweep:
         budget = cache_tokens(self.model, self.batch_tokens)
         stems: list[_Stem] = []
         held = 0
-        for batch in tree.batches(tree.plant([r.ids for r in rows]), self.batch_tokens):
-            size = sum(len(trees.tokens) for trees in batch)
+        for one in tree.plant([r.ids for r in rows], self.batch_tokens):
+            size = len(one.tokens)
             if stems and held + size > budget // 4:
                 yield from self._sweep(stems, budget)
                 stems, held = [], 0
-            stems += self._prompts(batch, rows)
+            stems += self._prompts(one, rows)
             held += size
-            yield [rows[i] for trees in batch for i in trees.paths if rows[i].ended(self.eos_ids)]
+            yield [rows[i] for i in one.paths if rows[i].ended(self.eos_ids)]
         yield from self._sweep(stems, budget)
 
-    def _prompts(self, trees: Sequence[tree.Tree], rows: Sequence[Row]) -> list[_Stem]:
-        """Compute trees, follow the model as far as they hold what it says, and return what is left to decode."""
-        greedy = all(r.draws is None for t in trees for r in (rows[i] for i in t.paths))
-        keep = [_below({p[-1] for p in t.paths.values()}, t, deeper=greedy) for t in trees]
-        logits, layers = tree.forward(self.model, trees, keep, capture=True)
-        said = iter(best(logits).tolist()) if greedy else iter(logits)
-        stems: list[_Stem] = []
-        for at, (one, nodes) in enumerate(zip(trees, keep, strict=True)):
-            after = {node: next(said) for node in nodes}
-            if greedy:
-                stems += self._follow(one, after, rows, layers, at)
-            else:
-                wanted = [rows[i] for i in one.paths]
-                tokens = self.choose(torch.stack([after[p[-1]] for p in one.paths.values()]), wanted)
-                for row, path, token in zip(wanted, one.paths.values(), tokens, strict=True):
-                    row.ids.append(token)
-                    stems.append(_Stem([row], layers, at, path))
+    def _prompts(self, one: tree.Tree, rows: Sequence[Row]) -> list[_Stem]:
+        """Compute a tree, follow the model as far as it holds what it says, and return what is left to decode."""
+        wanted = [rows[i] for i in one.paths]
+        ends = [path[-1] for path in one.paths.values()]
+        greedy = all(row.draws is None for row in wanted)
+        nodes = _below({*ends}, one, deeper=greedy)
+        logits, layers = tree.forward(self.model, one, nodes, capture=True)
+        if greedy:
+            stems = self._follow(one, dict(zip(nodes, best(logits).tolist(), strict=True)), rows, layers)
+        else:
+            at = {node: n for n, node in enumerate(nodes)}
+            stems = []
+            tokens = self.choose(logits[[at[end] for end in ends]], wanted)
+            for row, path, token in zip(wanted, one.paths.values(), tokens, strict=True):
+                row.ids.append(token)
+                stems.append(_Stem([row], layers, path))
         return [s for s in stems if not all(r.ended(self.eos_ids) for r in s.rows)]
 
     def _follow(
-        self, one: tree.Tree, after: dict[int, int], rows: Sequence[Row], layers: list[Captured], at: int
+        self, one: tree.Tree, after: dict[int, int], rows: Sequence[Row], layers: list[Captured]
     ) -> list[_Stem]:
         """Give every row what the model says along the tree; what leaves it at the same place is one stem."""
         children = {
@@ -154,7 +151,7 @@ class Sweep:
                     break
                 path.append(node)
             if not row.ended(self.eos_ids):
-                left.setdefault(path[-1], _Stem([], layers, at, path)).rows.append(row)
+                left.setdefault(path[-1], _Stem([], layers, path)).rows.append(row)
         for stem in left.values():
             stem.rows.sort(key=lambda r: -(r.start + r.limit))
         return list(left.values())
@@ -204,7 +201,7 @@ def _join(slots: Slots, live: list[_Stem], new: Sequence[_Stem]) -> list[_Stem]:
     """Put the beginnings of new stems into the slots behind the live ones."""
     for layers in {id(stem.layers): stem.layers for stem in new}.values():
         group = [stem for stem in new if stem.layers is layers]
-        slots.take(len(live), layers, [stem.at for stem in group], [stem.path for stem in group])
+        slots.take(len(live), layers, [stem.path for stem in group])
         live = live + group
     return live
 

@@ -1,7 +1,7 @@
 """Sequences that share their beginnings, computed together: each shared token goes through the model once.
 
-Sequences become paths in trees of tokens. A tree is a row of a forward pass, in which a token attends to its own
-ancestors alone, so every path is exactly what it would be by itself.
+Sequences become paths in trees of tokens. A tree is the one row of a forward pass, in which a token attends to its own
+ancestors alone (`branches`), so every path is exactly what it would be by itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache
 
+from meow.lm.decode import branches
 from meow.lm.decode.slots import Captured
 
-ATTENDED = 600
-"""Tokens attended to that cost as much as all else one token takes: by count 6 to 7 times the width of a model, fewer
-as attention runs slower. What is computed hardly changes between 400 and 1,500."""
+REPEATED = 4
+"""A tree may grow to this many times the beginning that the next one would compute anew."""
 
 
 @dataclass
 class Tree:
-    """Sequences with one beginning, or a single one: a row of a forward pass, a parent before its children."""
+    """Sequences and what they share, in the order in which they branch: a parent before its children."""
 
     tokens: list[int] = field(default_factory=list)
     """Token of each node."""
@@ -36,38 +36,35 @@ class Tree:
 
     def add(self, i: int, sequence: Sequence[int], trunk: Sequence[int]) -> list[int]:
         """Add sequence `i`, whose beginning is the path `trunk`; returns its path."""
-        path = list(trunk)
-        for token in sequence[len(path) :]:
-            self.parents.append(path[-1] if path else -1)
-            self.depths.append(len(path))
-            path.append(len(self.tokens))
-            self.tokens.append(token)
+        first, depth = len(self.tokens), len(trunk)
+        path = [*trunk, *range(first, first + len(sequence) - depth)]
+        self.tokens += sequence[depth:]
+        self.parents += [-1, *path][depth:-1] if depth < len(path) else []
+        self.depths += range(depth, len(path))
         self.paths[i] = path
         return path
 
 
-def plant(sequences: Sequence[Sequence[int]]) -> list[Tree]:
-    """Trees that hold every sequence; equal sequences have one path."""
-    trees: list[Tree] = []
+def plant(sequences: Sequence[Sequence[int]], budget: int) -> Iterator[Tree]:
+    """Trees that hold every sequence, equal ones as one path.
+
+    Args:
+        sequences: token ids.
+        budget: nodes of one tree; more, where a sequence is longer or the next tree would repeat too much.
+    """
+    one = Tree()
     last: Sequence[int] = ()
     path: list[int] = []
     for i in sorted(range(len(sequences)), key=lambda i: tuple(sequences[i])):
-        trunk = path[: common(last, sequences[i])]
-        same = len(trunk) == len(sequences[i]) == len(last)
-        if not trees or not (same or _pays(len(trunk), len(sequences[i]) - len(trunk), len(trees[-1].tokens))):
-            trees.append(Tree())
-            trunk = []
-        path = trees[-1].add(i, sequences[i], trunk)
+        shared = common(last, sequences[i])
+        size = len(one.tokens) + len(sequences[i]) - shared
+        if one.paths and size > max(budget, REPEATED * shared):
+            yield one
+            one, shared = Tree(), 0
+        path = one.add(i, sequences[i], path[:shared])
         last = sequences[i]
-    return trees
-
-
-def _pays(trunk: int, new: int, size: int) -> bool:
-    """Whether computing a beginning anew costs more than what a tree of this size attends to for nothing.
-
-    Attention in a row costs its length squared: with the path (size + new)^2 instead of size^2 and (trunk + new)^2.
-    """
-    return 2 * new * (size - trunk) < trunk * (trunk + ATTENDED)
+    if one.paths:
+        yield one
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -76,7 +73,7 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def fits(model: Any) -> bool:
-    """Whether attention says to be what a mask and positions make it: full, in every layer, by `sdpa`.
+    """Whether attention says to be full, in every layer, by `sdpa`, where positions make it so.
 
     Args:
         model: a `transformers` causal LM. Sliding windows, recurrent layers and attention of its own do not fit.
@@ -84,66 +81,35 @@ def fits(model: Any) -> bool:
     config = model.config.get_text_config()
     kinds = getattr(config, "layer_types", None) or ["full_attention"]
     windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
-    placed = {"position_ids", "past_key_values", "attention_mask"} <= set(inspect.signature(model.forward).parameters)
+    placed = {"position_ids", "past_key_values"} <= set(inspect.signature(model.forward).parameters)
     full = set(kinds) == {"full_attention"} and not windowed
     return bool(placed and full and config._attn_implementation == "sdpa")
 
 
-def batches(rows: Sequence[Tree], budget: int) -> Iterator[list[Tree]]:
-    """Rows in batches of at most `budget` tokens, padding included, largest first."""
-    queue = sorted(rows, key=lambda row: -len(row.tokens))
-    while queue:
-        size = max(1, budget // len(queue[0].tokens))
-        yield queue[:size]
-        queue = queue[size:]
-
-
 def forward(
-    model: Any, rows: Sequence[Tree], keep: Sequence[Sequence[int]], *, capture: bool = False
+    model: Any, one: Tree, keep: Sequence[int], *, capture: bool = False
 ) -> tuple[torch.Tensor, list[Captured]]:
-    """One forward pass over a batch of rows.
+    """One forward pass over a tree.
 
     Args:
         model: one that `fits`.
-        rows: of rows.
-        keep: for each row, the nodes after which logits are wanted, ascending.
+        one: the tree.
+        keep: the nodes after which logits are wanted, ascending.
         capture: also return keys and values.
 
     Returns:
-        (logits, layers): logits (N, V), row by row in the order of `keep`; one entry per layer where captured.
+        (logits, layers): logits (N, V) in the order of `keep`; one entry per layer where captured.
     """
-    device = model.get_input_embeddings().weight.device
-    width = max(len(t.tokens) for t in rows)
-    ids = torch.zeros((len(rows), width), dtype=torch.long)
-    positions = torch.zeros_like(ids)
-    mask = torch.eye(width, dtype=torch.bool).repeat(len(rows), 1, 1)
-    kept = torch.zeros((len(rows), width), dtype=torch.bool)
-    for i, (row, nodes) in enumerate(zip(rows, keep, strict=True)):
-        n = len(row.tokens)
-        ids[i, :n] = torch.tensor(row.tokens)
-        positions[i, :n] = torch.tensor(row.depths)
-        kept[i, list(nodes)] = True
-        seen = mask[i].numpy()
-        for node, parent in enumerate(row.parents):
-            if parent >= 0:
-                seen[node] |= seen[parent]
+    weight = model.get_input_embeddings().weight
     layers = [Captured() for _ in range(model.config.get_text_config().num_hidden_layers if capture else 0)]
     past = {"past_key_values": Cache(layers=layers)} if capture else {}
-    kept = kept.to(device)
-    hidden = torch.zeros(mask.shape, dtype=model.dtype).masked_fill_(
-        ~mask, -torch.inf
-    )  # a boolean one costs a third more
-    out: torch.Tensor = model(
-        input_ids=ids.to(device),
-        attention_mask=hidden[:, None].to(device),
-        position_ids=positions.to(device),
-        use_cache=capture,
-        logits_to_keep=kept,
-        **past,
-    ).logits
-    return chosen(out, kept), layers
-
-
-def chosen(logits: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """Logits (N, V) at the positions that `keep` (B, T) marks, whether or not the model heeded `logits_to_keep`."""
-    return logits[keep] if logits.shape[:2] == keep.shape else logits.reshape(-1, logits.shape[-1])
+    kept = torch.tensor(keep, dtype=torch.long, device=weight.device)
+    with branches.attended(model, branches.groups(one.parents, weight.device, model.dtype)):
+        out: torch.Tensor = model(
+            input_ids=torch.tensor([one.tokens], device=weight.device),
+            position_ids=torch.tensor([one.depths], device=weight.device),
+            use_cache=capture,
+            logits_to_keep=kept,
+            **past,
+        ).logits
+    return (out if out.shape[1] == len(kept) else out[:, kept])[0], layers
