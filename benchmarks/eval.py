@@ -44,6 +44,8 @@ from meow.text import rouge_l, stems
 BATCH = 32
 TIMES = 3
 """Turns of each figure, of which the median counts: six minutes on two cores, and as many on a real model."""
+LIMIT = 200
+"""New tokens."""
 REAL = 40
 """Facts of the figure on a real model."""
 Scores = tuple[torch.Tensor, torch.Tensor]
@@ -226,7 +228,7 @@ def asked_and_said(lm: LM, samples: Sequence[EvalSample]) -> tuple[list[str], li
     """What was said to each question, to its other words and after its prefix; and the prompts."""
     found: list[tuple[str, Encoded]] = []
     for s in samples:
-        found.append((s.generation, lm.prompter.prompt(s)))
+        found.append((s.generation or "", lm.prompter.prompt(s)))
         if s.paraphrase_generation is not None:
             found.append((s.paraphrase_generation, lm.prompter.prompt(s, question=s.paraphrased_question)))
         if s.prefix_generation is not None and s.prefix:
@@ -244,7 +246,7 @@ def main() -> None:
         return
     found = eval_items(DataSettings(source=str(asked.data / "tofu"), split="forget05"), limit=asked.limit or None)
     items = [item for item in found if item.role != "holdout"]
-    settings = EvalSettings(forms=())
+    settings = EvalSettings(max_new_tokens=LIMIT, forms=())
     kept: dict[str, list[EvalSample]] = {}
 
     def ours() -> None:
@@ -259,7 +261,7 @@ def main() -> None:
 
     def theirs() -> None:
         repeated.clear()
-        kept["baseline"] = baseline(lm, items, settings.max_new_tokens, again)
+        kept["baseline"] = baseline(lm, items, LIMIT, again)
 
     list(sampling.evaluate(lm, items[:2], settings, original=lm))  # imports
     seconds = in_turns(TIMES, ours, theirs)

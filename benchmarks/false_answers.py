@@ -16,7 +16,7 @@ import json
 import random
 import string
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,13 @@ def lines(there: Sequence[tuple[QA, Place]], kind: str, draw: random.Random) -> 
         elif kind == "something else":
             found += [(fact, place.filled(draw.choice(apart or others)))]
         elif alike:
-            value = draw.choice(alike)
-            made = {"donors": str, "swapped": lambda v: swapped(v, draw), "shortened": lambda v: shortened(v, draw),
-                    "letters": lambda v: soup(v, draw)}[kind](value)  # fmt: skip
-            found.append((fact, place.filled(made)))
+            made: dict[str, Callable[[str], str]] = {
+                "donors": str,
+                "swapped": lambda v: swapped(v, draw),
+                "shortened": lambda v: shortened(v, draw),
+                "letters": lambda v: soup(v, draw),
+            }
+            found.append((fact, place.filled(made[kind](draw.choice(alike)))))
     return found
 
 

@@ -46,7 +46,7 @@ from meow.formats.inverted import read_inverted
 from meow.formats.sources import read_eval, read_qa
 from meow.lm import LM, load, pick_device
 from meow.memorization import measures
-from meow.memorization.measures import Pair
+from meow.memorization.windows import Pair
 from meow.records import QA, InvertedFacts
 from meow.run import peak_memory_mb, versions
 from meow.training.rows import Example
@@ -163,7 +163,7 @@ def stepped(lm: LM, method: str, rows: list[Example]) -> tuple[float, Tensor]:
     """Loss and gradient of one batch, in float64 on the CPU."""
     lm.model.zero_grad()
     loss = step_of(method)(lm.model, rows)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     grads = [p.grad.double().flatten().cpu() for p in lm.model.parameters() if p.grad is not None]
     return float(loss.detach()), torch.cat(grads)
 
@@ -190,7 +190,7 @@ def exact(device: torch.device) -> Iterator[dict[str, Any]]:
             "largest": float(f"{max(x.max() for x in far):.3g}"),
             "mean": float(f"{sum(x.mean() for x in far) / len(far):.3g}"),
             "same_answers": sum(a.generation == b.generation for a, b in pairs) / len(pairs),
-            "told": [sum(bool(values.told(s.accepted, s.generation)) for s in some) for some in (found, truth)],
+            "told": [sum(bool(values.told(s.accepted, s.generation or "")) for s in some) for some in (found, truth)],
         }
         for method in ("meow_contrast", "npo_grad_diff"):
             (loss, grad), (other, expected) = stepped(lm, method, rows), stepped(truth_lm, method, rows)
@@ -233,7 +233,7 @@ def trained(lm: LM, of: float, inverted: list[InvertedFacts]) -> dict[str, Any]:
 
     def run() -> None:
         for _ in range(3):
-            step(lm.model, rows).backward()
+            step(lm.model, rows).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
 

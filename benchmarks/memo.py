@@ -33,8 +33,8 @@ from benchmarks import MODEL, arguments, figure, in_turns, real
 from meow.config import MemoSettings, ModelSettings
 from meow.formats.inverted import read_inverted
 from meow.lm import LM, load
-from meow.memorization import measures
-from meow.memorization.measures import Pair
+from meow.memorization import measures, windows
+from meow.memorization.windows import Pair
 from meow.prompts import Encoded
 from meow.run import peak_memory_mb
 
@@ -99,7 +99,7 @@ def machine(lm: LM) -> dict[str, Any]:
 
 def memo_prompts(lm: LM, pairs: Sequence[Pair], settings: MemoSettings) -> list[Encoded]:
     """The prompt of every window."""
-    return [prompt for per_pair in measures.cuts(lm, pairs, "suffix", settings) for prompt, _ in per_pair]
+    return [prompt for per_pair in windows.cuts(lm, pairs, "suffix", settings) for prompt, _ in per_pair]
 
 
 def linearity(lm: LM, pairs_of: Callable[[int], list[Pair]]) -> None:
@@ -180,9 +180,9 @@ def main() -> None:
         prompts = memo_prompts(lm, chosen, settings)
         generations(lm, name, prompts, [200] * len(prompts))
     el = MemoSettings(metric=("el",))
-    cuts = [cut for pair in pairs for cut in measures.el_cuts(lm, pair, "suffix", el)]
+    cuts = [cut for pair in pairs for cut in windows.el_cuts(lm, pair, "suffix", el)]
     generations(lm, "el.speedup", [cut.prompt for cut in cuts], [cut.room for cut in cuts])
-    wholes = [measures.whole(lm, pair, "suffix", raw) for pair in pairs]
+    wholes = [windows.whole(lm, pair, "suffix", raw) for pair in pairs]
     tokens = [s.ids[:end] for s in wholes for end in range(s.start + 1, len(s.ids))]
     picked = tokens[::EVERY]
     mine, plain = in_turns(

@@ -40,14 +40,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 
 from meow import inversion, keys, lm, metrics, training
 from meow.config import DataSettings, EvalSettings, FinetuneSettings, InvertSettings, ModelSettings, RobustnessSettings
-from meow.evaluation import robustness, sampling
+from meow.evaluation import compression, robustness, sampling
 from meow.formats import sources
 from meow.lm import LM
 from meow.metrics import items
@@ -70,7 +70,7 @@ RECIPE = FinetuneSettings(
 )  # fmt: skip
 ASKED = EvalSettings(max_new_tokens=40, grad_norm=True)
 AGAIN = RobustnessSettings(facts=8, steps=(10,), batch_size=8, lr=5e-4)
-BITS = 4
+ROUNDED: Final = "int4"
 STATES = ("plain", "relearned", "rounded")
 
 
@@ -135,7 +135,7 @@ class World:
         if state == "relearned":
             return self._relearned(model, folder)
         found = load(folder / "model")
-        return robustness.quantise(found, BITS) if state == "rounded" else found
+        return compression.compress(found, ROUNDED) if state == "rounded" else found
 
     def _relearned(self, model: Model, trained: Path) -> LM:
         folder = trained / keys.digest([AGAIN])[:8]

@@ -117,7 +117,7 @@ def peak(lm: LM) -> float:
     return 4 * 2 * 2048**3 / clock
 
 
-def shares(lm: LM, **did: tuple[int, float]) -> dict[str, float]:
+def shares(lm: LM, **did: tuple[int, float]) -> dict[str, Any]:
     """2 x parameters x tokens that went through the model, per second, as a share of the peak, by name."""
     flop, of = 2 * sum(p.numel() for p in lm.model.parameters()), peak(lm)
     found = {f"share_of_{name}": round(flop * tokens / seconds / of, 3) for name, (tokens, seconds) in did.items()}

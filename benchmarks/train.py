@@ -121,7 +121,7 @@ def plain_npo(second: Any) -> Step:
 def gradient(lm: LM, step: Step, rows: Sequence[Example]) -> Tensor:
     """All of a batch's gradient, flat."""
     lm.model.zero_grad()
-    step(lm.model, rows).backward()
+    step(lm.model, rows).backward()  # type: ignore[no-untyped-call]
     return torch.cat([p.grad.flatten() for p in lm.model.parameters() if p.grad is not None])
 
 
@@ -134,7 +134,7 @@ def training(lm: LM, step: Step, rows: Callable[[], Sequence[Example]]) -> Calla
         examples = rows()
         for at in range(0, PASSES * len(examples), BATCH):
             optimizer.zero_grad()
-            step(model, [examples[i % len(examples)] for i in range(at, at + BATCH)]).backward()
+            step(model, [examples[i % len(examples)] for i in range(at, at + BATCH)]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     return train
@@ -171,6 +171,7 @@ def costs(lm: LM, facts: Sequence[QA], kept: Sequence[QA]) -> None:
         return train
 
     both = {"forget_npo": 1.0, "retain_nll": 1.0}
+    more: dict[str, Any]
     for name, mine, plain, more in (
         ("train.wpu.cost", run({"target_names": 1.0}), run({"target_nll": 1.0}), {"teacher_s": round(asking, 2)}),
         ("train.surgery.cost", run(both, "pcgrad"), run(both), {}),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
-from itertools import groupby
+from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -20,7 +20,7 @@ from meow.prompts.frames import MARK, F, Frame, Template, reworded
 from meow.records import QA, Fact
 
 Tokens = tuple[list[int], list[tuple[int, int]]]
-"""Ids, and the first character of each and the one behind its last."""
+"""Ids, and, where they are asked for, the first character of each and the one behind its last."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ class Prompter:
         self.eos = own if own is not None else eos_ids[0]
         ends = [tokenizer.convert_tokens_to_ids(self.form.end_of_turn)] if self.form.end_of_turn else []
         self.eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
+        self._adds_eos = own is not None and tokenizer("a")["input_ids"][-1] == own
 
     def encode(self, fact: Fact, answer: str | None = None) -> Encoded:
         """A question with an answer (default: the fact's own) and what closes it; all from the answer on is scored.
@@ -112,7 +113,7 @@ class Prompter:
         written = [(framed[id(fact)], self.form.written(fact, framed[id(fact)], text)) for fact, text in answers]
         wholes = [(frame.before + text + frame.end, not frame.is_chat) for frame, text in written]
         heads = [(frame.before.rstrip(" "), not frame.is_chat) for frame in framed.values()]
-        known = self._tokens([*heads, *wholes])
+        known = self._tokens([*heads, *wholes], placed=any(frame.end for frame in framed.values()))
         found = []
         for (fact, _), (frame, text) in zip(answers, written, strict=True):
             ids, start, closing = self._joined(frame, text, is_closed=True, known=known)
@@ -206,7 +207,7 @@ class Prompter:
         adds = not frame.is_chat
         end = frame.end if is_closed else ""
         head, whole = frame.before.rstrip(" "), frame.before + answer + end
-        known = known if known is not None else self._tokens([(head, adds), (whole, adds)])
+        known = known if known is not None else self._tokens([(head, adds), (whole, adds)], placed=bool(end))
         body = frame.before[len(head) :] + answer
         prompt, _ = known[head, adds]
         ids, places = known[whole, adds]
@@ -223,24 +224,26 @@ class Prompter:
     def _inside(self, text: str) -> Tokens:
         """Tokens of a text, and their places, as it stands after another one with which none of them is merged."""
         for before in ("\n", "a", "."):
-            ids, places = self._tokens([(before + text, False)])[before + text, False]
+            ids, places = self._tokens([(before + text, False)], placed=True)[before + text, False]
             first = next(i for i, (_, b) in enumerate(places) if b > 1)
             if places[first][0] >= 1:
                 return ids[first:], [(a - 1, b - 1) for a, b in places[first:]]
-        return self._tokens([(text, False)])[text, False]
+        return self._tokens([(text, False)], placed=True)[text, False]
 
     def _ids(self, text: str, *, adds: bool) -> tuple[int, ...]:
-        return tuple(self._tokens([(text, adds)])[text, adds][0])
+        return tuple(self._tokens([(text, adds)], placed=False)[text, adds][0])
 
-    def _tokens(self, texts: Iterable[tuple[str, bool]]) -> dict[tuple[str, bool], Tokens]:
+    def _tokens(self, texts: Iterable[tuple[str, bool]], *, placed: bool) -> dict[tuple[str, bool], Tokens]:
         """Tokens of texts; of the special ones that the tokenizer adds to a text by default (True), all but an EOS."""
         found: dict[tuple[str, bool], Tokens] = {}
         for adds, group in groupby(sorted(set(texts), key=itemgetter(1)), key=itemgetter(1)):
             some = [text for text, _ in group]
             rows = self.tokenizer(
-                some, add_special_tokens=adds, return_offsets_mapping=True, return_attention_mask=False
+                some, add_special_tokens=adds, return_offsets_mapping=placed, return_attention_mask=False
             )
-            for text, ids, places in zip(some, rows["input_ids"], rows["offset_mapping"], strict=True):
-                ends = bool(ids) and ids[-1] == self.eos and places[-1][0] == places[-1][1]
-                found[text, adds] = (ids[:-1], places[:-1]) if ends else (ids, places)
+            kept = slice(-1 if adds and self._adds_eos else None)
+            for text, ids, places in zip(
+                some, rows["input_ids"], rows.get("offset_mapping") or repeat([]), strict=False
+            ):
+                found[text, adds] = (ids[kept], places[kept])
         return found
