@@ -171,9 +171,9 @@ def costs(lm: LM, facts: Sequence[QA], kept: Sequence[QA]) -> None:
         return train
 
     both = {"forget_npo": 1.0, "retain_nll": 1.0}
-    more: dict[str, Any]
+    asked: dict[str, Any] = {"teacher_s": round(asking, 2)}
     for name, mine, plain, more in (
-        ("train.wpu.cost", run({"target_names": 1.0}), run({"target_nll": 1.0}), {"teacher_s": round(asking, 2)}),
+        ("train.wpu.cost", run({"target_names": 1.0}), run({"target_nll": 1.0}), asked),
         ("train.surgery.cost", run(both, "pcgrad"), run(both), {}),
     ):
         seconds, baseline = in_turns(TIMES, mine, plain)
