@@ -7,6 +7,9 @@ trial's settings are run whole with three seeds, and every number of the table i
 median and range over seeds. *Beaten by*: recipes whose medians of told, distance and utility are no worse, and one of
 them better.
 
+`--ground forget01 --chosen-on forget05`: the same recipes at the settings that their trials chose there, three seeds,
+all questions; the facts of a TOFU split are among those of a larger one.
+
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.
 """
@@ -28,6 +31,7 @@ from meow.files import read_json
 from meow.losses import METHODS
 from meow.pipeline import demo
 from meow.pipeline.tuning import showing, studies
+from meow.pipeline.tuning.studies import Trial
 from meow.records import EvalLog
 from meow.tables import Cell, Row, Table, markdown
 
@@ -117,18 +121,33 @@ def ground(name: str) -> Ground:
     return Ground(settings(name, "eval.max_new_tokens=auto"), (2e-4, 2e-3), 0.09)
 
 
-def tuning(where: Ground, recipe: Recipe) -> list[str]:
-    """Overrides of a study of one recipe."""
-    is_bound = recipe.tried == BOUND
-    unit = where.loss if is_bound else 1
+def run(where: Ground, recipe: Recipe, more: Mapping[str, object]) -> list[str]:
+    """Overrides of a run of one recipe."""
+    own: dict[str, object] = {"select.k": 1, "train.retain_rows": 2} | dict(recipe.settings)
+    own |= {"train.constraint_rate": UNIT / where.loss} if recipe.tried == BOUND else {}
+    return [*where.settings, *(f"{key}={json.dumps(value)}" for key, value in (own | dict(more)).items())]
+
+
+def tuned(where: Ground, recipe: Recipe, folder: Path) -> list[Path]:
+    """The whole runs of a recipe at the settings that its trials chose here."""
+    unit = where.loss if recipe.tried == BOUND else 1
     low, high = recipe.low * unit, recipe.high * unit
     space = {"train.lr": {"low": where.rates[0], "high": where.rates[1], "log": True}}
     if recipe.tried:
         space[recipe.tried] = {"low": low, "high": high} | ({"log": True} if isinstance(low, float) else {})
-    own = {"select.k": 1, "train.retain_rows": 2} | dict(recipe.settings)
-    own |= {"train.constraint_rate": UNIT / where.loss} if is_bound else {}
-    own |= {"tune.space": space, "tune.trials": TRIALS, "tune.seeds": len(SEEDS)}
-    return [*where.settings, *(f"{key}={json.dumps(value)}" for key, value in own.items())]
+    asked = {"tune.space": space, "tune.trials": TRIALS, "tune.seeds": len(SEEDS)}
+    meow("tune", *run(where, recipe, asked), f"name={folder.name}")
+    return sorted(folder.glob("best-*"))
+
+
+def carried(where: Ground, recipe: Recipe, folder: Path, study: Path) -> list[Path]:
+    """The whole runs of a recipe at the settings that its trials chose on another ground."""
+    if (trial := best(study)) is None:
+        raise SystemExit(f"{study}: no trial is finished; make the study of that ground first")
+    found = [folder.with_name(f"{folder.name}-s{seed}") for seed in SEEDS]
+    for seed, path in zip(SEEDS, found, strict=True):
+        meow("run", *run(where, recipe, trial.values), f"seed={seed}", f"name={path.name}")
+    return found
 
 
 def meow(*typed: object) -> None:
@@ -158,7 +177,7 @@ def beats(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> b
     return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
-def table(found: Mapping[str, Sequence[Path]]) -> str:
+def table(found: Mapping[str, Sequence[Path]], studied: Mapping[str, Path]) -> str:
     """The finished recipes beside original and reference, as Markdown."""
     first = next(iter(found.values()))[:1]
     models = {name: pooled(first, label) for name, label in (("original", "before"), ("reference", "reference"))}
@@ -167,7 +186,7 @@ def table(found: Mapping[str, Sequence[Path]]) -> str:
     for name, row in (models | recipes).items():
         cells = [shown(row.get(of, [])) for of in SHOWN]
         by = ", ".join(other for other in recipes if name in recipes and beats(recipes[other], row))
-        rows.append(Row(name, [Cell(text) for text in (chosen(found[name]) if name in found else "", *cells, by)]))
+        rows.append(Row(name, [Cell(text) for text in (chosen(studied[name]) if name in found else "", *cells, by)]))
     return markdown(Table(["recipe", "chosen", *SHOWN, "beaten by"], rows))
 
 
@@ -177,26 +196,35 @@ def shown(values: Sequence[float]) -> str:
     return "" if not text else text[0] if len(set(text)) == 1 else f"{text[0]} ({text[1]} to {text[2]})"
 
 
-def chosen(folders: Sequence[Path]) -> str:
-    """The best trial's settings."""
-    config = showing.read(folders[0].parent)
-    best = studies.best(studies.kept(studies.opened(config), config))
-    return showing.settings(best.values).replace("train.", "") if best else ""
+def best(study: Path) -> Trial | None:
+    """The best trial of a study."""
+    config = showing.read(study)
+    return studies.best(studies.kept(studies.opened(config), config))
+
+
+def chosen(study: Path) -> str:
+    """Its settings."""
+    trial = best(study)
+    return showing.settings(trial.values).replace("train.", "") if trial else ""
 
 
 def main() -> None:
     """Every recipe's study, and the table of those that are finished."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground", choices=("embedded", *RETAIN), required=True)
+    parser.add_argument("--chosen-on", choices=("embedded", *RETAIN), help="the ground whose trials chose the settings")
     parser.add_argument("--recipes", nargs="+", choices=(*RECIPES, *METHODS), default=list(RECIPES))
     given = parser.parse_args()
-    where, found = ground(given.ground), {}
+    where, found, studied = ground(given.ground), {}, {}
     for name in given.recipes:
         recipe = RECIPES.get(name) or Recipe({"train.method": name})
-        meow("tune", *tuning(where, recipe), f"name=tuned-{name}")
-        found[name] = sorted((OUT / given.ground / f"tuned-{name}").glob("best-*"))
+        studied[name] = OUT / (given.chosen_on or given.ground) / f"tuned-{name}"
+        if given.chosen_on:
+            found[name] = carried(where, recipe, OUT / given.ground / name, studied[name])
+        else:
+            found[name] = tuned(where, recipe, studied[name])
         print(f"{name} is finished", file=sys.stderr, flush=True)
-    print(table(found))
+    print(table(found, studied))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from meow.prompts import Encoded
 
 Pass = tuple[list[int], torch.Tensor, list[list[int]]]
 """Which sequences went through the model, logits (N, V), and for each the rows that predict its scored tokens."""
-CPU_TOKENS = 1536
+CPU_TOKENS = 2048
 """Tokens of one pass of scores on a CPU: beyond, activations and logits fall out of its caches (measured)."""
 ROWS = 128
 """Rows of logits that are summed at once, for the same reason."""
