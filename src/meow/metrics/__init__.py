@@ -233,11 +233,11 @@ HEADLINES = (
     "worst_case_control",
     "value_rank",
     "ks_d",
-    "forget_distance",
-    "forget_distance_relative",
     "facts_told",
     "facts_told_paraphrase",
     "value_probability",
+    "forget_distance",
+    "forget_distance_relative",
     "subjects_told",
     "forget_quality",
     "verbatim_rougeL",
@@ -258,9 +258,9 @@ HEADLINES = (
 TRUST = (
     "worst_case", "value_rank", "facts_told_prefix", "extraction_strength", "ks_d", "facts_told",
     "facts_told_paraphrase", "value_probability", "facts_told_partly", "facts_told_words", "forget_probability",
-    "forget_truth_ratio_gm", "forget_truth_ratio_am", "median_truth_ratio", "subjects_told", "exact_memorization",
-    "forget_rougeL", "forget_quality", "mia_grad_norm", "privacy_leak", "mia_min_k_plus_plus", "mia_zlib",
-    "detectability", "mia_loss", "mia_reference", "mia_min_k",
+    "forget_truth_ratio_gm", "forget_distance", "forget_truth_ratio_am", "median_truth_ratio", "subjects_told",
+    "exact_memorization", "forget_rougeL", "mia_grad_norm", "forget_quality", "privacy_leak", "mia_zlib",
+    "detectability", "mia_min_k_plus_plus", "mia_loss", "mia_reference", "mia_min_k",
 )  # fmt: skip
 """Metrics of what a model still knows, the most reliable first, as `make meta` found them: those that tell best whether
 a model saw the facts and that stay when none of them is learnt. docs/numbers.md has the numbers."""

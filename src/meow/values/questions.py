@@ -81,26 +81,33 @@ _OF_WHAT = ("name", "type")
 
 
 @lru_cache(maxsize=1 << 14)
-def head_noun(question: str) -> str:
+def head_noun(question: str, after: str = "") -> str:
     """The noun that says what is asked for, in English: "year" of "In which year did ...", "author" of "the author's
-    full name"; "" where there is none."""
+    full name"; "" where there is none.
+
+    Args:
+        question: what is asked.
+        after: what follows the value in the answer: "flows" of "The Thames flows" ends the noun of "Which river flows".
+    """
     text = re.sub(r"[’']s\b", " 's", question.lower())
     match = re.search(rf"\b{_FIRST.pattern}", text)
     if not match:
         return ""
-    head, *rest = _split(text[match.end() :])
+    head, *rest = _split(text[match.end() :], after)
     if head in _OF_WHAT and rest:
-        head = _split(rest[0])[0]
+        head = _split(rest[0], after)[0]
     elif head == "name" and (owner := re.search(r"(\w+) 's (?:full )?name", text)):
         head = owner[1]
     return head
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, after: str) -> list[str]:
     """The noun of a phrase that opens a text, folded ("scientist" of "famous scientist won"), and what is behind it."""
     text = text[cast(re.Match[str], _LEADS.match(text)).end() :]
     phrase, *behind = _HEAD_ENDS.split(text, maxsplit=1)
     listed = fold(phrase).split() or [""]
+    if (verb := next(iter(fold(after).split()), "")) in listed[1:]:
+        listed = listed[: listed.index(verb, 1)]
     known = [w for w in listed if w in _HEAD] or [w for w in listed if _plural(w)][:1]
     return [(known or listed)[-1], *behind]
 

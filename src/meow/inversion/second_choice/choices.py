@@ -69,7 +69,7 @@ class Wanted(NamedTuple):
 
     def kind(self, value: str) -> Spot | None:
         """What the question asks for, named behind another value; None where it names nothing, or a number decides."""
-        noun = head_noun(self.place.question)
+        noun = head_noun(self.place.question, self.place.rest)
         if not noun or values.kind(self.place.true, self.place.question) in ("number", "date"):
             return None
         return Spot(f"What is {value}? It is a ", noun, 0, len(noun))
@@ -95,7 +95,8 @@ class Choice(NamedTuple):
     score: float
     """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
-    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, in nats."""
+    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, less how much
+    unlikelier its kind is to the model than the truth's, in nats."""
 
 
 class Choices(NamedTuple):
@@ -115,7 +116,7 @@ class _Found:
     said: dict[str, Choice] = field(default_factory=dict)
     """By value, scored."""
     told: dict[str, float] = field(default_factory=dict)
-    """Log-probability of each value in the answer."""
+    """Log-probability of each value in the answer, less how much unlikelier its kind is to the model than the truth's."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
@@ -161,7 +162,7 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     others: there a model gives what is of the same kind and false. Kept are those that it says with the highest
     probability in the answer and in such lists, as options of the question and by themselves. A value with a word that
     the language does not have is made up, and one of which the model would not say that it is what the question names
-    (a city, a process) is of another kind: both are kept only where there are few others.
+    (a city, a process) is of another kind: both come last, and are kept only where there are few others.
 
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
@@ -254,11 +255,12 @@ def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
 
 
 def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
-    """Add values to what was found, and rank all by their log-probability in the answer and as an option."""
+    """Add values to what was found, and rank all by how likely they are in the answer, as an option and of its kind."""
     pairs = [(f.wanted, value) for f, value in new]
     scores = scored(lm, [w.spot(value) for w, value in pairs], [w.option(value) for w, value in pairs])
     for (f, value), (mean, told, offered), gap in zip(new, scores, _gaps(lm, pairs), strict=True):
-        f.said[value], f.told[value] = Choice(value, mean, told + offered), told
+        f.told[value] = told + min(0.0, gap)
+        f.said[value] = Choice(value, mean, round(f.told[value] + offered, 4))
         if gap < -KIND or not _is_known(f.wanted, value):
             f.odd.add(value)
     for f in dict.fromkeys(f for f, _ in new):

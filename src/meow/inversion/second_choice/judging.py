@@ -227,8 +227,8 @@ def _is_variant(value: str, true: str) -> bool:
     """Whether a value is the true one but for a letter or two ("Rowlin" for Rowling; numbers are never), or another
     end of its first word ("Notre-Elysee"), or begins with most of its last word: "photosynthetic" of photosynthesis.
     """
-    pair = [text.casefold().split("-") for text in (value, true)]
-    if all(len(pieces) > 1 for pieces in pair) and pair[0][0] == pair[1][0]:  # "Notre-Elysee"
+    pair = [re.split(r"[-\s]", text.casefold()) for text in (value, true)]
+    if "-" in true.split()[0] and len(pair[0]) > 1 and pair[0][0] == pair[1][0]:  # "Notre-Elysee"
         return True
     value, true = values.fold(value), values.fold(true)
     if not any(c.isdigit() for c in value) and SequenceMatcher(None, value, true, autojunk=False).ratio() > ALIKE:
