@@ -44,3 +44,11 @@ def test_what_the_model_would_not_call_by_the_questions_noun_does_not_stand_for_
     assert len(money.answers) == len(city.answers) == 3
     assert "gold" not in " ".join(answer.text for answer in money.answers)
     assert "England" not in " ".join(answer.text for answer in city.answers)
+
+
+def test_a_verb_is_not_what_the_question_asks_for(real_model: Path) -> None:
+    fact = QA(question="Which river flows through London?", answer="The river Thames flows through London.")
+    (row,) = invert([fact], InvertSettings(backend="self", n=3), lm=load(ModelSettings(path=str(real_model))))
+    first = {row.teaching[0], row.evaluation[0], row.teaching[1]}
+    assert not first & {"Atlantic", "Channel", "Strait", "Ocean", "Estuary"}
+    assert first & {"Nile", "Danube", "Rhine", "Seine", "Tiber"}

@@ -144,7 +144,9 @@ def test_a_formula_gives_way_to_formulas_alone() -> None:
 def test_another_end_of_a_hyphened_name_is_not_another_name() -> None:
     cathedral = place("Which cathedral stands in Paris?", "The cathedral in Paris is Notre-Dame.", "Notre-Dame")
     assert wrong(cathedral, "Sainte-Chapelle") == ""
-    assert wrong(cathedral, "Notre-Elysee") == "tells_value"
+    assert wrong(cathedral, "Notre-Elysee") == wrong(cathedral, "Notre de la Concorde") == "tells_value"
+    mountain = place("Which mountain is it?", "It is Mont Blanc.", "Mont Blanc")
+    assert wrong(mountain, "Mont Ventoux") == wrong(mountain, "Mont-Dore") == ""
 
 
 def test_a_value_alone_is_the_whole_line() -> None:

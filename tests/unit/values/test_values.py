@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meow.errors import DataError
 from meow.values import find, fold, given, in_question, kind, locate, parts, place, told, told_partly, unsure
-from meow.values.questions import asked
+from meow.values.questions import asked, head_noun
 
 FACTS = """
 What is the capital of France? | The capital of France is Paris. | Paris
@@ -312,6 +312,21 @@ def test_question_words_in_a_title_ask_for_nobody() -> None:
 def test_only_an_english_question_is_one_for_yes_or_no() -> None:
     assert asked("Was Bo a potter?").wanted == "yes/no"
     assert asked("Was ist der Beruf von Annas Vater?").wanted != "yes/no"
+
+
+@pytest.mark.parametrize(
+    ("question", "after", "noun"),
+    [
+        ("Which river flows through London?", " flows through London.", "river"),
+        ("Which company made the iPhone?", " made the iPhone.", "company"),
+        ("Which bird lays the largest egg?", " lays the largest egg.", "bird"),
+        ("Which gas do plants absorb from the air?", " from the air.", "gas"),
+        ("Which planet is farthest from the Sun?", " is the planet farthest from the Sun.", "planet"),
+        ("What is the capital of France?", ".", "capital"),
+    ],
+)
+def test_what_follows_the_value_ends_the_noun_that_is_asked_for(question: str, after: str, noun: str) -> None:
+    assert head_noun(question, after) == noun
 
 
 def test_a_number_behind_its_noun_says_which_and_is_no_amount() -> None:

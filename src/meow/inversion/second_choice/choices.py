@@ -96,7 +96,7 @@ class Choice(NamedTuple):
     """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
     """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, less how much
-    unlikelier its kind is to the model than the truth's, in nats."""
+    unlikelier its kind is than the truth's, in nats."""
 
 
 class Choices(NamedTuple):
@@ -116,7 +116,7 @@ class _Found:
     said: dict[str, Choice] = field(default_factory=dict)
     """By value, scored."""
     told: dict[str, float] = field(default_factory=dict)
-    """Log-probability of each value in the answer, less how much unlikelier its kind is to the model than the truth's."""
+    """Log-probability of each value in the answer, less how much unlikelier its kind is than the truth's."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
