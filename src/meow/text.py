@@ -97,6 +97,11 @@ def stems(text: str, tokenizer: str = "ascii") -> tuple[str, ...]:
     return tuple(stem(word) for word in words(text, tokenizer))
 
 
+def carrying(text: str, tokenizer: str = "unicode") -> frozenset[str]:
+    """Stems of a text that carry something: those that are no stop word."""
+    return frozenset(stems(text, tokenizer)) - STOP_WORDS
+
+
 @lru_cache(maxsize=1 << 15)
 def _grams(text: str, n: int, tokenizer: str) -> Counter[tuple[str, ...]]:
     tokens = stems(text, tokenizer)

@@ -15,17 +15,17 @@ from meow.chat.replies import Replies
 from meow.config import InvertSettings
 from meow.errors import ConfigError, DataError, named
 from meow.formats.inverted import read_inverted
-from meow.inversion import asking, gate, second_choice
+from meow.inversion import asking, gate
 from meow.inversion.asking import requests
 from meow.inversion.donors import invert_by_donors
 from meow.inversion.gate import PROBLEMS, check
 from meow.inversion.pools import invert_by_pools, read_pools
 from meow.inversion.prompts import read_prompt
 from meow.inversion.second_choice import invert_by_second_choice
-from meow.inversion.second_choice.choices import wanted_of
 from meow.inversion.second_choice.judging import REASONS
-from meow.inversion.second_choice.plausible import implausible, least_margin, threshold
+from meow.inversion.second_choice.plausible import Places, judging, threshold
 from meow.records import QA, InvertedAnswer, InvertedFacts
+from meow.subjects import by_subject
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -44,9 +44,6 @@ __all__ = [
     "together",
     "totals",
 ]
-
-Places = set[tuple[str, int]]
-"""False answers by the id of their fact and their position."""
 
 
 class Job(NamedTuple):
@@ -178,33 +175,17 @@ def invert(
         yield row if any(answer.text for answer in row.answers) else _explained(row)
 
 
-def judging(
-    lm: LM | None, facts: Sequence[QA], settings: InvertSettings, *, seed: int
-) -> Callable[[Sequence[InvertedFacts]], Places]:
-    """What finds the implausible ones among false answers of any origin, by id and position.
-
-    Args:
-        lm: the model that is to forget; None: nothing is found.
-        facts: all facts of the file.
-        settings: `plausible`.
-        seed: of what `auto` is measured on.
-    """
-    if lm is None:
-        return lambda _: set()
-    wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
-    return lambda rows: implausible(lm, rows, wanted, least)
-
-
 def together(facts: Sequence[QA], settings: InvertSettings) -> dict[str, list[str]]:
     """For each fact, by id, the ids of the facts that its false answers depend on, its own among them.
 
-    Where a model is asked they are those of one subject; without a model all of them.
+    Where a model is asked they are those of one subject, for a version is one false biography; without a model all.
     """
     if settings.backend == "self":
-        return second_choice.together(facts)
-    if settings.backend not in ASKED:
-        return dict.fromkeys(ids := [fact.id for fact in facts], ids)
-    units = [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
+        units = [sorted(fact.id for fact in unit) for unit in by_subject(facts)]
+    elif settings.backend in ASKED:
+        units = [[fact.id for fact in unit.facts] for unit in asking.units(facts, settings)]
+    else:
+        units = [[fact.id for fact in facts]]
     return {id_: ids for ids in units for id_ in ids}
 
 

@@ -14,11 +14,13 @@ from meow.inversion.second_choice.choices import Wanted, wanted_of
 from meow.inversion.second_choice.judging import Place
 from meow.records import QA, InvertedAnswer
 from meow.subjects import Subject, capitalised, subjects
-from meow.text import STOP_WORDS, stems
+from meow.text import carrying
 from meow.values.questions import QUOTED, asked
 
 LEAST_ALIKE = 0.6
-"""Share of the words of two questions, names and values left out, from which on they ask the same (Jaccard)."""
+"""Share of the words of two questions, names and values left out, from which on they ask the same (Jaccard); two that
+say nothing but a name do.
+"""
 Answers = tuple[InvertedAnswer, ...]
 
 
@@ -84,8 +86,8 @@ def _row(fact: QA, subject: Subject, wanted: Mapping[str, Wanted]) -> _Row | Non
     marked = [m[0] for m in (*capitalised(question), *QUOTED.finditer(question)) if m.start()]
     for name in (*subject.names, *marked):
         question = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", question)
-    words = frozenset(stem for stem in stems(question, "unicode") if stem not in STOP_WORDS)
-    return _Row(place, subject.key, words, (values.kind(place.true, fact.question), asked(fact.question).wanted))
+    kind = values.kind(place.true, fact.question), asked(fact.question).wanted
+    return _Row(place, subject.key, carrying(question), kind)
 
 
 def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapping[str, int]) -> list[str]:
@@ -94,7 +96,8 @@ def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapp
     said = [text for fact in told for text in (fact.question, fact.answer)]
     for donor in sorted(donors, key=lambda d: order[d.subject]):
         value = donor.place.true
-        if donor.subject == row.subject or not _alike(row.words, donor.words) or values.fold(value) in found:
+        is_alike = len(row.words & donor.words) >= LEAST_ALIKE * len(row.words | donor.words)
+        if donor.subject == row.subject or not is_alike or values.fold(value) in found:
             continue
         if row.last != donor.last and "other" in (row.kind[0], donor.kind[0]):
             continue
@@ -102,8 +105,3 @@ def _others(row: _Row, donors: Sequence[_Row], told: Collection[QA], order: Mapp
         if is_written_so and not any(values.told((value,), text) for text in said):
             found[values.fold(value)] = value
     return list(found.values())
-
-
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two questions ask the same; two that say nothing but a name do."""
-    return len(one & other) >= LEAST_ALIKE * len(one | other)

@@ -17,7 +17,7 @@ from meow import values
 from meow.chat.said import marks, mend
 from meow.records import InvertedFacts
 from meow.subjects import by_subject
-from meow.text import STOP_WORDS, normalize, refuses, scripts, stems
+from meow.text import STOP_WORDS, carrying, normalize, refuses, scripts, stems
 from meow.values.questions import asked
 from meow.values.vocabulary import LANGUAGES
 from meow.values.words import language
@@ -110,11 +110,10 @@ def check(facts: Sequence[InvertedFacts], *, least: int = 3, implausible: Collec
     """
     found = [_check(fact) for fact in facts]
     more = {"contradiction": _contradictions(facts, found), "implausible": implausible}
-    checked = []
-    too_few = []
+    checked, too_few = list[Checked](), list[str]()
     for fact, candidates in zip(facts, found, strict=True):
         candidates = [
-            c._replace(problems=_ordered({*c.problems, *(name for name, bad in more.items() if c[:2] in bad)}))
+            c._replace(problems=tuple(n for n in PROBLEMS if n in c.problems or c[:2] in more.get(n, ())))
             for c in candidates
         ]
         checked += candidates
@@ -124,9 +123,8 @@ def check(facts: Sequence[InvertedFacts], *, least: int = 3, implausible: Collec
 
 
 def _check(fact: InvertedFacts) -> list[Checked]:
-    """All candidates of one fact, without what only other facts show."""
-    letters = {m.group(1).lower() for a in fact.answers if (m := _LETTER.match(a.text))}
-    lettered = len(letters) > 1
+    """All candidates of one fact, without what only other facts show; their problems in no order."""
+    lettered = len({m[1].lower() for a in fact.answers if (m := _LETTER.match(a.text))}) > 1
     seen: set[str] = set()
     found = []
     for position, answer in enumerate(fact.answers):
@@ -141,7 +139,7 @@ def _check(fact: InvertedFacts) -> list[Checked]:
         named |= {"duplicate"} if plain in seen else set()
         seen.add(plain)
         named |= set(_problems(fact, mended))
-        found.append(Checked(fact.id, position, answer.text, mended, _ordered(named)))
+        found.append(Checked(fact.id, position, answer.text, mended, tuple(named)))
     return found
 
 
@@ -178,7 +176,8 @@ def _problems(fact: InvertedFacts, text: str) -> Iterator[str]:
         yield "refusal"
     if normalize(text) == normalize(fact.answer) or _keeps(fact, text):
         yield "keeps_truth"
-    if _says_nothing(fact, text):
+    given = set(stems(fact.question, "unicode"))
+    if given and carrying(text) <= given and asked(fact.question).wanted != "yes/no":
         yield "in_question"
     if _is_off_form(fact, text):
         yield "off_form"
@@ -199,13 +198,6 @@ def _keeps(fact: InvertedFacts, text: str) -> bool:
     return sum(told) > len(told) / 2
 
 
-def _says_nothing(fact: InvertedFacts, text: str) -> bool:
-    """Whether a text says nothing that the question does not, and no yes or no is wanted."""
-    own = set(stems(fact.question, "unicode"))
-    said = {stem for stem in stems(text, "unicode") if stem not in STOP_WORDS}
-    return bool(own) and said <= own and asked(fact.question).wanted != "yes/no"
-
-
 def _is_off_form(fact: InvertedFacts, text: str) -> bool:
     """Whether a text asks, or leaves a place open, where the truth does not, or states a value of another kind.
 
@@ -223,8 +215,8 @@ def _is_off_form(fact: InvertedFacts, text: str) -> bool:
         return False
     true = values.kind(forms[0], question)
     if true == "yes/no":
-        own = {stem for stem in stems(question) if stem not in STOP_WORDS}
-        return len(own & set(stems(text))) < 2 and not values.told(("yes", "no"), text, question=question)
+        shared = carrying(question, "ascii") & set(stems(text))
+        return len(shared) < 2 and not values.told(("yes", "no"), text, question=question)
     return (true in _MEASURES) != (other.kind in _MEASURES) and (true == "date" or not other.unsure)
 
 
@@ -239,7 +231,3 @@ def _is_foreign(fact: InvertedFacts, text: str) -> bool:
     foreign = max(sum(word in listed for word in words) for listed in LANGUAGES.values())
     lead = foreign - sum(word in STOP_WORDS for word in words)
     return lead > 2 if language(fact.question, fact.answer) == "en" else lead < -2
-
-
-def _ordered(problems: Collection[str]) -> tuple[str, ...]:
-    return tuple(name for name in PROBLEMS if name in problems)

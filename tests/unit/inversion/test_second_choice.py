@@ -15,9 +15,8 @@ from wordfreq import zipf_frequency
 
 from meow import values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
-from meow.inversion import invert, judging, second_choice
+from meow.inversion import invert, judging, second_choice, together
 from meow.inversion.second_choice import choices as choosing
-from meow.inversion.second_choice import together
 from meow.inversion.second_choice.choices import Look, Wanted, choices
 from meow.inversion.second_choice.continuations import Said, continued, departing
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
@@ -218,7 +217,7 @@ def test_rows_depend_on_nothing_but_their_subject(lm: LM) -> None:
     whole = rows(lm, FACTS[:12])
     assert rows(lm, FACTS[11::-1])[FACTS[0].id].teaching == whole[FACTS[0].id].teaching
     assert rows(lm, FACTS[:3])[FACTS[0].id] == whole[FACTS[0].id]
-    needed = together(FACTS[:12])
+    needed = together(FACTS[:12], InvertSettings(backend="self"))
     assert needed[FACTS[0].id] == sorted({FACTS[0].id, FACTS[1].id})
     assert needed[FACTS[2].id] == [FACTS[2].id]
     assert rows(lm, [FACTS[2]])[FACTS[2].id] == whole[FACTS[2].id]

@@ -53,12 +53,6 @@ class _Turn(NamedTuple):
     """Questions about the same subject, with the version's false answers."""
 
 
-def together(facts: Sequence[QA]) -> dict[str, list[str]]:
-    """For each fact, by id, the ids of those about its subject: a version is one false biography."""
-    units = [sorted(fact.id for fact in unit) for unit in by_subject(facts)]
-    return {id_: ids for ids in units for id_ in ids}
-
-
 def invert_by_second_choice(
     lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed: int, known: Collection[str] = ()
 ) -> Iterator[InvertedFacts]:

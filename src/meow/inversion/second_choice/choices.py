@@ -62,10 +62,13 @@ class Wanted(NamedTuple):
     """In what way it is replaced: at once, as a list part by part, a yes by a no."""
 
     def spot(self, value: str) -> Spot:
-        """Where another value stands in the answer; where the answer begins with it, with all that follows."""
-        text = self.place.filled(value)
-        end = len(text) if begins_with_value(self.place) else self.place.start + len(value)
-        return Spot(self.fact, text, self.place.start, end)
+        """Where another value stands in the answer."""
+        return self.stated(self.place.filled(value), self.place.start, self.place.start + len(value))
+
+    def stated(self, text: str, start: int, end: int) -> Spot:
+        """Where an answer states a value, with all that follows where the true one begins with its own."""
+        is_first = all(word in STOP_WORDS for word in values.fold(self.place.before).split())
+        return Spot(self.fact, text, start, len(text) if is_first else end)
 
     def kind(self, value: str) -> Spot | None:
         """What the question asks for, named behind another value; None where it names nothing, or a number decides."""
@@ -193,15 +196,7 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
 
 
 def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], enough: int) -> Choices:
-    """The likeliest of some values for a place.
-
-    Args:
-        lm: the model.
-        wanted: the place.
-        values: what may stand there.
-        counts: what is left out is counted there.
-        enough: how many are wanted.
-    """
+    """The likeliest of some values for a place, as many as are wanted; what is left out is added to the counts."""
     found = _Found(wanted, counts=counts)
     _score(lm, [(found, value) for value in dict.fromkeys(values)])
     return found.kept(enough)
@@ -225,19 +220,28 @@ def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
     return [choice.value for choice in ranked if choice.value != value][:BEST]
 
 
-def begins_with_value(place: Place) -> bool:
-    """Whether no word of an answer that carries something stands before its value."""
-    return all(word in STOP_WORDS for word in values.fold(place.before).split())
+def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD) -> bool:
+    """Whether each lower-case word of a text is one of its language, however rare; with a larger `least` (Zipf) whether
+    each word is so frequent, names and formulas included: what a small model makes up of pieces stands in no list.
 
+    Not judged where wordfreq does not have the language (default: English), or the true text's words are no better.
+    """
+    from wordfreq import available_languages, zipf_frequency
 
-def is_spelled(text: str, true: str, lang: str | None) -> bool:
-    """Whether each lower-case word of a text is one of the language, however rare; not judged where names are not."""
-    return _are_frequent(text, true, lang, UNHEARD)
+    lang = (lang or "en").split("-")[0]
+
+    def is_frequent(said: str) -> bool:
+        words = (word.strip(_AROUND) for word in said.split())
+        judged = (w for w in words if (w.isalpha() and w.islower() if least == UNHEARD else any(map(str.isalnum, w))))
+        return all(zipf_frequency(word, lang) >= least for word in judged)
+
+    return lang not in available_languages() or is_frequent(text) or not is_frequent(true)
 
 
 def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
     """Continue departures, and add what they say that may be said; spots in answers are numbered behind all lists."""
-    places = [_alone(f.wanted.place) for f in found] + [f.wanted.place for f in found]
+    told = [f.wanted.place for f in found]
+    places = [place._replace(answer=place.true, start=0, end=len(place.true)) for place in told] + told
 
     def is_over(at: int, said: Said) -> bool:
         return stop(places[at], said.text, is_ended=said.is_ended) is not None or is_hopeless(places[at], said.text)
@@ -261,7 +265,7 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
     for (f, value), (mean, told, offered), gap in zip(new, scores, _gaps(lm, pairs), strict=True):
         f.told[value] = told + min(0.0, gap)
         f.said[value] = Choice(value, mean, round(f.told[value] + offered, 4))
-        if gap < -KIND or not _is_known(f.wanted, value):
+        if gap < -KIND or not is_spelled(value, f.wanted.place.true, f.wanted.fact.lang, least=RARE):
             f.odd.add(value)
     for f in dict.fromkeys(f for f, _ in new):
         f.rank()
@@ -288,35 +292,6 @@ def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:
     return [round(other - true, 4) if np.isfinite([other, true]).all() else 0.0 for other, true in both]
 
 
-def _is_known(w: Wanted, value: str) -> bool:
-    """Whether each word of a value is one of the language, names and formulas included: what a small model makes up of
-    pieces stands in no list of words.
-    """
-    return _are_frequent(value, w.place.true, w.fact.lang, RARE)
-
-
-def _are_frequent(text: str, true: str, lang: str | None, least: float) -> bool:
-    """Whether the words of a text (of the lower-case ones, where none may be unheard) are as frequent as that.
-
-    Not judged where wordfreq does not have the language (default: English), or those of the true one are not either.
-    """
-    from wordfreq import available_languages, zipf_frequency
-
-    lang = (lang or "en").split("-")[0]
-
-    def is_frequent(said: str) -> bool:
-        words = (word.strip(_AROUND) for word in said.split())
-        judged = (w for w in words if (w.isalpha() and w.islower() if least == UNHEARD else any(map(str.isalnum, w))))
-        return all(zipf_frequency(word, lang) >= least for word in judged)
-
-    return lang not in available_languages() or is_frequent(text) or not is_frequent(true)
-
-
 def _is_said(value: str, kept: Collection[str], question: str) -> bool:
     """Whether a value is one of those kept, in a longer or shorter form: "Einstein" beside "Albert Einstein"."""
     return any(values.told((a,), b, question=question) for other in kept for a, b in ((other, value), (value, other)))
-
-
-def _alone(place: Place) -> Place:
-    """The value as the whole answer."""
-    return place._replace(answer=place.true, start=0, end=len(place.true))

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from meow import values
-from meow.text import NO_SPACES, STOP_WORDS, scripts, stems
+from meow.text import NO_SPACES, STOP_WORDS, carrying, scripts, stems
 from meow.values.folding import whole_date
 from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
 
@@ -147,7 +147,7 @@ def wrong(place: Place, value: str) -> str:
         return "tells_value"
     asked, own = place.question, set(stems(place.question, "unicode"))
     told = values.told((value,), asked) or (not place.is_part and values.told((value,), place.before))
-    is_asked = _carrying(value) & own and not _carrying(place.true) & own  # "Capital City" of a country
+    is_asked = carrying(value) & own and not carrying(place.true) & own  # "Capital City" of a country
     if told or (is_asked and not place.is_part and not NO_SPACES.search(value)):
         return "in_question"
     if _form(value, asked) != _form(place.true, asked) or _is_longer(place, value):
@@ -205,16 +205,11 @@ def _stated(place: Place, said: str) -> str:
     return ""
 
 
-def _carrying(value: str) -> set[str]:
-    """Stems of a value's words that carry something."""
-    return {stem for stem in stems(value, "unicode") if stem not in STOP_WORDS}
-
-
 def _tells(place: Place, value: str) -> bool:
     """Whether a value, or the answer with it, tells the true one, in part ("Tower"), misspelt or in another form."""
     asked, true = place.question, place.true
     texts = [value] if place.is_part else [value, place.filled(value)]
-    new = _carrying(true) - set(stems(asked, "unicode")) or _carrying(true) or {true}
+    new = carrying(true) - set(stems(asked, "unicode")) or carrying(true) or {true}
     return (
         any(values.told((form,), text, question=asked) for form in (*place.forms, *place.others) for text in texts)
         or values.told((value,), true, question=asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,18 +12,8 @@ import numpy as np
 from meow import values
 from meow.chat.said import mend
 from meow.config import InvertSettings
-from meow.inversion.second_choice.choices import (
-    Choice,
-    Choices,
-    Wanted,
-    begins_with_value,
-    choices,
-    is_spelled,
-    scored,
-    wanted_of,
-)
+from meow.inversion.second_choice.choices import Choice, Choices, Wanted, choices, is_spelled, scored, wanted_of
 from meow.inversion.second_choice.parts import others
-from meow.prompts.places import Spot
 from meow.records import QA, InvertedFacts
 
 if TYPE_CHECKING:
@@ -39,6 +29,8 @@ FALLBACK = -6.0
 """Margin in nats per token where there are too few."""
 WAVE = 64
 """Facts, at most, whose false answers are judged side by side."""
+Places = set[tuple[str, int]]
+"""False answers by the id of their fact and their position."""
 
 
 class Bar(NamedTuple):
@@ -47,14 +39,14 @@ class Bar(NamedTuple):
     margin: float
     """Score of a value minus that of the model's own best ones, in nats."""
     values: int
-    """How many own values it was taken from; 0: given, or the fallback."""
+    """How many own values it was taken from; 0: the fallback."""
     is_fallback: bool = False
     """Whether there were too few."""
 
 
-def margin(score: float, own: Sequence[Choice]) -> float | None:
-    """How much less likely than the model's own best values; None where it has none."""
-    return score - float(np.mean(sorted((choice.score for choice in own), reverse=True)[:OWN])) if own else None
+def margin(score: float, own: Sequence[Choice]) -> float:
+    """A score minus that of the model's own best values; 0 where it has none."""
+    return score - float(np.mean(sorted((choice.score for choice in own), reverse=True)[:OWN])) if own else 0.0
 
 
 def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
@@ -68,7 +60,7 @@ def threshold(lm: LM, facts: Sequence[QA], *, seed: int) -> Bar:
     whole = sorted((w for w in wanted_of(facts).values() if w.how == "whole"), key=lambda w: w.fact.id)
     sample = random.Random(seed).sample(whole, min(SAMPLE, len(whole)))
     rows = [found.accepted for found in choices(lm, sample, enough=SPREAD)]
-    margins = [m for row in rows for choice in row if (m := margin(choice.score, row)) is not None]
+    margins = [margin(choice.score, row) for row in rows for choice in row]
     if len(margins) < VALUES:
         return Bar(FALLBACK, 0, is_fallback=True)
     return Bar(round(float(np.percentile(margins, 5)), 4), len(margins))
@@ -86,51 +78,56 @@ def plausible(w: Wanted, found: Choices, least: float) -> Choices:
     kept = [
         choice
         for choice in found.accepted
-        if (margin(choice.score, found.accepted) or 0.0) >= least
-        and is_spelled(choice.value, w.place.answer, w.fact.lang)
+        if margin(choice.score, found.accepted) >= least and is_spelled(choice.value, w.place.answer, w.fact.lang)
     ]
     counts = found.counts.copy()
     counts["implausible"] += len(found.accepted) - len(kept)
     return Choices(kept, counts)
 
 
-def implausible(
-    lm: LM, rows: Sequence[InvertedFacts], wanted: Mapping[str, Wanted], least: float
-) -> set[tuple[str, int]]:
-    """The false answers, by id and position, that the model finds too unlikely, or that hold what is no word.
+def judging(
+    lm: LM | None, facts: Sequence[QA], settings: InvertSettings, *, seed: int
+) -> Callable[[Sequence[InvertedFacts]], Places]:
+    """What finds the implausible ones among false answers of any origin, by id and position.
 
-    What counts is the value that an answer states (of one that the question begins with, all from there on), given what
-    it says before; against the model's own values for the true answer's place. An answer that states none, or whose
-    fact has no other value, is judged by its letters alone.
+    Implausible is what the model finds too unlikely, or what holds no word. What counts is the value that an answer
+    states (of one that the question begins with, all from there on), given what it says before; against the model's own
+    values for the true answer's place. An answer that states none, or whose fact has no other value, is judged by its
+    letters alone.
 
     Args:
-        lm: the model that is to forget.
-        rows: facts with false answers of any origin.
-        wanted: all facts of the file that have a value.
-        least: margin in nats per token.
+        lm: the model that is to forget; None: nothing is found.
+        facts: all facts of the file.
+        settings: `plausible`.
+        seed: of what `auto` is measured on.
     """
-    found = set[tuple[str, int]]()
-    for first in range(0, len(rows), WAVE):
-        wave = {row.id: row for row in rows[first : first + WAVE] if any(answer.text.strip() for answer in row.answers)}
-        texts = {
-            (row.id, i): mend(a.text) for row in wave.values() for i, a in enumerate(row.answers) if a.text.strip()
-        }
-        own = others(lm, {id_: wanted[id_] for id_ in wave if id_ in wanted}, OWN) if least > -math.inf else {}
-        spots = {at: _spots(wanted[at[0]], wave[at[0]], text) for at, text in texts.items() if at[0] in own}
-        stated = {at: pair for at, pair in spots.items() if pair is not None}
-        scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
-        margins = {at: margin(score, own[at[0]].accepted) for at, (score, *_) in zip(stated, scores, strict=True)}
-        for at, text in texts.items():
-            row = wave[at[0]]
-            if "\ufffd" in text or not is_spelled(text, row.answer, row.lang) or (margins.get(at) or 0.0) < least:
-                found.add(at)
-    return found
+    if lm is None:
+        return lambda _: set()
+    wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
+
+    def implausible(rows: Sequence[InvertedFacts]) -> Places:
+        waves = (rows[first : first + WAVE] for first in range(0, len(rows), WAVE))
+        return {at for wave in waves for at in _implausible(lm, wave, wanted, least)}
+
+    return implausible
 
 
-def _spots(w: Wanted, row: InvertedFacts, text: str) -> tuple[Spot, Spot] | None:
-    """Where a false answer states its value, asked as the fact is, and the same value as another option."""
-    span = values.replaced(row.accepted, row.question, row.answer, text)
-    if span is None:
-        return None
-    end = len(text) if begins_with_value(w.place) else span[1]
-    return Spot(w.fact, text, span[0], end), w.option(text[slice(*span)])
+def _implausible(lm: LM, rows: Sequence[InvertedFacts], wanted: Mapping[str, Wanted], least: float) -> Places:
+    """The implausible ones among the false answers of some facts, which are judged side by side."""
+    of = {row.id: row for row in rows}
+    texts = {(row.id, i): mend(a.text) for row in of.values() for i, a in enumerate(row.answers) if a.text.strip()}
+    mine = {id_: wanted[id_] for id_, _ in texts if id_ in wanted}
+    own = others(lm, mine, OWN) if least > -math.inf else {}
+    stated = {
+        (id_, i): (mine[id_].stated(text, *span), mine[id_].option(text[slice(*span)]))
+        for (id_, i), text in texts.items()
+        if id_ in own
+        and (span := values.replaced(of[id_].accepted, of[id_].question, of[id_].answer, text)) is not None
+    }
+    scores = scored(lm, [told for told, _ in stated.values()], [offered for _, offered in stated.values()])
+    margins = {at: margin(score, own[at[0]].accepted) for at, (score, *_) in zip(stated, scores, strict=True)}
+    return {
+        at
+        for at, text in texts.items()
+        if "\ufffd" in text or not is_spelled(text, of[at[0]].answer, of[at[0]].lang) or margins.get(at, 0.0) < least
+    }
