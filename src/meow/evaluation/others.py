@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from meow.inversion.second_choice.choices import Look, Wanted, choices, wanted_of
 from meow.records import QA, EvalItem
 from meow.terminal import progress
-from meow.values.vocabulary import OPPOSITES
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -27,8 +26,8 @@ def others_of(lm: LM, group: Sequence[Wanted]) -> list[list[str]]:
     found = choices(lm, whole, enough=ENOUGH, look=LOOK) if whole else []
     made = {w.fact.id: [choice.value for choice in row.accepted] for w, row in zip(whole, found, strict=True)}
     for w in group:
-        if w.how == "polarity" and (other := OPPOSITES.get(w.place.true.casefold())):
-            made[w.fact.id] = [other.capitalize() if w.place.true[:1].isupper() else other]
+        if w.how == "polarity" and w.place.opposite:
+            made[w.fact.id] = [w.place.opposite]
     return [made.get(w.fact.id, []) for w in group]
 
 

@@ -191,11 +191,7 @@ def _problems(fact: InvertedFacts, text: str) -> Iterator[str]:
 def _keeps(fact: InvertedFacts, text: str) -> bool:
     """Whether a text tells the true value; of a list, more than half of its parts."""
     forms, question = fact.accepted, fact.question
-    if values.told(forms, text, question=question):
-        return True
-    parts = values.parts(forms[0], question) if forms else ()
-    told = [values.told(part, text, question=question) for part in parts]
-    return sum(told) > len(told) / 2
+    return values.told(forms, text, question=question) or values.told_mostly(forms, text, question=question)
 
 
 def _is_off_form(fact: InvertedFacts, text: str) -> bool:

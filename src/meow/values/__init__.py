@@ -6,7 +6,7 @@ In: a question, its true answer, any text. Out: the words that carry the fact, a
 from meow.values.finding import Found, Kind, find, kind, locate, place, replaced, unsure
 from meow.values.folding import fold
 from meow.values.giving import as_column, given, in_question
-from meow.values.telling import parts, told, told_partly
+from meow.values.telling import parts, told, told_mostly, told_partly
 
 __all__ = ["Found", "Kind", "as_column", "find", "fold", "given", "in_question", "kind", "locate"]
-__all__ += ["parts", "place", "replaced", "told", "told_partly", "unsure"]
+__all__ += ["parts", "place", "replaced", "told", "told_mostly", "told_partly", "unsure"]

@@ -39,6 +39,12 @@ def told_partly(values: Sequence[str], text: str, *, question: str = "") -> bool
     )
 
 
+def told_mostly(values: Sequence[str], text: str, *, question: str = "") -> bool:
+    """Whether a text tells more than half of the parts of a value that is a list, by its first form."""
+    listed = parts(values[0], question) if values else ()
+    return sum(told(part, text, question=question) for part in listed) > len(listed) / 2
+
+
 def _told(value: str, text: str, question: str) -> bool:
     if listed := parts(value, question):
         return all(any(_told_one(form, text, question) for form in part) for part in listed)

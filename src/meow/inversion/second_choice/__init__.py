@@ -56,17 +56,9 @@ class _Turn(NamedTuple):
 def invert_by_second_choice(
     lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed: int, known: Collection[str] = ()
 ) -> Iterator[InvertedFacts]:
-    """Inverted facts in the model's own words, subject by subject.
+    """Inverted facts in the model's own words, subject by subject; a subject whose facts are all known is left out.
 
-    Args:
-        lm: the model that is to forget.
-        facts: what is to be forgotten.
-        settings: `n`, `temperature`, `plausible`.
-        seed: of what is sampled.
-        known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
-
-    Returns:
-        Rows; one without an answer says why, as all others, by its counts.
+    A row without an answer says why, as all others, by its counts.
     """
     wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
     waves: list[list[list[QA]]] = [[]]
@@ -152,10 +144,9 @@ def _drawn(left: Sequence[Choice], settings: InvertSettings, key: str) -> Choice
     """The likeliest choice; with a temperature, one drawn by likelihood."""
     if settings.temperature == 0:
         return left[0]
-    draw = random.Random(key)
     most = max(choice.score for choice in left)
     weights = [math.exp((choice.score - most) / settings.temperature) for choice in left]
-    return draw.choices(left, weights)[0]
+    return random.Random(key).choices(left, weights)[0]
 
 
 def _row(fact: QA, found: _Found | None, taken: dict[int, str]) -> InvertedFacts:

@@ -170,12 +170,6 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
     long invented names, whose later pieces follow from the first ones.
-
-    Args:
-        lm: the model.
-        wanted: the places.
-        enough: values for each.
-        look: how far they are looked for.
     """
     found = [_Found(w) for w in wanted]
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)

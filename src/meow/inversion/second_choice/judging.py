@@ -10,7 +10,7 @@ from typing import NamedTuple
 from meow import values
 from meow.text import NO_SPACES, STOP_WORDS, carrying, scripts, stems
 from meow.values.folding import whole_date
-from meow.values.vocabulary import ARTICLES, CONNECTORS, OTHER_ARTICLES
+from meow.values.vocabulary import ARTICLES, CONNECTORS, OPPOSITES, OTHER_ARTICLES
 
 REASONS = (
     "fragment",
@@ -36,7 +36,8 @@ _PART = re.compile(r"\s*[,;]|\s+(?:and|or|&|und|et|y|e|и)\s|[、和と]")
 _ABBREVIATED = re.compile(r"(?:^|[\s(.\"“])(?:[^\W\d_]|St|Dr|Mr|Mrs|Ms|Mme|Mt|No|Jr|Sr|vs)$")
 _QUOTES = re.compile(r"[\"”»’']")
 _WORD = re.compile(r"\w+")
-_SMALL = ARTICLES | OTHER_ARTICLES | CONNECTORS
+_ARTICLES = ARTICLES | OTHER_ARTICLES
+_SMALL = _ARTICLES | CONNECTORS
 
 
 class Place(NamedTuple):
@@ -71,6 +72,12 @@ class Place(NamedTuple):
     def rest(self) -> str:
         """What follows the value."""
         return self.answer[self.end :]
+
+    @property
+    def opposite(self) -> str | None:
+        """Of a yes or a no the other one, as it would be written there; None where it has none."""
+        other = OPPOSITES.get(self.true.casefold())
+        return other.capitalize() if other and self.true[:1].isupper() else other
 
     def filled(self, value: str) -> str:
         """The answer with another value; what follows is cut off where it tells the true one."""
@@ -114,7 +121,7 @@ def stop(place: Place, said: str, *, is_ended: bool) -> int | None:
 
 def is_hopeless(place: Place, said: str) -> bool:
     """Whether a continuation begins as no value of this kind does, however it goes on."""
-    first = next((m for m in _WORD.finditer(said) if m[0].lower() not in ARTICLES | OTHER_ARTICLES), None)
+    first = next((m for m in _WORD.finditer(said) if m[0].lower() not in _ARTICLES), None)
     if first is None or (first.end() == len(said) and any(a.startswith(first[0].lower()) for a in _SMALL)):
         return False
     opening = _opening(first[0])
@@ -200,7 +207,7 @@ def _stated(place: Place, said: str) -> str:
             found = values.locate(question, text)
             if found and found.end <= place.start + len(said):
                 article = _WORD.findall(text[place.start : found.start].lower()) if found.start >= place.start else [""]
-                if all(word in ARTICLES | OTHER_ARTICLES for word in article):
+                if all(word in _ARTICLES for word in article):
                     return text[place.start : found.end].lstrip("\"“„«‘'* ")
     return ""
 
@@ -263,7 +270,7 @@ def _is_longer(place: Place, value: str) -> bool:
 def _opening(value: str) -> str:
     """What a value begins with, articles left out: a capital, a lower-case letter, a digit, or another sign."""
     words = value.split()
-    word = next((w for w in words if w.lower() not in ARTICLES | OTHER_ARTICLES), words[-1] if words else "")
+    word = next((w for w in words if w.lower() not in _ARTICLES), words[-1] if words else "")
     first = next((c for c in word if c.isalnum()), "")
     return "digit" if first.isdigit() else "capital" if first.isupper() else "lower" if first.islower() else "other"
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from meow import values
 from meow.inversion.second_choice.choices import Choices, Wanted, choices, ranked
 from meow.inversion.second_choice.judging import Place, closed, part_places, sentence_end
-from meow.values.vocabulary import OPPOSITES
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -44,9 +43,9 @@ def _other_lists(lm: LM, wanted: Wanted, n: int) -> Choices:
     for row in rows:
         last = _shifted(parts, row[:-1])
         text = last.answer[wanted.place.start : last.start] + row[-1] + behind
-        told = sum(values.told(part.forms, text, question=wanted.place.question) for part in parts)
-        counts["tells_value"] += told > len(parts) / 2
-        texts += [text] if told <= len(parts) / 2 else []
+        is_told = values.told_mostly((wanted.place.true,), text, question=wanted.place.question)
+        counts["tells_value"] += is_told
+        texts += [] if is_told else [text]
     return ranked(lm, wanted, texts, counts, n)
 
 
@@ -63,10 +62,9 @@ def _shifted(parts: Sequence[Place], row: Sequence[str]) -> Place:
 def opposite(lm: LM, wanted: Wanted) -> str | None:
     """The answer with the other of yes and no, and the model's own sentence after it; None where it has no opposite."""
     place = wanted.place
-    other = OPPOSITES.get(place.true.casefold())
-    if other is None:
+    if place.opposite is None:
         return None
-    beginning = place.before + (other.capitalize() if place.true[:1].isupper() else other)
+    beginning = place.before + place.opposite
     if not any(c.isalnum() for c in place.rest):
         return beginning + place.rest
     beginning += "," if place.rest.startswith(",") else ""
