@@ -6,9 +6,9 @@ counted by decoding them, so that no piece of a character is cut off.
 
 from __future__ import annotations
 
-from bisect import bisect, bisect_left
 from collections.abc import Sequence
-from functools import cache
+from itertools import accumulate
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from meow.prompts.tokens import Encoded, Prompter
@@ -57,26 +57,29 @@ def place(prompter: Prompter, spot: Spot, full: Encoded | None = None) -> Placed
     if len(full.ids) > prompter.max_length:
         return None
     before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
-    head = len(_text(prompter.tokenizer, before))
-
-    @cache
-    def text(n: int) -> str:
-        return _text(prompter.tokenizer, [*before, *ids[:n]])[head:]
-
-    whole = text(len(ids))
+    texts = _growing(prompter.tokenizer, before, ids)
+    whole = texts[-1]
     lead = whole.find(spot.answer)
     if lead < 0:
         return None
     start, end = lead + spot.start, lead + spot.end
-    first = bisect(range(len(ids)), start, key=lambda n: len(text(n + 1)))
-    last = bisect_left(range(len(ids)), True, first, key=lambda n: text(n + 1)[:end] == whole[:end])
+    shared = (len(commonprefix([text, whole])) for text in texts)  # noqa: RUF071 - texts, no paths
+    said = list(accumulate(shared, max))  # a piece of a character says nothing
+    first = next(n for n in range(len(ids)) if said[n] >= start or said[n + 1] > start)
+    last = next(n for n in range(first, len(ids)) if said[n + 1] >= end)
     encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
-    return Placed(encoded, whole[len(text(first)) : start])
+    return Placed(encoded, whole[said[first] : start])
 
 
 def decoded(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text of tokens as it stands after another token."""
     return _text(tokenizer, [*before, *ids])[len(_text(tokenizer, before)) :]
+
+
+def _growing(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> list[str]:
+    """`decoded` of none of the tokens, of the first, of the first two, ..."""
+    head = len(_text(tokenizer, before))
+    return [_text(tokenizer, [*before, *ids[:n]])[head:] for n in range(len(ids) + 1)]
 
 
 def _text(tokenizer: Any, ids: Sequence[int]) -> str:

@@ -93,7 +93,9 @@ class Prompter:
         self.eos = own if own is not None else eos_ids[0]
         ends = [tokenizer.convert_tokens_to_ids(self.form.end_of_turn)] if self.form.end_of_turn else []
         self.eos_ids = tuple(dict.fromkeys([*eos_ids, *ends]))
-        self._adds_eos = own is not None and tokenizer("a")["input_ids"][-1] == own
+        probe = tokenizer("a", return_offsets_mapping=True)
+        last = list(zip(probe["input_ids"], probe["offset_mapping"], strict=True))[-1:]
+        self._adds_eos = any(id_ == self.eos and start == end for id_, (start, end) in last)
 
     def encode(self, fact: Fact, answer: str | None = None) -> Encoded:
         """A question with an answer (default: the fact's own) and what closes it; all from the answer on is scored.

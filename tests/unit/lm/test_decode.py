@@ -230,7 +230,9 @@ def test_every_node_attends_to_itself_and_its_ancestors_once_and_to_no_other(seq
     (one,) = tree.plant(sequences, 1 << 30)
     seen: dict[int, list[int]] = {}
     for group in branches.groups(one.parents, torch.device("cpu"), torch.float32):
-        for queries, keys, mask in zip(group.queries.tolist(), group.keys.tolist(), group.mask[:, 0], strict=True):
+        size = (*group.queries.shape, group.keys.shape[1])
+        before = torch.full(size, -torch.inf).triu(1) if group.mask is None else group.mask[:, 0]
+        for queries, keys, mask in zip(group.queries.tolist(), group.keys.tolist(), before, strict=True):
             for node, row in zip(queries, mask.tolist(), strict=True):
                 attended = [key for key, value in zip(keys, row, strict=True) if value == 0]
                 assert seen.setdefault(node, attended) == attended  # a repeated node asks the same again
@@ -253,10 +255,27 @@ def test_short_ends_of_a_long_beginning_attend_together_and_long_ones_of_a_short
     story = list(range(500))
     (one,) = tree.plant([[*story, 1000 + end, 1, 2] for end in range(12)], 1000)
     (group,) = branches.groups(one.parents, torch.device("cpu"), torch.float32)
-    assert group.mask.shape == (1, 1, 536, 536)
+    assert (group.queries.shape, group.keys.shape) == ((1, 536), (1, 536))
     (one,) = tree.plant([[0, 1, 2, 3, *([1000 + end] * 100)] for end in range(6)], 1000)
     (group,) = branches.groups(one.parents, torch.device("cpu"), torch.float32)
-    assert group.mask.shape == (6, 1, 104, 104)
+    assert (group.queries.shape, group.keys.shape) == ((6, 104), (6, 104))
+
+
+def test_a_sequence_by_itself_has_no_mask_and_few_keys_are_gathered_at_once() -> None:
+    (group,) = branches.groups([-1, *range(3999)], torch.device("cpu"), torch.float32)
+    assert group.mask is None
+    (one,) = tree.plant([[*range(2000), *([3000 + end] * 150)] for end in range(40)], 100_000)
+    for group in branches.groups(one.parents, torch.device("cpu"), torch.float32):
+        assert group.keys.numel() <= branches.HELD
+
+
+def test_attention_is_as_it_was_after_a_pass_that_failed() -> None:
+    model = build("Llama, grouped heads")
+    (one,) = tree.plant([[5, 6, 7]], 10)
+    with pytest.raises(IndexError):
+        tree.forward(model, one, [99])
+    assert model.config._attn_implementation == "sdpa"
+    assert tree.forward(model, one, [2])[0].shape == (1, 60)
 
 
 def test_the_cache_is_bounded_by_the_budget_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from meow.config import FinetuneSettings
 from meow.errors import DataError
 from meow.prompts import Prompter, Template, cut, reworded
+from meow.prompts.places import Spot, place
 from meow.records import QA, Message
 from meow.text import gap
 
@@ -340,3 +341,48 @@ def test_a_space_stands_between_a_text_and_its_continuation_where_its_script_wri
     text: str, between: str
 ) -> None:
     assert gap(text) == between
+
+
+def bytes_for_letters() -> Any:
+    """As Llama 2: what is no letter of the vocabulary is spelled by its bytes, one token each."""
+    vocab = {token: i for i, token in enumerate(["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))])}
+    for letter in "▁abcdefghijklmnopqrstuvwxyz.":
+        vocab[letter] = len(vocab)
+    bpe = Tokenizer(models.BPE(vocab, [], unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    bpe.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    bpe.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "tokens"),
+    [(" 中文文", "中文", 6), (" 文中", "中", 3), (" 😀😁😂", "😀", 4), (" abc文é", "é", 2), (" abc文é", "bc", 2)],
+)
+def test_a_place_is_the_bytes_of_its_letters_and_no_others(answer: str, value: str, tokens: int) -> None:
+    p, start = prompter(bytes_for_letters()), answer.index(value)
+    found = place(p, Spot("the cat", answer, start, start + len(value)))
+    assert found is not None
+    ids = found.encoded.ids[found.encoded.start :]
+    assert p.tokenizer.decode(ids).strip() == value
+    assert len(ids) == tokens
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_eos_that_the_tokenizer_adds_is_left_out_and_one_that_the_text_says_is_kept(*, named: bool) -> None:
+    made = bytes_apart()
+    backend = made.backend_tokenizer
+    backend.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **({"eos_token": "</s>"} if named else {}))
+    p = Prompter(tokenizer, "qa", max_length=99, eos_ids=[1])
+    assert 1 not in p.raw("x").ids
+    assert p.raw("x</s>").ids[-1] == 1
+    assert p.raw("x", " y").ids[-1] != 1
+
+
+def test_a_last_token_that_is_only_unknown_is_no_end() -> None:
+    words = Tokenizer(models.WordLevel({"</s>": 0, "x": 1}, "</s>"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", unk_token="</s>")
+    assert Prompter(tokenizer, "qa", max_length=99, eos_ids=[0]).raw("x unseen").ids == (1, 0)

@@ -19,6 +19,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 NAME = "meow_branches"
 GATHERED = 16
 """Keys attended to that cost as much as one that is gathered."""
+HELD = 1 << 14
+"""Keys that are gathered at once: they are copies."""
 
 
 class Group(NamedTuple):
@@ -28,8 +30,13 @@ class Group(NamedTuple):
     """(R, Q) their nodes; a shorter run repeats its last."""
     keys: torch.Tensor
     """(R, K) the nodes that they see: ancestors, and their own."""
-    mask: torch.Tensor
-    """(R, 1, Q, K) 0 where a node attends to another, else -inf."""
+    mask: torch.Tensor | None
+    """(R, 1, Q, K) 0 where a node attends to another, else -inf; None: each to all before it."""
+
+    def on(self, device: torch.device) -> Group:
+        """The same where another layer lies."""
+        mask = None if self.mask is None else self.mask.to(device)
+        return Group(self.queries.to(device), self.keys.to(device), mask)
 
 
 def groups(parents: Sequence[int], device: torch.device, dtype: torch.dtype) -> list[Group]:
@@ -82,11 +89,12 @@ def _runs(parents: Sequence[int]) -> list[_Run]:
 
 
 def _alike(runs: Sequence[_Run]) -> Iterator[list[_Run]]:
-    """Runs of about one size, which are padded to the largest."""
+    """Runs of about one size, which are padded to the largest, as many as may be held."""
     group: list[_Run] = []
     queries = keys = 0
     for run in sorted(runs, key=lambda run: (-run.queries, -run.keys)):
-        if group and max(queries, run.queries) * max(keys, run.keys) > 2 * run.queries * run.keys:
+        area, held = max(queries, run.queries) * max(keys, run.keys), (len(group) + 1) * max(keys, run.keys)
+        if group and (area > 2 * run.queries * run.keys or held > HELD):
             yield group
             group, queries, keys = [], 0, 0
         group.append(run)
@@ -99,6 +107,8 @@ def _group(runs: Sequence[_Run], after: torch.Tensor, device: torch.device, dtyp
     n, wide = max(run.queries for run in runs), max(run.keys for run in runs)
     first, last, depth = torch.tensor([(run.first, run.last, len(run.ancestors)) for run in runs]).T[:, :, None]
     queries = (first + torch.arange(n)).minimum(last)
+    if n == wide == min(run.queries for run in runs) and bool((after[queries] == last + 1).all()):
+        return Group(queries.to(device), queries.to(device), None)
     keys = first - depth + torch.arange(wide)
     is_own = torch.arange(wide) >= depth
     keys[~is_own] = torch.tensor([node for run in runs for node in run.ancestors], dtype=torch.long)
@@ -118,14 +128,15 @@ def attended(model: Any, some: Sequence[Group]) -> Iterator[None]:
     """A model whose attention goes by these groups, for a row of as many tokens."""
     configs = {id(found): found for module in model.modules() if (found := vars(module).get("config")) is not None}
     changed = [config for config in configs.values() if getattr(config, "_attn_implementation", None) == "sdpa"]
+    alone = {"": NAME}  # a text would be handed on to what it is part of
     token = _ATTENDED.set(some)
     try:
         for config in changed:
-            config._attn_implementation = NAME
+            config._attn_implementation = alone
         yield
     finally:
         for config in changed:
-            config._attn_implementation = "sdpa"
+            config._attn_implementation = {"": "sdpa"}
         _ATTENDED.reset(token)
 
 
@@ -136,7 +147,8 @@ def _attend(
     del attention_mask
     asking, seen, said = (states[0].transpose(0, 1) for states in (query, key, value))
     out = query.new_empty(len(asking), query.shape[1], value.shape[-1])
-    for group in _ATTENDED.get():
+    for held in _ATTENDED.get():
+        group = held.on(query.device)
         rows = (asking[group.queries], seen[group.keys], said[group.keys])
         states = (row.transpose(1, 2) for row in rows)
         found, _ = sdpa_attention_forward(module, *states, group.mask, **kwargs)
