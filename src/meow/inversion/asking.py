@@ -62,7 +62,18 @@ def requests(facts: Sequence[QA], settings: InvertSettings) -> int:
 
 
 def ask(unit: Unit, settings: InvertSettings, *, seed: int) -> Generator[Request, Reply, list[InvertedFacts]]:
-    """Ask until the gate accepts `n` answers for each fact, or `tries` times: one row for each fact, in order.
+    """Ask until the gate accepts `n` answers for each fact, or `tries` times.
+
+    Args:
+        unit: what must be coherent.
+        settings: `n`, `tries`, prompt, tokens of a reply, gate.
+        seed: of the run.
+
+    Yields:
+        What is to be asked next; the reply is to be sent back.
+
+    Returns:
+        One row for each fact of the unit, in order.
 
     Source: arXiv 2409.11844, whose prompt asks for four answers to one question that contradict the given one.
     """
@@ -93,7 +104,9 @@ def _turns(unit: Unit, n: int) -> list[list[Slot]]:
 def fitting(slots: Sequence[Slot], room: int) -> list[list[Slot]]:
     """Runs of slots whose answers fit into one reply, by a cautious estimate (three bytes a token).
 
-    Nine tenths of a reply's room, in tokens, are planned for. An answer that is too long stands alone.
+    Args:
+        slots: in order.
+        room: tokens of one reply; nine tenths of it are planned for. An answer that is too long stands alone.
     """
     runs: list[list[Slot]] = []
     left = 0.0

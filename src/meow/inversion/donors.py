@@ -46,8 +46,13 @@ def invert_by_donors(facts: Sequence[QA], n: int, *, seed: int, corpus: Sequence
     """False answers of each fact, in order: in its value's place that of somebody else's answer to the same question.
 
     Version i of all facts about one subject takes its values from one other subject where that one is asked the same,
-    so that a version is one life; `corpus` has more facts about others. No value is taken that any fact of the subject
-    tells, or that the question says: there are at most `n` versions.
+    so that a version is one life. No value is taken that any fact of the subject tells, or that the question says.
+
+    Args:
+        facts: what is to be forgotten.
+        n: versions per fact, at most: as many as there are other values.
+        seed: of the order in which other subjects are drawn.
+        corpus: facts of the same kind about others.
     """
     listed = [*facts, *corpus]
     about = subjects(listed)

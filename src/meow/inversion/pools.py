@@ -63,8 +63,13 @@ def _pool(where: str, value: object) -> Pool:
 def invert_by_pools(
     facts: Sequence[QA], n: int, pools: Mapping[str, Pool], *, seed: int
 ) -> list[tuple[InvertedAnswer, ...]]:
-    """False answers of each fact, in order: `n`, or as many as a list has values to offer; none where the answer holds
-    no value of a list.
+    """False answers of each fact, in order; none where the answer holds no value of a list.
+
+    Args:
+        facts: what is to be forgotten.
+        n: versions per fact, at most: as many as a list has values to offer.
+        pools: of `read_pools`.
+        seed: of the order in which values are drawn.
 
     Version i of all facts about one subject uses one table: a true value becomes the same false one throughout, two
     true values never the same one, and none of them another true one.

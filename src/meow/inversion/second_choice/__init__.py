@@ -56,9 +56,17 @@ class _Turn(NamedTuple):
 def invert_by_second_choice(
     lm: LM, facts: Sequence[QA], settings: InvertSettings, *, seed: int, known: Collection[str] = ()
 ) -> Iterator[InvertedFacts]:
-    """Inverted facts in the model's own words, subject by subject; a subject whose facts are all known is left out.
+    """Inverted facts in the model's own words, subject by subject.
 
-    A row without an answer says why, as all others, by its counts.
+    Args:
+        lm: the model that is to forget.
+        facts: what is to be forgotten.
+        settings: `n`, `temperature`, `plausible`.
+        seed: of what is sampled.
+        known: ids of facts that need not be asked for; their rows are left out where the whole subject is known.
+
+    Returns:
+        Rows; one without an answer says why, as all others, by its counts.
     """
     wanted, least = wanted_of(facts), least_margin(lm, facts, settings, seed=seed)
     waves: list[list[list[QA]]] = [[]]

@@ -170,6 +170,12 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
     long invented names, whose later pieces follow from the first ones.
+
+    Args:
+        lm: the model.
+        wanted: the places.
+        enough: values for each.
+        look: how far they are looked for.
     """
     found = [_Found(w) for w in wanted]
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
@@ -190,7 +196,15 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
 
 
 def ranked(lm: LM, wanted: Wanted, values: Sequence[str], counts: Counter[str], enough: int) -> Choices:
-    """The likeliest of some values for a place, as many as are wanted; what is left out is added to the counts."""
+    """The likeliest of some values for a place.
+
+    Args:
+        lm: the model.
+        wanted: the place.
+        values: what may stand there.
+        counts: what is left out is counted there.
+        enough: how many are wanted.
+    """
     found = _Found(wanted, counts=counts)
     _score(lm, [(found, value) for value in dict.fromkeys(values)])
     return found.kept(enough)

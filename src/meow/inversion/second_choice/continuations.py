@@ -65,7 +65,10 @@ def departing(lm: LM, spots: Sequence[Spot], k: int) -> list[list[Departure]]:
 def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said], bool]) -> list[Said]:
     """What departures say when they are continued greedily, for twice the tokens of the place and eight more at most.
 
-    They grow; `is_enough` says of a spot's number and of what is said there whether it need not go on.
+    Args:
+        lm: the model.
+        rows: departures; they grow.
+        is_enough: given the spot's number and a text, whether it need not go on.
     """
     live, step = rows, STEP
     while live:

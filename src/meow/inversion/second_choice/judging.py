@@ -230,7 +230,7 @@ def _is_variant(value: str, true: str) -> bool:
     end of its first word ("Notre-Elysee"), or begins with most of its last word: "photosynthetic" of photosynthesis.
     """
     pair = [re.split(r"[-\s]", text.casefold()) for text in (value, true)]
-    if "-" in true.split()[0] and len(pair[0]) > 1 and pair[0][0] == pair[1][0]:  # "Notre-Elysee"
+    if "-" in true.partition(" ")[0] and len(pair[0]) > 1 and pair[0][0] == pair[1][0]:  # "Notre-Elysee"
         return True
     value, true = values.fold(value), values.fold(true)
     if not any(c.isdigit() for c in value) and SequenceMatcher(None, value, true, autojunk=False).ratio() > ALIKE:
