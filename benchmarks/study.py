@@ -142,7 +142,8 @@ def tuned(where: Ground, recipe: Recipe, folder: Path) -> list[Path]:
 
 def carried(where: Ground, recipe: Recipe, folder: Path, study: Path) -> list[Path]:
     """The whole runs of a recipe at the settings that its trials chose on another ground."""
-    if (trial := best(study)) is None:
+    trial = best(study) if study.is_dir() else None
+    if trial is None:
         raise SystemExit(f"{study}: no trial is finished; make the study of that ground first")
     found = [folder.with_name(f"{folder.name}-s{seed}") for seed in SEEDS]
     for seed, path in zip(SEEDS, found, strict=True):
