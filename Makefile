@@ -48,7 +48,7 @@ meta: install
 
 gpu:
 	[ ! -d ../shared ] || $(or $(wildcard $(PY)),python3) -m benchmarks.gpu --pack
-	PYTHONPATH=src $(or $(wildcard $(PY)),python3) -m benchmarks.gpu
+	PYTHONPATH=src:$$PYTHONPATH $(or $(wildcard $(PY)),python3) -m benchmarks.gpu
 
 study: install
 	for ground in embedded forget05; do $(PY) -m benchmarks.study --ground $$ground; done

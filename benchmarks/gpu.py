@@ -268,7 +268,8 @@ def fsdp2(device: torch.device) -> Iterator[dict[str, Any]]:
 
 def alone() -> dict[str, str]:
     """The environment of a process that looks for nothing on a network."""
-    return dict(os.environ) | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": f"{HERE / 'src'}{os.pathsep}{HERE}"}
+    path = os.pathsep.join([str(HERE / "src"), str(HERE), os.environ.get("PYTHONPATH", "")])
+    return dict(os.environ) | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path}
 
 
 def rows(device: torch.device) -> Iterator[dict[str, Any]]:

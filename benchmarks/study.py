@@ -1,4 +1,4 @@
-"""Recipes of forgetting, each at settings of its own: `python -m benchmarks.study --ground embedded` (or `forget05`).
+"""Recipes of forgetting, each at settings of its own: `python -m benchmarks.study --ground embedded`.
 
 Every recipe has 12 trials of `meow tune`, which choose its learning rate and one more number, a weight or a bound that
 trades what must go for what must stay; epochs, rows and ways of asking are the ground's. The tuning half judges: fewest
@@ -9,6 +9,10 @@ them better.
 
 `--ground forget01 --chosen-on forget05`: the same recipes at the settings that their trials chose there, three seeds,
 all questions; the facts of a TOFU split are among those of a larger one.
+
+`--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`), as far as it tells
+them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is the tuning's:
+the harmonic mean of how many retain answers are told, their ROUGE-L and their probability.
 
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.
@@ -24,13 +28,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import SHARED
-from meow.files import read_json
+from meow import results
+from meow.files import read_json, rows
 from meow.losses import METHODS
+from meow.metrics import halves
 from meow.pipeline import demo
-from meow.pipeline.tuning import showing, studies
+from meow.pipeline.tuning import judging, showing, studies
 from meow.pipeline.tuning.studies import Trial
 from meow.records import EvalLog
 from meow.tables import Cell, Row, Table, markdown
@@ -38,9 +44,13 @@ from meow.tables import Cell, Row, Table, markdown
 HERE, OUT = Path(__file__).resolve().parents[1], Path("study")
 MODELS, TOFU = SHARED / "models/tofu-mini", SHARED / "data/tofu"
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
+SUBJECTS = {"france": "France", "solar-system": "Solar System", "shakespeare": "Shakespeare"}
+"""Examples' folders, and what the everyday facts call the same."""
 SEEDS = (0, 1, 2)
 TRIALS = 12
-SHOWN = {"told, worst case": "worst_case", "distance": "forget_distance", "D": "ks_d", "utility": "model_utility_gm"}
+TOLD, UTILITY = "told, worst case", "utility / original's"
+SHOWN = {TOLD: "worst_case", "distance": "forget_distance", "p(value)": "value_probability", "D": "ks_d"}
+"""What is shown beside the utility; p(value) where there is no reference."""
 UNIT = 1.0
 """`constraint_rate` in units of the ground's loss: how fast a weight follows is the same on every ground."""
 
@@ -114,10 +124,44 @@ def embedded() -> list[str]:
     return [*base, "train.batch_size=16", "threads=1"]
 
 
+def real() -> list[str]:
+    """Overrides of one run on what a real model knows of three subjects, which is asked first."""
+    out, model = OUT / "real", HERE / ".models/smollm2"
+    known, asked = out / "known.jsonl", {role: out / f"{role}.jsonl" for role in ("forget", "retain")}
+    if not known.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        for role, facts in everyday().items():
+            asked[role].write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
+        meow("known", asked["forget"], "--model_name_or_path", model, "--save-path", known)
+    return [
+        f"out={out}", f"model.path={model}", f"data.forget={known}", f"data.retain={asked['retain']}", "threads=1",
+        "invert.backend=self", "memo.on=value", "memo.template=model", "memo.max_new_tokens=auto", "train.lora_rank=8",
+        "train.epochs=10", "train.batch_size=16", "train.weight_decay=0", "eval.max_new_tokens=auto",
+    ]  # fmt: skip
+
+
+def everyday() -> dict[str, list[Mapping[str, Any]]]:
+    """Facts about three subjects to forget and others to keep: the examples', then everyday ones; no question twice."""
+    listed = [row for _, row in rows(SHARED / "data/facts/everyday.jsonl")]
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    asked: set[str] = set()
+    for role in ("forget", "retain"):
+        files = [HERE / f"examples/facts/{name}/{role}.jsonl" for name in SUBJECTS]
+        more = [row for row in listed if (row["subject"] in SUBJECTS.values()) == (role == "forget")]
+        found[role] = []
+        for row in [*(row for file in files for _, row in rows(file)), *more]:
+            if row["question"] not in asked:
+                asked.add(row["question"])
+                found[role].append(row)
+    return found
+
+
 def ground(name: str) -> Ground:
     """A ground by its name."""
     if name == "embedded":
         return Ground(embedded(), (1e-4, 3e-3), 0.0135)
+    if name == "real":
+        return Ground(real(), (1e-4, 4e-3), 0.83)
     return Ground(settings(name, "eval.max_new_tokens=auto"), (2e-4, 2e-3), 0.09)
 
 
@@ -160,35 +204,49 @@ def meow(*typed: object) -> None:
 def numbers(folder: Path, label: str = "after") -> dict[str, float]:
     """Metrics of one evaluation: of the questions that chose nothing, where something was chosen."""
     log = EvalLog.model_validate(read_json(folder / "eval" / label / "log.json"))
-    return {name: value for name, of in SHOWN.items() if (value := log.metrics[of].value) is not None}
+    values = {name: log.metrics[of].value for name, of in SHOWN.items()}
+    found = {name: value for name, value in values.items() if value is not None}
+    if "distance" in found:
+        del found["p(value)"]
+    return found | {UTILITY: utility(folder, label)}
+
+
+def utility(folder: Path, label: str) -> float:
+    """As a share of the original's."""
+    logs = [EvalLog.model_validate(read_json(folder / "eval" / name / "log.json")) for name in (label, "before")]
+    ours, theirs = (log.metrics["model_utility_gm"].value for log in logs)
+    if ours is not None and theirs:
+        return ours / theirs
+    return judging.utility_kept(*(halves(results.samples(folder, name))[1] for name in (label, "before")))
 
 
 def pooled(folders: Sequence[Path], label: str = "after") -> dict[str, list[float]]:
-    """Median, smallest and largest of each metric over runs; the utility as a share of the original's."""
-    rows = [numbers(folder, label) for folder in folders]
-    for row, folder in zip(rows, folders, strict=True):
-        row["utility"] /= numbers(folder, "before")["utility"]
-    columns = {name: [row[name] for row in rows if name in row] for name in SHOWN}
+    """Median, smallest and largest of each metric over runs."""
+    runs = [numbers(folder, label) for folder in folders]
+    columns = {name: [run[name] for run in runs if name in run] for name in (*SHOWN, UTILITY)}
     return {name: [statistics.median(v), min(v), max(v)] for name, v in columns.items() if v}
 
 
 def beats(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> bool:
     """Whether the medians of one recipe are nowhere worse than another's, and somewhere better."""
-    mine, theirs = ((row["told, worst case"][0], row["distance"][0], -row["utility"][0]) for row in (one, other))
+    far = "distance" if "distance" in one else "p(value)"
+    mine, theirs = ((row[TOLD][0], row[far][0], -row[UTILITY][0]) for row in (one, other))
     return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 def table(found: Mapping[str, Sequence[Path]], studied: Mapping[str, Path]) -> str:
     """The finished recipes beside original and reference, as Markdown."""
     first = next(iter(found.values()))[:1]
-    models = {name: pooled(first, label) for name, label in (("original", "before"), ("reference", "reference"))}
+    labels = {"original": "before", "reference": "reference"}
+    models = {n: pooled(first, label) for n, label in labels.items() if (first[0] / "eval" / label).is_dir()}
     recipes = {name: pooled(folders) for name, folders in found.items()}
-    rows = []
+    columns = list(next(iter(recipes.values())))
+    lines = []
     for name, row in (models | recipes).items():
-        cells = [shown(row.get(of, [])) for of in SHOWN]
+        cells = [shown(row.get(of, [])) for of in columns]
         by = ", ".join(other for other in recipes if name in recipes and beats(recipes[other], row))
-        rows.append(Row(name, [Cell(text) for text in (chosen(studied[name]) if name in found else "", *cells, by)]))
-    return markdown(Table(["recipe", "chosen", *SHOWN, "beaten by"], rows))
+        lines.append(Row(name, [Cell(text) for text in (chosen(studied[name]) if name in found else "", *cells, by)]))
+    return markdown(Table(["recipe", "chosen", *columns, "beaten by"], lines))
 
 
 def shown(values: Sequence[float]) -> str:
@@ -212,8 +270,10 @@ def chosen(study: Path) -> str:
 def main() -> None:
     """Every recipe's study, and the table of those that are finished."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--ground", choices=("embedded", *RETAIN), required=True)
-    parser.add_argument("--chosen-on", choices=("embedded", *RETAIN), help="the ground whose trials chose the settings")
+    parser.add_argument("--ground", choices=("embedded", *RETAIN, "real"), required=True)
+    parser.add_argument(
+        "--chosen-on", choices=("embedded", *RETAIN, "real"), help="the ground whose trials chose the settings"
+    )
     parser.add_argument("--recipes", nargs="+", choices=(*RECIPES, *METHODS), default=list(RECIPES))
     given = parser.parse_args()
     where, found, studied = ground(given.ground), {}, {}

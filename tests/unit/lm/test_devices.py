@@ -1,4 +1,4 @@
-"""Memory that nothing uses any more goes back to the system."""
+"""Which device is picked; memory that nothing uses any more goes back to the system."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from meow.lm import trim
+from meow.errors import ConfigError
+from meow.lm import pick_device, trim
 
 
 def resident() -> int:
@@ -56,3 +58,14 @@ def test_what_a_large_model_frees_between_other_pieces_goes_back_to_the_system(
     """A hundred pieces of two megabytes, between a hundred that stay; those of a small model are kept."""
     done = subprocess.run([sys.executable, "-c", FREED, str(megabytes)], capture_output=True, text=True, check=True)
     assert least <= int(done.stdout) <= most
+
+
+def test_an_accelerator_that_torch_was_built_for_but_is_not_there_is_not_picked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What PyPI's default build for Linux is on a machine without a GPU."""
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    with pytest.raises(ConfigError, match="expected cpu or auto"):
+        pick_device("cuda")
