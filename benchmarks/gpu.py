@@ -1,4 +1,4 @@
-"""On an accelerator, without a network, sized for eight minutes (never timed on one): `make gpu`.
+"""On an accelerator, without a network, in three minutes of an H200: `make gpu`.
 
 `python -m benchmarks.gpu --pack` puts what it needs of the data folder into `.gpu` (6 MB: tofu-mini `full`, forty
 questions, their inverted answers), so that the tree can be taken to another machine as it is; `python -m
