@@ -25,7 +25,7 @@ def pick_device(name: str) -> torch.device:
     Raises:
         ConfigError: there is no such device here.
     """
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None  # built for, and there
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     if name == "auto":
         if found is not None and world_size() > 1:
             torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
