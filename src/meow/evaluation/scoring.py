@@ -24,13 +24,20 @@ HALF = "by the even-numbered forget questions and up to 60 retain ones"
 """The tuning half."""
 CHOSEN = f"the training step, {HALF}"
 """What `train.evaluate_every` uses it for."""
+Samples = Sequence[EvalSample]
 
 
-def selected_on(config: RunConfig) -> str | None:
-    """What the tuning half was used to choose, in words; None: nothing, and results come from all questions."""
+def selected_on(config: RunConfig, label: str = "after") -> str | None:
+    """What the tuning half was used to choose, in words; None: nothing, and results come from all questions.
+
+    Args:
+        config: of the run.
+        label: of the evaluation; models that stand beside the changed one are the same for whatever was chosen.
+    """
     if config.tune.chosen:
         step = " and the training step" if config.train.evaluate_every is not None else ""
-        return f"{', '.join(config.tune.chosen)}{step}, {HALF}"
+        what = "settings" if label in ("before", *labels.REFERENCES) else f"{', '.join(config.tune.chosen)}{step}"
+        return f"{what}, {HALF}"
     return CHOSEN if config.train.evaluate_every is not None else None
 
 
@@ -94,7 +101,7 @@ def write_log(
     chosen: dict[str, Value] = {}
     if selected_on(config):
         halves = [metrics.halves(rows) for rows in (samples, before, reference, second)]
-        chosen = _tuning(config, *(half[0] for half in halves[:3]))
+        chosen = _tuning(config, label, *(half[0] for half in halves[:3]))
         samples, before, reference, second = (half[1] for half in halves)
     log = EvalLog(
         label=label,
@@ -116,14 +123,14 @@ def write_log(
     return log
 
 
-def _tuning(
-    config: RunConfig, samples: Sequence[EvalSample], before: Sequence[EvalSample], reference: Sequence[EvalSample]
-) -> dict[str, Value]:
+def _tuning(config: RunConfig, label: str, samples: Samples, before: Samples, reference: Samples) -> dict[str, Value]:
     """The numbers of the tuning half that have chosen something, marked so."""
     seen = metrics.compute(samples, before=before or None, reference=reference or None)
     has_reference = config.eval.reference is not None
     names = (TUNED_BY if config.tune.chosen else CHOSEN_BY)[has_reference]
-    return {f"{name}_tuning": seen[name].model_copy(update={"selected_on": selected_on(config)}) for name in names}
+    return {
+        f"{name}_tuning": seen[name].model_copy(update={"selected_on": selected_on(config, label)}) for name in names
+    }
 
 
 def _named(reference: str | None) -> dict[str, str]:

@@ -194,7 +194,8 @@ def warnings(views: Sequence[Results]) -> list[str]:
     logs = [log for view in views for log in view.logs.values()]
     if any("retain" in log.rows and "authors" in log.rows for log in logs):
         found.append("The evaluated retain questions were trained on: utility on them is a score on training data.")
-    chosen = {v.selected_on for log in logs for v in log.metrics.values() if v.selected_on}
+    after = [view.logs["after"] for view in views if "after" in view.logs]
+    chosen = {v.selected_on for log in after for v in log.metrics.values() if v.selected_on}
     found += [f"Some numbers were used to choose ({what}); do not report them as results." for what in sorted(chosen)]
     return found
 

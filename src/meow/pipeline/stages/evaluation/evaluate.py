@@ -88,7 +88,7 @@ def evaluated(folder: Run, config: RunConfig, label: str) -> list[EvalItem]:
 
 def compared_with(config: RunConfig, label: str) -> dict[str, Any]:
     """What the numbers of an evaluation depend on beside its own model and questions, by name, for its key."""
-    chosen = scoring.selected_on(config)
+    chosen = scoring.selected_on(config, label)
     half = {"half": chosen} if chosen else {}
     if label == "reference":
         return half
