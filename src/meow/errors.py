@@ -60,6 +60,10 @@ class RunError(MeowError, RuntimeError):
     """A run that cannot start or go on: locked folder, other settings, NaN loss, a time limit."""
 
 
+class BusyError(RunError):
+    """A folder in which another process works."""
+
+
 class NotFiniteError(RunError):
     """A training whose loss or gradient is not finite any more."""
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from meow.errors import RunError
+from meow.errors import BusyError
 from meow.processes import is_alive
 
 LOCK, HOLDER = ".lock", ".worker"
@@ -34,12 +34,12 @@ def held(folder: Path) -> Iterator[None]:
     """Hold a folder's lock.
 
     Raises:
-        RunError: another process holds it.
+        BusyError: another process holds it.
     """
     try:
         lock = _lock(folder).acquire()
     except Timeout:
-        raise RunError(f"{folder}: another process works in this folder; wait, or take another name") from None
+        raise BusyError(f"{folder}: another process works in this folder; wait, or take another name") from None
     with lock:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         (folder / HOLDER).write_text(f"{os.getpid()} {now}\n", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from meow.config import Range, RunConfig, dump
 from meow.errors import ConfigError, RunError
-from meow.pipeline.plan import load_config
-from meow.pipeline.tuning import judging, studies
+from meow.pipeline.plan import load_config, run_of
+from meow.pipeline.tuning import best, judging, studies
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import check, grid, made, size, values_of
+from meow.pipeline.tuning.studies import Trial
 from meow.records import EvalSample, Likelihood
 from meow.run import STUDY, Run
 from tests.conftest import write_facts
@@ -238,3 +239,28 @@ def test_what_runs_have_in_common_is_taken_from_beside_a_study_too(tmp_path: Pat
         assert Run(tmp_path / place).adopt("memo", {"a": 1}, "", ["memo.jsonl"]) is not None
         assert (tmp_path / place / "memo.jsonl").read_text() == "measured"
     assert Run(tmp_path / "elsewhere/trial-000").adopt("memo", {"a": 1}, "", ["memo.jsonl"]) is None
+
+
+def test_a_run_of_the_best_trial_that_another_process_has_just_begun_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was free when it was looked at, and is not when it is begun."""
+    config = load_config(None, [f"out={tmp_path}", "name=study", "model.path=m", "tune.space={train.lr: [1e-3]}"])
+    config = config.model_copy(update={"tune": config.tune.model_copy(update={"seeds": 1})})
+    taken = Run(tmp_path / "study/best-000-s0")
+    begun: list[int] = []
+
+    def run(one: RunConfig) -> None:
+        begun.append(1)
+        if len(begun) > 1:
+            other.close()
+        with run_of(one).locked():
+            begun.append(2)
+
+    other = ExitStack()
+    other.enter_context(taken.locked())
+    monkeypatch.setattr(Run, "worker", None)
+    monkeypatch.setattr(best.commands, "run", run)
+    monkeypatch.setattr(best, "report", lambda *_: begun.append(3))
+    assert best._whole(config, Trial(0, "complete", {"train.lr": 1e-3}, None, "", 0.5)) == [taken.path]
+    assert begun == [1, 1, 2, 3]

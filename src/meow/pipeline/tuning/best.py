@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from meow.config import RunConfig
-from meow.errors import ConfigError, NotFiniteError, RunError
+from meow.errors import BusyError, ConfigError, NotFiniteError, RunError
 from meow.pipeline import commands, inputs, stages
 from meow.pipeline.plan import plan, run_of
 from meow.pipeline.tuning import judging, showing, studies, trials
@@ -108,11 +109,12 @@ def _whole(config: RunConfig, best: Trial) -> list[Path]:
     folders = [run_of(one).path for one in todo]
     while todo:
         free = [one for one in todo if run_of(one).worker is None]
-        if free:
+        if not free:
+            time.sleep(studies.WAIT)
+            continue
+        with suppress(BusyError):  # another process began it a moment ago
             commands.run(free[0])
             todo.remove(free[0])
-        else:
-            time.sleep(studies.WAIT)
     page = study_of(config) / "report.html"
     report(folders, page)
     return folders
