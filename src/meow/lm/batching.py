@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import torch
 
-from meow.lm.decode import tree
+from meow.lm.decode import Way, branches, tree
 from meow.lm.decode.plain import shorten
 from meow.prompts import Encoded
 
 Pass = tuple[list[int], torch.Tensor, list[list[int]]]
 """Which sequences went through the model, logits (N, V), and for each the rows that predict its scored tokens."""
-CPU_TOKENS = 2048
-"""Tokens of one pass of scores on a CPU: beyond, activations and logits fall out of its caches (measured)."""
+CPU_TOKENS = 1024
+"""Tokens of one pass of scores on a CPU: of two at once, no more fit into its caches (measured)."""
 ROWS = 128
 """Rows of logits that are summed at once, for the same reason."""
+PIECE = 64
+"""Sequences that are scored on one thread before it looks for more."""
+T = TypeVar("T")
+
+
+def in_pieces(
+    model: Any, sequences: Sequence[Encoded], work: Callable[[Sequence[int]], list[T]], *, two_at_once: bool
+) -> list[T]:
+    """What work makes of each sequence. On a CPU two pieces go at once, each on half of its threads: while one is in
+    Python, or in an operation too small to be shared out, the other computes.
+
+    Args:
+        model: a causal language model.
+        sequences: those that share a beginning come into one piece.
+        work: is given the indices of a piece.
+        two_at_once: whether the model bears it: one that `tree.fits`, and keeps nothing of what it has seen.
+    """
+    threads = torch.get_num_threads()
+    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
+    if not (two_at_once and on_cpu and threads > 1 and len(sequences) > PIECE):
+        return work(range(len(sequences)))
+    order = sorted(range(len(sequences)), key=lambda i: sequences[i].ids)
+    pieces = [order[at : at + PIECE] for at in range(0, len(order), PIECE)]
+    found: dict[int, T] = {}
+    try:
+        with (
+            branches.attended(model, ()),
+            ThreadPoolExecutor(2, "score", torch.set_num_threads, (threads // 2,)) as pool,
+        ):
+            for piece, made in zip(pieces, pool.map(work, pieces), strict=True):
+                found.update(zip(piece, made, strict=True))
+    finally:
+        torch.set_num_threads(threads)
+    return [found[i] for i in range(len(sequences))]
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,6 +94,13 @@ def log_total(logits: torch.Tensor) -> torch.Tensor:
     return torch.cat(nll) + logits[:, 0]
 
 
+def spread(logp: torch.Tensor, floor: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation (N,) of log p (N, V), at least `floor`, under the distribution itself."""
+    clamped, p = logp.clamp(min=floor), logp.exp()
+    mu = (p * clamped).sum(-1)
+    return mu, ((p * clamped.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
+
+
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
     """Indices sorted by length, longest first, in batches whose padded size stays within a token budget.
 
@@ -72,6 +114,26 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         size = max(1, budget // max(1, lengths[order[at]]))
         yield order[at : at + size]
         at += size
+
+
+def passes(
+    model: Any, sequences: Sequence[Encoded], way: Way, longest: int | None, batch_tokens: int
+) -> Iterator[Pass]:
+    """Passes over sequences in the way that is right for a model.
+
+    Args:
+        model: a causal language model.
+        sequences: of any length.
+        way: in which it scores.
+        longest: tokens up to which one sequence changes nothing for another; None: any number.
+        batch_tokens: of one pass; on a CPU CPU_TOKENS at most.
+    """
+    on_cpu = model.get_input_embeddings().weight.device.type == "cpu"
+    budget = min(batch_tokens, CPU_TOKENS) if on_cpu else batch_tokens
+    widest = max((len(s.ids) for s in sequences), default=0)
+    if way == "shared" and (longest is None or widest <= longest):
+        return passes_over_trees(model, sequences, budget)
+    return passes_over_rows(model, sequences, 1 if way == "alone" else budget, longest=longest)
 
 
 def passes_over_trees(model: Any, sequences: Sequence[Encoded], budget: int) -> Iterator[Pass]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from meow.config import TEMPLATE_DATE, ModelSettings
 from meow.errors import ConfigError, DataError, shown
-from meow.lm.batching import CPU_TOKENS, Pass, kept_logits, log_total, passes_over_rows, passes_over_trees, widened
+from meow.lm.batching import Pass, in_pieces, kept_logits, log_total, passes, spread, widened
 from meow.lm.decode import Sampling, decode
 from meow.lm.decode.sweep import best
 from meow.lm.serving import Serving, context_of, eos_ids, serving
@@ -150,14 +150,8 @@ class LM:
             Which sequences, logits (N, V) in the number format of the model, and of each the rows that predict what is
             scored.
         """
-        way, longest = self.serving.scores, self.serving.longest
-        budget = min(self.batch_tokens, CPU_TOKENS) if self.device.type == "cpu" else self.batch_tokens
-        lengths = [len(s.ids) for s in sequences]
-        if way == "shared" and max(lengths, default=0) <= (longest or max(lengths, default=0)):
-            return passes_over_trees(self.model, sequences, budget)
-        return passes_over_rows(self.model, sequences, 1 if way == "alone" else budget, longest=longest)
+        return passes(self.model, sequences, self.serving.scores, self.serving.longest, self.batch_tokens)
 
-    @torch.inference_mode()
     def score(self, sequences: Sequence[Encoded], *, stats: bool | Sequence[bool] = False) -> list[TokenScores]:
         """Teacher-forced scores of the tokens from `start` on, in the order given.
 
@@ -169,8 +163,15 @@ class LM:
         Raises:
             DataError: the model gives NaN.
         """
-        found: list[TokenScores | None] = [None] * len(sequences)
         marked = [stats] * len(sequences) if isinstance(stats, bool) else stats
+        two_at_once = self.serving.scores == "shared" and self.serving.longest is None
+        return in_pieces(self.model, sequences, partial(self._score, sequences, marked), two_at_once=two_at_once)
+
+    @torch.inference_mode()
+    def _score(self, every: Sequence[Encoded], marks: Sequence[bool], some: Sequence[int]) -> list[TokenScores]:
+        """`score` of those that are named."""
+        sequences, marked = [every[i] for i in some], [marks[i] for i in some]
+        found: list[TokenScores | None] = [None] * len(sequences)
         for chosen, logits, at in self.passes(sequences):
             rows = torch.tensor([row for rows in at for row in rows], device=logits.device)
             labels = torch.tensor([t for i in chosen for t in sequences[i].ids[sequences[i].start :]]).to(logits.device)
@@ -179,13 +180,10 @@ class LM:
             scores = [(wide[rows, labels] - total[rows]).clamp(min=LOGP_FLOOR), best(logits)[rows] == labels]
             asked = sorted({row for i, of_row in zip(chosen, at, strict=True) if marked[i] for row in of_row})
             if asked:
-                logp = wide[asked] - total[asked, None]
-                clamped, p = logp.clamp(min=LOGP_FLOOR), logp.exp()
-                mu = (p * clamped).sum(-1)
-                sigma = ((p * clamped.square()).sum(-1) - mu.square()).clamp(min=1e-6).sqrt()
+                places = torch.tensor(asked, device=total.device)
                 scores += [
-                    torch.full_like(total, torch.nan).index_put((torch.tensor(asked, device=total.device),), c)[rows]
-                    for c in (mu, sigma)
+                    torch.full_like(total, torch.nan).index_put((places,), column)[rows]
+                    for column in spread(wide[asked] - total[asked, None], LOGP_FLOOR)
                 ]
             columns = [(c if c.dtype == torch.bool else c.double()).cpu().numpy() for c in scores]
             if np.isnan(columns[0]).any():

@@ -7,7 +7,6 @@ counted by decoding them, so that no piece of a character is cut off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
@@ -57,16 +56,18 @@ def place(prompter: Prompter, spot: Spot, full: Encoded | None = None) -> Placed
     if len(full.ids) > prompter.max_length:
         return None
     before, ids = full.ids[full.start - 1 : full.start], full.ids[full.start :]
-    texts = _growing(prompter.tokenizer, before, ids)
-    whole = texts[-1]
+    whole = decoded(prompter.tokenizer, before, ids)
     lead = whole.find(spot.answer)
     if lead < 0:
         return None
     start, end = lead + spot.start, lead + spot.end
-    shared = (len(commonprefix([text, whole])) for text in texts)  # noqa: RUF071 - texts, no paths
-    said = list(accumulate(shared, max))  # a piece of a character says nothing
-    first = next(n for n in range(len(ids)) if said[n] >= start or said[n + 1] > start)
-    last = next(n for n in range(first, len(ids)) if said[n + 1] >= end)
+    said = [0]
+    while said[-1] < end:
+        text = decoded(prompter.tokenizer, before, ids[: len(said)])
+        same = len(text) if whole.startswith(text) else len(commonprefix([text, whole]))  # noqa: RUF071 - no paths
+        said.append(max(said[-1], same))  # a piece of a character says nothing
+    first = next(n for n in range(len(said)) if said[n] >= start or said[n + 1] > start)
+    last = max(first, len(said) - 2)
     encoded = Encoded(full.ids[: full.start + last + 1], full.start + first, full.text)
     return Placed(encoded, whole[said[first] : start])
 
@@ -76,11 +77,5 @@ def decoded(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> str:
     return _text(tokenizer, [*before, *ids])[len(_text(tokenizer, before)) :]
 
 
-def _growing(tokenizer: Any, before: Sequence[int], ids: Sequence[int]) -> list[str]:
-    """`decoded` of none of the tokens, of the first, of the first two, ..."""
-    head = len(_text(tokenizer, before))
-    return [_text(tokenizer, [*before, *ids[:n]])[head:] for n in range(len(ids) + 1)]
-
-
 def _text(tokenizer: Any, ids: Sequence[int]) -> str:
-    return str(tokenizer.decode([*ids], skip_special_tokens=False, clean_up_tokenization_spaces=False))
+    return str(tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=False))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date as Date
-from itertools import groupby, repeat
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -240,12 +240,17 @@ class Prompter:
         found: dict[tuple[str, bool], Tokens] = {}
         for adds, group in groupby(sorted(set(texts), key=itemgetter(1)), key=itemgetter(1)):
             some = [text for text, _ in group]
-            rows = self.tokenizer(
-                some, add_special_tokens=adds, return_offsets_mapping=placed, return_attention_mask=False
-            )
+            encode = self._backend.encode_batch if placed else self._backend.encode_batch_fast
             kept = slice(-1 if adds and self._adds_eos else None)
-            for text, ids, places in zip(
-                some, rows["input_ids"], rows.get("offset_mapping") or repeat([]), strict=False
-            ):
-                found[text, adds] = (ids[kept], places[kept])
+            for text, row in zip(some, encode(some, add_special_tokens=adds), strict=True):
+                found[text, adds] = (row.ids[kept], row.offsets[kept] if placed else [])
         return found
+
+    @property
+    def _backend(self) -> Any:
+        """What tokenizes, set as the tokenizer itself sets it for whole texts."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = self.tokenizer.split_special_tokens
+        return backend

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from meow.config import FinetuneSettings, ModelSettings
 from meow.errors import ConfigError, DataError
-from meow.lm import LM, LOGP_FLOOR, batches, load, make_tiny, weights_hash
+from meow.lm import LM, LOGP_FLOOR, batches, batching, load, make_tiny, weights_hash
 from meow.lm.decode import tree
 from meow.prompts import Encoded
 from meow.records import QA
@@ -48,6 +48,30 @@ def test_scores_equal_one_sequence_at_a_time_whatever_the_batch(tiny: LM, budget
         logp, hit = alone(tiny, sequence)
         np.testing.assert_allclose(scores.logp, logp, atol=1e-5)
         assert scores.hit.tolist() == hit.tolist()
+
+
+def test_pieces_that_are_scored_two_at_once_come_back_in_order_with_all_threads(
+    tiny: LM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "PIECE", 2)
+    threads = torch.get_num_threads()
+    sequences = [tiny.prompter.encode(fact) for fact in reversed(FACTS * 3)]
+    marked = [i % 2 == 0 for i in range(len(sequences))]
+    torch.set_num_threads(2)
+    try:
+        for sequence, is_marked, scores in zip(sequences, marked, tiny.score(sequences, stats=marked), strict=True):
+            logp, _ = alone(tiny, sequence)
+            np.testing.assert_allclose(scores.logp, logp, atol=1e-5)
+            assert (scores.mu is not None) is is_marked
+        assert torch.get_num_threads() == 2
+        assert tiny.model.config._attn_implementation == "sdpa"
+        np.testing.assert_allclose(tiny.score(sequences[:1])[0].logp, alone(tiny, sequences[0])[0], atol=1e-5)
+        monkeypatch.setattr(tiny, "_score", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tiny.score(sequences)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("budget", [1, 64, 100_000])
