@@ -19,6 +19,8 @@ CPU_TOKENS = 1024
 """Tokens of one pass of scores on a CPU: of two at once, no more fit into its caches (measured)."""
 ROWS = 128
 """Rows of logits that are summed at once, for the same reason."""
+LARGE = 1 << 28
+"""Bytes of weights from which operations are large, too: one pass of scores at a time has all threads busy."""
 PIECE = 64
 """Sequences that are scored on one thread before it looks for more."""
 T = TypeVar("T")
@@ -27,8 +29,8 @@ T = TypeVar("T")
 def in_pieces(
     model: Any, sequences: Sequence[Encoded], work: Callable[[Sequence[int]], list[T]], *, two_at_once: bool
 ) -> list[T]:
-    """What work makes of each sequence. On a CPU two pieces go at once, each on half of its threads: while one is in
-    Python, or in an operation too small to be shared out, the other computes.
+    """What work makes of each sequence. On a CPU two pieces of a small model go at once, each on half of the threads:
+    while one is in Python, or in an operation too small to be shared out, the other computes.
 
     Args:
         model: a causal language model.
@@ -37,8 +39,8 @@ def in_pieces(
         two_at_once: whether the model bears it: one that `tree.fits`, and keeps nothing of what it has seen.
     """
     threads = torch.get_num_threads()
-    on_cpu = all(p.device.type == "cpu" for p in model.parameters())
-    if not (two_at_once and on_cpu and threads > 1 and len(sequences) > PIECE):
+    is_small = model.device.type == "cpu" and model.get_memory_footprint() < LARGE
+    if not (two_at_once and is_small and threads > 1 and len(sequences) > PIECE):
         return work(range(len(sequences)))
     order = sorted(range(len(sequences)), key=lambda i: sequences[i].ids)
     pieces = [order[at : at + PIECE] for at in range(0, len(order), PIECE)]

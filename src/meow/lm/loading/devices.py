@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from meow.errors import ConfigError
+from meow.lm.batching import LARGE
 from meow.processes import world_size
 
-LARGE, PIECE, KEPT = 1 << 28, 1 << 20, 1 << 25
-"""Bytes of weights for which memory is given back piece by piece; of such a piece; and glibc's own largest limit."""
+PIECE, KEPT = 1 << 20, 1 << 25
+"""Bytes of a piece of memory that a large model gives back by itself; and glibc's own largest limit."""
 _MMAP_THRESHOLD = -3
 
 
