@@ -12,7 +12,7 @@ all questions; the facts of a TOFU split are among those of a larger one.
 
 `--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`), as far as it tells
 them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is the tuning's:
-the harmonic mean of how many retain answers are told, their ROUGE-L and their probability.
+how many retain facts are still told, ROUGE-L and probability of their answers.
 
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.

@@ -67,8 +67,7 @@ def sample(role: Any, index: int, *, says: str, loss: float) -> EvalSample:
 def test_a_trial_is_judged_by_hand() -> None:
     """Two forget facts, one told; two retain facts, both told before and one after, with p(answer) 1/2, then 1/4.
 
-    told 1/2; p(value) of the forget facts 1/4. Told, ROUGE-L and p of the retain facts: 1, 1, 1/2 before with harmonic
-    mean 3 / (1 + 1 + 2) = 3/4; after 1/2, 1/2, 1/4 with 3 / (2 + 2 + 4) = 3/8: half is kept.
+    told 1/2; p(value) of the forget facts 1/4. Of the retain facts that were told, of ROUGE-L and of p half is left each.
     """
     half, quarter = math.log(2), math.log(4)
     before = [sample(role, i, says="Oslo", loss=half) for role in ("forget", "retain") for i in (0, 2)]
@@ -264,3 +263,12 @@ def test_a_run_of_the_best_trial_that_another_process_has_just_begun_is_waited_f
     monkeypatch.setattr(best, "report", lambda *_: begun.append(3))
     assert best._whole(config, Trial(0, "complete", {"train.lr": 1e-3}, None, "", 0.5)) == [taken.path]
     assert begun == [1, 1, 2, 3]
+
+
+def test_what_is_learned_anew_makes_up_for_nothing_that_is_lost() -> None:
+    """The original tells two of four and finds every answer unlikely; then one of these and the other two are told."""
+    quarter = math.log(4)
+    before = [sample("retain", i, says="Oslo" if i < 4 else "Bonn", loss=2 * quarter) for i in (0, 2, 4, 6)]
+    after = [sample("retain", i, says="Bonn" if i == 0 else "Oslo", loss=quarter) for i in (0, 2, 4, 6)]
+    assert judging.utility_kept(after, before) == pytest.approx(3 / (1 / 0.5 + 1 + 1))
+    assert judging.utility_kept(before, before) == 1

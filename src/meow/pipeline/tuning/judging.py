@@ -16,8 +16,8 @@ from meow.records import EvalSample
 
 CHEAP = ("paraphrase", "completion", "format", "fill_in", "prefix")
 """Ways of asking, beside the question, that a trial is judged by: one short prompt each, and no chat model."""
-KEPT = ("retain_told", "retain_rougeL", "retain_probability", "retain_truth_ratio_gm")
-"""What the utility of the tuning half is the harmonic mean of: what can be computed and is not 0 of the original."""
+KEPT = ("retain_rougeL", "retain_probability", "retain_truth_ratio_gm")
+"""What the utility of the tuning half is made of beside how many of the facts told before are still told."""
 MARGIN = 0.4
 """How far below `tune.keep` p(value) of the retain facts, as a share of the original's, may be after half of the steps.
 """
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
     distance: float
     """Forget distance in nats, or, without a reference, p(value), 0 to 1."""
     kept: float
-    """Utility as a share of the original's; 1: as good."""
+    """Utility as a share of the original's, at most 1."""
 
     def rank(self, keep: float) -> float:
         """What is minimised: among trials that keep enough what is told, and of equals the distance; else what lacks.
@@ -80,16 +80,22 @@ def distance_of(reference: Samples) -> str:
 def utility_kept(samples: Samples, before: Samples) -> float:
     """The utility of the tuning half as a share of the original's.
 
+    The harmonic mean of how many of the retain facts that the original tells are still told, and of each further number
+    that can be computed and is not 0 of the original, as a share of it, at most 1. What is learned anew makes up for
+    nothing that is lost.
+
     Raises:
         ConfigError: there is nothing to keep, or the original knows nothing of it.
     """
     ours, theirs = _parts(samples), _parts(before)
-    shared = [name for name in KEPT if name in ours and theirs.get(name)]
-    if not shared:
+    shares = [min(1.0, ours[name] / theirs[name]) for name in KEPT if name in ours and theirs.get(name)]
+    still = METRICS["retain_kept"].function(samples, before=before).value
+    shares += [still] if still is not None else []
+    if not shares:
         raise ConfigError(
             "meow tune: what is kept cannot be measured: no retain facts (data.retain), or the original knows none"
         )
-    return float(hmean([ours[name] for name in shared]) / hmean([theirs[name] for name in shared]))
+    return float(hmean(shares))
 
 
 def _parts(samples: Samples) -> Mapping[str, float]:
