@@ -67,7 +67,7 @@ def sample(role: Any, index: int, *, says: str, loss: float) -> EvalSample:
 def test_a_trial_is_judged_by_hand() -> None:
     """Two forget facts, one told; two retain facts, both told before and one after, with p(answer) 1/2, then 1/4.
 
-    told 1/2; p(value) of the forget facts 1/4. Of the retain facts that were told, of ROUGE-L and of p half is left each.
+    told 1/2; p(value) of the forget facts 1/4. Half of the retain facts told before is left, of ROUGE-L and of p, too.
     """
     half, quarter = math.log(2), math.log(4)
     before = [sample(role, i, says="Oslo", loss=half) for role in ("forget", "retain") for i in (0, 2)]
