@@ -41,9 +41,11 @@ class Look(NamedTuple):
     """How far other values are looked for."""
 
     listed: int = 32
-    """Departures that are continued from the true value where it would be the next of a list."""
+    """Departures that are continued from the true value where it would be the next of a list; half as many from each of
+    two lists that the best known by then begin, too.
+    """
     lists: int = 2
-    """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
+    """Whether there is that second look (2) or none (1)."""
     told: int = 32
     """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
     step: int = 8
@@ -138,6 +140,11 @@ class _Found:
         """How many are not odd."""
         return sum(choice.value not in self.odd for choice in self.ranked)
 
+    def others(self, value: str = "") -> list[str]:
+        """The values that stand in a list before another one: the likeliest, odd ones only where all are."""
+        ranked = [choice.value for choice in self.ranked if choice.value != value]
+        return ([one for one in ranked if one not in self.odd] or ranked)[:BEST]
+
     def rank(self) -> None:
         """Rank what is said; equals by their letters."""
         self.ranked = []
@@ -189,15 +196,10 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
-    for heads in ((0,), (0, 1))[: look.lists]:
-        others = [best_others(f.ranked) if len(heads) > 1 else [] for f in found]
-        rows = [list[Departure]() for _ in found]
-        for head in heads:
-            spots = [w.listed(w.place.true, best)[head] for w, best in zip(wanted, others, strict=True)]
-            spots = [spot._replace(end=spot.end - 1) for spot in spots]
-            for mine, more in zip(rows, departing(lm, spots, look.listed // len(heads)), strict=True):
-                mine += more
-        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if heads == (0,) or f.ranked for row in mine])
+    _add(lm, found, [row for rows in _next_of_lists(lm, found, (0,), look.listed) for row in rows])
+    if look.lists > 1:
+        rows = _next_of_lists(lm, found, (0, 1), look.listed // 2)
+        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if f.ranked for row in mine])
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
@@ -234,11 +236,6 @@ def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[
     return found
 
 
-def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
-    """The values that stand in a list before another one."""
-    return [choice.value for choice in ranked if choice.value != value][:BEST]
-
-
 def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD) -> bool:
     """Whether each lower-case word of a text is one of its language, however rare; with a larger `least` (Zipf) whether
     each word is so frequent, names and formulas included: what a small model makes up of pieces stands in no list.
@@ -255,6 +252,18 @@ def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD
         return all(zipf_frequency(word, lang) >= least for word in judged)
 
     return lang not in available_languages() or is_frequent(text) or not is_frequent(true)
+
+
+def _next_of_lists(lm: LM, found: Sequence[_Found], heads: Sequence[int], k: int) -> list[list[Departure]]:
+    """The `k` likeliest departures in each of some lists of each place, which the best that are known begin, too, where
+    there are several lists.
+    """
+    rows = [list[Departure]() for _ in found]
+    for head in heads:
+        lists = [f.wanted.listed(f.wanted.place.true, f.others() if len(heads) > 1 else [])[head] for f in found]
+        more = departing(lm, [spot._replace(end=spot.end - 1) for spot in lists], k)
+        rows = [mine + new for mine, new in zip(rows, more, strict=True)]
+    return rows
 
 
 def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
@@ -297,7 +306,7 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
 
 def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
     """Rank what was found again, by the lists that the best ones begin instead of by the option beside the truth."""
-    listed = [(f, value, others) for f in found for value in f.said if (others := best_others(f.ranked, value))]
+    listed = [(f, value, others) for f in found for value in f.said if (others := f.others(value))]
     logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
     for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
         if totals := [float(row.sum()) for row in rows if row[0] > -np.inf]:
