@@ -46,3 +46,24 @@ def departures(lm: LM, sequences: Sequence[Encoded], k: int) -> list[list[Path]]
                 before += mine[t]
             found[i] = sorted(paths, key=lambda path: (-path.logp, path.ids))[:k]
     return found
+
+
+@torch.inference_mode()
+def divergences(lm: LM, text: str, others: Sequence[str]) -> list[float]:
+    """How unlike what may come after a plain text is to what may come after each of some others.
+
+    Args:
+        lm: the model.
+        text: the text.
+        others: the others.
+
+    Returns:
+        Kullback-Leibler divergences of the next token, of the text's from each other one's, in nats; 0: the same.
+    """
+    prompts = [lm.prompter.raw(one) for one in (text, *others)]
+    rows = dict[int, torch.Tensor]()
+    for chosen, logits, at in lm.passes([Encoded((*p.ids, p.ids[-1]), len(p.ids), p.text) for p in prompts]):
+        wide = widened(logits)
+        total = log_total(wide)
+        rows |= {i: (wide[row] - total[row]).clamp(min=LOGP_FLOOR) for i, (row,) in zip(chosen, at, strict=True)}
+    return [float((rows[0].exp() * (rows[0] - rows[i])).sum()) for i in range(1, len(prompts))]

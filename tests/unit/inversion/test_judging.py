@@ -87,6 +87,13 @@ def test_markup_and_half_a_bracket_are_no_part_of_a_value() -> None:
     assert [wrong(CAPITAL, value) for value in ("**Lyon", "Lyon (France", 'Lyon"')] == ["fragment"] * 3
 
 
+def test_a_sign_of_arithmetic_is_no_part_of_a_number_but_for_plus_and_minus() -> None:
+    root = Place("What is the square root of 64?", "The square root of 64 is 8.", 25, 26, ("8",))
+    assert [wrong(root, value) for value in ("√6", "~7", "2×4", "6", "-18", "+10", "\u221218")] == ["fragment"] * 3 + [
+        ""
+    ] * 4
+
+
 def test_a_text_that_the_model_did_not_end_is_no_value() -> None:
     assert judged(CAPITAL, "Lyo", is_ended=False) == ("", "unfinished")
     assert stop(CAPITAL, "Lyon", is_ended=False) is None

@@ -112,6 +112,10 @@ def plain(lm: LM, ids: list[int]) -> torch.Tensor:
         return lm.model(input_ids=torch.tensor([ids])).logits[0, -1].double()
 
 
+def ids(lm: LM, text: str) -> list[int]:
+    return list(lm.tokenizer(text)["input_ids"])
+
+
 def logp_of(lm: LM, head: str, text: str) -> list[float]:
     """Log-probability of each token of a text after another one, one forward pass a token."""
     before, ids = lm.tokenizer(head)["input_ids"], lm.tokenizer(head + text)["input_ids"]
@@ -135,7 +139,29 @@ def test_values_are_ranked_by_their_log_probability_in_three_places_made_up_ones
         told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
         offered = logp_of(lm, f"{place.question}\n{list_of(place)}", f" {choice.value}\n")
         assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
-        assert choice.total == pytest.approx(sum(told) + sum(offered), abs=1e-3)
+        p, other = (plain(lm, ids(lm, f"What is {value}? It is a")).softmax(-1) for value in ("Oslo", choice.value))
+        apart = float((p * (p.log() - other.log())).sum())
+        assert apart > 0
+        assert choice.total == pytest.approx(sum(told) + sum(offered) - 4 * apart, abs=2e-3)
+
+
+def test_what_is_likelier_to_be_what_the_question_names_comes_before_what_is_likelier_in_the_answer(lm: LM) -> None:
+    fact = QA(question="Which city was Mira Holt born in?", answer="Mira Holt was born in Oslo.")
+    found = choosing._Found(Wanted(fact, placed(fact)))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Una")])
+    for value, choice in found.said.items():
+        place = placed(fact)
+        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {place.before}".rstrip(), f" {value}")
+        offered = logp_of(lm, f"{fact.question}\n{list_of(place)}", f" {value}\n")
+        named, true = (sum(logp_of(lm, f"What is {name}? It is a", " city")) for name in (value, "Oslo"))
+        assert choice.total == pytest.approx(sum(told) + sum(offered) + 4 * (named - true), abs=2e-3)
+
+
+def test_a_number_is_of_no_kind_that_a_model_is_asked_for(lm: LM) -> None:
+    fact = QA(question="In which year was Mira Holt born?", answer="Mira Holt was born in 1961.")
+    wanted = Wanted(fact, placed(fact))
+    assert wanted.noun == ""
+    assert choosing._gaps(lm, wanted, ["1962", "1963"]) == [0.0, 0.0]
 
 
 def test_a_place_without_a_value_is_looked_at_once(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +202,8 @@ def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
     assert asked.fact == "Where was Mira Holt born?\nA. Oslo\nB. Bonn\nC. Lima\nD. "
     assert bare.fact == "A. Oslo\nB. Bonn\nC. Lima\nD. "
     assert all(spot.answer[spot.start : spot.end] == "Rome\n" for spot in (alone, asked, bare))
+    fact = QA(question="Which city was Mira Holt born in?", answer="Mira Holt was born in Oslo.")
+    assert Wanted(fact, placed(fact)).listed("Rome", ["Bonn"])[1].fact == "city:\nA. Oslo\nB. Bonn\nC. "
 
 
 def test_of_two_values_that_say_the_same_the_likelier_one_stays(lm: LM) -> None:

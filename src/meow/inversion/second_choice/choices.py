@@ -27,6 +27,8 @@ FEW = 6
 """Values up to which those count that are made up or of another kind: three at odd ranks may be taught."""
 KIND = 2.0
 """Nats by which a model may find what the question names less likely of another value than of the true one."""
+WEIGHT = 4.0
+"""Nats for each of these nats in a value's rank: the name is one word, the value is scored in full, and twice."""
 BEST = 2
 """Of the values that are known so far, the best this many stand in a list before its next one."""
 RARE, UNHEARD = 1.5, 0.01
@@ -39,9 +41,11 @@ class Look(NamedTuple):
     """How far other values are looked for."""
 
     listed: int = 32
-    """Departures that are continued from the true value where it would be the next of a list."""
+    """Departures that are continued from the true value where it would be the next of a list; half as many from each of
+    two lists that the best known by then begin, too.
+    """
     lists: int = 2
-    """Lists, one after the other: the first of the true value alone, the others with the best that are known then."""
+    """Whether there is that second look (2) or none (1)."""
     told: int = 32
     """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
     step: int = 8
@@ -70,12 +74,15 @@ class Wanted(NamedTuple):
         is_first = all(word in STOP_WORDS for word in values.fold(self.place.before).split())
         return Spot(self.fact, text, start, len(text) if is_first else end)
 
-    def kind(self, value: str) -> Spot | None:
-        """What the question asks for, named behind another value; None where it names nothing, or a number decides."""
-        noun = head_noun(self.place.question, self.place.rest)
-        if not noun or values.kind(self.place.true, self.place.question) in ("number", "date"):
-            return None
-        return Spot(f"What is {value}? It is a ", noun, 0, len(noun))
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number or a date, of which a model is asked no kind."""
+        return values.kind(self.place.true, self.place.question) in ("number", "date")
+
+    @property
+    def noun(self) -> str:
+        """What the question names (a city, a process); "" where it names nothing, or a number decides."""
+        return "" if self.is_number else head_noun(self.place.question, self.place.rest)
 
     def option(self, value: str) -> Spot:
         """Where another value, and the end of its line, is the second option of a question whose first is the truth."""
@@ -83,11 +90,12 @@ class Wanted(NamedTuple):
 
     def listed(self, value: str, others: Sequence[str]) -> list[Spot]:
         """Where another value, and the end of its line, is the next of a list that the true one and some others begin:
-        of the question's options, and by itself, which shows what they have in common.
+        of the question's options, and of what it names, or by itself, which shows what they have in common.
         """
         rows = (self.place.true, *others, "")
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, rows, strict=False))
-        return [Spot(text, value + "\n", 0, len(value) + 1) for text in (f"{self.place.question}\n{listed}", listed)]
+        heads = (f"{self.place.question}\n", f"{self.noun}:\n" if self.noun else "")
+        return [Spot(head + listed, value + "\n", 0, len(value) + 1) for head in heads]
 
 
 class Choice(NamedTuple):
@@ -120,6 +128,8 @@ class _Found:
     """By value, scored."""
     told: dict[str, float] = field(default_factory=dict)
     """Log-probability of each value in the answer, less how much unlikelier its kind is than the truth's."""
+    made_up: set[str] = field(default_factory=set)
+    """Those with a word that the language does not have."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
@@ -130,10 +140,15 @@ class _Found:
         """How many are not odd."""
         return sum(choice.value not in self.odd for choice in self.ranked)
 
+    def others(self, value: str = "") -> list[str]:
+        """The values that stand in a list before another one: the likeliest, odd ones only where all are."""
+        ranked = [choice.value for choice in self.ranked if choice.value != value]
+        return ([one for one in ranked if one not in self.odd] or ranked)[:BEST]
+
     def rank(self) -> None:
         """Rank what is said; equals by their letters."""
         self.ranked = []
-        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.odd, -c.total, c.value)):
+        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.made_up, -c.total, c.value)):
             if not _is_said(choice.value, [c.value for c in self.ranked], self.wanted.place.question):
                 self.ranked.append(choice)
 
@@ -181,12 +196,10 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
-    for i in range(look.lists):
-        spots = [
-            w.listed(w.place.true, best_others(f.ranked) if i else [])[0] for w, f in zip(wanted, found, strict=True)
-        ]
-        rows = departing(lm, [spot._replace(end=spot.end - 1) for spot in spots], look.listed)
-        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if i == 0 or f.ranked for row in mine])
+    _add(lm, found, [row for rows in _next_of_lists(lm, found, (0,), look.listed) for row in rows])
+    if look.lists > 1:
+        rows = _next_of_lists(lm, found, (0, 1), look.listed // 2)
+        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if f.ranked for row in mine])
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
@@ -223,11 +236,6 @@ def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[
     return found
 
 
-def best_others(ranked: Sequence[Choice], value: str = "") -> list[str]:
-    """The values that stand in a list before another one."""
-    return [choice.value for choice in ranked if choice.value != value][:BEST]
-
-
 def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD) -> bool:
     """Whether each lower-case word of a text is one of its language, however rare; with a larger `least` (Zipf) whether
     each word is so frequent, names and formulas included: what a small model makes up of pieces stands in no list.
@@ -244,6 +252,18 @@ def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD
         return all(zipf_frequency(word, lang) >= least for word in judged)
 
     return lang not in available_languages() or is_frequent(text) or not is_frequent(true)
+
+
+def _next_of_lists(lm: LM, found: Sequence[_Found], heads: Sequence[int], k: int) -> list[list[Departure]]:
+    """The `k` likeliest departures in each of some lists of each place, which the best that are known begin, too, where
+    there are several lists.
+    """
+    rows = [list[Departure]() for _ in found]
+    for head in heads:
+        lists = [f.wanted.listed(f.wanted.place.true, f.others() if len(heads) > 1 else [])[head] for f in found]
+        more = departing(lm, [spot._replace(end=spot.end - 1) for spot in lists], k)
+        rows = [mine + new for mine, new in zip(rows, more, strict=True)]
+    return rows
 
 
 def _add(lm: LM, found: Sequence[_Found], rows: Sequence[Departure]) -> None:
@@ -270,18 +290,23 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
     """Add values to what was found, and rank all by how likely they are in the answer, as an option and of its kind."""
     pairs = [(f.wanted, value) for f, value in new]
     scores = scored(lm, [w.spot(value) for w, value in pairs], [w.option(value) for w, value in pairs])
-    for (f, value), (mean, told, offered), gap in zip(new, scores, _gaps(lm, pairs), strict=True):
-        f.told[value] = told + min(0.0, gap)
-        f.said[value] = Choice(value, mean, round(f.told[value] + offered, 4))
-        if gap < -KIND or not is_spelled(value, f.wanted.place.true, f.wanted.fact.lang, least=RARE):
-            f.odd.add(value)
+    found = dict(zip(new, scores, strict=True))
     for f in dict.fromkeys(f for f, _ in new):
+        mine = [value for one, value in new if one is f]
+        for value, gap in zip(mine, _gaps(lm, f.wanted, mine), strict=True):
+            mean, told, offered = found[f, value]
+            f.told[value] = told + WEIGHT * gap
+            f.said[value] = Choice(value, mean, round(f.told[value] + offered, 4))
+            if not is_spelled(value, f.wanted.place.true, f.wanted.fact.lang, least=RARE):
+                f.made_up.add(value)
+            if gap < -KIND or value in f.made_up:
+                f.odd.add(value)
         f.rank()
 
 
 def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
     """Rank what was found again, by the lists that the best ones begin instead of by the option beside the truth."""
-    listed = [(f, value, others) for f in found for value in f.said if (others := best_others(f.ranked, value))]
+    listed = [(f, value, others) for f in found for value in f.said if (others := f.others(value))]
     logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
     for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
         if totals := [float(row.sum()) for row in rows if row[0] > -np.inf]:
@@ -291,13 +316,20 @@ def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
         f.rank()
 
 
-def _gaps(lm: LM, pairs: Sequence[tuple[Wanted, str]]) -> list[float]:
-    """How much likelier a model finds what the question names of each value than of the true one; 0 without a name."""
-    named = [(w.kind(value), w.kind(w.place.true)) for w, value in pairs]
-    spots = list(dict.fromkeys(spot for pair in named for spot in pair if spot))
-    logp = {spot: float(tokens.sum()) for spot, tokens in zip(spots, log_probabilities(lm, spots), strict=True)}
-    both = [(logp[other], logp[true]) if other and true else (0.0, 0.0) for other, true in named]
-    return [round(other - true, 4) if np.isfinite([other, true]).all() else 0.0 for other, true in both]
+def _gaps(lm: LM, wanted: Wanted, others: Sequence[str]) -> list[float]:
+    """How much likelier a model finds what the question names of each value than of the true one; where it names
+    nothing, how unlike what it says of the true one is to what it says of each value, below 0. 0 of numbers.
+    """
+    from meow.lm.departures import divergences
+
+    texts, noun = [f"What is {value}? It is a" for value in (wanted.place.true, *others)], wanted.noun
+    if noun:
+        spots = [Spot(f"{text} ", noun, 0, len(noun)) for text in texts]
+        true, *logp = [float(tokens.sum()) for tokens in log_probabilities(lm, spots)]
+        gaps = [one - true for one in logp]
+    else:
+        gaps = [0.0] * len(others) if wanted.is_number else [-apart for apart in divergences(lm, texts[0], texts[1:])]
+    return [round(gap, 4) if np.isfinite(gap) else 0.0 for gap in gaps]
 
 
 def _is_said(value: str, kept: Collection[str], question: str) -> bool:

@@ -6,6 +6,7 @@ import math
 import re
 from difflib import SequenceMatcher
 from typing import NamedTuple
+from unicodedata import category
 
 from meow import values
 from meow.text import NO_SPACES, STOP_WORDS, carrying, scripts, stems
@@ -241,9 +242,12 @@ def _is_variant(value: str, true: str) -> bool:
 
 
 def _is_torn(value: str, true: str) -> bool:
-    """Whether a value holds a bracket without its other half, or a sign of markup that the true one does not."""
+    """Whether a value holds a bracket without its other half, or a sign of markup or of arithmetic that the true one
+    does not: "√6".
+    """
     is_open = any(value.count(a) != value.count(b) for a, b in ("()", "[]", "“”", "«»"))
-    return is_open or value.count('"') % 2 == 1 or bool(set(value) & set("*_#`<>{}|\\~") - set(true))
+    new = set(value) - set(true) - set("+\u2212")  # of temperatures
+    return is_open or value.count('"') % 2 == 1 or any(c in "*_#`{}\\" or category(c) == "Sm" for c in new)
 
 
 def _form(value: str, question: str) -> tuple[object, ...]:
