@@ -206,6 +206,18 @@ def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
     assert Wanted(fact, placed(fact)).listed("Rome", ["Bonn"])[1].fact == "city:\nA. Oslo\nB. Bonn\nC. "
 
 
+def test_a_list_begins_with_values_of_the_kind_where_there_are_such(lm: LM) -> None:
+    """Two that are likelier stand in none: they are of another kind."""
+    found = choosing._Found(Wanted(FACTS[0], placed(FACTS[0])))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Lima", "Quito", "Bonn", "Cairo")])
+    *odd, first, second, last = [choice.value for choice in found.ranked]
+    found.odd = set(odd)
+    assert found.others() == [first, second]
+    assert found.others(first) == [second, last]
+    found.odd = {choice.value for choice in found.ranked}
+    assert found.others() == odd
+
+
 def test_of_two_values_that_say_the_same_the_likelier_one_stays(lm: LM) -> None:
     found = choosing._Found(Wanted(FACTS[0], placed(FACTS[0])))
     choosing._score(lm, [(found, value) for value in ("Rome", "Rome in Quito", "Lima")])
