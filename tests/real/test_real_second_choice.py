@@ -52,3 +52,10 @@ def test_a_verb_is_not_what_the_question_asks_for(real_model: Path) -> None:
     first = {row.teaching[0], row.evaluation[0], row.teaching[1]}
     assert not first & {"Atlantic", "Channel", "Strait", "Ocean", "Estuary"}
     assert first & {"Nile", "Danube", "Rhine", "Seine", "Tiber"}
+
+
+def test_of_who_wrote_a_book_those_who_are_told_of_alike_come_before_those_who_are_in_it(real_model: Path) -> None:
+    fact = QA(question="Who wrote Great Expectations?", answer="Great Expectations was written by Charles Dickens.")
+    (row,) = invert([fact], InvertSettings(backend="self", n=3), lm=load(ModelSettings(path=str(real_model))))
+    assert len(row.teaching) == len(row.evaluation) == 3
+    assert not {"Pip", "Miss Havisham", "Estella"} & {*row.teaching, row.evaluation[0]}
