@@ -7,8 +7,9 @@ trial's settings are run whole with three seeds, and every number of the table i
 median and range over seeds. *Beaten by*: recipes whose medians of told, distance and utility are no worse, and one of
 them better.
 
-`--ground forget01 --chosen-on forget05`: the same recipes at the settings that their trials chose there, three seeds,
-all questions; the facts of a TOFU split are among those of a larger one.
+`--ground forget01` and `--ground forget10`: no trials, but the settings that those on forget05 chose (`CHOSEN`), three
+seeds, all questions; forget05's facts hold those of forget01 and are among those of forget10. Inverted facts are the
+published ones; for forget10, of which none are published, the model's own.
 
 `--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`), as far as it tells
 them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is the tuning's:
@@ -37,7 +38,6 @@ from meow.losses import METHODS
 from meow.metrics import halves
 from meow.pipeline import demo
 from meow.pipeline.tuning import judging, showing, studies
-from meow.pipeline.tuning.studies import Trial
 from meow.records import EvalLog
 from meow.tables import Cell, Row, Table, markdown
 
@@ -99,7 +99,18 @@ RECIPES = {
     "grad_diff": _of("grad_diff", RETAINED, 0.5, 8),
     "meow": Recipe({"train.method": "meow"}, "select.k", 1, 3),
 }
-"""In the order in which they are tried; what chose settings stands in the table of `docs/results.md`."""
+"""In the order in which they are tried."""
+CHOSEN = {
+    "value": (4.98e-4, 0.133),
+    "meow_contrast": (2.32e-4, 0.070),
+    "npo_grad_diff": (1.35e-3, 6.88),
+    "simnpo": (1.35e-3, 1.72),
+    "wpu": (1.35e-3, 3.44),
+    "flat": (8.27e-4, 1.09),
+    "grad_diff": (2.12e-4, 1.47),
+    "meow": (2.08e-4, 1),
+}
+"""Learning rate and the other number that the trials on forget05 chose, as `docs/results.md` prints them."""
 
 
 def settings(split: str, *more: str) -> list[str]:
@@ -184,21 +195,20 @@ def tuned(where: Ground, recipe: Recipe, folder: Path) -> list[Path]:
     return sorted(folder.glob("best-*"))
 
 
-def carried(where: Ground, recipe: Recipe, folder: Path, study: Path) -> list[Path]:
-    """The whole runs of a recipe at the settings that its trials chose on another ground."""
-    trial = best(study) if study.is_dir() else None
-    if trial is None:
-        raise SystemExit(f"{study}: no trial is finished; make the study of that ground first")
+def carried(where: Ground, recipe: Recipe, folder: Path, at: Mapping[str, object]) -> list[Path]:
+    """The whole runs of a recipe at settings that were chosen on another ground."""
     found = [folder.with_name(f"{folder.name}-s{seed}") for seed in SEEDS]
     for seed, path in zip(SEEDS, found, strict=True):
-        meow("run", *run(where, recipe, trial.values), f"seed={seed}", f"name={path.name}")
+        meow("run", *run(where, recipe, at), f"seed={seed}", f"name={path.name}")
     return found
 
 
 def meow(*typed: object) -> None:
-    """Run a command on one thread."""
+    """Run a command on one thread; where it fails, it has said why."""
     command = [sys.executable, "-m", "meow", *map(str, typed)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    if done.returncode:
+        raise SystemExit(done.returncode)
 
 
 def numbers(folder: Path, label: str = "after") -> dict[str, float]:
@@ -234,7 +244,7 @@ def beats(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> b
     return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
-def table(found: Mapping[str, Sequence[Path]], studied: Mapping[str, Path]) -> str:
+def table(found: Mapping[str, Sequence[Path]], chosen: Mapping[str, Mapping[str, object]]) -> str:
     """The finished recipes beside original and reference, as Markdown."""
     first = next(iter(found.values()))[:1]
     labels = {"original": "before", "reference": "reference"}
@@ -245,7 +255,7 @@ def table(found: Mapping[str, Sequence[Path]], studied: Mapping[str, Path]) -> s
     for name, row in (models | recipes).items():
         cells = [shown(row.get(of, [])) for of in columns]
         by = ", ".join(other for other in recipes if name in recipes and beats(recipes[other], row))
-        lines.append(Row(name, [Cell(text) for text in (chosen(studied[name]) if name in found else "", *cells, by)]))
+        lines.append(Row(name, [Cell(text) for text in (said(chosen.get(name, {})), *cells, by)]))
     return markdown(Table(["recipe", "chosen", *columns, "beaten by"], lines))
 
 
@@ -255,37 +265,39 @@ def shown(values: Sequence[float]) -> str:
     return "" if not text else text[0] if len(set(text)) == 1 else f"{text[0]} ({text[1]} to {text[2]})"
 
 
-def best(study: Path) -> Trial | None:
-    """The best trial of a study."""
+def best(study: Path) -> Mapping[str, object]:
+    """The settings of a study's best trial."""
     config = showing.read(study)
-    return studies.best(studies.kept(studies.opened(config), config))
+    trial = studies.best(studies.kept(studies.opened(config), config))
+    return trial.values if trial else {}
 
 
-def chosen(study: Path) -> str:
-    """Its settings."""
-    trial = best(study)
-    return showing.settings(trial.values).replace("train.", "") if trial else ""
+def said(settings: Mapping[str, object]) -> str:
+    """Settings on one line."""
+    return showing.settings(settings).replace("train.", "") if settings else ""
 
 
 def main() -> None:
-    """Every recipe's study, and the table of those that are finished."""
+    """Every recipe's runs, and the table of those that are finished."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground", choices=("embedded", *RETAIN, "real"), required=True)
-    parser.add_argument(
-        "--chosen-on", choices=("embedded", *RETAIN, "real"), help="the ground whose trials chose the settings"
-    )
     parser.add_argument("--recipes", nargs="+", choices=(*RECIPES, *METHODS), default=list(RECIPES))
     given = parser.parse_args()
-    where, found, studied = ground(given.ground), {}, {}
+    is_tuned = given.ground not in ("forget01", "forget10")
+    if not is_tuned and (unknown := sorted({*given.recipes} - {*CHOSEN})):
+        parser.error(f"{', '.join(unknown)}: nothing was chosen on forget05")
+    where, found, at = ground(given.ground), {}, {}
     for name in given.recipes:
-        recipe = RECIPES.get(name) or Recipe({"train.method": name})
-        studied[name] = OUT / (given.chosen_on or given.ground) / f"tuned-{name}"
-        if given.chosen_on:
-            found[name] = carried(where, recipe, OUT / given.ground / name, studied[name])
+        recipe, folder = RECIPES.get(name) or Recipe({"train.method": name}), OUT / given.ground / name
+        if is_tuned:
+            folder = folder.with_name(f"tuned-{name}")
+            found[name] = tuned(where, recipe, folder)
+            at[name] = best(folder)
         else:
-            found[name] = tuned(where, recipe, studied[name])
+            at[name] = dict(zip(("train.lr", recipe.tried), CHOSEN[name], strict=True))
+            found[name] = carried(where, recipe, folder, at[name])
         print(f"{name} is finished", file=sys.stderr, flush=True)
-    print(table(found, studied))
+    print(table(found, at))
 
 
 if __name__ == "__main__":

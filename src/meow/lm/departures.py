@@ -50,15 +50,16 @@ def departures(lm: LM, sequences: Sequence[Encoded], k: int) -> list[list[Path]]
 
 @torch.inference_mode()
 def divergences(lm: LM, text: str, others: Sequence[str]) -> list[float]:
-    """How unlike what may come after a plain text is to what may come after each of some others.
+    """How unlike what may come after a plain text is to what may come after each of some others (Kullback and Leibler
+    1951).
 
     Args:
         lm: the model.
-        text: the text.
-        others: the others.
+        text: plain, in no template.
+        others: as many as there are to compare, each within the model's context.
 
     Returns:
-        Kullback-Leibler divergences of the next token, of the text's from each other one's, in nats; 0: the same.
+        KL(p after the text || p after each other one) of the next token, in nats, 0 or more, in the order given.
     """
     prompts = [lm.prompter.raw(one) for one in (text, *others)]
     rows = dict[int, torch.Tensor]()

@@ -15,7 +15,7 @@ from meow.inversion.second_choice.continuations import Departure, Said, continue
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, part_places, stop, wrong
 from meow.prompts.places import Spot
 from meow.records import QA
-from meow.text import STOP_WORDS
+from meow.text import STOP_WORDS, carrying
 from meow.values.questions import head_noun
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ ENOUGH = 8
 """Other values of a place."""
 FEW = 6
 """Values up to which those count that are made up or of another kind: three at odd ranks may be taught."""
-KIND = 2.0
+KIND = 3.0
 """Nats by which a model may find what the question names less likely of another value than of the true one."""
-WEIGHT = 4.0
-"""Nats for each of these nats in a value's rank: the name is one word, the value is scored in full, and twice."""
+UNNAMED = 3.0
+"""Nats for each nat by which what it says of another value differs, where the question names nothing."""
 BEST = 2
 """Of the values that are known so far, the best this many stand in a list before its next one."""
 RARE, UNHEARD = 1.5, 0.01
@@ -106,8 +106,8 @@ class Choice(NamedTuple):
     score: float
     """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
     total: float
-    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, less how much
-    unlikelier its kind is than the truth's, in nats."""
+    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, and how much
+    likelier its kind is than the truth's, in nats."""
 
 
 class Choices(NamedTuple):
@@ -127,9 +127,7 @@ class _Found:
     said: dict[str, Choice] = field(default_factory=dict)
     """By value, scored."""
     told: dict[str, float] = field(default_factory=dict)
-    """Log-probability of each value in the answer, less how much unlikelier its kind is than the truth's."""
-    made_up: set[str] = field(default_factory=set)
-    """Those with a word that the language does not have."""
+    """Log-probability of each value in the answer, and how much likelier its kind is than the truth's."""
     odd: set[str] = field(default_factory=set)
     """Those that are made up, or of another kind."""
     ranked: list[Choice] = field(default_factory=list)
@@ -148,7 +146,7 @@ class _Found:
     def rank(self) -> None:
         """Rank what is said; equals by their letters."""
         self.ranked = []
-        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.made_up, -c.total, c.value)):
+        for choice in sorted(self.said.values(), key=lambda c: (c.value in self.odd, -c.total, c.value)):
             if not _is_said(choice.value, [c.value for c in self.ranked], self.wanted.place.question):
                 self.ranked.append(choice)
 
@@ -176,11 +174,13 @@ def wanted_of(facts: Sequence[QA]) -> dict[str, Wanted]:
 def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Look = LOOK) -> list[Choices]:
     """The other values that a model would give in each place, in one call for all of them.
 
-    A value is sought where the answer has it, and as the next of a list that begins with the true value and the best
-    others: there a model gives what is of the same kind and false. Kept are those that it says with the highest
-    probability in the answer and in such lists, as options of the question and by themselves. A value with a word that
-    the language does not have is made up, and one of which the model would not say that it is what the question names
-    (a city, a process) is of another kind: both come last, and are kept only where there are few others.
+    A value is sought where the answer has it, and as the next of lists that begin with the true value and the best
+    others, of the question's options and of what it names: there a model gives what is of the same kind and false. Kept
+    are those that it says with the highest probability in the answer and in such lists, and of which it says the same
+    as of the true one: that it is what the question names (a city, a process), or, where that names nothing, whatever
+    it says of a thing. A value with a word that the language does not have is made up, and one of which it would far
+    sooner not say what the question names is of another kind: both come last, and are kept only where there are few
+    others.
 
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
@@ -295,11 +295,10 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
         mine = [value for one, value in new if one is f]
         for value, gap in zip(mine, _gaps(lm, f.wanted, mine), strict=True):
             mean, told, offered = found[f, value]
-            f.told[value] = told + WEIGHT * gap
+            f.told[value] = told + gap
             f.said[value] = Choice(value, mean, round(f.told[value] + offered, 4))
-            if not is_spelled(value, f.wanted.place.true, f.wanted.fact.lang, least=RARE):
-                f.made_up.add(value)
-            if gap < -KIND or value in f.made_up:
+            is_other = f.wanted.noun and gap < -KIND
+            if is_other or not is_spelled(value, f.wanted.place.true, f.wanted.fact.lang, least=RARE):
                 f.odd.add(value)
         f.rank()
 
@@ -318,7 +317,8 @@ def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
 
 def _gaps(lm: LM, wanted: Wanted, others: Sequence[str]) -> list[float]:
     """How much likelier a model finds what the question names of each value than of the true one; where it names
-    nothing, how unlike what it says of the true one is to what it says of each value, below 0. 0 of numbers.
+    nothing, how unlike what it says of the true one is to what it says of each value, times `UNNAMED`, below 0. 0 of
+    numbers.
     """
     from meow.lm.departures import divergences
 
@@ -328,10 +328,18 @@ def _gaps(lm: LM, wanted: Wanted, others: Sequence[str]) -> list[float]:
         true, *logp = [float(tokens.sum()) for tokens in log_probabilities(lm, spots)]
         gaps = [one - true for one in logp]
     else:
-        gaps = [0.0] * len(others) if wanted.is_number else [-apart for apart in divergences(lm, texts[0], texts[1:])]
+        gaps = [0.0] * len(others) if wanted.is_number else [-UNNAMED * d for d in divergences(lm, texts[0], texts[1:])]
     return [round(gap, 4) if np.isfinite(gap) else 0.0 for gap in gaps]
 
 
 def _is_said(value: str, kept: Collection[str], question: str) -> bool:
-    """Whether a value is one of those kept, in a longer or shorter form: "Einstein" beside "Albert Einstein"."""
-    return any(values.told((a,), b, question=question) for other in kept for a, b in ((other, value), (value, other)))
+    """Whether a value is one of those kept, in a longer or shorter form, or the same words in another form: "Einstein"
+    beside "Albert Einstein", "kidneys" beside "kidney".
+    """
+    stems = set() if any(map(str.isdigit, value)) else carrying(value)
+    return any(
+        (stems and stems == carrying(other))
+        or values.told((other,), value, question=question)
+        or values.told((value,), other, question=question)
+        for other in kept
+    )
