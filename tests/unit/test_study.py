@@ -1,0 +1,42 @@
+"""The study: what is forgotten on the real ground, what a recipe is worth without a reference, a command that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import study
+
+
+def test_what_a_real_model_must_keep_is_not_what_it_must_forget(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "SHARED", shared)
+    found = study.everyday()
+    asked = {role: [row["question"] for row in rows] for role, rows in found.items()}
+    every = asked["forget"] + asked["retain"]
+    assert len(every) == len(set(every)) > 100
+    assert {row["subject"].removeprefix("the ").split()[-1] for row in found["forget"]} == {
+        "France",
+        "System",
+        "Shakespeare",
+    }
+    assert not set(study.SUBJECTS.values()) & {row.get("subject") for row in found["retain"]}
+
+
+def test_a_recipe_beats_another_by_p_of_the_value_where_there_is_no_reference() -> None:
+    def row(told: float, p: float, kept: float) -> dict[str, list[float]]:
+        return {study.TOLD: [told], "p(value)": [p], study.UTILITY: [kept]}
+
+    assert study.beats(row(0, 0.1, 0.9), row(0.1, 0.1, 0.9))
+    assert study.beats(row(0, 0.1, 0.9), row(0, 0.2, 0.9))
+    assert not study.beats(row(0, 0.1, 0.9), row(0, 0.1, 0.9))
+    assert not study.beats(row(0, 0.1, 0.8), row(0.1, 0.1, 0.9))
+
+
+def test_a_command_that_fails_ends_the_study_with_its_code(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        study.meow("run", "train.lrr=1")
+    assert ended.value.code == 2
+    said = capfd.readouterr().err
+    assert "train.lrr" in said
+    assert "Traceback" not in said
