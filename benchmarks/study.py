@@ -75,6 +75,8 @@ class Recipe(NamedTuple):
     """What is tried beside the learning rate, between `low` and `high`; a bound in units of the ground's loss."""
     low: float = 0
     high: float = 0
+    bound: float = 0
+    """Of what must stay, in units of the ground's loss, where it is not tried: a bound; 0: none."""
 
 
 def _of(method: str, tried: str, low: float, high: float, **more: object) -> Recipe:
@@ -84,13 +86,20 @@ def _of(method: str, tried: str, low: float, high: float, **more: object) -> Rec
 
 
 RETAINED, BOUND = "train.objective.retain_nll", "train.constraint.retain_nll"
-ON_VALUE = {
+ON_VALUE: dict[str, Any] = {
     "train.on": "value",
     "train.targets": "selected",
     "train.objective": {"target_nll": 1, "forget_npo": 1, "retain_nll": 1},
 }
 RECIPES = {
     "value": Recipe(ON_VALUE, BOUND, 1.05, 1.5),
+    "value_names": Recipe(
+        ON_VALUE | {"train.objective": ON_VALUE["train.objective"] | {"target_names": 2}},
+        "train.objective.target_names",
+        1.0,
+        8.0,
+        bound=1.475,
+    ),
     "meow_contrast": _of("meow_contrast", "train.objective.target_dpo", 0.01, 0.5),
     "npo_grad_diff": _of("npo_grad_diff", RETAINED, 0.5, 8),
     "simnpo": _of("simnpo", "train.objective.forget_simnpo", 0.125, 2),
@@ -179,7 +188,8 @@ def ground(name: str) -> Ground:
 def run(where: Ground, recipe: Recipe, more: Mapping[str, object]) -> list[str]:
     """Overrides of a run of one recipe."""
     own: dict[str, object] = {"select.k": 1, "train.retain_rows": 2} | dict(recipe.settings)
-    own |= {"train.constraint_rate": UNIT / where.loss} if recipe.tried == BOUND else {}
+    own |= {"train.constraint": {"retain_nll": recipe.bound * where.loss}} if recipe.bound else {}
+    own |= {"train.constraint_rate": UNIT / where.loss} if recipe.bound or recipe.tried == BOUND else {}
     return [*where.settings, *(f"{key}={json.dumps(value)}" for key, value in (own | dict(more)).items())]
 
 

@@ -40,3 +40,20 @@ def test_a_command_that_fails_ends_the_study_with_its_code(capfd: pytest.Capture
     said = capfd.readouterr().err
     assert "train.lrr" in said
     assert "Traceback" not in said
+
+
+def test_settings_chosen_on_forget05_are_those_of_the_recipes_and_of_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method without such settings is refused before anything is run."""
+    assert list(study.CHOSEN) == list(study.RECIPES)
+    for name, (rate, other) in study.CHOSEN.items():
+        recipe, where = study.RECIPES[name], study.ground("forget05")
+        unit = where.loss if recipe.tried == study.BOUND else 1
+        assert where.rates[0] <= rate <= where.rates[1]
+        assert recipe.low * unit <= other <= recipe.high * unit
+    monkeypatch.setattr("sys.argv", ["study", "--ground", "forget10", "--recipes", "value", "rmu"])
+    with pytest.raises(SystemExit) as ended:
+        study.main()
+    assert ended.value.code == 2
+    assert "rmu: nothing was chosen on forget05" in capsys.readouterr().err
