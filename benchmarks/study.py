@@ -110,10 +110,11 @@ RECIPES = {
 }
 """In the order in which they are tried."""
 CHOSEN = {
-    "value": (4.98e-4, 0.133),
+    "value": (4.09e-4, 0.11),
+    "value_names": (9.21e-4, 7.66),
     "meow_contrast": (2.32e-4, 0.070),
     "npo_grad_diff": (1.35e-3, 6.88),
-    "simnpo": (1.35e-3, 1.72),
+    "simnpo": (8.27e-4, 0.546),
     "wpu": (1.35e-3, 3.44),
     "flat": (8.27e-4, 1.09),
     "grad_diff": (2.12e-4, 1.47),
