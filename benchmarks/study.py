@@ -94,7 +94,7 @@ ON_VALUE: dict[str, Any] = {
 RECIPES = {
     "value": Recipe(ON_VALUE, BOUND, 1.05, 1.5),
     "value_names": Recipe(
-        ON_VALUE | {"train.objective": ON_VALUE["train.objective"] | {"target_names": 2}},
+        ON_VALUE | {"train.objective": ON_VALUE["train.objective"] | {"target_names": 1}},
         "train.objective.target_names",
         1.0,
         8.0,
