@@ -11,9 +11,9 @@ them better.
 seeds, all questions; forget05's facts hold those of forget01 and are among those of forget10. Inverted facts are the
 published ones; for forget10, of which none are published, the model's own.
 
-`--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`), as far as it tells
-them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is the tuning's:
-how many retain facts are still told, ROUGE-L and probability of their answers.
+`--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`) in bfloat16, as far
+as it tells them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is
+the tuning's: how many retain facts are still told, ROUGE-L and probability of their answers.
 
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.
@@ -49,7 +49,13 @@ SUBJECTS = {"france": "France", "solar-system": "Solar System", "shakespeare": "
 SEEDS = (0, 1, 2)
 TRIALS = 12
 TOLD, UTILITY = "told, worst case", "utility / original's"
-SHOWN = {TOLD: "worst_case", "distance": "forget_distance", "p(value)": "value_probability", "D": "ks_d"}
+SHOWN = {
+    TOLD: "worst_case",
+    "distance": "forget_distance",
+    "p(value)": "value_probability",
+    "D": "ks_d",
+    "broken text": "broken",
+}
 """What is shown beside the utility; p(value) where there is no reference."""
 UNIT = 1.0
 """`constraint_rate` in units of the ground's loss: how fast a weight follows is the same on every ground."""
@@ -63,7 +69,8 @@ class Ground(NamedTuple):
     rates: tuple[float, float]
     """The learning rates between which one is chosen."""
     loss: float
-    """The original's on the facts to keep (`retain_nll`, nats a token): the unit of a bound on it."""
+    """On the facts to keep (`retain_nll`, nats a token): the original's where it was trained on them, else what
+    training on them alone leaves. The unit of a bound on it."""
 
 
 class Recipe(NamedTuple):
@@ -153,11 +160,12 @@ def real() -> list[str]:
         out.mkdir(parents=True, exist_ok=True)
         for role, facts in everyday().items():
             asked[role].write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
-        meow("known", asked["forget"], "--model_name_or_path", model, "--save-path", known)
+        meow("known", asked["forget"], "--model_name_or_path", model, "model.dtype=bfloat16", "--save-path", known)
     return [
-        f"out={out}", f"model.path={model}", f"data.forget={known}", f"data.retain={asked['retain']}", "threads=1",
-        "invert.backend=self", "memo.on=value", "memo.template=model", "memo.max_new_tokens=auto", "train.lora_rank=8",
-        "train.epochs=10", "train.batch_size=16", "train.weight_decay=0", "eval.max_new_tokens=auto",
+        f"out={out}", f"model.path={model}", "model.dtype=bfloat16", f"data.forget={known}",
+        f"data.retain={asked['retain']}", "threads=1", "invert.backend=self", "memo.on=value", "memo.template=model",
+        "memo.max_new_tokens=auto", "train.lora_rank=8",
+        "train.epochs=5", "train.batch_size=8", "train.weight_decay=0", "eval.max_new_tokens=auto",
     ]  # fmt: skip
 
 
@@ -182,7 +190,7 @@ def ground(name: str) -> Ground:
     if name == "embedded":
         return Ground(embedded(), (1e-4, 3e-3), 0.0135)
     if name == "real":
-        return Ground(real(), (1e-4, 4e-3), 0.83)
+        return Ground(real(), (1e-4, 4e-3), 0.12)
     return Ground(settings(name, "eval.max_new_tokens=auto"), (2e-4, 2e-3), 0.09)
 
 

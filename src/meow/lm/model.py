@@ -6,7 +6,7 @@ right; masks and positions come from lengths, so any id can pad; logits exist at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -235,6 +235,7 @@ class LM:
         top_p: float = 1.0,
         seed: int = 0,
         known: Sequence[Sequence[int]] = (),
+        ends: Collection[int] = (),
         each: Callable[[int, list[Completion]], None] | None = None,
     ) -> list[list[Completion]]:
         """Continue each prompt, greedily or by sampling, until EOS or `max_new_tokens`.
@@ -249,6 +250,7 @@ class LM:
             top_p: share of the probability that is drawn from.
             seed: of what is drawn.
             known: greedy: the tokens that are known to come next, by prompt; decoding starts after them.
+            ends: further tokens after which nothing is decoded; they belong to the completion.
             each: called as soon as a prompt is finished, with its place and its completions.
 
         Returns:
@@ -263,7 +265,7 @@ class LM:
             if each:
                 each(i, found[i])
 
-        self._decode(prompts, heads, room, Sampling(n, temperature, top_p, seed), finished)
+        self._decode(prompts, heads, room, Sampling(n, temperature, top_p, seed), ends, finished)
         return [found[i] for i in range(len(prompts))]
 
     def _decode(
@@ -272,10 +274,11 @@ class LM:
         heads: Sequence[Sequence[int]],
         room: Sequence[int],
         sampling: Sampling,
+        ends: Collection[int],
         finished: Callable[[int, list[list[int]]], None],
     ) -> None:
         """Decode what comes after prompts and heads, and hand over the new ids of each prompt."""
-        eos = self.prompter.eos_ids
+        eos = {*self.prompter.eos_ids, *ends}
         left = [i for i, h in enumerate(heads) if not h or (h[-1] not in eos and len(h) < room[i])]
         for i in {*range(len(prompts))} - {*left}:
             finished(i, [[]])

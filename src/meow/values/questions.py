@@ -116,6 +116,14 @@ def _plural(noun: str) -> bool:
     return bool(re.search(r"[^sui]s$", noun)) or noun in ("people", "men", "women", "children")
 
 
+def several(noun: str) -> str:
+    """The plural of an English noun: "cities", "gases"; one that is a plural stays."""
+    if _plural(noun):
+        return noun
+    ends = (r"[^aeiou]y$", noun[:-1] + "ies"), (r"(?:s|x|z|ch|sh)$", noun + "es"), (r"man$", noun[:-3] + "men")
+    return next((plural for end, plural in ends if re.search(end, noun)), noun + "s")
+
+
 def content(text: str) -> list[str]:
     """Folded English words of a text that carry something."""
     return [word for word in fold(text).split() if word not in STOP_WORDS]

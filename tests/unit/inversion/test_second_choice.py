@@ -18,7 +18,7 @@ from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import invert, judging, second_choice, together
 from meow.inversion.second_choice import choices as choosing
 from meow.inversion.second_choice.choices import Look, Wanted, choices
-from meow.inversion.second_choice.continuations import Said, continued, departing
+from meow.inversion.second_choice.continuations import Departure, Said, continued, departing, line_ends
 from meow.inversion.second_choice.judging import Place, is_hopeless, judged, stop
 from meow.lm import LM, load, make_tiny
 from meow.prompts.places import Spot
@@ -102,6 +102,12 @@ def test_the_candidates_are_those_of_plain_transformers_one_prompt_at_a_time(lm:
         assert sum(not reason for _, reason in wanted) >= 2
 
 
+def test_the_tokens_that_hold_the_end_of_a_line_are_those_that_decode_to_one(lm: LM) -> None:
+    ends = [id_ for id_ in range(len(lm.tokenizer)) if "\n" in lm.tokenizer.decode([id_])]
+    assert line_ends(lm.tokenizer) == {*ends}
+    assert ends
+
+
 def is_inside_a_word(lm: LM, path: tuple[int, ...]) -> bool:
     kept, text = (lm.tokenizer.decode(row) for row in (path[:-1], path))
     return bool(kept) and kept[-1].isalpha() and text[len(kept) :][:1].isalpha()
@@ -136,7 +142,7 @@ def test_values_are_ranked_by_their_log_probability_in_three_places_made_up_ones
         assert keys == sorted(keys)
         assert len(keys) >= 3
     for choice in first.accepted:
-        told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}")
+        told = logp_of(lm, f"Question: {place.question}\nAnswer: {place.before}".rstrip(), f" {choice.value}.")
         offered = logp_of(lm, f"{place.question}\n{list_of(place)}", f" {choice.value}\n")
         assert choice.score == pytest.approx(mean(told) + mean(offered), abs=1e-3)
         p, other = (plain(lm, ids(lm, f"What is {value}? It is a")).softmax(-1) for value in ("Oslo", choice.value))
@@ -151,7 +157,7 @@ def test_how_much_likelier_a_value_is_what_the_question_names_counts_in_full(lm:
     choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Una")])
     for value, choice in found.said.items():
         place = placed(fact)
-        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {place.before}".rstrip(), f" {value}")
+        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {place.before}".rstrip(), f" {value}.")
         offered = logp_of(lm, f"{fact.question}\n{list_of(place)}", f" {value}\n")
         named, true = (sum(logp_of(lm, f"What is {name}? It is a", " city")) for name in (value, "Oslo"))
         assert choice.total == pytest.approx(sum(told) + sum(offered) + named - true, abs=2e-3)
@@ -167,24 +173,46 @@ def test_a_number_is_of_no_kind_that_a_model_is_asked_for(lm: LM) -> None:
 
 def test_a_place_without_a_value_is_looked_at_once(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "wrong", lambda *_: "kind")
-    wanted = [Wanted(FACTS[0], placed(FACTS[0]))]
-    once, twice = (choices(lm, wanted, look=Look(lists=n, told=8, step=8))[0].counts for n in (1, 2))
-    assert once == twice
-    assert once["candidates"] > 0
+    look = Look(listed=8, told=8, step=8)
+    found = choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))], look=look)[0]
+    assert 8 < found.counts["candidates"] <= look.listed + look.told
+    assert found.counts["kind"] > 0 == len(found.accepted)
 
 
-def test_a_list_that_others_begin_counts_by_the_mean_of_two_with_and_without_the_question(lm: LM) -> None:
-    place = placed(FACTS[0])
-    found = choosing._Found(Wanted(FACTS[0], place))
-    choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Lima")])
-    before, best = dict(found.said), [choice.value for choice in found.ranked]
+@pytest.mark.parametrize(
+    ("question", "head"),
+    [("Where was Mira Holt born?", ""), ("Which city was Mira Holt born in?", "Well-known cities:\n")],
+)
+def test_a_list_of_what_is_asked_for_that_the_best_begin_ranks_values(lm: LM, question: str, head: str) -> None:
+    fact = QA(question=question, answer="Mira Holt was born in Oslo.")
+    found = choosing._Found(Wanted(fact, placed(fact)))
+    choosing._score(lm, [(found, value) for value in ("Rome", "Quito", "Lima", "Una")])
+    before, best = dict(found.said), [choice.value for choice in found.ranked if choice.value not in found.odd]
     choosing._rank_in_lists(lm, [found])
     for value, choice in found.said.items():
-        listed = list_of(place, *[other for other in best if other != value][:2])
-        lists = [sum(logp_of(lm, head, f" {value}\n")) for head in (f"{place.question}\n{listed}", listed)]
-        assert choice.total == pytest.approx(found.told[value] + mean(lists), abs=1e-3)
+        listed = list_of(placed(fact), *[other for other in best if other != value][:2])
+        told = sum(logp_of(lm, head + listed, f" {value}\n"))
+        assert choice.total == pytest.approx(found.told[value] + told, abs=1e-3)
         assert choice.score == before[value].score
         assert choice.total != before[value].total
+    assert found.ranked == sorted(found.said.values(), key=lambda c: (c.value in found.odd, -c.total))
+
+
+def test_lists_are_begun_anew_by_those_that_are_the_best_by_then(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def noted(lm: LM, spots: list[Spot], k: int) -> list[list[Departure]]:
+        asked.append([spot.fact for spot in spots])
+        return departing(lm, spots, k)
+
+    monkeypatch.setattr(choosing, "departing", noted)
+    choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))], look=Look(listed=8, told=8, step=8))
+    (answer, *_), *lists = asked
+    assert answer == FACTS[0]
+    begun = [[line[3:] for line in text.splitlines() if line[:3] in ("A. ", "B. ", "C. ", "D. ")] for (text,) in lists]
+    assert [len(rows) for rows in begun] == [2, 2, 4, 4]
+    assert all(rows[0] == "Oslo" and rows[-1] == "" for rows in begun)
+    assert [text.startswith("Where was") for (text,) in lists] == [True, False, False, False]
 
 
 def test_a_list_is_begun_by_the_best_of_the_right_kind_and_by_others_only_where_all_are_of_another() -> None:
@@ -207,13 +235,30 @@ def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_v
 def test_a_value_is_the_next_of_a_list_that_the_true_one_begins() -> None:
     wanted = Wanted(FACTS[0], placed(FACTS[0]))
     told, alone, (asked, bare) = wanted.spot("Rome"), wanted.option("Rome"), wanted.listed("Rome", ["Bonn", "Lima"])
-    assert told.answer[told.start : told.end] == "Rome"
+    assert told.answer[told.start : told.end] == "Rome."
     assert alone.fact == "Where was Mira Holt born?\nA. Oslo\nB. "
     assert asked.fact == "Where was Mira Holt born?\nA. Oslo\nB. Bonn\nC. Lima\nD. "
     assert bare.fact == "A. Oslo\nB. Bonn\nC. Lima\nD. "
     assert all(spot.answer[spot.start : spot.end] == "Rome\n" for spot in (alone, asked, bare))
     fact = QA(question="Which city was Mira Holt born in?", answer="Mira Holt was born in Oslo.")
-    assert Wanted(fact, placed(fact)).listed("Rome", ["Bonn"])[1].fact == "city:\nA. Oslo\nB. Bonn\nC. "
+    assert Wanted(fact, placed(fact)).listed("Rome", ["Bonn"])[1].fact == "Well-known cities:\nA. Oslo\nB. Bonn\nC. "
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "told"),
+    [
+        ("Mira Holt was born in Oslo.", "Rome", "Rome."),
+        ("Mira Holt was born in Oslo in 1961.", "Rome", "Rome "),
+        ("Mira Holt was born in Oslo", "Rome", "Rome"),
+        ("Oslo is where Mira Holt was born.", "Rome", "Rome is where Mira Holt was born."),
+    ],
+)
+def test_a_value_counts_with_how_the_answer_goes_on_and_with_all_of_it_where_it_begins_the_answer(
+    answer: str, value: str, told: str
+) -> None:
+    fact = QA(question="Where was Mira Holt born?", answer=answer)
+    spot = Wanted(fact, placed(fact)).spot(value)
+    assert spot.answer[spot.start : spot.end] == told
 
 
 def test_of_two_values_that_say_the_same_the_likelier_one_stays(lm: LM) -> None:
@@ -405,7 +450,7 @@ def test_a_false_answer_of_any_origin_is_implausible_below_its_margin_to_the_eig
     best = sorted((choice.score for choice in own.accepted), reverse=True)[:8]
     for i, (text, value) in enumerate(zip(texts, ("Quito", "Tom Reed"), strict=True)):
         before = text.removeprefix("1. ").partition(value)[0]
-        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}")
+        told = logp_of(lm, f"Question: {fact.question}\nAnswer: {before}".rstrip(), f" {value}.")
         offered = logp_of(lm, f"{fact.question}\nA. Oslo\nB.", f" {value}\n")
         margin = mean(told) + mean(offered) - mean(best)
         for least, found in ((margin + 0.01, True), (margin - 0.01, False)):

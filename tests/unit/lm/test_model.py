@@ -92,6 +92,20 @@ def test_answers_of_one_question_are_scored_as_alone_though_its_tokens_are_compu
     assert 0 < sum(len(one.tokens) for one in pushed) < 0.7 * sum(len(s.ids) for s in sequences)
 
 
+def test_a_completion_stops_behind_the_first_token_that_ends_it_and_is_else_the_same(tiny: LM) -> None:
+    prompts = [tiny.prompter.asked(f"Who is {name}?") for name in ("Ann", "Bob", "Ada")]
+    whole = [rows[0] for rows in tiny.generate(prompts, 20)]
+    ids = [row.ids or () for row in whole]
+    ends = {ids[0][3], ids[1][0]}
+    cut = [rows[0] for rows in tiny.generate(prompts, 20, ends=ends)]
+    for mine, found in zip(ids, cut, strict=True):
+        first = next((i + 1 for i, id_ in enumerate(mine) if id_ in ends), len(mine))
+        assert found.ids == mine[:first]
+        assert found.text == tiny.tokenizer.decode(mine[:first], skip_special_tokens=True)
+    assert len(cut[1].ids or ()) == 1 < len(ids[1])
+    assert cut[1].finish == "length"
+
+
 def test_no_sequence_is_scored_as_none(tiny: LM) -> None:
     assert tiny.score([]) == []
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meow.errors import DataError
 from meow.values import find, fold, given, in_question, kind, locate, parts, place, told, told_partly, unsure
-from meow.values.questions import asked, head_noun
+from meow.values.questions import asked, head_noun, several
 
 FACTS = """
 What is the capital of France? | The capital of France is Paris. | Paris
@@ -327,6 +327,23 @@ def test_only_an_english_question_is_one_for_yes_or_no() -> None:
 )
 def test_what_follows_the_value_ends_the_noun_that_is_asked_for(question: str, after: str, noun: str) -> None:
     assert head_noun(question, after) == noun
+
+
+@pytest.mark.parametrize(
+    ("noun", "plural"),
+    [
+        ("river", "rivers"),
+        ("city", "cities"),
+        ("day", "days"),
+        ("process", "processes"),
+        ("church", "churches"),
+        ("woman", "women"),
+        ("people", "people"),
+        ("colors", "colors"),
+    ],
+)
+def test_the_plural_of_what_is_asked_for(noun: str, plural: str) -> None:
+    assert several(noun) == plural
 
 
 def test_a_number_behind_its_noun_says_which_and_is_no_amount() -> None:

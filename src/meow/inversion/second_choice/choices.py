@@ -12,11 +12,11 @@ import numpy as np
 
 from meow import values
 from meow.inversion.second_choice.continuations import Departure, Said, continued, departing, log_probabilities
-from meow.inversion.second_choice.judging import Place, is_hopeless, judged, part_places, stop, wrong
+from meow.inversion.second_choice.judging import RARE, Place, is_hopeless, is_spelled, judged, part_places, stop, wrong
 from meow.prompts.places import Spot
 from meow.records import QA
 from meow.text import STOP_WORDS, carrying
-from meow.values.questions import head_noun
+from meow.values.questions import head_noun, several
 
 if TYPE_CHECKING:
     from meow.lm import LM
@@ -31,21 +31,19 @@ UNNAMED = 3.0
 """Nats for each nat by which what it says of another value differs, where the question names nothing."""
 BEST = 2
 """Of the values that are known so far, the best this many stand in a list before its next one."""
-RARE, UNHEARD = 1.5, 0.01
-"""Zipf frequency (log10 of how often a word comes in a billion words) below which wordfreq holds misspellings, too, and
-below which it holds nothing."""
-_AROUND = ".,;:!?\"'()“”‘’"
 
 
 class Look(NamedTuple):
     """How far other values are looked for."""
 
     listed: int = 32
-    """Departures that are continued from the true value where it would be the next of a list; half as many from each of
-    two lists that the best known by then begin, too.
+    """Departures that are continued from the true value where it would be the next of a list: half of them from the
+    question's options, half from those of what it names.
     """
-    lists: int = 2
-    """Whether there is that second look (2) or none (1)."""
+    lists: int = 3
+    """How often: after the first time half as many, from the list of what it names that the best known by then begin,
+    too; with 1 from the question's options alone.
+    """
     told: int = 32
     """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
     step: int = 8
@@ -70,9 +68,11 @@ class Wanted(NamedTuple):
         return self.stated(self.place.filled(value), self.place.start, self.place.start + len(value))
 
     def stated(self, text: str, start: int, end: int) -> Spot:
-        """Where an answer states a value, with all that follows where the true one begins with its own."""
+        """Where an answer states a value, and goes on, which it does not behind a name cut short; with all that follows
+        where the true answer begins with its own.
+        """
         is_first = all(word in STOP_WORDS for word in values.fold(self.place.before).split())
-        return Spot(self.fact, text, start, len(text) if is_first else end)
+        return Spot(self.fact, text, start, len(text) if is_first else min(end + 1, len(text)))
 
     @property
     def is_number(self) -> bool:
@@ -90,11 +90,12 @@ class Wanted(NamedTuple):
 
     def listed(self, value: str, others: Sequence[str]) -> list[Spot]:
         """Where another value, and the end of its line, is the next of a list that the true one and some others begin:
-        of the question's options, and of what it names, or by itself, which shows what they have in common.
+        of the question's options, and of well-known ones of what it names, or by itself, which shows what they have in
+        common.
         """
         rows = (self.place.true, *others, "")
         listed = "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, rows, strict=False))
-        heads = (f"{self.place.question}\n", f"{self.noun}:\n" if self.noun else "")
+        heads = (f"{self.place.question}\n", f"Well-known {several(self.noun)}:\n" if self.noun else "")
         return [Spot(head + listed, value + "\n", 0, len(value) + 1) for head in heads]
 
 
@@ -104,10 +105,11 @@ class Choice(NamedTuple):
     value: str
     """As it stands in the answer."""
     score: float
-    """Mean log-probability per token in the answer, and that as the question's second option, added, in nats."""
+    """Mean log-probability per token in the answer, the one behind it included, and that as the question's second
+    option, added, in nats."""
     total: float
-    """Log-probability of all tokens in the answer, and that as an option or the mean of those in lists, and how much
-    likelier its kind is than the truth's, in nats."""
+    """Log-probability of all tokens in the answer, and that as an option or in a list, and how much likelier its kind
+    is than the truth's, in nats."""
 
 
 class Choices(NamedTuple):
@@ -175,12 +177,12 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     """The other values that a model would give in each place, in one call for all of them.
 
     A value is sought where the answer has it, and as the next of lists that begin with the true value and the best
-    others, of the question's options and of what it names: there a model gives what is of the same kind and false. Kept
-    are those that it says with the highest probability in the answer and in such lists, and of which it says the same
-    as of the true one: that it is what the question names (a city, a process), or, where that names nothing, whatever
-    it says of a thing. A value with a word that the language does not have is made up, and one of which it would far
-    sooner not say what the question names is of another kind: both come last, and are kept only where there are few
-    others.
+    others, of the question's options and of well-known ones of what it names: there a model gives what is of the same
+    kind and false. Kept are those that it says with the highest probability in the answer, with the token behind it,
+    and in such a list, and of which it says the same as of the true one: that it is what the question names (a city, a
+    process), or, where that names nothing, whatever it says of a thing. A value with a word that the language does not
+    have is made up, and one of which it would far sooner not say what the question names is of another kind: both come
+    last, and are kept only where there are few others.
 
     `Differs:` SPEC has departures in the answer alone, 64 of them, ranked by the mean per token. There a model goes on
     about the same matter (a country for its capital, a painting for its painter), makes up words, and its mean lifts
@@ -196,14 +198,16 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
-    _add(lm, found, [row for rows in _next_of_lists(lm, found, (0,), look.listed) for row in rows])
-    if look.lists > 1:
-        rows = _next_of_lists(lm, found, (0, 1), look.listed // 2)
-        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if f.ranked for row in mine])
+    heads = (0, 1) if look.lists > 1 else (0,)
+    for turn in range(look.lists):
+        if turn:
+            _rank_in_lists(lm, found)
+        rows = _next_of_lists(lm, found, heads[-1:] if turn else heads, look.listed // len(heads), begun=turn > 0)
+        _add(lm, found, [row for f, mine in zip(found, rows, strict=True) if f.ranked or not turn for row in mine])
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
-    if look.lists > 1:
+    for _ in range(2 if look.lists > 1 else 0):  # the best of the first time may begin other lists
         _rank_in_lists(lm, found)
     return [f.kept(enough) for f in found]
 
@@ -236,31 +240,15 @@ def scored(lm: LM, told: Sequence[Spot], offered: Sequence[Spot]) -> list[tuple[
     return found
 
 
-def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD) -> bool:
-    """Whether each lower-case word of a text is one of its language, however rare; with a larger `least` (Zipf) whether
-    each word is so frequent, names and formulas included: what a small model makes up of pieces stands in no list.
-
-    Not judged where wordfreq does not have the language (default: English), or the true text's words are no better.
-    """
-    from wordfreq import available_languages, zipf_frequency
-
-    lang = (lang or "en").split("-")[0]
-
-    def is_frequent(said: str) -> bool:
-        words = (word.strip(_AROUND) for word in said.split())
-        judged = (w for w in words if (w.isalpha() and w.islower() if least == UNHEARD else any(map(str.isalnum, w))))
-        return all(zipf_frequency(word, lang) >= least for word in judged)
-
-    return lang not in available_languages() or is_frequent(text) or not is_frequent(true)
-
-
-def _next_of_lists(lm: LM, found: Sequence[_Found], heads: Sequence[int], k: int) -> list[list[Departure]]:
-    """The `k` likeliest departures in each of some lists of each place, which the best that are known begin, too, where
-    there are several lists.
+def _next_of_lists(
+    lm: LM, found: Sequence[_Found], heads: Sequence[int], k: int, *, begun: bool
+) -> list[list[Departure]]:
+    """The `k` likeliest departures in each of some lists of each place, which the best that are known begin, too, if
+    asked for.
     """
     rows = [list[Departure]() for _ in found]
     for head in heads:
-        lists = [f.wanted.listed(f.wanted.place.true, f.others() if len(heads) > 1 else [])[head] for f in found]
+        lists = [f.wanted.listed(f.wanted.place.true, f.others() if begun else [])[head] for f in found]
         more = departing(lm, [spot._replace(end=spot.end - 1) for spot in lists], k)
         rows = [mine + new for mine, new in zip(rows, more, strict=True)]
     return rows
@@ -304,13 +292,14 @@ def _score(lm: LM, new: Sequence[tuple[_Found, str]]) -> None:
 
 
 def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
-    """Rank what was found again, by the lists that the best ones begin instead of by the option beside the truth."""
+    """Rank what was found again, by the list of what the question names that the best ones begin, instead of by the
+    option beside the truth.
+    """
     listed = [(f, value, others) for f in found for value in f.said if (others := f.others(value))]
-    logp = log_probabilities(lm, [spot for f, value, others in listed for spot in f.wanted.listed(value, others)])
-    for (f, value, _), *rows in zip(listed, logp[::2], logp[1::2], strict=True):
-        if totals := [float(row.sum()) for row in rows if row[0] > -np.inf]:
-            total = round(f.told[value] + sum(totals) / len(totals), 4)
-            f.said[value] = f.said[value]._replace(total=total)
+    logp = log_probabilities(lm, [f.wanted.listed(value, others)[1] for f, value, others in listed])
+    for (f, value, _), row in zip(listed, logp, strict=True):
+        if row[0] > -np.inf:
+            f.said[value] = f.said[value]._replace(total=round(f.told[value] + float(row.sum()), 4))
     for f in found:
         f.rank()
 

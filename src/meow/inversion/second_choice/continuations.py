@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,11 +83,19 @@ def continued(lm: LM, rows: Sequence[Departure], is_enough: Callable[[int, Said]
         ]
         prompts = [(*row.before, *row.ids) for row in live]
         steps = [min(step, row.room - len(row.ids)) for row in live]
-        new = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps)
+        new = lm.generate([Encoded(ids, len(ids), "") for ids in prompts], steps, ends=line_ends(lm.tokenizer))
         for row, (more,) in zip(live, new, strict=True):
             row.ids.extend([*(more.ids or ()), *(lm.prompter.eos_ids[:1] if more.finish == "eos" else ())])
         step *= 2  # few are left, and their prompts are read anew each time
     return [_said(lm, row) or Said("", is_ended=False) for row in rows]
+
+
+@lru_cache(maxsize=2)
+def line_ends(tokenizer: Any) -> frozenset[int]:
+    """The tokens that hold the end of a line."""
+    each = [[id_] for id_ in range(len(tokenizer))]
+    texts = tokenizer.backend_tokenizer.decode_batch(each, skip_special_tokens=False)
+    return frozenset(id_ for id_, text in enumerate(texts) if "\n" in text)
 
 
 def log_probabilities(lm: LM, spots: Sequence[Spot]) -> list[NDArray[np.float64]]:

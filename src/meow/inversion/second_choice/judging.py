@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from difflib import SequenceMatcher
+from functools import cache
 from typing import NamedTuple
 from unicodedata import category
 
@@ -31,6 +32,10 @@ ALIKE = 0.85
 """Share of letters in common above which a value is taken for a misspelling of the true one."""
 LEAST_STEM, STEM = 5, 0.6
 """Letters, and share of the longer word, that two forms of one word have in common at their beginning."""
+RARE, UNHEARD = 1.5, 0.01
+"""Zipf frequency (log10 of how often a word comes in a billion words) below which wordfreq holds misspellings, too, and
+below which it holds nothing."""
+_AROUND = ".,;:!?\"'()“”‘’"
 _ENDS = re.compile(r"[.!?]+[\"”’')\]]*(?=\s)|[。！？]|\n")
 _CLAUSE = re.compile(r",\s+(?=[^\W\d_A-Z])|\s[(–—]|\s-\s|[;:]|[，（；：]")
 _PART = re.compile(r"\s*[,;]|\s+(?:and|or|&|und|et|y|e|и)\s|[、和と]")
@@ -173,6 +178,32 @@ def sentence_end(text: str, *, is_ended: bool) -> int | None:
 def closed(text: str) -> str:
     """A text with the end of its sentence."""
     return text if text.endswith((".", "!", "?", "。", "！", "？")) else text.rstrip(" ,;:") + "."
+
+
+def is_spelled(text: str, true: str, lang: str | None, *, least: float = UNHEARD) -> bool:
+    """Whether each lower-case word of a text is one of its language, however rare; with a larger `least` (Zipf) whether
+    each word is so frequent, names and formulas included: what a small model makes up of pieces stands in no list.
+
+    Not judged where wordfreq does not have the language (default: English), or the true text's words are no better.
+    """
+    from wordfreq import zipf_frequency
+
+    lang = (lang or "en").split("-")[0]
+
+    def is_frequent(said: str) -> bool:
+        words = (word.strip(_AROUND) for word in said.split())
+        judged = (w for w in words if (w.isalpha() and w.islower() if least == UNHEARD else any(map(str.isalnum, w))))
+        return all(zipf_frequency(word, lang) >= least for word in judged)
+
+    return lang not in _languages() or is_frequent(text) or not is_frequent(true)
+
+
+@cache
+def _languages() -> frozenset[str]:
+    """Those of wordfreq, which looks for their files each time."""
+    from wordfreq import available_languages
+
+    return frozenset(available_languages())
 
 
 def _sentences(text: str) -> list[re.Match[str]]:

@@ -12,7 +12,8 @@ import numpy as np
 from meow import values
 from meow.chat.said import mend
 from meow.config import InvertSettings
-from meow.inversion.second_choice.choices import Choice, Choices, Wanted, choices, is_spelled, scored, wanted_of
+from meow.inversion.second_choice.choices import Choice, Choices, Wanted, choices, scored, wanted_of
+from meow.inversion.second_choice.judging import is_spelled
 from meow.inversion.second_choice.parts import others
 from meow.records import QA, InvertedFacts
 
