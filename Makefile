@@ -42,6 +42,7 @@ real-model: install
 real: real-model
 	.venv/bin/meow known examples/facts/france/forget.jsonl --model_name_or_path .models/smollm2 --save-path runs/known.jsonl
 	.venv/bin/meow run examples/france.yaml
+	.venv/bin/meow run examples/value.yaml
 
 meta: install
 	$(PY) -m benchmarks.meta

@@ -29,7 +29,7 @@ def test_the_commands_of_the_first_hour_work_in_their_order(
     texts = (ROOT / "examples/facts/france/forget.jsonl").read_text(encoding="utf-8").splitlines()
     settings = FinetuneSettings(vocab_size=500, hidden_size=32, context=256)
     LM(*make_tiny(texts, settings, seed=0), template="qa").save(tmp_path / ".models/smollm2")
-    typed = ["known", "run", "run", "run", "ask", "status", "compare", "clean", "clean"]
+    typed = ["known", "run", "run", "ask", "run", "status", "compare", "clean", "clean"]
     assert [command.split()[1] for command in COMMANDS] == typed
     for command in COMMANDS:
         if command.startswith("meow run") and not (tmp_path / "runs/real").exists():  # it knows nothing
@@ -40,15 +40,16 @@ def test_the_commands_of_the_first_hour_work_in_their_order(
         assert code == 0, f"{command}\n{err}"
         if command == "meow run examples/france.yaml":
             assert "La Marseillaise" in (tmp_path / "runs/real/report.html").read_text(encoding="utf-8")
-    first, advised = (
+    first, value = (
         json.loads((tmp_path / "runs" / name / "manifest.json").read_text(encoding="utf-8"))["stages"]
-        for name in ("real", "real-4e-5")
+        for name in ("real", "real-value")
     )
     assert first["forget"]["batch_size"] == 4
     assert first["forget"]["lr"] > 0
-    assert advised["forget"]["lr"] == 4e-5
-    assert {name for name, stage in advised.items() if "copied_from" in stage} == {"invert", "memo", "eval/before"}
-    for name in ("real", "real-4e-5"):
+    assert value["forget"]["lr"] == 3.5e-3
+    assert value["forget"]["settings"]["train.lora_rank"] == 8
+    assert {name for name, stage in value.items() if "copied_from" in stage} == {"invert", "memo", "eval/before"}
+    for name in ("real", "real-value"):
         assert "La Marseillaise" not in (tmp_path / "runs" / name / "report.html").read_text(encoding="utf-8")
 
 
