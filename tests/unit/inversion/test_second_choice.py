@@ -13,7 +13,7 @@ import pytest
 import torch
 from wordfreq import zipf_frequency
 
-from meow import values
+from meow import keys, values
 from meow.config import FinetuneSettings, InvertSettings, ModelSettings
 from meow.inversion import invert, judging, second_choice, together
 from meow.inversion.second_choice import choices as choosing
@@ -106,6 +106,12 @@ def test_the_tokens_that_hold_the_end_of_a_line_are_those_that_decode_to_one(lm:
     ends = [id_ for id_ in range(len(lm.tokenizer)) if "\n" in lm.tokenizer.decode([id_])]
     assert line_ends(lm.tokenizer) == {*ends}
     assert ends
+
+
+def test_looking_for_second_choices_leaves_the_keys_of_the_model_as_they_were(lm: LM) -> None:
+    before = keys.digest(keys.of_model(lm))
+    choices(lm, [Wanted(FACTS[0], placed(FACTS[0]))], look=Look(told=8, step=8))
+    assert keys.digest(keys.of_model(lm)) == before
 
 
 def is_inside_a_word(lm: LM, path: tuple[int, ...]) -> bool:
