@@ -117,7 +117,7 @@ def _plural(noun: str) -> bool:
 
 
 def several(noun: str) -> str:
-    """The plural of an English noun: "cities", "gases"; one that is a plural stays."""
+    """The plural of an English noun: "cities", "churches"; one that is a plural, or looks like it ("gas"), stays."""
     if _plural(noun):
         return noun
     ends = (r"[^aeiou]y$", noun[:-1] + "ies"), (r"(?:s|x|z|ch|sh)$", noun + "es"), (r"man$", noun[:-3] + "men")
