@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
         return " · ".join(f"{tile.title} {tile.text}{ways.get(tile.title, '')}" for tile in self.tiles)
 
 
-BACK, KEPT = "Comes back", "Kept"
+BACK = "Comes back"
 
 
 def of(logs: Mapping[str, EvalLog], stages: Mapping[str, Mapping[str, Any]], runs: int = 1) -> Outcome:
@@ -72,7 +72,7 @@ def of(logs: Mapping[str, EvalLog], stages: Mapping[str, Mapping[str, Any]], run
         return Outcome(f"What was forgotten is not known: {forgot.reason or 'not measured'}.")
     tiles = (
         Tile("Forgot", _of(forgot), _tone_forgot(forgot, broken), _broken(broken)),
-        Tile(KEPT, _of(kept), _tone_kept(kept), _seen(kept, stages.get("forget", {}))),
+        Tile("Kept", _of(kept), _tone_kept(kept), "" if kept.value is not None else str(kept.reason)),
         Tile(BACK, _count(back), "plain" if back.value is None else "bad" if back.value else "good", _ways(back)),
         Tile("Trust", f"n = {forgot.n}, {'one seed' if runs == 1 else f'{runs} seeds'}", "plain", _bound(found)),
     )
@@ -148,15 +148,6 @@ def _tone_kept(kept: Value) -> Tone:
     return "good" if kept.value >= WELL else "bad" if kept.value < ILL else "plain"
 
 
-def _seen(kept: Value, training: Mapping[str, Any]) -> str:
-    """Why it is not known what was kept, or what the count does not cover."""
-    if kept.value is None:
-        return str(kept.reason)
-    terms = (training.get("settings") or {}).get("train.objective") or ()
-    is_trained = any(term.startswith("retain_") for term in terms)
-    return "of facts that the training saw; others were not counted" if is_trained else ""
-
-
 def _broken(broken: Value) -> str:
     return f"{_n(broken)} into broken text" if _n(broken) else ""
 
@@ -200,7 +191,6 @@ def _cells(outcome: Outcome, titles: Sequence[str]) -> Iterable[Cell]:
     tiles = {tile.title: tile for tile in outcome.tiles}
     for title in titles:
         tile = tiles.get(title)
-        plain = title == KEPT and tile and tile.text != "not known"
-        shown = tile and not plain and (title != BACK or tile.tone == "bad")  # nothing to say of none, in every row
+        shown = tile and (title != BACK or tile.tone == "bad")  # nothing to say of none, in every row
         yield Cell(tile.text, why=tile.note if shown else "") if tile else Cell("–")
     yield Cell(outcome.sentence)

@@ -153,20 +153,3 @@ def test_an_original_that_knew_nothing_leaves_nothing_to_forget() -> None:
         {"after": EvalLog(label="after", source="", rows={}, metrics=metrics.compute(rows, before=rows))}, {}
     )
     assert found.sentence == "What was forgotten is not known: the original told none of the facts."
-
-
-@pytest.mark.parametrize(
-    ("objective", "note"),
-    [
-        ({"target_nll": 1.0, "retain_nll": 1.0}, "of facts that the training saw; others were not counted"),
-        ({"target_nll": 1.0, "keep_nll": 1.0}, ""),
-        (None, ""),
-    ],
-)
-def test_what_is_kept_says_so_where_the_training_saw_it(objective: dict[str, float] | None, note: str) -> None:
-    found = metrics.compute(evaluation(FALSE), before=evaluation(TRUE))
-    logs = {"after": EvalLog(label="after", source="", rows={}, metrics=found)}
-    one = outcome.of(logs, {"forget": {"settings": {"train.objective": objective}}})
-    assert (one.tiles[1].title, one.tiles[1].text, one.tiles[1].note) == ("Kept", f"{KEPT}/{KEPT}", note)
-    assert "saw" not in one.line
-    assert "saw" not in str(outcome.of_runs({"one": one}))

@@ -12,7 +12,7 @@ from meow.terminal import progress
 if TYPE_CHECKING:
     from meow.lm import LM
 
-LOOK = Look(listed=5, lists=1, told=5, step=5)
+LOOK = Look(listed=5, rounds=1, told=5, step=5)
 """A short look."""
 ENOUGH = 4
 """Other values of a fact, at most."""

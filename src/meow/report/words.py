@@ -191,13 +191,22 @@ def warnings(views: Sequence[Results]) -> list[str]:
     shared = [text for text in next(iter(per_run.values()), []) if all(text in texts for texts in per_run.values())]
     found = [f"{name}: {text}" for name, texts in per_run.items() for text in texts if text not in shared]
     found = [*_of_several(views), *shared, *found]
-    logs = [log for view in views for log in view.logs.values()]
-    if any("retain" in log.rows and "authors" in log.rows for log in logs):
-        found.append("The evaluated retain questions were trained on: utility on them is a score on training data.")
+    if any(_saw_retain(view) for view in views):
+        found.append(
+            "The evaluated retain questions were trained on: utility on them, like what is kept of them, is a score on "
+            "training data. Facts that stand in no file may be lost."
+        )
     after = [view.logs["after"] for view in views if "after" in view.logs]
     chosen = {v.selected_on for log in after for v in log.metrics.values() if v.selected_on}
     found += [f"Some numbers were used to choose ({what}); do not report them as results." for what in sorted(chosen)]
     return found
+
+
+def _saw_retain(view: Results) -> bool:
+    """Whether the retain questions that were evaluated were trained on: by the run, or, in a benchmark, before it."""
+    logs = [log for log in view.logs.values() if "retain" in log.rows]
+    terms = (view.stages.get("forget", {}).get("settings") or {}).get("train.objective") or ()
+    return any("authors" in log.rows for log in logs) or (bool(logs) and any(t.startswith("retain_") for t in terms))
 
 
 def _of_several(views: Sequence[Results]) -> list[str]:

@@ -141,7 +141,7 @@ def list_of(place: Place, *others: str) -> str:
 
 def test_values_are_ranked_by_their_log_probability_in_three_places_made_up_ones_last(lm: LM) -> None:
     place = placed(FACTS[0])
-    (first,), (then,) = (choices(lm, [Wanted(FACTS[0], place)], look=Look(lists=n, told=8, step=8)) for n in (1, 2))
+    (first,), (then,) = (choices(lm, [Wanted(FACTS[0], place)], look=Look(rounds=n, told=8, step=8)) for n in (1, 2))
     assert then.counts["candidates"] > first.counts["candidates"] > 8
     for found in (first, then):
         keys = [(zipf_frequency(choice.value, "en") < 1.5, -choice.total) for choice in found.accepted]
@@ -232,7 +232,7 @@ def test_a_list_is_begun_by_the_best_of_the_right_kind_and_by_others_only_where_
 
 def test_more_departures_are_continued_only_where_the_first_do_not_give_enough_values(lm: LM) -> None:
     wanted = [Wanted(FACTS[0], placed(FACTS[0]))]
-    (few,), (many,) = (choices(lm, wanted, enough=n, look=Look(listed=2, lists=1, told=16, step=2)) for n in (1, 50))
+    (few,), (many,) = (choices(lm, wanted, enough=n, look=Look(listed=2, rounds=1, told=16, step=2)) for n in (1, 50))
     assert 0 < few.counts["candidates"] <= 4 < many.counts["candidates"] <= 18
     assert len(few.accepted) == 1
     assert {choice.value for choice in few.accepted} <= {choice.value for choice in many.accepted}

@@ -105,6 +105,23 @@ def test_it_says_what_was_forgotten_what_was_kept_and_what_to_beware_of(run: Pat
 
 
 @pytest.mark.parametrize(
+    ("objective", "is_said"),
+    [({"target_nll": 1.0, "retain_nll": 1.0}, True), ({"target_nll": 1.0, "forget_npo": 1.0}, False), (None, False)],
+)
+def test_of_your_own_files_it_says_so_where_the_training_saw_what_must_stay(
+    run: Path, tmp_path: Path, objective: dict[str, float] | None, is_said: bool
+) -> None:
+    for label in ("before", "after", "reference"):
+        log = json.loads((run / f"eval/{label}/log.json").read_text())
+        write_json(run / f"eval/{label}/log.json", log | {"rows": {"forget": 8, "retain": 30}})
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["stages"]["forget"] = manifest["stages"]["select"] | {"settings": {"train.objective": objective}}
+    write_json(run / "manifest.json", manifest)
+    page = report([run], tmp_path / "page.html").read_text()
+    assert ("The evaluated retain questions were trained on" in page) is is_said
+
+
+@pytest.mark.parametrize(
     ("p", "floor", "ours", "said", "unsaid"),
     [
         (0.3, 0.01, 0.9, "The KS test sees no difference from the reference", "still favoured"),

@@ -40,9 +40,9 @@ class Look(NamedTuple):
     """Departures that are continued from the true value where it would be the next of a list: half of them from the
     question's options, half from those of what it names.
     """
-    lists: int = 3
-    """How often: after the first time half as many, from the list of what it names that the best known by then begin,
-    too; with 1 from the question's options alone.
+    rounds: int = 3
+    """How often: after the first round half as many, from the list of what it names that the best known by then begin,
+    too; with one round from the question's options alone.
     """
     told: int = 32
     """Departures in the answer, at most; those beyond the first `step` only where there are few values."""
@@ -128,6 +128,8 @@ class _Found:
     wanted: Wanted
     said: dict[str, Choice] = field(default_factory=dict)
     """By value, scored."""
+    listed: dict[tuple[str, ...], float] = field(default_factory=dict)
+    """Log-probability of a value as the next of a list, by the value and those that begin the list behind the truth."""
     told: dict[str, float] = field(default_factory=dict)
     """Log-probability of each value in the answer, and how much likelier its kind is than the truth's."""
     odd: set[str] = field(default_factory=set)
@@ -198,8 +200,8 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     told = departing(lm, [Spot(w.fact, w.place.answer, w.place.start, w.place.end) for w in wanted], look.told)
     told = [[row._replace(spot=at + len(wanted)) for row in rows] for at, rows in enumerate(told)]
     _add(lm, found, [row for rows in told for row in rows[: look.step]])
-    heads = (0, 1) if look.lists > 1 else (0,)
-    for turn in range(look.lists):
+    heads = (0, 1) if look.rounds > 1 else (0,)
+    for turn in range(look.rounds):
         if turn:
             _rank_in_lists(lm, found)
         rows = _next_of_lists(lm, found, heads[-1:] if turn else heads, look.listed // len(heads), begun=turn > 0)
@@ -207,7 +209,7 @@ def choices(lm: LM, wanted: Sequence[Wanted], *, enough: int = ENOUGH, look: Loo
     for at in range(look.step, look.told, look.step):
         few = [i for i, f in enumerate(found) if f.good() < min(FEW, enough)]
         _add(lm, found, [row for i in few for row in told[i][at : at + look.step]])
-    for _ in range(2 if look.lists > 1 else 0):  # the best of the first time may begin other lists
+    for _ in range(2 if look.rounds > 1 else 0):  # the best of the first time may begin other lists
         _rank_in_lists(lm, found)
     return [f.kept(enough) for f in found]
 
@@ -295,11 +297,14 @@ def _rank_in_lists(lm: LM, found: Sequence[_Found]) -> None:
     """Rank what was found again, by the list of what the question names that the best ones begin, instead of by the
     option beside the truth.
     """
-    listed = [(f, value, others) for f in found for value in f.said if (others := f.others(value))]
-    logp = log_probabilities(lm, [f.wanted.listed(value, others)[1] for f, value, others in listed])
-    for (f, value, _), row in zip(listed, logp, strict=True):
-        if row[0] > -np.inf:
-            f.said[value] = f.said[value]._replace(total=round(f.told[value] + float(row.sum()), 4))
+    places = [(f, (value, *f.others(value))) for f in found for value in f.said]
+    new = [(f, key) for f, key in places if len(key) > 1 and key not in f.listed]
+    logp = log_probabilities(lm, [f.wanted.listed(value, others)[1] for f, (value, *others) in new])
+    for (f, key), row in zip(new, logp, strict=True):
+        f.listed[key] = float(row.sum())
+    for f, key in places:
+        if (logp_of := f.listed.get(key, -np.inf)) > -np.inf:
+            f.said[key[0]] = f.said[key[0]]._replace(total=round(f.told[key[0]] + logp_of, 4))
     for f in found:
         f.rank()
 
