@@ -69,9 +69,11 @@ def test_every_method_trains_from_the_command_line(
 def test_what_other_names_teach_is_kept_through_interruptions_and_nobody_is_refused(
     meow: Callable[..., Any], own: Path, tiny_model: Path
 ) -> None:
-    """Stopped after a step, the same command reads what is there and ends with the weights of one that never did."""
+    """Stopped after a step, the same command reads what is there and ends with the weights of one that never did.
+
+    That other one reads it in the folder beside it.
+    """
     listed = [*command(tiny_model, "wpu"), "train.names=2"]
-    assert meow("-q", *listed, "name=whole").code == 0
     done = meow("-q", *listed, "train.max_minutes=1e-9")
     assert "stopped at step 1 of 4" in done.err
     (kept,) = (own / "runs/run/teacher").iterdir()
@@ -79,6 +81,8 @@ def test_what_other_names_teach_is_kept_through_interruptions_and_nobody_is_refu
     done = meow("-q", *listed)
     assert done.code == 0, done.err
     assert kept.stat().st_mtime_ns == made
+    assert meow("-q", *listed, "name=whole").code == 0
+    assert not (own / "runs/whole/teacher").exists()
     whole, found = (own / f"runs/{name}/model/model.safetensors" for name in ("whole", "run"))
     assert whole.read_bytes() == found.read_bytes()
     done = meow("-q", *listed, "train.names=3")

@@ -191,7 +191,7 @@ class Run:
         """Copy a finished stage with the same key and inputs from a folder near this one; returns that folder."""
 
         def copy() -> Path | None:
-            for sibling in self._near():
+            for sibling in self.near():
                 entry: dict[str, Any] = {}
                 with suppress(DataError):  # of a sibling whose manifest is broken nothing is taken
                     entry = Run(sibling).stages.get(stage, {})
@@ -206,7 +206,7 @@ class Run:
 
         return agreed(copy)
 
-    def _near(self) -> list[Path]:
+    def near(self) -> list[Path]:
         """Folders beside this one, beside the study that it lies in, and in the studies there."""
         parent = self.path.parent
         places = [parent, parent.parent] if (parent / STUDY).is_file() else [parent]

@@ -24,7 +24,7 @@ from meow.errors import DataError
 from meow.evaluation import names as other
 from meow.lm import LM, widened
 from meow.losses import Taught
-from meow.processes import rank
+from meow.processes import agreed, rank
 from meow.prompts import Encoded
 from meow.records import EvalItem, Fact
 from meow.subjects import with_subjects
@@ -58,6 +58,7 @@ def teach(
     names: Sequence[str],
     folder: Path | None = None,
     *,
+    beside: Sequence[Path] = (),
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Taught]:
     """What the original says under other names: of each fact, in order.
@@ -67,6 +68,7 @@ def teach(
         facts: questions and true answers; each with its subject, or found.
         names: of other people.
         folder: of this alone: what was made of the same is read there, all else removed. None: nothing is kept.
+        beside: such folders of other runs, in which what was made of the same is read as well.
         advance: called with how many facts are done since it was last called.
 
     Returns:
@@ -76,9 +78,9 @@ def teach(
     size = max(1, min(GROUP, ROOM // lm.model.get_input_embeddings().num_embeddings))
     for at in range(0, len(rows), size):
         group = rows[at : at + size]
-        key = keys.digest([keys.of_model(lm), list(names), LIKELIEST, group])
-        kept.add(f"{key}.safetensors")
-        found += _of_group(lm, group, names, folder and folder / f"{key}.safetensors")
+        file = f"{keys.digest([keys.of_model(lm), list(names), LIKELIEST, group])}.safetensors"
+        kept.add(file)
+        found += _of_group(lm, group, names, [place / file for place in (folder, *beside) if place])
         advance(len(group))
     for old in folder.glob("*.safetensors*") if folder and rank() == 0 else ():
         if old.name not in kept:
@@ -86,18 +88,18 @@ def teach(
     return found
 
 
-def _of_group(lm: LM, group: Sequence[Fact], names: Sequence[str], file: Path | None) -> list[Taught]:
-    """Read what is there, or ask and keep it."""
-    if file is not None and file.is_file():
-        with suppress(SafetensorError):  # broken: it is made anew
+def _of_group(lm: LM, group: Sequence[Fact], names: Sequence[str], files: Sequence[Path]) -> list[Taught]:
+    """Read what is there, or ask and keep it in the first file."""
+    for file in agreed(lambda: [*filter(Path.is_file, files)]):
+        with suppress(SafetensorError, FileNotFoundError):  # broken, or just removed: it is asked anew
             return _apart(load_file(file))
     made = list(_asked(lm, group, names))
-    if file is not None and rank() == 0:
-        aside = file.with_suffix(".safetensors.part")
+    if files and rank() == 0:
+        aside = files[0].with_suffix(".safetensors.part")
         with saved(aside):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            aside.parent.mkdir(parents=True, exist_ok=True)
             save_file(_together(made), aside)
-            aside.replace(file)
+            aside.replace(files[0])
     return made
 
 

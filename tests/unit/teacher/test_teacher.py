@@ -135,27 +135,34 @@ def test_files_are_read_again_and_what_is_missing_broken_or_of_something_else_is
     monkeypatch.setattr(teacher, "_under", counted)
     facts = [*FACTS, NOBODY]
 
-    def again(names: tuple[str, ...] = NAMES) -> tuple[int, list[Taught]]:
+    own, other = tmp_path / "one", tmp_path / "two"
+
+    def again(names: tuple[str, ...] = NAMES, folder: Path = own, *, beside: Path = other) -> tuple[int, list[Taught]]:
         asked.clear()
-        found = teacher.teach(made, facts, names, tmp_path)
+        found = teacher.teach(made, facts, names, folder, beside=[beside])
         return len(asked), found
 
     n, first = again()
-    files = sorted(tmp_path.iterdir())
+    files = sorted(own.iterdir())
     assert (n, len(files)) == (4, 4)
     for change, expected in (
         (lambda: None, 0),
         (files[0].unlink, 1),
         (lambda: files[1].write_bytes(files[1].read_bytes()[:99]), 1),
-        ((tmp_path / "0123.safetensors.part").touch, 0),
+        ((own / "0123.safetensors.part").touch, 0),
     ):
         change()
         n, found = again()
         assert n == expected
         assert all(same_taught(one, two) for one, two in zip(first, found, strict=True))
-        assert sorted(tmp_path.iterdir()) == files
+        assert sorted(own.iterdir()) == files
+    n, found = again(folder=other, beside=own)  # another run: nobody is asked, nothing is written
+    assert (n, other.exists()) == (0, False)
+    assert all(same_taught(one, two) for one, two in zip(first, found, strict=True))
+    files[0].write_bytes(b"")
+    assert (again(folder=other, beside=own)[0], len([*other.iterdir()])) == (1, 1)
     assert again(NAMES[:1])[0] == 4
-    assert not {*tmp_path.iterdir()} & {*files}
+    assert not {*own.iterdir()} & {*files}
 
 
 def test_rows_without_it_are_refused_and_cut_answers_keep_what_fits(made: LM, tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ from meow.run import Run
 from meow.training import checkpoints
 from meow.training.choosing import HalfWay
 
+TEACHER = "teacher"
+"""Folder of what the original says of others, in a run's."""
+
 
 def forget(folder: Run, config: RunConfig, *, halfway: Callable[[LM], None] | None = None) -> None:
     """targets.jsonl, forget and retain set -> model/, through train/.
@@ -99,8 +102,9 @@ def _reads_retain(config: RunConfig) -> bool:
 
 def _taught(folder: Run, model: LM, targets: Sequence[Target], others: Sequence[str]) -> Sequence[Taught]:
     """What the original says of the others, for each row."""
+    own, beside = folder / TEACHER, [path / TEACHER for path in folder.near()]
     with terminal.progress("asking under other names", len(targets)) as advance:
-        return teacher.teach(model, targets, others, folder / "teacher", advance=advance)
+        return teacher.teach(model, targets, others, own, beside=beside, advance=advance)
 
 
 def _trained(rows: Sequence[Fact]) -> list[dict[str, Any]]:
