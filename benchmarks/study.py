@@ -4,16 +4,16 @@ Every recipe has 12 trials of `meow tune`, which choose its learning rate and on
 trades what must go for what must stay; epochs, rows and ways of asking are the ground's. The tuning half judges: fewest
 facts told in the worst case, then the smallest forget distance, among trials that keep .95 of the utility. The best
 trial's settings are run whole with three seeds, and every number of the table is of the questions that chose nothing:
-median and range over seeds. *Beaten by*: recipes whose medians of told, distance and utility are no worse, and one of
-them better.
+median and range over seeds. *Kept* is the trials' own measure, of those questions. *Beaten by*: recipes whose medians
+of told, distance and utility are no worse, and one of them better.
 
 `--ground forget01` and `--ground forget10`: no trials, but the settings that those on forget05 chose (`CHOSEN`), three
 seeds, all questions; forget05's facts hold those of forget01 and are among those of forget10. Inverted facts are the
 published ones; for forget10, of which none are published, the model's own.
 
 `--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`) in bfloat16, as far
-as it tells them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance; the utility is
-the tuning's: how many retain facts are still told, ROUGE-L and probability of their answers.
+as it tells them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance, and what is kept
+for the utility.
 
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.
@@ -39,6 +39,7 @@ from meow.metrics import halves
 from meow.pipeline import demo
 from meow.pipeline.tuning import judging, showing, studies
 from meow.records import EvalLog
+from meow.run import STUDY
 from meow.tables import Cell, Row, Table, markdown
 
 HERE, OUT = Path(__file__).resolve().parents[1], Path("study")
@@ -48,7 +49,7 @@ SUBJECTS = {"france": "France", "solar-system": "Solar System", "shakespeare": "
 """Examples' folders, and what the everyday facts call the same."""
 SEEDS = (0, 1, 2)
 TRIALS = 12
-TOLD, UTILITY = "told, worst case", "utility / original's"
+TOLD, UTILITY, KEPT = "told, worst case", "utility / original's", "kept"
 SHOWN = {
     TOLD: "worst_case",
     "distance": "forget_distance",
@@ -56,7 +57,7 @@ SHOWN = {
     "D": "ks_d",
     "broken text": "broken",
 }
-"""What is shown beside the utility; p(value) where there is no reference."""
+"""What is shown beside what stays; p(value) where there is no reference."""
 UNIT = 1.0
 """`constraint_rate` in units of the ground's loss: how fast a weight follows is the same on every ground."""
 
@@ -237,29 +238,31 @@ def numbers(folder: Path, label: str = "after") -> dict[str, float]:
     found = {name: value for name, value in values.items() if value is not None}
     if "distance" in found:
         del found["p(value)"]
-    return found | {UTILITY: utility(folder, label)}
+    return found | stayed(folder, label)
 
 
-def utility(folder: Path, label: str) -> float:
-    """As a share of the original's."""
+def stayed(folder: Path, label: str) -> dict[str, float]:
+    """Utility, where there is one, as a share of the original's; and what the trials call kept."""
     logs = [EvalLog.model_validate(read_json(folder / "eval" / name / "log.json")) for name in (label, "before")]
     ours, theirs = (log.metrics["model_utility_gm"].value for log in logs)
-    if ours is not None and theirs:
-        return ours / theirs
-    return judging.utility_kept(*(halves(results.samples(folder, name))[1] for name in (label, "before")))
+    asked = [results.samples(folder, name) for name in (label, "before")]
+    if (folder.parent / STUDY).is_file():
+        asked = [halves(samples)[1] for samples in asked]
+    kept = judging.utility_kept(*asked)
+    return ({UTILITY: ours / theirs} if ours is not None and theirs else {}) | {KEPT: kept}
 
 
 def pooled(folders: Sequence[Path], label: str = "after") -> dict[str, list[float]]:
     """Median, smallest and largest of each metric over runs."""
     runs = [numbers(folder, label) for folder in folders]
-    columns = {name: [run[name] for run in runs if name in run] for name in (*SHOWN, UTILITY)}
+    columns = {name: [run[name] for run in runs if name in run] for name in (*SHOWN, UTILITY, KEPT)}
     return {name: [statistics.median(v), min(v), max(v)] for name, v in columns.items() if v}
 
 
 def beats(one: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> bool:
     """Whether the medians of one recipe are nowhere worse than another's, and somewhere better."""
-    far = "distance" if "distance" in one else "p(value)"
-    mine, theirs = ((row[TOLD][0], row[far][0], -row[UTILITY][0]) for row in (one, other))
+    far, stays = ("distance", UTILITY) if "distance" in one else ("p(value)", KEPT)
+    mine, theirs = ((row[TOLD][0], row[far][0], -row[stays][0]) for row in (one, other))
     return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 

@@ -25,7 +25,7 @@ def test_what_a_real_model_must_keep_is_not_what_it_must_forget(shared: Path, mo
 
 def test_a_recipe_beats_another_by_p_of_the_value_where_there_is_no_reference() -> None:
     def row(told: float, p: float, kept: float) -> dict[str, list[float]]:
-        return {study.TOLD: [told], "p(value)": [p], study.UTILITY: [kept]}
+        return {study.TOLD: [told], "p(value)": [p], study.KEPT: [kept]}
 
     assert study.beats(row(0, 0.1, 0.9), row(0.1, 0.1, 0.9))
     assert study.beats(row(0, 0.1, 0.9), row(0, 0.2, 0.9))
