@@ -13,7 +13,7 @@ published ones; for forget10, of which none are published, the model's own.
 
 `--ground real`: France, the Solar System and Shakespeare out of .models/smollm2 (`make real-model`) in bfloat16, as far
 as it tells them, by an adapter of rank 8. There is no reference, so p(value) stands for the distance, and what is kept
-for the utility.
+for the utility. `meow known study/real/untrained.jsonl` asks a model for facts that no run trains.
 
 A method that has no row here is tuned by its learning rate alone (`--recipes rmu`). The same command goes on where it
 was stopped, also in several processes at once. Run folders lie in `study/`.
@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -47,6 +48,7 @@ MODELS, TOFU = SHARED / "models/tofu-mini", SHARED / "data/tofu"
 RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
 SUBJECTS = {"france": "France", "solar-system": "Solar System", "shakespeare": "Shakespeare"}
 """Examples' folders, and what the everyday facts call the same."""
+NEAR = re.compile("France|French|Paris|Shakespeare|Romeo|planet|Solar|Sun|Moon")
 SEEDS = (0, 1, 2)
 TRIALS = 12
 TOLD, UTILITY, KEPT = "told, worst case", "utility / original's", "kept"
@@ -156,30 +158,37 @@ def embedded() -> list[str]:
 def real() -> list[str]:
     """Overrides of one run on what a real model knows of three subjects, which is asked first."""
     out, model = OUT / "real", HERE / ".models/smollm2"
-    known, asked = out / "known.jsonl", {role: out / f"{role}.jsonl" for role in ("forget", "retain")}
+    known = out / "known.jsonl"
     if not known.is_file():
         out.mkdir(parents=True, exist_ok=True)
         for role, facts in everyday().items():
-            asked[role].write_text("".join(json.dumps(fact) + "\n" for fact in facts), encoding="utf-8")
-        meow("known", asked["forget"], "--model_name_or_path", model, "model.dtype=bfloat16", "--save-path", known)
+            text = "".join(json.dumps(fact) + "\n" for fact in facts)
+            (out / f"{role}.jsonl").write_text(text, encoding="utf-8")
+        meow("known", out / "forget.jsonl", "--model_name_or_path", model, "model.dtype=bfloat16", "--save-path", known)
     return [
         f"out={out}", f"model.path={model}", "model.dtype=bfloat16", f"data.forget={known}",
-        f"data.retain={asked['retain']}", "threads=1", "invert.backend=self", "memo.on=value", "memo.template=model",
+        f"data.retain={out}/retain.jsonl", "threads=1", "invert.backend=self", "memo.on=value", "memo.template=model",
         "memo.max_new_tokens=auto", "train.lora_rank=8",
         "train.epochs=5", "train.batch_size=8", "train.weight_decay=0", "eval.max_new_tokens=auto",
     ]  # fmt: skip
 
 
 def everyday() -> dict[str, list[Mapping[str, Any]]]:
-    """Facts about three subjects to forget and others to keep: the examples', then everyday ones; no question twice."""
-    listed = [row for _, row in rows(SHARED / "data/facts/everyday.jsonl")]
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    """Facts about three subjects to forget and others to keep: the examples', then everyday ones; no question twice.
+
+    `untrained` are the further facts of `benchmarks/facts` that are not near the subjects: for `meow known`, no run's.
+    """
+    ours = ("forget", "retain")
+    examples = {role: [HERE / f"examples/facts/{name}/{role}.jsonl" for name in SUBJECTS] for role in ours}
+    given = {role: [row for file in files for _, row in rows(file)] for role, files in examples.items()}
+    for _, row in rows(SHARED / "data/facts/everyday.jsonl"):
+        given["forget" if row["subject"] in SUBJECTS.values() else "retain"].append(row)
+    others = (row for file in sorted((HERE / "benchmarks/facts").glob("*.jsonl")) for _, row in rows(file))
+    given["untrained"] = [row for row in others if not NEAR.search(row["question"])]
+    found: dict[str, list[Mapping[str, Any]]] = {role: [] for role in given}
     asked: set[str] = set()
-    for role in ("forget", "retain"):
-        files = [HERE / f"examples/facts/{name}/{role}.jsonl" for name in SUBJECTS]
-        more = [row for row in listed if (row["subject"] in SUBJECTS.values()) == (role == "forget")]
-        found[role] = []
-        for row in [*(row for file in files for _, row in rows(file)), *more]:
+    for role, facts in given.items():
+        for row in facts:
             if row["question"] not in asked:
                 asked.add(row["question"])
                 found[role].append(row)
