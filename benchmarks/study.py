@@ -49,6 +49,7 @@ RETAIN = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"
 SUBJECTS = {"france": "France", "solar-system": "Solar System", "shakespeare": "Shakespeare"}
 """Examples' folders, and what the everyday facts call the same."""
 NEAR = re.compile("France|French|Paris|Shakespeare|Romeo|planet|Solar|Sun|Moon")
+"""In a question that is about one of them."""
 SEEDS = (0, 1, 2)
 TRIALS = 12
 TOLD, UTILITY, KEPT = "told, worst case", "utility / original's", "kept"
