@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import study
+from meow import metrics
+from meow.files import write_json
+from meow.records import EvalLog, write_records
+from meow.run import STUDY
+from tests.unit.test_outcome import TRUE, evaluation
 
 
 def test_what_a_real_model_must_keep_is_not_what_it_must_forget(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +36,22 @@ def test_a_recipe_beats_another_by_p_of_the_value_where_there_is_no_reference() 
     assert study.beats(row(0, 0.1, 0.9), row(0, 0.2, 0.9))
     assert not study.beats(row(0, 0.1, 0.9), row(0, 0.1, 0.9))
     assert not study.beats(row(0, 0.1, 0.8), row(0.1, 0.1, 0.9))
+
+
+def test_what_is_kept_is_of_the_half_that_chose_nothing_in_a_study_and_of_all_questions_elsewhere(
+    tmp_path: Path,
+) -> None:
+    """Of 30 facts the odd ones are still told, ROUGE-L is as before: 1 of the odd half; harmonic mean of 1/2 and 1."""
+    before = evaluation(TRUE)
+    after = [s if s.index % 2 else s.model_copy(update={"generation": "A house."}) for s in before]
+    folder = tmp_path / "study/best-000-s0"
+    for label, samples in (("before", before), ("after", after)):
+        write_records(folder / "eval" / label / "samples.jsonl", samples)
+        log = EvalLog(label=label, source="", rows={}, metrics=metrics.compute(samples, before=before))
+        write_json(folder / "eval" / label / "log.json", log.model_dump(mode="json"))
+    assert study.stayed(folder, "after") == {study.KEPT: pytest.approx(2 / 3)}
+    (folder.parent / STUDY).touch()
+    assert study.stayed(folder, "after") == {study.KEPT: pytest.approx(1)}
 
 
 def test_a_command_that_fails_ends_the_study_with_its_code(capfd: pytest.CaptureFixture[str]) -> None:
