@@ -164,15 +164,16 @@ def _bound(found: Mapping[str, Value]) -> str:
 
 
 def _hint(forgot: Value, training: Mapping[str, Any]) -> str:
-    """What to try where less than half is forgotten."""
+    """What to try where less than half is forgotten: what the study in docs/results.md found to tell less."""
     if forgot.value is None or forgot.value >= 0.5:
         return ""
     asked = training.get("settings") or {}
     rate, epochs = (training.get(name, asked.get(f"train.{name}")) for name in ("lr", "epochs"))  # auto, as numbers
     rate = f" ({rate:g} now)" if isinstance(rate, int | float) else ""
     epochs = f" ({epochs:g} now)" if isinstance(epochs, int | float) else ""
-    other = "npo_grad_diff" if asked.get("train.method") == "meow_contrast" else "meow_contrast"
-    return f"try a higher train.lr{rate}, more train.epochs{epochs}, or train.method={other}"
+    is_contrast = asked.get("train.method") == "meow_contrast"
+    other = "the recipe of examples/value.yaml" if is_contrast else "train.method=meow_contrast"
+    return f"try a higher train.lr{rate}, more train.epochs{epochs}, or {other}"
 
 
 def of_runs(outcomes: Mapping[str, Outcome]) -> Table:

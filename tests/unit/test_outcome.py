@@ -102,13 +102,26 @@ def test_page_terminal_and_card_begin_with_what_a_person_would_say(
     show.headlines([folder])
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == [sentence, line]
-    assert ("try a higher train.lr (0.0001 now), more train.epochs (2 now)" in printed[2]) == (name == "nothing")
+    advice = "try a higher train.lr (0.0001 now), more train.epochs (2 now), or train.method=meow_contrast"
+    assert (printed[2] == advice) == (name == "nothing")
     results = card.card(Run(folder)).split("## Results\n\n")[1]
     assert results.startswith(f"**{sentence}**\n\n{line}\n")
     page = report([folder], tmp_path / "page.html").read_text()
     assert page.index(sentence) < page.index("<h2")
     for tile in ("Forgot", "Kept", "Comes back", "Trust"):
         assert page.index(f'class="tile-name">{tile}<') < page.index("<h2")
+
+
+@pytest.mark.parametrize("made", ["nothing"], indirect=True)
+def test_where_contrast_hardly_forgets_the_advice_is_to_take_the_value_away(
+    made: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = made
+    manifest = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(manifest.replace('"meow"', '"meow_contrast"'))
+    show.headlines([folder])
+    assert capsys.readouterr().out.splitlines()[2].endswith("or the recipe of examples/value.yaml")
+    assert (Path(__file__).parents[2] / "examples/value.yaml").is_file()
 
 
 @pytest.mark.parametrize("made", ["damaged"], indirect=True)
