@@ -111,6 +111,13 @@ RECIPES = {
         8.0,
         bound=1.475,
     ),
+    "meow_npo": Recipe(
+        {"train.targets": "selected", "train.objective": {"target_nll": 5, "forget_npo": 2, "retain_nll": 1}},
+        "train.beta",
+        0.005,
+        0.05,
+        bound=1.475,
+    ),
     "meow_contrast": _of("meow_contrast", "train.objective.target_dpo", 0.01, 0.5),
     "npo_grad_diff": _of("npo_grad_diff", RETAINED, 0.5, 8),
     "simnpo": _of("simnpo", "train.objective.forget_simnpo", 0.125, 2),
@@ -196,13 +203,14 @@ def everyday() -> dict[str, list[Mapping[str, Any]]]:
     return found
 
 
-def ground(name: str) -> Ground:
-    """A ground by its name."""
+def ground(name: str, epochs: int | None = None) -> Ground:
+    """A ground by its name, with as many epochs; None: its own."""
+    more = [f"train.epochs={epochs}"] if epochs else []
     if name == "embedded":
-        return Ground(embedded(), (1e-4, 3e-3), 0.0135)
+        return Ground([*embedded(), *more], (1e-4, 3e-3), 0.0135)
     if name == "real":
-        return Ground(real(), (1e-4, 4e-3), 0.12)
-    return Ground(settings(name, "eval.max_new_tokens=auto"), (2e-4, 2e-3), 0.09)
+        return Ground([*real(), *more], (1e-4, 4e-3), 0.12)
+    return Ground(settings(name, "eval.max_new_tokens=auto", *more), (2e-4, 2e-3), 0.09)
 
 
 def run(where: Ground, recipe: Recipe, more: Mapping[str, object]) -> list[str]:
@@ -314,15 +322,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ground", choices=("embedded", *RETAIN, "real"), required=True)
     parser.add_argument("--recipes", nargs="+", choices=(*RECIPES, *METHODS), default=list(RECIPES))
+    parser.add_argument("--epochs", type=int, help="of every run, instead of the ground's; in folders of their own")
     given = parser.parse_args()
     is_tuned = given.ground not in ("forget01", "forget10")
     if not is_tuned and (unknown := sorted({*given.recipes} - {*CHOSEN})):
         parser.error(f"{', '.join(unknown)}: nothing was chosen on forget05")
-    where, found, at = ground(given.ground), {}, {}
+    where, found, at = ground(given.ground, given.epochs), {}, {}
+    mark = f"-e{given.epochs}" if given.epochs else ""
     for name in given.recipes:
-        recipe, folder = RECIPES.get(name) or Recipe({"train.method": name}), OUT / given.ground / name
+        recipe, folder = RECIPES.get(name) or Recipe({"train.method": name}), OUT / given.ground / f"{name}{mark}"
         if is_tuned:
-            folder = folder.with_name(f"tuned-{name}")
+            folder = folder.with_name(f"tuned-{folder.name}")
             found[name] = tuned(where, recipe, folder)
             at[name] = best(folder)
         else:

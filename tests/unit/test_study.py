@@ -54,6 +54,13 @@ def test_what_is_kept_is_of_the_half_that_chose_nothing_in_a_study_and_of_all_qu
     assert study.stayed(folder, "after") == {study.KEPT: pytest.approx(1)}
 
 
+def test_other_epochs_are_those_of_every_run_and_stand_last() -> None:
+    where, recipe = study.ground("forget05", 24), study.RECIPES["meow_npo"]
+    typed = [item for item in study.run(where, recipe, {"train.lr": 1e-3}) if item.startswith("train.epochs=")]
+    assert typed == ["train.epochs=6", "train.epochs=24"]
+    assert study.ground("forget05") == study.ground("forget05", None) != where
+
+
 def test_a_command_that_fails_ends_the_study_with_its_code(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         study.meow("run", "train.lrr=1")
