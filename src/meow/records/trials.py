@@ -18,6 +18,8 @@ class Tried(Record):
     """Forget distance in nats, or, without a reference, p(value), 0 to 1."""
     kept: float | None = None
     """Utility as a share of the original's."""
+    control: float = 0.0
+    """What the reference tells in the same ways; 0: there is none, or it was not judged."""
     front: bool = False
     """Whether no other trial beats it."""
     best: bool = False

@@ -115,5 +115,8 @@ def of_trials(found: Sequence[Tried], keep: float, by: str, *, title: str = "") 
         numbers = ["" if value is None else f"{value:.3f}" for value in (one.told, one.distance, one.kept)]
         numbers[2] += "-" * (one.kept is not None and one.kept < keep)
         rows.append(Row(f"{one.number}{'*' * one.front}", [Cell(text) for text in (*numbers, one.settings)]))
-    note = f"* Pareto front: no other trial tells less, at a smaller {by}, and keeps more; - keeps too little"
-    return Table(["trial", "told", by, "kept", "settings"], rows, [note], title)
+    notes = [f"* Pareto front: no other trial tells less, at a smaller {by}, and keeps more; - keeps too little"]
+    control = max((one.control for one in found), default=0)
+    if control:
+        notes.append(f"the reference tells {control:.3f} in the same ways: up to there the smaller {by} decides")
+    return Table(["trial", "told", by, "kept", "settings"], rows, notes, title)

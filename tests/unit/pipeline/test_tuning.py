@@ -16,24 +16,26 @@ from hypothesis import strategies as st
 from meow.config import Range, RunConfig, dump
 from meow.errors import ConfigError, RunError
 from meow.pipeline.plan import load_config, run_of
-from meow.pipeline.tuning import best, judging, studies
+from meow.pipeline.tuning import best, judging, showing, studies
 from meow.pipeline.tuning.judging import Judged
 from meow.pipeline.tuning.space import check, grid, made, size, values_of
 from meow.pipeline.tuning.studies import Trial
-from meow.records import EvalSample, Likelihood
+from meow.records import Asked, EvalSample, Likelihood
 from meow.run import STUDY, Run
 from tests.conftest import write_facts
 
 JUDGED = st.builds(
-    lambda told, distance, kept: Judged(told / 8, 8, distance, kept),
+    lambda told, distance, kept: Judged(told / 8, 8, distance, kept, 2 / 8),
     st.integers(0, 8), st.sampled_from([0.0, 0.1, 2.0, 1e6]), st.sampled_from([0.2, 0.9499, 0.95, 1.0, 1.1]),
 )  # fmt: skip
 
 
 @given(JUDGED, JUDGED)
 def test_fewer_facts_told_come_before_any_distance_and_enough_kept_before_both(a: Judged, b: Judged) -> None:
+    """Two of eight are told by a model that never saw them: none, one and two are alike."""
+
     def slow(one: Judged) -> tuple[float, ...]:
-        return (1.0, -one.kept, 0.0) if one.kept < 0.95 else (0.0, one.told, one.distance)
+        return (1.0, -one.kept, 0.0) if one.kept < 0.95 else (0.0, max(2, round(8 * one.told)), one.distance)
 
     if slow(a) < slow(b):
         assert a.rank(0.95) < b.rank(0.95)
@@ -75,11 +77,46 @@ def test_a_trial_is_judged_by_hand() -> None:
         sample(role, i, says="Bonn" if i else "Oslo", loss=quarter) for role in ("forget", "retain") for i in (0, 2)
     ]
     found = judging.judged(after, before, [])
-    assert found == pytest.approx((0.5, 2, 0.25, 0.5))
+    assert found == pytest.approx((0.5, 2, 0.25, 0.5, 0.0))
     assert found.rank(0.5) == pytest.approx(0.5 + 0.2 / 3)
     assert found.rank(0.75) == pytest.approx(2.25)
     with pytest.raises(ConfigError, match="no retain facts"):
         judging.judged(after[:2], before[:2], [])
+
+
+def test_what_a_reference_tells_in_the_same_ways_counts_as_none() -> None:
+    """Of four facts the model tells two and the reference one, and a second one to a question that it alone was asked.
+
+    Above the control 1/4; every log R is 1 away, and distance 1 adds half of a fifth of one.
+    """
+    before = [sample(role, i, says="Oslo", loss=0) for role in ("forget", "retain") for i in range(4)]
+    wrong, likely = (Likelihood(avg_loss=1), Likelihood(avg_loss=2))
+    ratio: dict[str, Any] = {"paraphrased": likely, "perturbed": (wrong,)}
+    after = [
+        s.model_copy(update=ratio | {"generation": "Oslo" if s.role == "retain" or s.index < 2 else "Bonn"})
+        for s in before
+    ]
+    more = (Asked(form="persona", prompt="Where?", said="Oslo"),)
+    ratio["perturbed"] = (likely,)
+    reference = [
+        s.model_copy(update=ratio | {"generation": "Bonn" if s.index else "Oslo", "asked": more * (s.index == 1)})
+        for s in before
+    ]
+    found = judging.judged(after, before, reference)
+    assert found == pytest.approx((0.5, 4, 1.0, 1.0, 0.25))
+    assert found.rank(0.95) == pytest.approx(0.25 + 0.5 / 5)
+    assert Judged(*found[:4]).control == 0  # as a study of before has kept it
+
+
+def test_below_what_the_reference_tells_the_nearer_trial_is_best_and_the_table_says_so() -> None:
+    """None told at 2.4 nats comes after one told at .9, where the reference tells two of ten; three come last."""
+    worth = [Judged(told, 10, distance, 1.0, 0.2) for told, distance in ((0.0, 2.4), (0.1, 0.9), (0.3, 0.1))]
+    found = [Trial(i, "complete", {"train.lr": 1e-4}, one, "", one.rank(0.95)) for i, one in enumerate(worth)]
+    lines = showing.table(found, 0.95)
+    assert [line.split()[0] for line in lines[1:4]] == ["1*", "0*", "2*"]
+    assert lines[-1] == "the reference tells 0.200 in the same ways: up to there the smaller distance decides"
+    without = [trial._replace(judged=Judged(*worth[trial.number][:4])) for trial in found]
+    assert not any("reference" in line for line in showing.table(without, 0.95))
 
 
 @pytest.fixture

@@ -37,9 +37,14 @@ class Judged(NamedTuple):
     """Forget distance in nats, or, without a reference, p(value), 0 to 1."""
     kept: float
     """Utility as a share of the original's, at most 1."""
+    control: float = 0.0
+    """What the reference tells, asked in the same ways; 0: there is none."""
 
     def rank(self, keep: float) -> float:
         """What is minimised: among trials that keep enough what is told, and of equals the distance; else what lacks.
+
+        What is told up to the control counts as none: a model that never saw the facts tells as much, and to go further
+        leads away from it (on tofu-mini from .9 to 2.4 nats, for four facts of 100 fewer).
 
         One number in the order of the goal: a distance d adds d / (1 + d) of less than one fact, so it never outweighs
         a fact; TPE asks for the order alone.
@@ -49,7 +54,7 @@ class Judged(NamedTuple):
         """
         if self.kept < keep:
             return LOST + keep - self.kept
-        return self.told + self.distance / (1 + self.distance) / (self.n + 1)
+        return max(0.0, self.told - self.control) + self.distance / (1 + self.distance) / (self.n + 1)
 
 
 def judged(samples: Samples, before: Samples, reference: Samples) -> Judged:
@@ -69,7 +74,9 @@ def judged(samples: Samples, before: Samples, reference: Samples) -> Judged:
     for name, value in (("worst_case", told), (by, far)):
         if value.value is None:
             raise ConfigError(f"meow tune: trials cannot be judged: no {name} of the tuning half ({value.reason})")
-    return Judged(float(told.value or 0), told.n, float(far.value or 0), utility_kept(samples, before))
+    control = METRICS["worst_case_control"].function(samples, reference=reference).value if reference else None
+    kept = utility_kept(samples, before)
+    return Judged(float(told.value or 0), told.n, float(far.value or 0), kept, float(control or 0))
 
 
 def distance_of(reference: Samples) -> str:

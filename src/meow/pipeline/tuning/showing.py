@@ -40,7 +40,8 @@ def rows(found: Sequence[Trial]) -> list[Tried]:
         what = settings(trial.values) + (f" ({said})" if (said := _said(trial)) else "")
         one = judged.get(trial.number)
         told, distance, kept = (one.told, one.distance, one.kept) if one else (None, None, None)
-        marks = {"front": trial.number in front, "best": trial == best}
+        marks: dict[str, Any] = {"front": trial.number in front, "best": trial == best}
+        marks |= {"control": one.control} if one else {}
         listed.append(Tried(number=trial.number, settings=what, told=told, distance=distance, kept=kept, **marks))
     return listed
 
