@@ -44,7 +44,7 @@ class Judged(NamedTuple):
         """What is minimised: among trials that keep enough what is told, and of equals the distance; else what lacks.
 
         What is told up to the control counts as none: a model that never saw the facts tells as much, and to go further
-        leads away from it (on tofu-mini from .9 to 2.4 nats, for four facts of 100 fewer).
+        may lead away from it (on tofu-mini from .9 to 2.4 nats, for four facts of 100 fewer).
 
         One number in the order of the goal: a distance d adds d / (1 + d) of less than one fact, so it never outweighs
         a fact; TPE asks for the order alone.
