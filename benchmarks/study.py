@@ -208,7 +208,7 @@ def everyday() -> dict[str, list[Mapping[str, Any]]]:
 
 def ground(name: str, epochs: int | None = None) -> Ground:
     """A ground by its name, with as many epochs; None: its own."""
-    more = [f"train.epochs={epochs}"] if epochs else []
+    more = [] if epochs is None else [f"train.epochs={epochs}"]
     if name == "embedded":
         return Ground([*embedded(), *more], (1e-4, 3e-3), 0.0135)
     if name == "real":
@@ -331,7 +331,7 @@ def main() -> None:
     if not is_tuned and (unknown := sorted({*given.recipes} - {*CHOSEN})):
         parser.error(f"{', '.join(unknown)}: nothing was chosen on forget05")
     where, found, at = ground(given.ground, given.epochs), {}, {}
-    mark = f"-e{given.epochs}" if given.epochs else ""
+    mark = "" if given.epochs is None else f"-e{given.epochs}"
     for name in given.recipes:
         recipe, folder = RECIPES.get(name) or Recipe({"train.method": name}), OUT / given.ground / f"{name}{mark}"
         if is_tuned:

@@ -59,6 +59,7 @@ def test_other_epochs_are_those_of_every_run_and_stand_last() -> None:
     typed = [item for item in study.run(where, recipe, {"train.lr": 1e-3}) if item.startswith("train.epochs=")]
     assert typed == ["train.epochs=6", "train.epochs=24"]
     assert study.ground("forget05") == study.ground("forget05", None) != where
+    assert study.ground("forget05", 0).settings[-1] == "train.epochs=0"  # refused by the run, not passed over
 
 
 def test_a_command_that_fails_ends_the_study_with_its_code(capfd: pytest.CaptureFixture[str]) -> None:

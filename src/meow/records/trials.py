@@ -19,7 +19,7 @@ class Tried(Record):
     kept: float | None = None
     """Utility as a share of the original's."""
     control: float = 0.0
-    """What the reference tells in the same ways; 0: there is none, or it was not judged."""
+    """Share of the forget facts that the reference tells in the same ways, 0 to 1; 0: there is none, or not judged."""
     front: bool = False
     """Whether no other trial beats it."""
     best: bool = False

@@ -106,6 +106,8 @@ def test_what_a_reference_tells_in_the_same_ways_counts_as_none() -> None:
     assert found == pytest.approx((0.5, 4, 1.0, 1.0, 0.25))
     assert found.rank(0.95) == pytest.approx(0.25 + 0.5 / 5)
     assert Judged(*found[:4]).control == 0  # as a study of before has kept it
+    log = [s.model_copy(update={"generation": None, "asked": ()}) for s in reference]  # as published, without texts
+    assert judging.judged(after, before, log) == pytest.approx((0.5, 4, 1.0, 1.0, 0.0))
 
 
 def test_below_what_the_reference_tells_the_nearer_trial_is_best_and_the_table_says_so() -> None:

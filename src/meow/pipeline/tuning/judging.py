@@ -38,7 +38,7 @@ class Judged(NamedTuple):
     kept: float
     """Utility as a share of the original's, at most 1."""
     control: float = 0.0
-    """What the reference tells, asked in the same ways; 0: there is none."""
+    """Share of the forget facts that the reference tells in the same ways, 0 to 1; 0: there is none, or no texts."""
 
     def rank(self, keep: float) -> float:
         """What is minimised: among trials that keep enough what is told, and of equals the distance; else what lacks.
@@ -74,7 +74,8 @@ def judged(samples: Samples, before: Samples, reference: Samples) -> Judged:
     for name, value in (("worst_case", told), (by, far)):
         if value.value is None:
             raise ConfigError(f"meow tune: trials cannot be judged: no {name} of the tuning half ({value.reason})")
-    control = METRICS["worst_case_control"].function(samples, reference=reference).value if reference else None
+    has_texts = METRICS["worst_case"].function(reference).value is not None  # a published log may have none
+    control = METRICS["worst_case_control"].function(samples, reference=reference).value if has_texts else None
     kept = utility_kept(samples, before)
     return Judged(float(told.value or 0), told.n, float(far.value or 0), kept, float(control or 0))
 

@@ -39,10 +39,9 @@ def rows(found: Sequence[Trial]) -> list[Tried]:
     for trial in order:
         what = settings(trial.values) + (f" ({said})" if (said := _said(trial)) else "")
         one = judged.get(trial.number)
-        told, distance, kept = (one.told, one.distance, one.kept) if one else (None, None, None)
-        marks: dict[str, Any] = {"front": trial.number in front, "best": trial == best}
-        marks |= {"control": one.control} if one else {}
-        listed.append(Tried(number=trial.number, settings=what, told=told, distance=distance, kept=kept, **marks))
+        worth = {name: getattr(one, name) for name in ("told", "distance", "kept", "control")} if one else {}
+        marks = {"front": trial.number in front, "best": trial == best}
+        listed.append(Tried(number=trial.number, settings=what, **worth, **marks))
     return listed
 
 
